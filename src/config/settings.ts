@@ -1,0 +1,36 @@
+/** Everything that can be set, typed and validated (flags, then LONGRUN_ variables, then the file, then defaults). */
+export interface Settings {
+  readonly workDir: string;
+  /** Address of API, master and agent. */
+  readonly address: string;
+  readonly lbAddress: string;
+  /** Name under which tasks of this agent are reached. */
+  readonly hostname: string;
+  readonly httpPort: number;
+  readonly masterPort: number;
+  readonly agentPort: number;
+  readonly lbHttpPort: number;
+  readonly lbStatsPort: number;
+  readonly lbWorkers: number;
+  /** Inclusive. */
+  readonly servicePorts: { readonly min: number; readonly max: number };
+  /** Mesos's text; undefined = detect. */
+  readonly resources?: string;
+  readonly attributes?: string;
+  readonly defaultUser: string;
+  readonly allowRootTasks: boolean;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  readonly logFormat: 'text' | 'json';
+  readonly readyFile?: string;
+  /** Agent and proxy: the server to join, and its join token. */
+  readonly server?: string;
+  readonly tokenFile?: string;
+  readonly maxRunningDeployments: number;
+  readonly restartOnAnyChange: boolean;
+  readonly agentReregisterTimeoutSeconds: number;
+  readonly agentPingTimeoutSeconds: number;
+  /** Bounds of a task's output: bytes per file and number of files per stream. */
+  readonly outputFileBytes: number;
+  readonly outputFiles: number;
+  readonly insecure: boolean;
+}

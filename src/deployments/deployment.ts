@@ -1,0 +1,101 @@
+import type { AppId, AppRecord } from '../apps/app.js';
+import type { InstanceId } from '../scheduler/instance.js';
+import type { Timestamp } from '../util/timestamp.js';
+
+export type ActionName = 'StartApplication' | 'StopApplication' | 'ScaleApplication' | 'RestartApplication';
+
+export interface DeploymentAction {
+  readonly action: ActionName;
+  readonly app: AppId;
+  /** ScaleApplication: the instances named by a kill-and-scale request. */
+  readonly victims?: readonly InstanceId[];
+}
+
+export interface DeploymentStep {
+  readonly actions: readonly DeploymentAction[];
+}
+
+/** Old and new record of one app that the plan touches. */
+export interface AppTransition {
+  readonly before: AppRecord | undefined;
+  readonly after: AppRecord | undefined;
+}
+
+/** A plan: how to get from the old definitions to the new ones (marathon.md 5.2). Persisted as it is. */
+export interface DeploymentPlan {
+  readonly id: string;
+  readonly version: Timestamp;
+  readonly steps: readonly DeploymentStep[];
+  readonly transitions: Readonly<Record<AppId, AppTransition>>;
+  /** Set when this plan reverts another. */
+  readonly revertOf?: string;
+}
+
+/** A plan in progress, as it is stored: the plan and how far it came. Steps are idempotent, so only whole steps count. */
+export interface Deployment {
+  readonly plan: DeploymentPlan;
+  /** 0 before the first step, 1-based while running. */
+  readonly currentStep: number;
+  readonly startedAt: Timestamp;
+  readonly phase: 'scheduled' | 'running' | 'canceling';
+  /** From the strictest `upgradeStrategy.deadlineSeconds` of its apps. */
+  readonly deadline?: Timestamp;
+  readonly onFailure?: 'hold' | 'rollback';
+  /** The deadline passed. */
+  readonly overdue?: boolean;
+}
+
+/** What an action of the current step still waits for, per instance or for the app as a whole. */
+export interface Waiting {
+  readonly app: AppId;
+  readonly instance?: InstanceId;
+  /** e.g. `waits for its health check to succeed`, `drains, 3 requests in flight`, `no agent offers 4 cpus` */
+  readonly reason: string;
+}
+
+export interface ReadinessResult {
+  readonly name: string;
+  readonly taskId: string;
+  readonly ready: boolean;
+  readonly lastResponse?: { readonly status: number; readonly contentType: string; readonly body: string };
+}
+
+/** What the API may see. */
+export interface DeploymentReadModel {
+  all(): readonly Deployment[];
+  get(id: string): Deployment | undefined;
+  /** Ids of running deployments that touch this app. */
+  affecting(appId: AppId): readonly string[];
+  waiting(id: string): readonly Waiting[];
+  readinessResults(appId: AppId): readonly ReadinessResult[];
+}
+
+export interface AcceptOptions {
+  readonly force: boolean;
+  /** Instances named by kill-and-scale, by app. */
+  readonly victims?: Readonly<Record<AppId, readonly InstanceId[]>>;
+}
+
+export interface Accepted {
+  readonly deploymentId: string;
+  readonly version: Timestamp;
+}
+
+/**
+ * The one door through which what is wanted changes. Changes of different apps are prepared concurrently and committed
+ * in groups; changes of one app are strictly serial.
+ */
+export interface Deployments extends DeploymentReadModel {
+  /**
+   * Asks `prepare` for the new records (given the registry as it is at that moment, and the version to stamp), plans,
+   * checks locks, makes everything durable in one batch, applies it to the registry, starts the plan.
+   * `prepare` is synchronous and pure; what it throws is passed on and nothing changes.
+   * Errors: app-locked (409), too-many-deployments (403), store errors (503).
+   */
+  change(
+    prepare: (version: Timestamp) => readonly { readonly appId: AppId; readonly after: AppRecord | undefined }[],
+    options: AcceptOptions,
+  ): Promise<Accepted>;
+  /** Cancel with a rollback deployment (force false) or only stop it (force true). 404 when unknown. */
+  cancel(id: string, options: { readonly force: boolean }): Promise<Accepted | undefined>;
+}

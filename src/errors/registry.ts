@@ -1,0 +1,98 @@
+/**
+ * Every error a user can see: one registry, used everywhere, documented in docs/errors.md (a test keeps them in step).
+ * `message` may hold `{name}` placeholders, filled from `values`. Texts that Marathon's clients read are Marathon's own
+ * (marathon.md 1.2); `hint` is ours: what would be right.
+ */
+export interface ErrorEntry {
+  readonly status: number;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export const errors = {
+  'invalid-json-syntax': { status: 400, message: 'Invalid JSON', hint: 'Send a well-formed JSON document.' },
+  'empty-body': { status: 400, message: 'Please specify data in JSON format', hint: 'Send a JSON document as the body.' },
+  'invalid-json': { status: 422, message: 'Invalid JSON', hint: 'See `details`: each names the path and what is wrong there.' },
+  'invalid-object': { status: 422, message: 'Object is not valid', hint: 'See `details`: each names the path and what is wrong there.' },
+  'invalid-argument': { status: 422, message: '{reason}', hint: '{hint}' },
+  'bad-request': { status: 400, message: '{reason}', hint: '{hint}' },
+  'app-locked': {
+    status: 409,
+    message:
+      "App is locked by one or more deployments. Override with the option '?force=true'. View details at '/v2/deployments/<DEPLOYMENT_ID>'.",
+    hint: 'Wait for the deployments named in `deployments`, cancel them, or repeat with ?force=true.',
+  },
+  'app-exists': { status: 409, message: 'An app with id [{id}] already exists.', hint: 'Use PUT or PATCH /v2/apps{id} to change it.' },
+  'app-not-found': { status: 404, message: "App '{id}' does not exist", hint: 'GET /v2/apps lists what exists.' },
+  'app-version-not-found': { status: 404, message: "App '{id}' does not exist in version {version}", hint: 'GET /v2/apps{id}/versions lists its versions.' },
+  'task-not-found': { status: 404, message: "Task '{id}' does not exist", hint: 'GET /v2/tasks lists what runs.' },
+  'deployment-not-found': { status: 404, message: 'DeploymentPlan {id} does not exist', hint: 'GET /v2/deployments lists what runs.' },
+  'queue-entry-not-found': { status: 404, message: 'Application {id} not found in tasks queue.', hint: 'GET /v2/queue lists what waits.' },
+  'no-leader': { status: 404, message: 'There is no leader', hint: 'Wait for the election to end.' },
+  'too-many-deployments': {
+    status: 403,
+    message:
+      'Max number ({max}) of running deployments is achieved. Wait for existing deployments to complete or cancel one using force=true parameter. You can increase max deployment number by using --max-running-deployments parameter but be advised that this can have negative effects on the performance.',
+    hint: 'GET /v2/deployments lists what runs; several apps fit in one deployment with PUT /v2/apps.',
+  },
+  'service-ports-exhausted': {
+    status: 422,
+    message: 'All ports in the range [{min}-{max}] are already in use',
+    hint: 'Widen --service-ports, or give apps that need no service port `"portDefinitions": []`.',
+  },
+  'not-found': { status: 404, message: 'URI not found', hint: 'openapi.yaml lists every route.' },
+  'method-not-allowed': { status: 405, message: 'Method Not Allowed', hint: 'Allowed here: {allow}.' },
+  'not-acceptable': { status: 406, message: 'Not Acceptable', hint: 'This resource answers {types}.' },
+  'unsupported-media-type': { status: 415, message: 'Unsupported Media Type', hint: 'Send `Content-Type: application/json`.' },
+  'body-too-large': { status: 413, message: 'Request body is larger than {max} bytes', hint: 'Send less at a time.' },
+  'foreign-host': { status: 403, message: "Host '{host}' is not one of this server's names", hint: 'Use the address the server printed at start, or name it with --hostname.' },
+  'foreign-origin': { status: 403, message: "Origin '{origin}' may not write here", hint: 'Browsers may write only from pages this server served.' },
+  'store-unavailable': { status: 503, message: 'The store cannot be written right now ({code}): {reason}', hint: '{hint}' },
+  'too-busy': { status: 503, message: 'Too many requests are waiting', hint: 'Repeat a little later.' },
+  'starting': { status: 503, message: 'The server is still starting', hint: 'Repeat in a moment.' },
+  'agent-unreachable': { status: 503, message: 'The agent of that task cannot be reached: {reason}', hint: 'Is the agent running? `longrun status` shows it.' },
+  'internal': { status: 500, message: 'Internal error {incident}', hint: 'This is a defect of longrun; the log has the details under that incident id.' },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof errors;
+
+/** One finding of a validation: Marathon's path (`/portDefinitions`, `/apps(0)/id`) and texts, beside it our code and hint. */
+export interface ErrorDetail {
+  readonly path: string;
+  readonly errors: readonly string[];
+  readonly code?: string;
+  readonly hint?: string;
+}
+
+/** An error for a user. Its JSON is `{message, code, hint, details?, ...extra}`. */
+export class CatalogError extends Error {
+  override readonly name = 'CatalogError';
+  readonly status: number;
+  readonly hint: string;
+
+  constructor(
+    readonly code: ErrorCode,
+    readonly values: Readonly<Record<string, string | number>> = {},
+    readonly details?: readonly ErrorDetail[] | string,
+    readonly extra?: Readonly<Record<string, unknown>>,
+  ) {
+    const entry: ErrorEntry = errors[code];
+    super(fill(entry.message, values));
+    this.status = entry.status;
+    this.hint = fill(entry.hint, values);
+  }
+
+  toJSON(): Record<string, unknown> {
+    return {
+      message: this.message,
+      code: this.code,
+      ...(this.hint ? { hint: this.hint } : {}),
+      ...(this.details === undefined ? {} : { details: this.details }),
+      ...this.extra,
+    };
+  }
+}
+
+function fill(text: string, values: Readonly<Record<string, string | number>>): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? String(values[name]) : whole));
+}

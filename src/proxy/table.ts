@@ -1,0 +1,68 @@
+import type { AppId } from '../apps/app.js';
+import type { TaskId } from '../scheduler/instance.js';
+
+/**
+ * The routing table: what every proxy serves. Built by a pure function of apps, instances and health
+ * (proxy/decide/build-table.ts), pushed as snapshot and deltas. Plain JSON; keys are stable so that deltas are small.
+ */
+export interface RoutingTable {
+  /** Strictly increasing within an epoch. */
+  readonly version: number;
+  /** Grows with every server start. */
+  readonly epoch: number;
+  /** By service: `<appId>:<servicePort>`. */
+  readonly services: Readonly<Record<string, Service>>;
+}
+
+/** One service port of one app: a backend with its frontends. */
+export interface Service {
+  readonly appId: AppId;
+  readonly portIndex: number;
+  readonly servicePort: number;
+  readonly mode: 'tcp' | 'http';
+  /** Lower case; from HAPROXY_{n}_VHOST. Served on the lb port. */
+  readonly vhosts: readonly string[];
+  /** Bind the service port itself (false when a task of this pool demands that host port). */
+  readonly bindPort: boolean;
+  readonly drainMs: number;
+  readonly servers: readonly Server[];
+}
+
+/** One instance behind a service. */
+export interface Server {
+  /** HAProxy's server name: `host_ip_port` with non-alphanumerics as `_`. */
+  readonly name: string;
+  readonly taskId: TaskId;
+  readonly host: string;
+  readonly port: number;
+  /** Boot id of its agent's host; a cached server of another boot is not used until confirmed. Empty when unknown. */
+  readonly bootId: string;
+}
+
+/** A change from one version to the next; undefined service = removed. */
+export interface TableDelta {
+  readonly epoch: number;
+  readonly from: number;
+  readonly to: number;
+  readonly services: Readonly<Record<string, Service | null>>;
+}
+
+export const PROXY_LINE_PATH = '/longrun/v1/proxy';
+export const PROXY_PROTOCOL_VERSION = 1;
+
+export type FromProxy =
+  | { readonly type: 'HELLO'; readonly proxyId: string; readonly pid: number; readonly bootId: string; readonly host: string }
+  /** The table of this version is in force in this proxy. */
+  | { readonly type: 'ACK'; readonly epoch: number; readonly version: number }
+  /** Requests or connections still in flight to servers that left the table; sent on change, 0 once when the last is done. */
+  | { readonly type: 'IN_FLIGHT'; readonly taskId: TaskId; readonly count: number }
+  /** Service ports that could not be bound, with the reason; the whole list at each change. */
+  | { readonly type: 'NOT_SERVED'; readonly ports: Readonly<Record<number, string>> }
+  /** Cumulative statistics since the proxy's start, every second while they change. */
+  | { readonly type: 'STATS'; readonly stats: unknown }
+  | { readonly type: 'LEASE' };
+
+export type ToProxy =
+  | { readonly type: 'SNAPSHOT'; readonly table: RoutingTable }
+  | { readonly type: 'DELTA'; readonly delta: TableDelta }
+  | { readonly type: 'LEASE'; readonly leaseMs: number };

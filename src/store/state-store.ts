@@ -1,0 +1,87 @@
+/**
+ * The one durable thing. Asynchronous on purpose: lmdb and memory now, Redis and ZooKeeper later, one contract suite.
+ *
+ * INVARIANTS
+ * - `commit` resolves only when the whole batch is durable (flushed); a batch is applied whole or not at all.
+ * - Batches are applied in the order of their `commit` calls.
+ * - A batch with an epoch lower than the highest ever committed is refused (`stale-epoch`): a deposed leader cannot write.
+ * - A record that does not match its checksum is never returned: reading it fails with `corrupt-record`.
+ */
+export interface StateStore {
+  /** Opens (creating if absent), checks the format version, migrates after an automatic backup. */
+  open(): Promise<void>;
+  /** The value under `key`, undefined when absent. */
+  get(key: string): Promise<unknown>;
+  /** Every record whose key starts with `prefix`, in key order. Values are plain JSON values. */
+  scan(prefix: string): AsyncIterable<StoreRecord>;
+  /** Applies all writes atomically; resolves when they are durable. Rejects with StoreError and applies nothing. */
+  commit(batch: StoreBatch): Promise<void>;
+  /** Whether writes work right now; changes are told to `onHealth` listeners. */
+  health(): StoreHealth;
+  onHealth(listener: (health: StoreHealth) => void): () => void;
+  /** Writes a consistent copy of everything to one file (created with mode 0600, atomically renamed into place). */
+  backup(file: string): Promise<void>;
+  /** Flushes and closes. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface StoreRecord {
+  readonly key: string;
+  readonly value: unknown;
+}
+
+/** `epoch`: the writer's leadership epoch (1 on a single node). */
+export interface StoreBatch {
+  readonly epoch: number;
+  readonly writes: readonly StoreWrite[];
+}
+
+export type StoreWrite =
+  | { readonly op: 'put'; readonly key: string; readonly value: unknown }
+  | { readonly op: 'delete'; readonly key: string };
+
+export type StoreHealth =
+  | { readonly writable: true }
+  | { readonly writable: false; readonly code: StoreErrorCode; readonly message: string };
+
+export type StoreErrorCode =
+  | 'disk-full'
+  | 'read-only'
+  | 'out-of-descriptors'
+  | 'flush-failed'
+  | 'stale-epoch'
+  | 'corrupt-record'
+  | 'format-too-new'
+  | 'closed'
+  | 'store-failed';
+
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+  constructor(
+    readonly code: StoreErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** Key prefixes. An id is written as it is; `/` inside app ids is fine. One room owns each prefix. */
+export const keys = {
+  /** apps room: the current record of an app. */
+  app: (appId: string): string => `app!${appId}`,
+  /** apps room: one stored version of an app. */
+  appVersion: (appId: string, version: string): string => `app-version!${appId}!${version}`,
+  /** deployments room: a running plan. */
+  deployment: (id: string): string => `deployment!${id}`,
+  /** scheduler room: one instance. */
+  instance: (instanceId: string): string => `instance!${instanceId}`,
+  /** scheduler room: the last failure of an app's task. */
+  taskFailure: (appId: string): string => `task-failure!${appId}`,
+  /** scheduler room: framework id and the like. */
+  framework: (): string => 'framework!id',
+  /** embedded master's registrar: admitted agents, unreachable, gone, by agent id. */
+  registry: (agentId: string): string => `registry!${agentId}`,
+  /** server room: counters and facts that outlive a restart (last version, event epoch, boot id). */
+  meta: (name: string): string => `meta!${name}`,
+} as const;
