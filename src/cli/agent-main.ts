@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Settings } from '../config/settings.js';
+import { openWorkDir } from '../config/work-dir.js';
+import { Agent } from '../embedded-mesos/agent/agent.js';
+import { AGENT_LINE_PATH, AGENT_PROTOCOL_VERSION, type FromAgent, type ToAgent } from '../embedded-mesos/protocol/agent-line.js';
+import type { Log } from '../logging/log.js';
+import { makeLog } from '../logging/pino-log.js';
+import { SystemClock } from '../util/clock.js';
+import { SystemDice } from '../util/ids.js';
+import { LineClient } from '../util/line/line-client.js';
+import { type ChildService, runAsChild } from './child-entry.js';
+
+/** The agent as a service: also what `longrun agent` runs in its own process. */
+export function makeAgentService(settings: Settings, serverUrl: string): { service: ChildService; log: Log } {
+  const log = makeLog({ level: settings.logLevel, format: settings.logFormat }).child('agent');
+  const workDir = openWorkDir(settings.workDir);
+  const tokenFile = settings.tokenFile ?? join(workDir.path, 'token');
+  const clock = new SystemClock();
+  const agent = new Agent({
+    workDir: workDir.path,
+    hostname: settings.hostname,
+    address: settings.address,
+    port: settings.agentPort,
+    ...(settings.resources === undefined ? {} : { resources: settings.resources }),
+    ...(settings.attributes === undefined ? {} : { attributes: settings.attributes }),
+    defaultUser: settings.defaultUser,
+    allowRootTasks: settings.allowRootTasks,
+    outputFileBytes: settings.outputFileBytes,
+    outputFiles: settings.outputFiles,
+    line: (handlers) => {
+      const line = new LineClient<ToAgent, FromAgent>({
+        url: () => serverUrl,
+        path: AGENT_LINE_PATH,
+        token: () => readFileSync(tokenFile, 'utf8').trim(),
+        protocolVersion: AGENT_PROTOCOL_VERSION,
+        peer: workDir.instanceId,
+        handlers,
+        clock,
+        log,
+      });
+      line.start();
+      return line;
+    },
+    clock,
+    dice: new SystemDice(),
+    log,
+  });
+  return {
+    log,
+    service: {
+      start: async () => {
+        await agent.start();
+        return { agent: agent.url };
+      },
+      stop: (mode) => agent.stop({ killTasks: mode !== 'leave-tasks', ...(mode === 'kill-now' ? { graceMs: 0 } : {}) }),
+    },
+  };
+}
+
+if (process.send) runAsChild((message) => makeAgentService(message.settings, message.serverUrl ?? ''));

@@ -1,0 +1,17 @@
+import { fileURLToPath } from 'node:url';
+
+/** Files of the child processes, beside this one in dist/. The only place that asks where the package lies. */
+export const entries = {
+  server: fileURLToPath(new URL('../server/server-main.js', import.meta.url)),
+  agent: fileURLToPath(new URL('./agent-main.js', import.meta.url)),
+  proxyWorker: fileURLToPath(new URL('../proxy/worker-main.js', import.meta.url)),
+  prober: fileURLToPath(new URL('../health/prober-main.js', import.meta.url)),
+  contract: fileURLToPath(new URL('../../openapi.yaml', import.meta.url)),
+  package: fileURLToPath(new URL('../../package.json', import.meta.url)),
+} as const;
+
+/** V8 flags per process: these run for years with small heaps, so young generations are kept small too. */
+export const execArgv = {
+  server: ['--max-semi-space-size=8'],
+  small: ['--max-semi-space-size=2'],
+} as const;

@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { request } from 'undici';
+
+/** An operator's command could not be carried out; the message says what to do. */
+export class OperatorError extends Error {
+  override readonly name = 'OperatorError';
+}
+
+/** Talks to a running server with the work dir's token: down and backup. */
+export class OperatorClient {
+  readonly #token: string;
+
+  constructor(
+    private readonly url: string,
+    workDir: string,
+  ) {
+    try {
+      this.#token = readFileSync(join(workDir, 'token'), 'utf8').trim();
+    } catch (error) {
+      throw new OperatorError(
+        `cannot read the token of the work dir ${workDir} (${error instanceof Error ? error.message : String(error)}); name the right one with --work-dir, as the user that runs longrun`,
+      );
+    }
+  }
+
+  async post(path: string): Promise<unknown> {
+    const answer = await this.#request('POST', path);
+    return answer.body.json();
+  }
+
+  async download(path: string): Promise<Readable> {
+    return (await this.#request('GET', path)).body;
+  }
+
+  async #request(method: 'GET' | 'POST', path: string): Promise<Awaited<ReturnType<typeof request>>> {
+    let answer: Awaited<ReturnType<typeof request>>;
+    try {
+      answer = await request(new URL(path, this.url), { method, headers: { authorization: `Bearer ${this.#token}` } });
+    } catch (error) {
+      throw new OperatorError(`no server answers at ${this.url} (${error instanceof Error ? error.message : String(error)}); is longrun up? Name another with --url`);
+    }
+    if (answer.statusCode >= 400) {
+      const body = (await answer.body.json().catch(() => ({}))) as { message?: string; hint?: string };
+      throw new OperatorError(`${body.message ?? `the server answered ${answer.statusCode}`}${body.hint ? `\n${body.hint}` : ''}`);
+    }
+    return answer;
+  }
+}

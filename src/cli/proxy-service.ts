@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Settings } from '../config/settings.js';
+import { openWorkDir } from '../config/work-dir.js';
+import { makeLog } from '../logging/pino-log.js';
+import { ProxyParent } from '../proxy/listeners/proxy-parent.js';
+import { SystemClock } from '../util/clock.js';
+import type { ChildService } from './child-entry.js';
+
+/** The load balancer as a service of its own: what `longrun proxy` runs. Workers outlive a SIGTERM, as under `up`. */
+export function makeProxyService(settings: Settings, serverUrl: string, worker: { entry: string; execArgv: string[] }): ChildService {
+  const workDir = openWorkDir(settings.workDir);
+  const parent = new ProxyParent({
+    workDir: workDir.path,
+    lbAddress: settings.lbAddress,
+    lbHttpPort: settings.lbHttpPort,
+    lbStatsPort: settings.lbStatsPort,
+    workers: settings.lbWorkers,
+    workerEntry: worker.entry,
+    execArgv: worker.execArgv,
+    serverUrl: () => serverUrl,
+    token: readFileSync(settings.tokenFile ?? join(workDir.path, 'token'), 'utf8').trim(),
+    hostname: settings.hostname,
+    logLevel: settings.logLevel,
+    logFormat: settings.logFormat,
+    clock: new SystemClock(),
+    log: makeLog({ level: settings.logLevel, format: settings.logFormat }).child('proxy'),
+  });
+  return {
+    start: async () => {
+      const { lbUrl, statsUrl } = await parent.start();
+      return { lb: lbUrl, stats: statsUrl };
+    },
+    stop: (mode) => parent.stop({ leaveWorkers: mode === 'leave-tasks' }),
+  };
+}

@@ -1,0 +1,145 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { openWorkDir } from '../config/work-dir.js';
+import type { Settings } from '../config/settings.js';
+import { makeLog } from '../logging/pino-log.js';
+import { SystemClock } from '../util/clock.js';
+import { LockHeld, PidLock } from '../util/pid-lock.js';
+import type { ChildService } from './child-entry.js';
+import { entries, execArgv } from './entries.js';
+import { settingsOf } from './main.js';
+import type { StopMode } from './process-messages.js';
+import { Up } from './up.js';
+
+export interface RunFlags {
+  readonly addSettings: (command: Command, flags: readonly string[]) => Command;
+  readonly upFlags: readonly string[];
+  readonly serverFlags: readonly string[];
+  readonly agentFlags: readonly string[];
+  readonly proxyFlags: readonly string[];
+}
+
+type Options = Readonly<Record<string, string | boolean | undefined>>;
+
+/** Keeps the process alive while timers are unreferenced. */
+function stayAlive(): void {
+  setInterval(() => undefined, 2 ** 30);
+}
+
+/** Commands that run something: up, server, agent, proxy. */
+export function addRunCommands(root: Command, flags: RunFlags): void {
+  const { addSettings } = flags;
+  addSettings(root.command('up'), flags.upFlags)
+    .description('run everything on this machine: server, agent and load balancer')
+    .addHelpText(
+      'after',
+      `
+Ctrl-C stops everything, tasks included, with their grace period; definitions stay and start again at the next \`up\`.
+SIGTERM and SIGHUP leave tasks and the load balancer running; the next \`up\` on the same work dir takes over.`,
+    )
+    .action((options: Options) => runUp(settingsOf(options)));
+  addSettings(root.command('server'), flags.serverFlags)
+    .description('run only the server (API, scheduler, master); agents and proxies join it')
+    .action(async (options: Options) => {
+      const settings = settingsOf(options);
+      const { makeServerService } = await import('../server/server-main.js');
+      await runAlone('server', settings, () => makeServerService(settings, () => undefined).service);
+    });
+  addSettings(root.command('agent'), flags.agentFlags)
+    .description('run only an agent: offers this machine to a server')
+    .addHelpText('after', '\nExample:\n  longrun agent --server http://10.0.0.1:5050 --token-file ./token --hostname worker-1 --work-dir /var/lib/longrun-agent')
+    .action(async (options: Options) => {
+      const settings = settingsOf(options);
+      const url = serverOf(settings);
+      const { makeAgentService } = await import('./agent-main.js');
+      await runAlone('agent', settings, () => makeAgentService(settings, url).service);
+    });
+  addSettings(root.command('proxy'), flags.proxyFlags)
+    .description('run only a load balancer that follows a server')
+    .action(async (options: Options) => {
+      const settings = settingsOf(options);
+      const url = serverOf(settings);
+      const { makeProxyService } = await import('./proxy-service.js');
+      await runAlone('proxy', settings, () => makeProxyService(settings, url, { entry: entries.proxyWorker, execArgv: [...execArgv.small] }));
+    });
+}
+
+function serverOf(settings: Settings): string {
+  return settings.server ?? `http://127.0.0.1:${settings.masterPort}`;
+}
+
+function runUp(settings: Settings): void {
+  const log = makeLog({ level: settings.logLevel, format: settings.logFormat }).child('up');
+  const up = new Up(
+    settings,
+    {
+      say: (line) => void process.stdout.write(`${line}\n`),
+      complain: (line) => void process.stderr.write(`${line}\n`),
+      exit: (code) => process.exit(code),
+    },
+    new SystemClock(),
+    log,
+  );
+  // A closed terminal must not end us by a write that fails.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  const stop = (mode: StopMode) => (): void => {
+    up.stop(mode).catch((error: unknown) => {
+      process.stderr.write(`stopping went wrong: ${error instanceof Error ? error.message : String(error)}\n`);
+      process.exit(1);
+    });
+  };
+  process.on('SIGINT', stop('kill-tasks'));
+  process.on('SIGTERM', stop('leave-tasks'));
+  process.on('SIGHUP', stop('leave-tasks'));
+  if (!up.start()) {
+    process.exitCode = 1;
+    return;
+  }
+  stayAlive();
+}
+
+/** Runs one service as this whole process, under its own lock in the work dir. */
+async function runAlone(role: string, settings: Settings, make: () => ChildService): Promise<void> {
+  const workDir = openWorkDir(settings.workDir);
+  process.stdout.write(`work dir: ${workDir.path}\n`);
+  let lock: PidLock;
+  try {
+    lock = PidLock.take(join(workDir.run, `${role}-command.lock`));
+  } catch (error) {
+    if (!(error instanceof LockHeld)) throw error;
+    process.stderr.write(`Another longrun ${role} (process ${error.holder.pid}) already uses ${workDir.path}; give this one its own --work-dir.\n`);
+    process.exitCode = 1;
+    return;
+  }
+  const service = make();
+  let interrupted = false;
+  const stop = (mode: StopMode) => (): void => {
+    const actual = mode === 'kill-tasks' && interrupted ? 'kill-now' : mode;
+    interrupted = true;
+    service.stop(actual).then(
+      () => {
+        lock.release();
+        process.exit(0);
+      },
+      (error: unknown) => {
+        process.stderr.write(`stopping went wrong: ${error instanceof Error ? error.message : String(error)}\n`);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGINT', stop('kill-tasks'));
+  process.on('SIGTERM', stop('leave-tasks'));
+  process.on('SIGHUP', stop('leave-tasks'));
+  stayAlive();
+  let urls: Readonly<Record<string, string>>;
+  try {
+    urls = await service.start();
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    lock.release();
+    process.exit(1);
+  }
+  if (settings.readyFile) writeFileSync(settings.readyFile, `${JSON.stringify({ ...urls, pids: { [role]: process.pid } })}\n`);
+  process.stdout.write(`longrun is ready: ${Object.entries(urls).map(([name, url]) => `${name} ${url}`).join(', ')}\n`);
+}

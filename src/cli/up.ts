@@ -1,0 +1,222 @@
+import { renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Settings } from '../config/settings.js';
+import { openWorkDir, type WorkDir } from '../config/work-dir.js';
+import type { Log } from '../logging/log.js';
+import { ProxyParent } from '../proxy/listeners/proxy-parent.js';
+import type { Clock } from '../util/clock.js';
+import { LockHeld, PidLock } from '../util/pid-lock.js';
+import { entries, execArgv } from './entries.js';
+import type { FromChild, StopMode } from './process-messages.js';
+import { SupervisedChild } from './supervised-child.js';
+
+export interface UpIo {
+  /** A line for the person at the terminal. */
+  say(line: string): void;
+  complain(line: string): void;
+  exit(code: number): void;
+}
+
+/** Ports that were 0 get fixed at the first start, so that a restarted child comes back at the same place. */
+function portOf(url: string): number {
+  return Number(new URL(url).port);
+}
+
+/** Time a stopping agent gets beyond its tasks' own grace. */
+const STOP_LIMIT_MS = 10 * 60_000;
+const SERVER_STOP_LIMIT_MS = 15_000;
+
+/**
+ * `longrun up`: the parent of everything on one machine. It holds the load balancer's listening sockets, starts and
+ * restarts server, agent and proxy workers, and ends them in order. It serves nothing itself.
+ */
+export class Up {
+  #settings: Settings;
+  readonly #workDir: WorkDir;
+  #lock: PidLock | undefined;
+  readonly #server: SupervisedChild;
+  readonly #agent: SupervisedChild;
+  #proxy: ProxyParent | undefined;
+  #serverUrls: Readonly<Record<string, string>> | undefined;
+  #agentUrls: Readonly<Record<string, string>> | undefined;
+  #proxyUrls: { lb: string; stats: string } | undefined;
+  #announced = false;
+  #stopping: StopMode | undefined;
+  #quiesced: (() => void) | undefined;
+
+  constructor(
+    settings: Settings,
+    private readonly io: UpIo,
+    private readonly clock: Clock,
+    private readonly log: Log,
+  ) {
+    this.#settings = settings;
+    this.#workDir = openWorkDir(settings.workDir);
+    this.#server = new SupervisedChild({
+      name: 'server',
+      entry: entries.server,
+      execArgv: execArgv.server,
+      start: () => ({ type: 'start', settings: this.#settings }),
+      onMessage: (message) => this.#fromServer(message),
+      clock,
+      log,
+    });
+    this.#agent = new SupervisedChild({
+      name: 'agent',
+      entry: entries.agent,
+      execArgv: execArgv.small,
+      start: () => ({ type: 'start', settings: this.#settings, serverUrl: this.#serverUrls?.['master'] ?? '' }),
+      onMessage: (message) => this.#fromAgent(message),
+      clock,
+      log,
+    });
+  }
+
+  /** Takes the work dir and starts everything. False when another `up` holds it (said to the person already). */
+  start(): boolean {
+    try {
+      this.#lock = PidLock.take(join(this.#workDir.run, 'up.lock'));
+    } catch (error) {
+      if (!(error instanceof LockHeld)) throw error;
+      this.io.complain(
+        `Another longrun (process ${error.holder.pid}) is already up on ${this.#workDir.path}; stop it with \`longrun down\`, or give this one its own --work-dir.`,
+      );
+      return false;
+    }
+    this.io.say(`work dir: ${this.#workDir.path}`);
+    this.#server.start();
+    return true;
+  }
+
+  #fromServer(message: FromChild): void {
+    switch (message.type) {
+      case 'ready': {
+        const first = this.#serverUrls === undefined;
+        this.#serverUrls = message.urls;
+        this.#settings = {
+          ...this.#settings,
+          httpPort: portOf(message.urls['api'] ?? ''),
+          masterPort: portOf(message.urls['master'] ?? ''),
+        };
+        if (first) this.#startOthers();
+        break;
+      }
+      case 'quiesced':
+        this.#quiesced?.();
+        break;
+      case 'down':
+        void this.stop(message.mode);
+        break;
+      case 'fatal':
+        this.#fatal(message.message);
+        break;
+    }
+  }
+
+  #fromAgent(message: FromChild): void {
+    if (message.type === 'ready') {
+      this.#agentUrls = message.urls;
+      this.#settings = { ...this.#settings, agentPort: portOf(message.urls['agent'] ?? '') };
+      this.#announce();
+    } else if (message.type === 'fatal') {
+      this.#fatal(message.message);
+    }
+  }
+
+  #startOthers(): void {
+    this.#agent.start();
+    const { lbAddress, lbHttpPort, lbStatsPort, lbWorkers } = this.#settings;
+    this.#proxy = new ProxyParent({
+      workDir: this.#workDir.path,
+      lbAddress,
+      lbHttpPort,
+      lbStatsPort,
+      workers: lbWorkers,
+      workerEntry: entries.proxyWorker,
+      execArgv: [...execArgv.small],
+      serverUrl: () => this.#serverUrls?.['master'] ?? '',
+      token: this.#workDir.token,
+      hostname: this.#settings.hostname,
+      logLevel: this.#settings.logLevel,
+      logFormat: this.#settings.logFormat,
+      clock: this.clock,
+      log: this.log.child('proxy'),
+    });
+    this.#proxy.start().then(
+      ({ lbUrl, statsUrl }) => {
+        this.#proxyUrls = { lb: lbUrl, stats: statsUrl };
+        this.#announce();
+      },
+      (error: unknown) => this.#fatal(error instanceof Error ? error.message : String(error)),
+    );
+  }
+
+  #announce(): void {
+    const server = this.#serverUrls;
+    if (this.#announced || !server || !this.#agentUrls || !this.#proxyUrls || this.#stopping) return;
+    this.#announced = true;
+    const urls = { ...server, ...this.#agentUrls, ...this.#proxyUrls };
+    const pids = { parent: process.pid, server: this.#server.pid, agent: this.#agent.pid, proxy: this.#proxy?.pids() ?? [] };
+    if (this.#settings.readyFile) {
+      const draft = `${this.#settings.readyFile}.${process.pid}`;
+      writeFileSync(draft, `${JSON.stringify({ ...urls, pids })}\n`, { mode: 0o600 });
+      renameSync(draft, this.#settings.readyFile);
+    }
+    const listed = Object.entries(urls).map(([name, url]) => `${name} ${url}`);
+    this.io.say(`longrun is ready: ${listed.join(', ')}`);
+  }
+
+  /** Something that a restart will not mend: before everything is up that ends the start, afterwards it is retried. */
+  #fatal(message: string): void {
+    if (this.#stopping) return;
+    if (this.#announced) {
+      this.log.error(message);
+      return;
+    }
+    this.io.complain(message);
+    void this.stop('leave-tasks', 1);
+  }
+
+  /** Ends everything in order: launches first, then the tasks (if asked), then the rest. A repeated call hurries. */
+  async stop(mode: StopMode, exitCode = 0): Promise<void> {
+    if (this.#stopping) {
+      if (mode !== 'leave-tasks') this.#hurry();
+      return;
+    }
+    this.#stopping = mode;
+    if (mode === 'leave-tasks') {
+      this.io.say('stopping; tasks and the load balancer go on, the next `longrun up` takes over');
+      await Promise.all([
+        this.#agent.stop({ type: 'stop', mode }, SERVER_STOP_LIMIT_MS),
+        this.#server.stop({ type: 'stop', mode }, SERVER_STOP_LIMIT_MS),
+      ]);
+      await this.#proxy?.stop({ leaveWorkers: this.#announced });
+    } else {
+      this.io.say('stopping everything; tasks get their grace period (again Ctrl-C: at once)');
+      await this.#quiesce();
+      await this.#agent.stop({ type: 'stop', mode }, STOP_LIMIT_MS);
+      await this.#proxy?.stop({ leaveWorkers: false });
+      await this.#server.stop({ type: 'stop', mode }, SERVER_STOP_LIMIT_MS);
+    }
+    this.#lock?.release();
+    this.io.exit(exitCode);
+  }
+
+  #hurry(): void {
+    this.#stopping = 'kill-now';
+    this.#agent.send({ type: 'stop', mode: 'kill-now' });
+  }
+
+  /** The server stops launching; bounded, since a dead server launches nothing either. */
+  async #quiesce(): Promise<void> {
+    if (this.#server.pid === undefined) return;
+    await new Promise<void>((done) => {
+      const limit = this.clock.after(3_000, done);
+      this.#quiesced = () => {
+        limit.cancel();
+        done();
+      };
+      this.#server.send({ type: 'quiesce' });
+    });
+  }
+}

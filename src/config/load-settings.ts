@@ -1,0 +1,166 @@
+import { isIP } from 'node:net';
+import { parse as parseYaml } from 'yaml';
+import { type DefaultsContext, machineName, type SettingEntry, settingTable } from './setting-table.js';
+import type { Settings } from './settings.js';
+
+/** A setting is unknown or wrong. The message says which, where it came from, and what is allowed. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+}
+
+/** Where values come from, strongest first. `file` is the text of the optional settings file. */
+export interface SettingSources {
+  /** By flag name without dashes; commander's raw values. */
+  readonly flags: Readonly<Record<string, string | boolean | undefined>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly file?: { readonly path: string; readonly text: string };
+  readonly defaults: DefaultsContext;
+}
+
+/** Variables of ours that are not settings of `up`, server, agent or proxy. */
+const OTHER_VARIABLES = new Set(['LONGRUN_CONFIG', 'LONGRUN_URL', 'LONGRUN_TOKEN']);
+
+/** The name of a setting's environment variable: `http-port` is LONGRUN_HTTP_PORT. */
+export function variableOf(flag: string): string {
+  return `LONGRUN_${flag.toUpperCase().replaceAll('-', '_')}`;
+}
+
+/** Flags, then variables, then the file, then defaults. Throws SettingsError with a sentence. */
+export function loadSettings(sources: SettingSources): Settings {
+  const file = readFile(sources.file);
+  refuseUnknownVariables(sources.env);
+  const settings: Record<string, unknown> = {};
+  for (const entry of settingTable) {
+    const value = valueOf(entry, sources, file) ?? entry.fallback(sources.defaults);
+    if (value !== undefined) settings[entry.name] = value;
+  }
+  return finished(settings as unknown as Settings);
+}
+
+function finished(settings: Settings): Settings {
+  const hostname = settings.hostname || (isLoopback(settings.address) ? hostOf(settings.address) : machineName());
+  const { min, max } = settings.servicePorts;
+  if (min > max) throw new SettingsError(`--service-ports ${min}-${max}: the first port must not be above the last`);
+  for (const [flag, address] of [
+    ['--address', settings.address],
+    ['--lb-address', settings.lbAddress],
+  ] as const) {
+    if (address !== 'localhost' && isIP(address) === 0) {
+      throw new SettingsError(`${flag} '${address}' is not an IP address; give one of this machine's, or 0.0.0.0 for all`);
+    }
+  }
+  if (!isLoopback(settings.address) && !settings.insecure) {
+    throw new SettingsError(
+      `--address ${settings.address} is reachable from other machines and the API has no authentication yet; keep 127.0.0.1, or say --insecure if the network is trusted`,
+    );
+  }
+  return { ...settings, hostname };
+}
+
+function hostOf(address: string): string {
+  return address;
+}
+
+/** True for addresses only this machine reaches. */
+export function isLoopback(address: string): boolean {
+  return address === 'localhost' || address === '::1' || /^127\./.test(address);
+}
+
+function readFile(file: SettingSources['file']): Readonly<Record<string, unknown>> {
+  if (!file) return {};
+  let parsed: unknown;
+  try {
+    parsed = parseYaml(file.text);
+  } catch (error) {
+    throw new SettingsError(`${file.path} is neither YAML nor JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (parsed === null || parsed === undefined) return {};
+  if (typeof parsed !== 'object' || Array.isArray(parsed)) throw new SettingsError(`${file.path} must hold a map of settings`);
+  const known = new Set(settingTable.map((entry) => entry.flag));
+  for (const key of Object.keys(parsed)) {
+    if (!known.has(key)) throw new SettingsError(`${file.path}: unknown setting '${key}'${nearest(key, known)}`);
+  }
+  return parsed as Record<string, unknown>;
+}
+
+function refuseUnknownVariables(env: SettingSources['env']): void {
+  const known = new Set(settingTable.map((entry) => variableOf(entry.flag)));
+  for (const name of Object.keys(env)) {
+    if (name.startsWith('LONGRUN_') && !known.has(name) && !OTHER_VARIABLES.has(name)) {
+      throw new SettingsError(`unknown environment variable ${name}${nearest(name, known)}`);
+    }
+  }
+}
+
+function valueOf(entry: SettingEntry, sources: SettingSources, file: Readonly<Record<string, unknown>>): unknown {
+  const fromFlag = sources.flags[entry.flag];
+  if (fromFlag !== undefined) return read(entry, fromFlag, `--${entry.flag}`);
+  const variable = variableOf(entry.flag);
+  const fromEnv = sources.env[variable];
+  if (fromEnv !== undefined) return read(entry, fromEnv, variable);
+  const fromFile = file[entry.flag];
+  if (fromFile !== undefined && fromFile !== null) return read(entry, fromFile, `${sources.file?.path}: ${entry.flag}`);
+  return undefined;
+}
+
+function read(entry: SettingEntry, raw: unknown, where: string): unknown {
+  const wrong = (allowed: string): never => {
+    throw new SettingsError(`${where} '${String(raw)}' is not allowed: ${allowed}`);
+  };
+  const { kind } = entry;
+  switch (kind.kind) {
+    case 'text':
+      return typeof raw === 'string' || typeof raw === 'number' ? String(raw) : wrong('give a text');
+    case 'flag':
+      if (raw === true || raw === 'true' || raw === '1') return true;
+      if (raw === false || raw === 'false' || raw === '0' || raw === '') return false;
+      return wrong('give true or false');
+    case 'port':
+      return wholeNumber(raw, 0, 65_535) ?? wrong('give a port from 1 to 65535, or 0 for any free one');
+    case 'whole':
+      return wholeNumber(raw, kind.min, kind.max) ?? wrong(`give a whole number from ${kind.min} to ${kind.max}`);
+    case 'port-range': {
+      const match = /^(\d{1,5})-(\d{1,5})$/.exec(String(raw).trim());
+      const min = wholeNumber(match?.[1], 1, 65_535);
+      const max = wholeNumber(match?.[2], 1, 65_535);
+      return min !== undefined && max !== undefined ? { min, max } : wrong('give FIRST-LAST, for example 10000-20000');
+    }
+    case 'one-of':
+      return kind.values.includes(String(raw)) ? String(raw) : wrong(`give one of ${kind.values.join(', ')}`);
+  }
+}
+
+function wholeNumber(raw: unknown, min: number, max: number): number | undefined {
+  const textual = typeof raw === 'number' ? String(raw) : raw;
+  if (typeof textual !== 'string' || !/^\d+$/.test(textual.trim())) return undefined;
+  const value = Number(textual);
+  return Number.isSafeInteger(value) && value >= min && value <= max ? value : undefined;
+}
+
+/** ` (did you mean 'x'?)` for a near miss, else what there is. */
+function nearest(name: string, known: ReadonlySet<string>): string {
+  let best: string | undefined;
+  let bestDistance = 4;
+  for (const candidate of known) {
+    const d = distance(name, candidate);
+    if (d < bestDistance) {
+      best = candidate;
+      bestDistance = d;
+    }
+  }
+  return best ? `; did you mean '${best}'?` : `; known are: ${[...known].join(', ')}`;
+}
+
+/** Levenshtein distance. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitution, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

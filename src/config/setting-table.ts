@@ -1,0 +1,74 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Settings } from './settings.js';
+
+/** What a value from a flag, variable or file must look like; each says in a sentence what is allowed. */
+export type SettingKind =
+  | { readonly kind: 'text' }
+  | { readonly kind: 'flag' }
+  | { readonly kind: 'port' }
+  | { readonly kind: 'whole'; readonly min: number; readonly max: number }
+  | { readonly kind: 'port-range' }
+  | { readonly kind: 'one-of'; readonly values: readonly string[] };
+
+export interface SettingEntry {
+  readonly name: keyof Settings;
+  /** Without the dashes: `http-port`. */
+  readonly flag: string;
+  readonly kind: SettingKind;
+  readonly help: string;
+  readonly fallback: (context: DefaultsContext) => Settings[keyof Settings];
+}
+
+/** What defaults depend on. */
+export interface DefaultsContext {
+  readonly root: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly home: string;
+}
+
+function stateDir({ root, env, home }: DefaultsContext): string {
+  if (root) return '/var/lib/longrun';
+  return join(env['XDG_STATE_HOME'] || join(home, '.local', 'state'), 'longrun');
+}
+
+const text = { kind: 'text' } as const;
+const flag = { kind: 'flag' } as const;
+const port = { kind: 'port' } as const;
+const whole = (min: number, max: number): SettingKind => ({ kind: 'whole', min, max });
+
+/** Every setting there is: flag, LONGRUN_ variable and key of the file all come from this table. */
+export const settingTable: readonly SettingEntry[] = [
+  { name: 'workDir', flag: 'work-dir', kind: text, help: 'where everything durable lives', fallback: stateDir },
+  { name: 'address', flag: 'address', kind: text, help: 'address that API, master and agent listen on', fallback: () => '127.0.0.1' },
+  { name: 'lbAddress', flag: 'lb-address', kind: text, help: 'address that the load balancer listens on', fallback: () => '127.0.0.1' },
+  { name: 'hostname', flag: 'hostname', kind: text, help: 'name under which tasks of this machine are reached', fallback: () => '' },
+  { name: 'httpPort', flag: 'http-port', kind: port, help: 'port of the REST API (0 = any free one)', fallback: () => 8080 },
+  { name: 'masterPort', flag: 'master-port', kind: port, help: 'port of the master: agents and proxies dial it', fallback: () => 5050 },
+  { name: 'agentPort', flag: 'agent-port', kind: port, help: 'port of the agent: sandbox files and statistics', fallback: () => 5051 },
+  { name: 'lbHttpPort', flag: 'lb-http-port', kind: port, help: 'port of the load balancer for virtual hosts', fallback: () => 9080 },
+  { name: 'lbStatsPort', flag: 'lb-stats-port', kind: port, help: "port of the load balancer's statistics page", fallback: () => 9090 },
+  { name: 'lbWorkers', flag: 'lb-workers', kind: whole(1, 64), help: 'number of load balancer processes', fallback: () => 1 },
+  { name: 'servicePorts', flag: 'service-ports', kind: { kind: 'port-range' }, help: 'range that service ports are assigned from', fallback: () => ({ min: 10_000, max: 20_000 }) },
+  { name: 'resources', flag: 'resources', kind: text, help: 'what this agent offers, e.g. cpus:4;mem:4096;disk:10000;ports:[31000-32000] (default: detected)', fallback: () => undefined },
+  { name: 'attributes', flag: 'attributes', kind: text, help: 'attributes of this agent, e.g. rack:r1;zone:a', fallback: () => undefined },
+  { name: 'defaultUser', flag: 'default-user', kind: text, help: 'user for apps that name none when the agent runs as root', fallback: () => 'nobody' },
+  { name: 'allowRootTasks', flag: 'allow-root-tasks', kind: flag, help: 'let apps ask for the user root', fallback: () => false },
+  { name: 'logLevel', flag: 'log-level', kind: { kind: 'one-of', values: ['debug', 'info', 'warn', 'error'] }, help: 'least severity that is logged', fallback: () => 'info' },
+  { name: 'logFormat', flag: 'log-format', kind: { kind: 'one-of', values: ['text', 'json'] }, help: 'form of log lines', fallback: () => 'text' },
+  { name: 'readyFile', flag: 'ready-file', kind: text, help: 'file to write the URLs and process ids to, as JSON, once everything is up', fallback: () => undefined },
+  { name: 'server', flag: 'server', kind: text, help: "URL of the server's master port to join (agent, proxy)", fallback: () => undefined },
+  { name: 'tokenFile', flag: 'token-file', kind: text, help: "file with the server's join token (default: the token in the work dir)", fallback: () => undefined },
+  { name: 'maxRunningDeployments', flag: 'max-running-deployments', kind: whole(1, 1_000_000), help: 'most deployments at once', fallback: () => 10_000 },
+  { name: 'restartOnAnyChange', flag: 'restart-on-any-change', kind: flag, help: 'restart tasks on every change of a definition, as Marathon does', fallback: () => false },
+  { name: 'agentReregisterTimeoutSeconds', flag: 'agent-reregister-timeout', kind: whole(1, 86_400), help: 'seconds that a restarted server waits for its agents before it believes they are gone', fallback: () => 60 },
+  { name: 'agentPingTimeoutSeconds', flag: 'agent-ping-timeout', kind: whole(5, 86_400), help: 'seconds without a line to an agent before its tasks count as unreachable', fallback: () => 30 },
+  { name: 'outputFileBytes', flag: 'output-file-bytes', kind: whole(4_096, 1_099_511_627_776), help: 'bytes per file of a task\'s output', fallback: () => 10 * 1024 * 1024 },
+  { name: 'outputFiles', flag: 'output-files', kind: whole(1, 1_000), help: 'files kept per stream of a task\'s output', fallback: () => 5 },
+  { name: 'insecure', flag: 'insecure', kind: flag, help: 'allow listening beyond loopback without authentication', fallback: () => false },
+];
+
+/** The machine's own name, for tasks' HOST and the agents' hostname when --hostname is not given and we listen beyond loopback. */
+export function machineName(): string {
+  return hostname();
+}

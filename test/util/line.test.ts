@@ -1,0 +1,149 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import fc from 'fast-check';
+import { silentLog } from '../../src/logging/log.js';
+import { SystemClock } from '../../src/util/clock.js';
+import type { AcceptedLine } from '../../src/util/line/line.js';
+import { LineClient } from '../../src/util/line/line-client.js';
+import { LineServer } from '../../src/util/line/line-server.js';
+import { encodeRecord, RecordDecoder } from '../../src/util/line/record-io.js';
+import { waitFor } from '../support/wait-for.js';
+
+describe('RecordIO', () => {
+  it('gives back any records however the bytes are cut', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: 'binary', maxLength: 40 })), fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }), (records, cuts) => {
+        const bytes = Buffer.from(records.map(encodeRecord).join(''));
+        const expected = records.map((record) => Buffer.from(record).toString('utf8'));
+        const decoder = new RecordDecoder();
+        const got: string[] = [];
+        for (let at = 0, i = 0; at < bytes.length; i++) {
+          const size = cuts[i % cuts.length] ?? 1;
+          got.push(...decoder.push(bytes.subarray(at, at + size)));
+          at += size;
+        }
+        expect(got).toEqual(expected);
+      }),
+    );
+  });
+
+  it.each(['x\n', '-1\n{}', '99999999999\n', '1e3\n'])('refuses the length line %j', (text) => {
+    expect(() => new RecordDecoder().push(Buffer.from(text))).toThrow();
+  });
+});
+
+describe('a line', () => {
+  const token = 'secret-of-the-work-dir';
+  let http: Server;
+  let dialled: number;
+  let sockets: Set<Socket>;
+  let accepted: AcceptedLine<string, string>[];
+  let atServer: string[];
+  let atClient: string[];
+  let resets: number;
+  let client: LineClient<string, string>;
+  let lines: LineServer<string, string>;
+
+  const listen = async (port = 0): Promise<number> => {
+    sockets = new Set();
+    lines = new LineServer<string, string>({
+      path: '/line',
+      token,
+      protocolVersion: 1,
+      clock: new SystemClock(),
+      log: silentLog,
+      onLine: (line) => {
+        accepted.push(line);
+        line.handlers = { onMessage: (message) => void atServer.push(message), onReset: () => undefined };
+      },
+    });
+    dialled = 0;
+    http = createServer((_request, response) => void response.writeHead(404).end());
+    http.on('upgrade', (request, socket, head) => {
+      dialled += 1;
+      if (!lines.upgrade(request, socket, head)) socket.destroy();
+    });
+    http.on('connection', (socket) => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+    });
+    await new Promise<void>((ready) => http.listen(port, '127.0.0.1', ready));
+    return (http.address() as AddressInfo).port;
+  };
+  const dial = (port: number, secret = token): LineClient<string, string> =>
+    new LineClient<string, string>({
+      url: () => `http://127.0.0.1:${port}`,
+      path: '/line',
+      token: () => secret,
+      protocolVersion: 1,
+      peer: 'p',
+      clock: new SystemClock(),
+      log: silentLog,
+      retryMs: 5,
+      handlers: {
+        onMessage: (message) => void atClient.push(message),
+        onReset: () => {
+          resets += 1;
+        },
+      },
+    });
+
+  beforeEach(() => {
+    accepted = [];
+    atServer = [];
+    atClient = [];
+    resets = 0;
+  });
+  afterEach(async () => {
+    client.close();
+    lines.close();
+    for (const socket of sockets) socket.destroy();
+    await new Promise<void>((closed) => http.close(() => closed()));
+  });
+
+  it('carries messages both ways in order, and loses and doubles none when connections break', async () => {
+    client = dial(await listen());
+    client.start();
+    await waitFor(() => client.connected);
+    const wanted = Array.from({ length: 300 }, (_, i) => `m${i}`);
+    for (const [i, message] of wanted.entries()) {
+      client.send(message);
+      accepted[0]?.send(message);
+      if (i % 60 === 30) {
+        for (const socket of sockets) socket.destroy();
+        await waitFor(() => client.connected);
+      }
+    }
+    await waitFor(() => atServer.length >= wanted.length && atClient.length >= wanted.length);
+    expect(atServer).toEqual(wanted);
+    expect(atClient).toEqual(wanted);
+    expect(accepted).toHaveLength(1);
+    expect(resets).toBe(1);
+  });
+
+  it('starts afresh and says so when the server is a new process', async () => {
+    const port = await listen();
+    client = dial(port);
+    client.start();
+    await waitFor(() => client.connected);
+    lines.close();
+    for (const socket of sockets) socket.destroy();
+    await new Promise<void>((closed) => http.close(() => closed()));
+    client.send('void, for the old process');
+    await listen(port);
+    await waitFor(() => resets === 2 && client.connected);
+    client.send('for the new process');
+    await waitFor(() => atServer.length > 0);
+    expect(atServer).toEqual(['for the new process']);
+    expect(accepted).toHaveLength(2);
+  });
+
+  it('refuses a wrong token', async () => {
+    const port = await listen();
+    client = dial(port, 'secret-of-another-dir');
+    client.start();
+    await waitFor(() => dialled >= 3);
+    expect(client.connected).toBe(false);
+    expect(accepted).toHaveLength(0);
+  });
+});
