@@ -26,6 +26,14 @@ export interface AppRegistry {
   /** The writes that make `changes` durable, superseded versions beyond the limit included. Pure. */
   writesFor(changes: readonly AppChange[]): readonly StoreWrite[];
   apply(changes: readonly AppChange[]): void;
+  /**
+   * Lays prepared changes, not yet durable, under the next `prepare`: it sees their records, service ports, groups and
+   * dependencies, so that several changes fit in one store batch. Readers (`get`, `all`, listeners) see nothing of it.
+   * Each staged set ends in `apply` (the batch is durable) or `unstage` (it was refused) with the very same changes.
+   */
+  stage?(changes: readonly AppChange[]): void;
+  /** Takes staged changes back; several sets are taken back newest first. */
+  unstage?(changes: readonly AppChange[]): void;
   /** Told after `apply`, once per call. */
   onChange(listener: (changes: readonly AppChange[]) => void): () => void;
 }

@@ -1,0 +1,207 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { waitFor } from '../../support/wait-for.js';
+
+const root = resolve(__dirname, '../../..');
+
+export interface Ready {
+  readonly api: string;
+  readonly master: string;
+  readonly agent: string;
+  readonly lb: string;
+  readonly stats: string;
+  readonly pids: { readonly parent: number; readonly server: number; readonly agent: number; readonly proxy: readonly number[] };
+}
+
+export interface Answer<T = Record<string, unknown>> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: T;
+}
+
+export interface TaskJson {
+  readonly id: string;
+  readonly state: string;
+  readonly host: string;
+  readonly ports: readonly number[];
+  readonly version?: string;
+  readonly healthCheckResults?: readonly { readonly alive: boolean }[];
+}
+
+export interface AppJson {
+  readonly id: string;
+  readonly instances: number;
+  readonly version: string;
+  readonly portDefinitions: readonly { readonly port: number }[];
+  readonly tasksRunning: number;
+  readonly tasksHealthy: number;
+  readonly tasksStaged: number;
+  readonly tasksUnhealthy: number;
+  readonly deployments: readonly { readonly id: string }[];
+  readonly tasks: readonly TaskJson[];
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** First port of this suite's share of the service ports: suites on one host must not meet. */
+let nextServicePorts = 20_000 + (process.pid % 200) * 100;
+
+/** A real `longrun up` on a temporary work dir and free ports, driven as a user would. */
+export class Longrun {
+  ready!: Ready;
+  #child: ChildProcess | undefined;
+  readonly output: string[] = [];
+  readonly #servicePorts: string;
+
+  private constructor(
+    readonly workDir: string,
+    private readonly flags: readonly string[],
+  ) {
+    this.#servicePorts = `${nextServicePorts}-${nextServicePorts + 99}`;
+    nextServicePorts += 100;
+  }
+
+  static async start(...flags: string[]): Promise<Longrun> {
+    const longrun = new Longrun(mkdtempSync(join(tmpdir(), 'longrun-e2e-')), flags);
+    await longrun.up();
+    return longrun;
+  }
+
+  get #readyFile(): string {
+    return join(this.workDir, 'ready.json');
+  }
+
+  /** Starts `up` (again) on the same work dir; ports stay what they were. */
+  async up(): Promise<void> {
+    const again = this.ready as Ready | undefined;
+    const port = (url: string | undefined): string => (url ? new URL(url).port : '0');
+    rmSync(this.#readyFile, { force: true });
+    const args = [
+      join(root, 'bin/longrun.js'), 'up', '--work-dir', this.workDir, '--ready-file', this.#readyFile,
+      '--http-port', port(again?.api), '--master-port', port(again?.master), '--agent-port', port(again?.agent),
+      '--lb-http-port', port(again?.lb), '--lb-stats-port', port(again?.stats), '--service-ports', this.#servicePorts,
+      ...this.flags,
+    ];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LONGRUN_URL: undefined } });
+    this.#child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.output.push(text);
+        if (process.env['E2E_VERBOSE']) process.stderr.write(text);
+      });
+    }
+    await waitFor(() => existsSync(this.#readyFile) || child.exitCode !== null, { timeoutMs: 20_000, what: () => `longrun to be ready\n${this.output.join('')}` });
+    if (!existsSync(this.#readyFile)) throw new Error(`longrun ended with ${child.exitCode}:\n${this.output.join('')}`);
+    this.ready = JSON.parse(readFileSync(this.#readyFile, 'utf8')) as Ready;
+  }
+
+  get process(): ChildProcess {
+    if (!this.#child) throw new Error('longrun is not up');
+    return this.#child;
+  }
+
+  async request<T = Record<string, unknown>>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer<T>> {
+    const answer = await fetch(new URL(path, this.ready.api), {
+      method,
+      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    let parsed: unknown = text;
+    try {
+      parsed = JSON.parse(text);
+    } catch {
+      // Not JSON: the text itself is the answer.
+    }
+    return { status: answer.status, headers: answer.headers, body: parsed as T };
+  }
+
+  async app(id: string): Promise<AppJson | undefined> {
+    const answer = await this.request<{ app: AppJson }>('GET', `/v2/apps${id}?embed=app.tasks`);
+    return answer.status === 200 ? answer.body.app : undefined;
+  }
+
+  /** Posts an app and waits until its deployment has ended. */
+  async deploy(app: Record<string, unknown>, timeoutMs = 30_000): Promise<AppJson> {
+    const answer = await this.request<AppJson>('POST', '/v2/apps', app);
+    if (answer.status !== 201) throw new Error(`POST answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+    return this.settled(answer.body.id, timeoutMs);
+  }
+
+  /** Waits until no deployment touches the app. */
+  async settled(id: string, timeoutMs = 30_000): Promise<AppJson> {
+    let last: AppJson | undefined;
+    return waitFor(
+      async () => {
+        last = await this.app(id).catch(() => undefined);
+        return last && last.deployments.length === 0 ? last : undefined;
+      },
+      { timeoutMs, what: () => `${id} to settle; last seen ${JSON.stringify(last)}\n${this.output.join('').slice(-4000)}` },
+    );
+  }
+
+  /** Pids of live processes whose environment names a task of this work dir. */
+  taskPids(): number[] {
+    return pidsWhere((environ) => environ.includes(`${this.workDir}/`) && environ.includes('MESOS_TASK_ID='));
+  }
+
+  /** Ends everything, kills what is left, removes the work dir. */
+  async destroy(): Promise<void> {
+    const child = this.#child;
+    if (child && child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGINT');
+      await waitFor(() => child.exitCode !== null || child.signalCode !== null, { timeoutMs: 20_000, what: 'longrun to stop' }).catch(() => child.kill('SIGKILL'));
+    }
+    for (const pid of this.ownPids()) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // Gone meanwhile.
+      }
+    }
+    rmSync(this.workDir, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** Every live process that carries this work dir in its command line or environment. */
+  ownPids(): number[] {
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+      .filter((pid) => {
+        try {
+          return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(this.workDir) || readFileSync(`/proc/${pid}/environ`, 'utf8').includes(this.workDir);
+        } catch {
+          return false;
+        }
+      })
+      .map(Number);
+  }
+}
+
+function pidsWhere(test: (environ: string) => boolean): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return test(readFileSync(`/proc/${pid}/environ`, 'utf8'));
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+/** A web app that needs nothing but Node: answers its task id, ends gracefully, knows a few tricks by path. */
+export function webApp(id: string, overrides: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    id,
+    cmd: `exec ${process.execPath} ${join(root, 'test/e2e/support/web-task.cjs')}`,
+    cpus: 0.02,
+    mem: 64,
+    instances: 1,
+    portDefinitions: [{ port: 0, name: 'http' }],
+    healthChecks: [{ protocol: 'HTTP', path: '/health', gracePeriodSeconds: 20, intervalSeconds: 1, timeoutSeconds: 5, maxConsecutiveFailures: 3 }],
+    taskKillGracePeriodSeconds: 5,
+    ...overrides,
+  };
+}
