@@ -45,6 +45,8 @@ export const errors = {
   'not-acceptable': { status: 406, message: 'Not Acceptable', hint: 'This resource answers {types}.' },
   'unsupported-media-type': { status: 415, message: 'Unsupported Media Type', hint: 'Send `Content-Type: application/json`.' },
   'body-too-large': { status: 413, message: 'Request body is larger than {max} bytes', hint: 'Send less at a time.' },
+  'body-too-slow': { status: 408, message: 'The request body did not arrive in time', hint: 'Repeat the request.' },
+  'group-not-found': { status: 404, message: "Group '{id}' does not exist", hint: 'GET /v2/apps lists what exists.' },
   'foreign-host': { status: 403, message: "Host '{host}' is not one of this server's names", hint: 'Use the address the server printed at start, or name it with --hostname.' },
   'foreign-origin': { status: 403, message: "Origin '{origin}' may not write here", hint: 'Browsers may write only from pages this server served.' },
   'store-unavailable': { status: 503, message: 'The store cannot be written right now ({code}): {reason}', hint: '{hint}' },

@@ -6,10 +6,9 @@ export function queryText(query: URLSearchParams, name: string): string | undefi
   return query.get(name) ?? undefined;
 }
 
-/** All values of a repeatable parameter, `name` and `name[]` alike; comma-separated values are taken apart. */
+/** All values of a repeatable parameter, `name` and `name[]` alike, empty ones dropped. */
 export function queryTexts(query: URLSearchParams, name: string): readonly string[] {
   return [...query.getAll(name), ...query.getAll(`${name}[]`)]
-    .flatMap((value) => value.split(','))
     .filter((value) => value !== '')
     .slice(0, MAX_VALUES);
 }
@@ -17,7 +16,7 @@ export function queryTexts(query: URLSearchParams, name: string): readonly strin
 /** A boolean parameter: `true` or `false` in any case, present without a value means true, anything else `fallback`. */
 export function queryFlag(query: URLSearchParams, name: string, fallback: boolean): boolean {
   const value = query.get(name)?.toLowerCase();
-  if (value === undefined || value === null) return fallback;
+  if (value === undefined) return fallback;
   if (value === '' || value === 'true') return true;
   return value === 'false' ? false : fallback;
 }

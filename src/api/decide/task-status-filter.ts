@@ -1,6 +1,9 @@
 import type { Condition, Instance } from '../../scheduler/instance.js';
 
-const conditionOf: Readonly<Record<string, Condition>> = { running: 'Running', staging: 'Staging' };
+const conditionOf: ReadonlyMap<string, Condition> = new Map([
+  ['running', 'Running'],
+  ['staging', 'Staging'],
+]);
 
 /**
  * The filter behind `GET /v2/tasks?status=`: `running` and `staging` in any case compare the instance's condition
@@ -9,8 +12,8 @@ const conditionOf: Readonly<Record<string, Condition>> = { running: 'Running', s
 export function taskStatusFilter(statuses: readonly string[]): (instance: Instance) => boolean {
   const wanted = new Set<Condition>();
   for (const status of statuses) {
-    const condition = conditionOf[status.toLowerCase()];
-    if (condition !== undefined && Object.hasOwn(conditionOf, status.toLowerCase())) wanted.add(condition);
+    const condition = conditionOf.get(status.toLowerCase());
+    if (condition !== undefined) wanted.add(condition);
   }
   return wanted.size === 0 ? () => true : (instance) => wanted.has(instance.condition);
 }

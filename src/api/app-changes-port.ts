@@ -1,0 +1,34 @@
+import type { App, AppId } from '../apps/app.js';
+import type { Deployments } from '../deployments/deployment.js';
+
+/** What a change is given to the deployments as: run at the moment of acceptance, synchronous and pure. */
+export type Prepare = Parameters<Deployments['change']>[0];
+
+/**
+ * What the API asks of the apps room: requests' bodies in, prepared changes out. Every function throws (or its promise
+ * rejects with) a CatalogError when the request is wrong: invalid-json, invalid-object, app-not-found, app-exists ...
+ * Bodies are parsed JSON, not validated yet.
+ */
+export interface AppChanges {
+  createApp(body: unknown): Prepare | Promise<Prepare>;
+  /** Bulk PUT: creates missing apps. */
+  replaceApps(body: unknown, options: { readonly partialUpdate: boolean }): Prepare | Promise<Prepare>;
+  /** Bulk PATCH: an unknown id fails everything with 404. */
+  patchApps(body: unknown): Prepare | Promise<Prepare>;
+  /** PUT (may create) or PATCH of one app. `appId` is as the client wrote it. */
+  updateApp(
+    appId: AppId,
+    body: unknown,
+    options: { readonly partialUpdate: boolean; readonly mayCreate: boolean },
+  ): Prepare | Promise<Prepare>;
+  deleteApp(appId: AppId): Prepare;
+  restartApp(appId: AppId): Prepare;
+  /** Kill-and-scale: `count` instances fewer, never below 0. */
+  scaleDown(appId: AppId, count: number): Prepare;
+}
+
+/** How an app is shown: only fields that Marathon shows; a fresh plain object. */
+export type PresentApp = (app: App) => Readonly<Record<string, unknown>>;
+
+/** Parses a label selector; throws CatalogError('invalid-argument') with Marathon's words when it cannot. */
+export type ParseLabelSelector = (text: string) => (labels: Readonly<Record<string, string>>) => boolean;

@@ -1,0 +1,48 @@
+import type { Request, RequestHandler } from 'express';
+import { CatalogError } from '../../errors/registry.js';
+import { allowedAuthorities } from '../decide/host-allowed.js';
+import { isJsonMediaType } from '../decide/json-media-type.js';
+import { originAllowed } from '../decide/origin-allowed.js';
+
+/** Methods that change nothing. */
+const readMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/** Longest part of a stranger's header that is shown back. */
+const MAX_ECHO = 100;
+
+function hasBody(request: Request): boolean {
+  const length = request.headers['content-length'];
+  return request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
+}
+
+/**
+ * Sends strangers away before anything else looks at a request: every local program and every web page is one. The
+ * Host must name this server exactly, a write must not come from another server's page, and a write's body must be of
+ * a type that no page can send unasked.
+ *
+ * @param names further names of this server: its configured address and hostname
+ */
+export function refuseStrangers(names: readonly string[]): RequestHandler {
+  return (request, _response, next) => {
+    const { localAddress = '', localPort = 0 } = request.socket;
+    const authorities = allowedAuthorities({ localAddress, localPort, names });
+    const host = request.headers.host ?? '';
+    if (!authorities.has(host.toLowerCase())) {
+      throw new CatalogError('foreign-host', { host: host.slice(0, MAX_ECHO) });
+    }
+    if (!request.url.startsWith('/')) {
+      throw new CatalogError('bad-request', { reason: 'The request target must be a path', hint: 'This server is no proxy.' });
+    }
+    if (!readMethods.has(request.method)) {
+      const { origin } = request.headers;
+      const site = request.headers['sec-fetch-site'];
+      const secFetchSite = Array.isArray(site) ? site.join(',') : site;
+      if (!originAllowed({ origin, secFetchSite, authorities })) {
+        throw new CatalogError('foreign-origin', { origin: (origin ?? secFetchSite ?? '').slice(0, MAX_ECHO) });
+      }
+      const type = request.headers['content-type'];
+      if (type === undefined ? hasBody(request) : !isJsonMediaType(type)) throw new CatalogError('unsupported-media-type');
+    }
+    next();
+  };
+}

@@ -1,0 +1,84 @@
+import type { AppId, AppRecord } from '../../apps/app.js';
+import type { ApiContext } from '../api-context.js';
+import type { AppEmbed } from '../decide/app-embeds.js';
+import { hasVisibleTask, presentTask } from './task.js';
+import { presentTaskStats } from './task-stats.js';
+
+/** Why an app (or one of its instances) is not yet as wanted; longrun's addition to AppInfo. */
+export interface WaitingFor {
+  readonly instanceId?: string;
+  readonly reason: string;
+}
+
+type InfoContext = Pick<ApiContext, 'fragments' | 'scheduler' | 'deployments' | 'notServed' | 'clock'>;
+
+/** Most reasons that one app shows. */
+const MAX_WAITING = 100;
+
+/** What running deployments wait for in this app, and what the launch queue says when none of them covers it. */
+export function waitingFor(context: InfoContext, appId: AppId): readonly WaitingFor[] {
+  const waiting: WaitingFor[] = [];
+  for (const deploymentId of context.deployments.affecting(appId)) {
+    for (const item of context.deployments.waiting(deploymentId)) {
+      if (item.app !== appId || waiting.length >= MAX_WAITING) continue;
+      waiting.push(item.instance === undefined ? { reason: item.reason } : { instanceId: item.instance, reason: item.reason });
+    }
+  }
+  const entry = context.scheduler.queueEntry(appId);
+  if (entry === undefined || entry.count === 0) return waiting;
+  const now = context.clock.wallMs();
+  if (entry.backoffUntil !== undefined && Date.parse(entry.backoffUntil) > now) {
+    waiting.push({ reason: `${entry.count} wait until ${entry.backoffUntil} after failures (DELETE /v2/queue${appId}/delay ends the wait)` });
+  }
+  for (const refusal of entry.lastRefusals.slice(0, Math.max(0, MAX_WAITING - waiting.length))) {
+    waiting.push({ reason: `${refusal.hostname}: ${refusal.explanation.join('; ') || refusal.reasons.join(', ')}` });
+  }
+  return waiting;
+}
+
+/**
+ * The AppInfo of one app as pieces of JSON text, so that an app with ten thousand tasks is written in slices. The
+ * app's own fields come from the fragment cache; what is embedded is read as it is now.
+ */
+export function* appInfoPieces(
+  context: InfoContext,
+  record: AppRecord,
+  embeds: ReadonlySet<AppEmbed>,
+  withWaiting = false,
+): Generator<string> {
+  const { id } = record.app;
+  const { scheduler, deployments } = context;
+  let text = context.fragments.open(record);
+  if (embeds.has('counts')) {
+    const counts = scheduler.instances.counts(id);
+    text += `,"tasksStaged":${counts.staged},"tasksRunning":${counts.running},"tasksHealthy":${counts.healthy},"tasksUnhealthy":${counts.unhealthy}`;
+  }
+  if (embeds.has('deployments')) text += `,"deployments":${JSON.stringify(deployments.affecting(id).map((uuid) => ({ id: uuid })))}`;
+  if (embeds.has('readiness')) text += `,"readinessCheckResults":${JSON.stringify(deployments.readinessResults(id))}`;
+  if (embeds.has('lastTaskFailure')) {
+    const failure = scheduler.lastTaskFailure(id);
+    if (failure) text += `,"lastTaskFailure":${JSON.stringify(failure)}`;
+  }
+  if (embeds.has('taskStats')) {
+    const stats = JSON.stringify(presentTaskStats(record, scheduler.instances.ofApp(id), context.clock.wallMs()));
+    text += `,"tasksStats":${stats},"taskStats":${stats}`;
+  }
+  const notServed = context.notServed(id);
+  if (notServed.length > 0) text += `,"notServed":${JSON.stringify(notServed)}`;
+  if (withWaiting) {
+    const waiting = waitingFor(context, id);
+    if (waiting.length > 0) text += `,"waiting":${JSON.stringify(waiting)}`;
+  }
+  yield text;
+  if (embeds.has('tasks')) {
+    yield ',"tasks":[';
+    let separator = '';
+    for (const instance of scheduler.instances.ofApp(id)) {
+      if (!hasVisibleTask(instance)) continue;
+      yield separator + JSON.stringify(presentTask(instance));
+      separator = ',';
+    }
+    yield ']';
+  }
+  yield '}';
+}

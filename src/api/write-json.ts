@@ -1,0 +1,81 @@
+import type { Request, Response } from 'express';
+import type { Clock } from '../util/clock.js';
+
+/** Longest time that one answer may hold the event loop before others have their turn. */
+const SLICE_MS = 5;
+/** Text collected before it is written. */
+const CHUNK_CHARACTERS = 64 * 1024;
+/** A reader that takes nothing for so long is cut off. */
+const STALLED_READER_MS = 30_000;
+
+export const JSON_TYPE = 'application/json';
+
+/** Sends a text as the whole answer. */
+export function sendText(response: Response, status: number, text: string, type: string): void {
+  const body = Buffer.from(text);
+  response.statusCode = status;
+  response.setHeader('Content-Type', type);
+  response.setHeader('Content-Length', body.length);
+  response.end(body);
+}
+
+/** Sends a value as the whole answer. */
+export function sendJson(response: Response, status: number, value: unknown): void {
+  sendText(response, status, JSON.stringify(value), JSON_TYPE);
+}
+
+/** Resolves true when the reader has taken what waits, false when it is gone or takes nothing for too long. */
+function drained(response: Response, clock: Clock): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = clock.after(STALLED_READER_MS, () => settle(false));
+    const onDrain = (): void => settle(true);
+    const onClose = (): void => settle(false);
+    function settle(alive: boolean): void {
+      timer.cancel();
+      response.off('drain', onDrain);
+      response.off('close', onClose);
+      if (!alive) response.destroy();
+      resolve(alive);
+    }
+    response.on('drain', onDrain);
+    response.on('close', onClose);
+  });
+}
+
+/**
+ * Sends pieces of JSON text as one answer. Pieces are made on demand, in slices of a few milliseconds, and wait for
+ * the reader: an answer of any size neither stalls the event loop nor piles up in memory. A short answer goes out
+ * whole, with its length. When a piece cannot be made after the head is out, the connection is cut: a torn answer must
+ * not look complete. Resolves when the last byte is handed over or the reader is gone.
+ */
+export async function sendPieces(
+  request: Request,
+  response: Response,
+  pieces: Iterable<string>,
+  clock: Clock,
+): Promise<void> {
+  let chunk = '';
+  let sliceStart = performance.now();
+  try {
+    for (const piece of pieces) {
+      chunk += piece;
+      if (chunk.length < CHUNK_CHARACTERS && performance.now() - sliceStart < SLICE_MS) continue;
+      if (!response.headersSent) {
+        response.statusCode = 200;
+        response.setHeader('Content-Type', JSON_TYPE);
+      }
+      if (request.method === 'HEAD') break;
+      const taken = response.write(chunk);
+      chunk = '';
+      if (!taken && !(await drained(response, clock))) return;
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      if (response.destroyed) return;
+      sliceStart = performance.now();
+    }
+  } catch (error) {
+    if (response.headersSent) response.destroy();
+    throw error;
+  }
+  if (response.headersSent || request.method === 'HEAD') response.end(chunk);
+  else sendText(response, 200, chunk, JSON_TYPE);
+}
