@@ -60,7 +60,9 @@ export type FromProxy =
   | { readonly type: 'NOT_SERVED'; readonly ports: Readonly<Record<number, string>> }
   /** Cumulative statistics since the proxy's start, every second while they change. */
   | { readonly type: 'STATS'; readonly stats: unknown }
-  | { readonly type: 'LEASE' };
+  | { readonly type: 'LEASE' }
+  /** This proxy ends in order: it routes nothing any more and need not be waited for. */
+  | { readonly type: 'GOODBYE' };
 
 export type ToProxy =
   | { readonly type: 'SNAPSHOT'; readonly table: RoutingTable }

@@ -113,6 +113,8 @@ export interface Instance {
   readonly takingOut?: TakingOut;
   /** Set while Unreachable. */
   readonly unreachableSince?: Timestamp;
+  /** Set while UnreachableInactive: the instance that was started in its place. */
+  readonly replacedBy?: InstanceId;
 }
 
 const activeConditions: ReadonlySet<Condition> = new Set<Condition>([

@@ -82,6 +82,8 @@ export interface QueueEntry {
   readonly launchAttemptRefusals: Readonly<Partial<Record<RefusalReason, number>>>;
   /** Last refusal per agent. */
   readonly lastRefusals: readonly Refusal[];
+  /** Why its instances still wait, in sentences; longrun's own. */
+  readonly why?: readonly string[];
 }
 
 export interface TaskFailure {

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { packageRoot } from '../support/package-root.js';
 import { waitFor } from '../support/wait-for.js';
 import { Longrun } from './support/longrun.js';
 
-const root = resolve(__dirname, '../..');
+const root = packageRoot();
 
 describe("a newcomer's first hour", () => {
   let longrun: Longrun;

@@ -2,9 +2,11 @@ import type { ErrorRequestHandler } from 'express';
 import { CatalogError } from '../../errors/registry.js';
 import type { Log } from '../../logging/log.js';
 import { StoreError } from '../../store/state-store.js';
+import type { Clock } from '../../util/clock.js';
 import type { Dice } from '../../util/ids.js';
 import { storeHint } from '../decide/store-hint.js';
 import { sendJson } from '../write-json.js';
+import { dropRest } from './drop-rest.js';
 
 /** Seconds after which a 503 is worth another try. */
 const RETRY_AFTER_SECONDS = 2;
@@ -23,7 +25,7 @@ function catalogued(error: unknown): CatalogError | undefined {
  * remedy; anything else is a defect of ours: 500 with an incident id, under which the log has the stack. When the head
  * of an answer is already out, the connection is cut so that the torn answer is seen as one.
  */
-export function finalError(log: Log, dice: Dice): ErrorRequestHandler {
+export function finalError(log: Log, dice: Dice, clock: Clock): ErrorRequestHandler {
   return (thrown: unknown, request, response, _next) => {
     let error = catalogued(thrown);
     if (error === undefined) {
@@ -40,6 +42,7 @@ export function finalError(log: Log, dice: Dice): ErrorRequestHandler {
     }
     for (const name of ['Content-Length', 'Content-Type', 'Marathon-Deployment-Id', 'Location']) response.removeHeader(name);
     if (error.status === 503) response.setHeader('Retry-After', RETRY_AFTER_SECONDS);
+    dropRest(request, clock);
     sendJson(response, error.status, error);
   };
 }

@@ -1,4 +1,4 @@
-import type { Request, Response } from 'express';
+import type { Request } from 'express';
 import { CatalogError } from '../../errors/registry.js';
 import type { Clock } from '../../util/clock.js';
 import { JsonDepth, MAX_JSON_DEPTH } from '../decide/json-depth.js';
@@ -11,17 +11,12 @@ export interface BodyLimits {
   readonly maxBufferedBytes: number;
   /** Longest time from the first look at a body to its end. */
   readonly maxReadMs: number;
-  /** After a refusal: how long, and how many bytes, the rest of a body is still taken and dropped, so that the client reads the answer instead of a reset. */
-  readonly lingerMs: number;
-  readonly lingerBytes: number;
 }
 
 export const bodyLimits: BodyLimits = {
   maxBytes: 10 * 1024 * 1024,
   maxBufferedBytes: 64 * 1024 * 1024,
   maxReadMs: 30_000,
-  lingerMs: 2_000,
-  lingerBytes: 64 * 1024 * 1024,
 };
 
 /**
@@ -41,16 +36,10 @@ export class JsonBodies {
     return this.#bufferedBytes;
   }
 
-  async read(request: Request, response: Response): Promise<unknown> {
+  async read(request: Request): Promise<unknown> {
     const encoding = request.headers['content-encoding'];
     if (encoding !== undefined && encoding.toLowerCase() !== 'identity') throw new CatalogError('unsupported-media-type');
-    let text: string;
-    try {
-      text = await this.#text(request);
-    } catch (error) {
-      this.#linger(request, response);
-      throw error;
-    }
+    const text = await this.#text(request);
     if (text.trim() === '') throw new CatalogError('empty-body', {}, 'the body is empty');
     try {
       return JSON.parse(text) as unknown;
@@ -112,20 +101,6 @@ export class JsonBodies {
       request.on('close', onClose);
       request.on('error', onClose);
     });
-  }
-
-  /** Takes and drops the rest of a refused body for a while, then the connection is closed. */
-  #linger(request: Request, response: Response): void {
-    if (request.complete || request.destroyed) return;
-    response.setHeader('Connection', 'close');
-    let dropped = 0;
-    const timer = this.clock.after(this.limits.lingerMs, () => request.destroy());
-    request.on('data', (chunk: Buffer) => {
-      dropped += chunk.length;
-      if (dropped > this.limits.lingerBytes) request.destroy();
-    });
-    request.on('close', () => timer.cancel());
-    request.resume();
   }
 }
 

@@ -32,6 +32,6 @@ export function presentDeployment(
     startedAt: deployment.startedAt,
     deadline: deployment.deadline,
     overdue: deployment.overdue,
-    waiting: model.waiting(plan.id).map(({ app, instance, reason }) => ({ app, instanceId: instance, reason })),
+    waiting: model.waiting(plan.id).map(({ app, instance, reason }) => ({ app, instance, reason })),
   };
 }

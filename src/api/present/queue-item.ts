@@ -26,7 +26,12 @@ export function queueItemJson(
       rejectSummaryLaunchAttempt: rejectFunnel(entry.processedOffers, entry.launchAttemptRefusals),
     },
     lastUnusedOffers: options.lastUnusedOffers
-      ? entry.lastRefusals.map(({ offer, reasons, at }) => ({ offer, reason: reasons, timestamp: at }))
+      ? entry.lastRefusals.map(({ offer, reasons, at, explanation }) => ({
+          offer,
+          reason: reasons,
+          timestamp: at,
+          explanation,
+        }))
       : undefined,
   };
   return `${JSON.stringify(item).slice(0, -1)},"app":${fragments.whole(record)}}`;

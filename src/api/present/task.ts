@@ -32,7 +32,8 @@ export function currentResults(instance: Instance): readonly HealthCheckResult[]
 
 /**
  * A task as every list shows it. `servicePorts` is filled only by `GET /v2/tasks`. Times, ports and version only while
- * the task is active. `takingOut` is longrun's: the instance is being drained or killed, and why.
+ * the task is active. `draining` is longrun's: the task is being taken out, gets no new
+ * requests and may finish those in flight.
  */
 export function presentTask(
   instance: Instance,
@@ -55,10 +56,9 @@ export function presentTask(
     region: task?.region,
     zone: task?.zone,
     role: instance.role,
-    takingOut: instance.takingOut && {
-      reason: instance.takingOut.reason,
-      phase: instance.takingOut.phase,
-      since: instance.takingOut.since,
-    },
+    draining:
+      instance.takingOut?.phase === 'draining'
+        ? { reason: instance.takingOut.reason, since: instance.takingOut.since }
+        : undefined,
   };
 }

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
+import { packageRoot } from '../../support/package-root.js';
 import { waitFor } from '../../support/wait-for.js';
 
-const root = resolve(__dirname, '../../..');
+const root = packageRoot();
 
 export interface Ready {
   readonly api: string;
@@ -73,7 +74,7 @@ export class Longrun {
   }
 
   /** Starts `up` (again) on the same work dir; ports stay what they were. */
-  async up(): Promise<void> {
+  async up({ wrap = [] }: { wrap?: readonly string[] } = {}): Promise<void> {
     const again = this.ready as Ready | undefined;
     const port = (url: string | undefined): string => (url ? new URL(url).port : '0');
     rmSync(this.#readyFile, { force: true });
@@ -83,7 +84,8 @@ export class Longrun {
       '--lb-http-port', port(again?.lb), '--lb-stats-port', port(again?.stats), '--service-ports', this.#servicePorts,
       ...this.flags,
     ];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LONGRUN_URL: undefined } });
+    const [program = process.execPath, ...rest] = [...wrap, process.execPath, ...args];
+    const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LONGRUN_URL: undefined } });
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {

@@ -1,0 +1,95 @@
+import type { Request, Response } from 'express';
+import { CatalogError } from '../../errors/registry.js';
+import type { EventBus, PublishedEvent } from '../../events/event-bus.js';
+import type { Clock, Timer } from '../../util/clock.js';
+import { timestamp } from '../../util/timestamp.js';
+import type { ApiMetrics } from '../api-context.js';
+import { EventConsumer, MAX_OUTSTANDING_BYTES } from './event-consumer.js';
+import { eventFrame, positionFrame } from './event-frame.js';
+
+/** Most readers at once. */
+const MAX_STREAMS = 1_000;
+const HEARTBEAT_MS = 10_000;
+
+/** What one reader asked for. */
+export interface StreamRequest {
+  /** Event types to pass on; empty = all. */
+  readonly types: ReadonlySet<string>;
+  readonly lastEventId: string | undefined;
+}
+
+interface Options {
+  readonly events: EventBus;
+  readonly clock: Clock;
+  readonly metrics: ApiMetrics;
+  readonly maxOutstandingBytes?: number;
+}
+
+/** All readers of `/v2/events`: one subscription to the bus, one frame per event, one heartbeat. */
+export class EventHub {
+  readonly #consumers = new Map<Response, EventConsumer>();
+  readonly #unsubscribe: () => void;
+  readonly #heartbeat: Timer;
+  readonly #sentBytes: { inc(by?: number): void };
+  #stopped = false;
+
+  constructor(private readonly options: Options) {
+    const { events, clock, metrics } = options;
+    metrics.gauge('http.event-streams.active.gauge', () => this.#consumers.size);
+    this.#sentBytes = metrics.counter('http.responses.event-stream.size.counter.bytes');
+    this.#unsubscribe = events.subscribe((event) => this.#publish(event));
+    this.#heartbeat = clock.every(HEARTBEAT_MS, () => {
+      for (const consumer of this.#consumers.values()) consumer.heartbeat();
+    });
+  }
+
+  get size(): number {
+    return this.#consumers.size;
+  }
+
+  /** Turns a request into a stream that ends with its connection or with `stop`. */
+  attach(request: Request, response: Response, { types, lastEventId }: StreamRequest): void {
+    if (this.#stopped || this.#consumers.size >= MAX_STREAMS) throw new CatalogError('too-busy');
+    const { events, clock } = this.options;
+    const remoteAddress = request.socket.remoteAddress ?? '';
+    const position = events.position();
+    response.statusCode = 200;
+    response.setHeader('Content-Type', 'text/event-stream; charset=utf-8');
+    response.setHeader('X-Event-Position', position);
+    response.setHeader('X-Accel-Buffering', 'no');
+    request.socket.setNoDelay(true);
+    request.socket.setTimeout(0);
+    response.write(positionFrame(lastEventId ?? position));
+    const consumer = new EventConsumer(
+      response,
+      types,
+      events,
+      () => timestamp(clock.wallMs()),
+      this.options.maxOutstandingBytes ?? MAX_OUTSTANDING_BYTES,
+    );
+    this.#consumers.set(response, consumer);
+    const writtenBefore = request.socket.bytesWritten;
+    response.once('close', () => {
+      this.#consumers.delete(response);
+      this.#sentBytes.inc(Math.max(0, request.socket.bytesWritten - writtenBefore));
+      if (!this.#stopped) events.publish({ eventType: 'event_stream_detached', remoteAddress });
+    });
+    consumer.begin(lastEventId);
+    events.publish({ eventType: 'event_stream_attached', remoteAddress });
+  }
+
+  /** Ends every stream; afterwards none can be attached. */
+  stop(): void {
+    this.#stopped = true;
+    this.#unsubscribe();
+    this.#heartbeat.cancel();
+    for (const response of this.#consumers.keys()) response.end();
+    this.#consumers.clear();
+  }
+
+  #publish(event: PublishedEvent): void {
+    if (this.#consumers.size === 0) return;
+    const frame = eventFrame(event);
+    for (const consumer of this.#consumers.values()) consumer.offer(event, frame);
+  }
+}

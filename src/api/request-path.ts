@@ -1,0 +1,15 @@
+import type { Request } from 'express';
+import { CatalogError } from '../errors/registry.js';
+import { pathSegments } from './decide/app-route.js';
+
+/** The decoded segments after the mount point; malformed percent-encoding is a bad request. */
+export function segmentsOf(request: Request): readonly string[] {
+  const segments = pathSegments(request.path);
+  if (segments === undefined) {
+    throw new CatalogError('bad-request', {
+      reason: 'The path has malformed percent-encoding',
+      hint: 'Write `%25` for a percent sign.',
+    });
+  }
+  return segments;
+}

@@ -1,0 +1,89 @@
+import type { Request, RequestHandler, Response } from 'express';
+import type { AppId } from '../apps/app.js';
+import { CatalogError } from '../errors/registry.js';
+import type { Instance, InstanceId, TaskId } from '../scheduler/instance.js';
+import { sendDeploymentResult } from './accept-change.js';
+import type { ApiContext } from './api-context.js';
+import { killOptions } from './app-tasks.js';
+import { queryTexts } from './decide/query.js';
+import { parseTaskId } from './decide/task-id.js';
+import { taskStatusFilter } from './decide/task-status-filter.js';
+import { killAndScale, killInstances } from './kill-tasks.js';
+import type { JsonBodies } from './middleware/json-body.js';
+import { resource } from './middleware/methods.js';
+import { hasVisibleTask, presentTask } from './present/task.js';
+import { queryOf } from './request-query.js';
+import { sendJson, sendPieces } from './write-json.js';
+
+/** `/v2/tasks`: every task of every existing app, with service ports. */
+export function tasksResource(context: ApiContext): RequestHandler {
+  return resource({
+    GET: async (request, response) => {
+      const filter = taskStatusFilter(queryTexts(queryOf(request), 'status'));
+      response.setHeader('X-Event-Position', context.events.position());
+      await sendPieces(request, response, allTaskPieces(context, filter), context.clock);
+    },
+  });
+}
+
+function* allTaskPieces(context: ApiContext, filter: (instance: Instance) => boolean): Generator<string> {
+  yield '{"tasks":[';
+  let separator = '';
+  const servicePorts = new Map<AppId, readonly number[] | undefined>();
+  for (const instance of context.scheduler.instances.all()) {
+    const { appId } = instance;
+    if (!servicePorts.has(appId)) {
+      servicePorts.set(appId, context.registry.get(appId)?.app.portDefinitions.map(({ port }) => port));
+    }
+    const ports = servicePorts.get(appId);
+    if (ports === undefined || !hasVisibleTask(instance) || !filter(instance)) {
+      yield '';
+      continue;
+    }
+    yield separator + JSON.stringify(presentTask(instance, ports));
+    separator = ',';
+  }
+  yield ']}';
+}
+
+/** `POST /v2/tasks/delete`: kills the named tasks; ids that name nothing are skipped, ids that are none are refused. */
+export function deleteTasksResource(context: ApiContext, bodies: JsonBodies): RequestHandler {
+  return resource({ POST: (request, response) => deleteTasks(context, bodies, request, response) });
+}
+
+function readIds(body: unknown): readonly string[] {
+  const wrong = (path: string, text: string): CatalogError =>
+    new CatalogError('invalid-json', {}, [{ path, errors: [text], hint: 'Send {"ids": ["<task id>", ...]}.' }]);
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw wrong('/', 'error.expected.jsobject');
+  const { ids } = body as { readonly ids?: unknown };
+  if (!Array.isArray(ids)) throw wrong('/ids', 'error.expected.jsarray');
+  return ids.map((id: unknown, index) => {
+    if (typeof id !== 'string') throw wrong(`/ids(${index})`, 'error.expected.jsstring');
+    if (parseTaskId(id) === undefined) {
+      throw new CatalogError('bad-request', {
+        reason: `Invalid task id '${id}'. [taskId ${id} no valid identifier]`,
+        hint: 'GET /v2/tasks lists the ids.',
+      });
+    }
+    return id;
+  });
+}
+
+async function deleteTasks(context: ApiContext, bodies: JsonBodies, request: Request, response: Response): Promise<void> {
+  const options = killOptions(queryOf(request));
+  const ids = readIds(await bodies.read(request));
+  const { instances } = context.scheduler;
+  const found = new Map<InstanceId, Instance>();
+  for (const id of ids) {
+    const instance = instances.byTask(id as TaskId) ?? instances.get(id as InstanceId);
+    if (instance === undefined || !hasVisibleTask(instance)) continue;
+    if (context.registry.get(instance.appId) !== undefined) found.set(instance.id, instance);
+  }
+  if (options.scale) {
+    sendDeploymentResult(response, await killAndScale(context, response, [...found.values()], options, []));
+    return;
+  }
+  const shown = [...found.values()].map((instance) => presentTask(instance));
+  await killInstances(context, [...found.values()], options);
+  sendJson(response, 200, { tasks: shown });
+}

@@ -1,0 +1,20 @@
+import type { Schemas } from '../api/contract/load-contract.js';
+import type { App } from './app.js';
+
+/** What a client sent, of the right shape: every field optional, `null` the same as absent, deprecated forms included. */
+export type AppInput = Schemas['AppUpdate'];
+
+/**
+ * A definition after normalisation: every default filled in, deprecated forms translated, but rules not yet checked,
+ * service ports not yet assigned (0) and not yet versioned.
+ */
+export interface AppDraft extends Omit<App, 'constraints' | 'version' | 'versionInfo'> {
+  /** Operators upper-cased; how many fields each has is not yet checked. */
+  readonly constraints: readonly (readonly string[])[];
+}
+
+/** What the rules depend on besides the definition itself. */
+export interface DefinitionSettings {
+  /** The role of every app; Marathon's `--mesos_role`. */
+  readonly defaultRole: string;
+}

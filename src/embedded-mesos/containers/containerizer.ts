@@ -1,0 +1,116 @@
+/** The format of everything that lies on disk for a running container: tasks outlive upgrades. */
+export const CONTAINER_FORMAT = 1;
+
+/** Who a container's processes are. */
+export interface Account {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  /** Supplementary groups, the primary one included. */
+  readonly groups: readonly number[];
+}
+
+/** What a container may use. */
+export interface ContainerLimits {
+  /** Requested share of processors. */
+  readonly cpus: number;
+  /** Requested memory; the hard limit too unless `memLimitMiB` says otherwise. */
+  readonly memMiB: number;
+  /** A hard ceiling of processors; absent or Infinity = none. */
+  readonly cpusLimit?: number;
+  /** A hard ceiling of memory above the request; Infinity = none. */
+  readonly memLimitMiB?: number;
+}
+
+/** Everything needed to run one container. */
+export interface ContainerSpec {
+  /** A UUID; names its cgroups, records, sandbox and output. */
+  readonly id: string;
+  /** `shell`: `value` runs as `/bin/sh -c value`; otherwise `value` is the program and `arguments` its argv (argv[0] first). */
+  readonly command: { readonly shell: boolean; readonly value: string; readonly arguments: readonly string[] };
+  readonly environment: readonly { readonly name: string; readonly value: string }[];
+  /** Absent: the agent's own account. */
+  readonly account?: Account;
+  readonly limits: ContainerLimits;
+}
+
+/** How the main process ended. */
+export type ProcessExit = { readonly code: number } | { readonly signal: number };
+
+/** The kernel killed for memory. */
+export interface MemoryLimitation {
+  readonly limitMiB: number;
+  readonly maxUsedMiB: number;
+  /** The message for the status: sizes, the kernel's statistics, the largest processes. */
+  readonly message: string;
+}
+
+/** How a container ended; said once, when nothing of it runs any more and its output is on disk. */
+export interface ContainerEnd {
+  /** Absent when it never ran, or when its supervisor was lost. */
+  readonly exit?: ProcessExit;
+  readonly limitation?: MemoryLimitation;
+  /** Why it could not be run or kept, as a sentence. */
+  readonly failure?: string;
+  /** Stopped before anything of it ran. */
+  readonly cancelled?: true;
+  /** Processes that the kernel would not let go of within the bound; they hold no cpu, but may hold memory. */
+  readonly stuckPids?: readonly number[];
+}
+
+export type ContainerEvent =
+  /** The task's own program has been exec'd. */
+  | { readonly type: 'started'; readonly id: string; readonly pid: number }
+  | { readonly type: 'ended'; readonly id: string; readonly end: ContainerEnd };
+
+/** Mesos's ResourceStatistics, the fields that we know. */
+export interface ResourceStatistics {
+  readonly timestamp: number;
+  readonly processes?: number;
+  readonly cpus_limit?: number;
+  readonly cpus_soft_limit?: number;
+  readonly cpus_user_time_secs?: number;
+  readonly cpus_system_time_secs?: number;
+  readonly cpus_nr_periods?: number;
+  readonly cpus_nr_throttled?: number;
+  readonly cpus_throttled_time_secs?: number;
+  readonly mem_limit_bytes?: number;
+  readonly mem_soft_limit_bytes?: number;
+  readonly mem_total_bytes?: number;
+  readonly mem_rss_bytes?: number;
+  readonly mem_cache_bytes?: number;
+  readonly mem_mapped_file_bytes?: number;
+}
+
+/** A container known from checkpoints at a start. */
+export interface KnownContainer {
+  readonly spec: ContainerSpec;
+}
+
+/**
+ * Runs containers that outlive it.
+ *
+ * INVARIANTS
+ * - At most one copy of a container ever runs, however often `launch` is asked, across crashes of anything.
+ * - `ended` comes exactly once per life of the containerizer, after the last process is gone; a recovered container whose
+ *   end was not yet `forget`-ed says it again, with the same content.
+ */
+export interface Containerizer {
+  /** What it isolates with, for people. */
+  readonly isolation: string;
+  /** Re-attaches to known containers and destroys every other one of this work dir. Events may come before it resolves. */
+  start(known: readonly KnownContainer[]): Promise<void>;
+  /** Runs a container (idempotent); the outcome comes as events. */
+  launch(spec: ContainerSpec): void;
+  /** SIGTERM to the main process group, then after `graceMs` SIGKILL to everything. Again: may only shorten the grace. */
+  kill(id: string, graceMs: number): void;
+  /** Changes limits of a running container; memory is only ever raised. */
+  update(id: string, limits: ContainerLimits): void;
+  statistics(id: string): ResourceStatistics | undefined;
+  /** Drops the records of an ended container; its sandbox and output stay. */
+  forget(id: string): void;
+  /** Removes sandbox and output of a forgotten container. */
+  removeSandbox(id: string): Promise<void>;
+  /** Containers run on; nothing of the containerizer does. */
+  stop(): Promise<void>;
+}

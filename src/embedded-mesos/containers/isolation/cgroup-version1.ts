@@ -1,0 +1,164 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ContainerLimits, ResourceStatistics } from '../containerizer.js';
+import { cpuShares, raisesMemory, version1Writes } from '../decide/cgroup-values.js';
+import type { Hierarchy } from '../decide/mount-table.js';
+import type { MemoryFacts } from '../decide/out-of-memory.js';
+import { parseFlatKeyed } from '../decide/proc-text.js';
+import { textOf } from '../processes.js';
+import { killAll, makeGroup, numberOf, pidsBelow, removeGroup, SUPERVISORS, subGroups, tryControl, writeControl } from './cgroup-files.js';
+import type { Isolation } from './isolation.js';
+
+/** Controllers that a container gets a group in, as far as they are mounted. */
+const wanted = ['cpu', 'cpuacct', 'memory', 'pids', 'freezer'] as const;
+type Controller = (typeof wanted)[number];
+/** USER_HZ: the unit of cpuacct.stat; 100 on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100;
+
+/** Containers in cgroup version 1: one group per mounted controller, `<mount>/longrun/<instance id>/<container id>`. */
+export class CgroupVersion1 implements Isolation {
+  readonly kind = 'cgroup-v1';
+  readonly gaps: readonly string[];
+  readonly parents: readonly string[];
+  readonly supervisorGroups: readonly string[];
+  readonly #folder = new Map<Controller, string>();
+  readonly #extra: readonly string[];
+
+  /** `hierarchies`: all that are mounted; those without a controller of ours only hold the supervisors. */
+  constructor(
+    hierarchies: readonly Hierarchy[],
+    instanceId: string,
+    private readonly pidsMax: number,
+    private readonly hostCpus: number,
+  ) {
+    const below = ({ mountPoint }: Hierarchy): string => join(mountPoint, 'longrun', instanceId);
+    for (const controller of wanted) {
+      const hierarchy = hierarchies.find(({ version, controllers }) => version === 1 && controllers.includes(controller));
+      if (hierarchy) this.#folder.set(controller, below(hierarchy));
+    }
+    this.parents = [...new Set(this.#folder.values())];
+    this.#extra = hierarchies
+      .filter(({ version, controllers }) => version === 2 || controllers.includes('name=systemd'))
+      .map(below);
+    this.supervisorGroups = [...this.parents, ...this.#extra].map((folder) => join(folder, SUPERVISORS));
+    this.gaps = wanted
+      .filter((controller) => controller !== 'cpuacct' && !this.#folder.has(controller))
+      .map((controller) => `the cgroup controller ${controller} is not mounted: tasks are not limited by it`);
+  }
+
+  setUp(): void {
+    for (const folder of this.parents) {
+      makeGroup(folder);
+      makeGroup(join(folder, SUPERVISORS));
+    }
+    const memory = this.#folder.get('memory');
+    if (memory && numberOf(join(memory, 'memory.use_hierarchy')) === 0) tryControl(join(memory, 'memory.use_hierarchy'), '1');
+    const cpu = this.#folder.get('cpu');
+    if (cpu) tryControl(join(cpu, 'cpu.shares'), String(cpuShares(this.hostCpus)));
+    for (const folder of this.#extra) {
+      try {
+        makeGroup(join(folder, SUPERVISORS));
+      } catch {
+        // A hierarchy that we may not write to holds no task of ours; supervisors then stay in the agent's group of it.
+      }
+    }
+  }
+
+  prepare(id: string, limits: ContainerLimits): void {
+    for (const folder of this.parents) makeGroup(join(folder, id));
+    this.#write(id, limits, 'new');
+  }
+
+  update(id: string, limits: ContainerLimits): void {
+    this.#write(id, limits, 'raised');
+  }
+
+  #write(id: string, limits: ContainerLimits, made: 'new' | 'raised'): void {
+    const current = numberOf(this.#path(id, 'memory', 'memory.limit_in_bytes'));
+    const writeMemory = made === 'new' || raisesMemory(current, limits);
+    for (const { controller, file, value, optional } of version1Writes(limits, this.pidsMax, made)) {
+      if (!this.#folder.has(controller)) continue;
+      if (!writeMemory && file.endsWith('limit_in_bytes') && file !== 'memory.soft_limit_in_bytes') continue;
+      const path = this.#path(id, controller, file);
+      if (optional) tryControl(path, value);
+      else writeControl(path, value);
+    }
+  }
+
+  #path(id: string, controller: Controller, file: string): string {
+    return join(this.#folder.get(controller) ?? '/nonexistent', id, file);
+  }
+
+  members(id: string): readonly number[] {
+    return [...new Set(this.parents.flatMap((folder) => pidsBelow(join(folder, id))))];
+  }
+
+  killMembers(id: string): void {
+    tryControl(this.#path(id, 'pids', 'pids.max'), '0');
+    const state = this.#path(id, 'freezer', 'freezer.state');
+    const frozen = tryControl(state, 'FROZEN');
+    try {
+      killAll(this.members(id));
+    } finally {
+      if (frozen) tryControl(state, 'THAWED');
+    }
+  }
+
+  remove(id: string): boolean {
+    return this.parents.map((folder) => removeGroup(join(folder, id))).every(Boolean);
+  }
+
+  oomKills(id: string): number {
+    return parseFlatKeyed(textOf(this.#path(id, 'memory', 'memory.oom_control')) ?? '').get('oom_kill') ?? 0;
+  }
+
+  memoryFacts(id: string): MemoryFacts {
+    return {
+      limitBytes: numberOf(this.#path(id, 'memory', 'memory.limit_in_bytes')),
+      maxUsedBytes: numberOf(this.#path(id, 'memory', 'memory.max_usage_in_bytes')),
+      statistics: textOf(this.#path(id, 'memory', 'memory.stat')) ?? '',
+    };
+  }
+
+  statistics(id: string, timestamp: number): ResourceStatistics {
+    const ticks = parseFlatKeyed(textOf(this.#path(id, 'cpuacct', 'cpuacct.stat')) ?? '');
+    const throttling = parseFlatKeyed(textOf(this.#path(id, 'cpu', 'cpu.stat')) ?? '');
+    const memory = parseFlatKeyed(textOf(this.#path(id, 'memory', 'memory.stat')) ?? '');
+    return {
+      timestamp,
+      processes: this.members(id).length,
+      cpus_user_time_secs: (ticks.get('user') ?? 0) / TICKS_PER_SECOND,
+      cpus_system_time_secs: (ticks.get('system') ?? 0) / TICKS_PER_SECOND,
+      cpus_nr_periods: throttling.get('nr_periods') ?? 0,
+      cpus_nr_throttled: throttling.get('nr_throttled') ?? 0,
+      cpus_throttled_time_secs: (throttling.get('throttled_time') ?? 0) / 1e9,
+      mem_total_bytes: numberOf(this.#path(id, 'memory', 'memory.usage_in_bytes')),
+      mem_rss_bytes: memory.get('total_rss') ?? 0,
+      mem_cache_bytes: memory.get('total_cache') ?? 0,
+      mem_mapped_file_bytes: memory.get('total_mapped_file') ?? 0,
+    };
+  }
+
+  containers(): readonly string[] {
+    return [...new Set(this.parents.flatMap(subGroups))].filter((name) => name !== SUPERVISORS);
+  }
+
+  tearDown(): void {
+    for (const group of this.supervisorGroups) removeGroup(group);
+    for (const folder of [...this.parents, ...this.#extra]) {
+      if (subGroups(folder).length === 0) removeGroup(folder);
+    }
+  }
+}
+
+/** Whether this process may make groups in a hierarchy. */
+export function canMakeGroups({ mountPoint }: Hierarchy, instanceId: string): boolean {
+  const folder = join(mountPoint, 'longrun', instanceId);
+  try {
+    makeGroup(folder);
+    return existsSync(join(folder, 'cgroup.procs'));
+  } catch {
+    return false;
+  }
+}
+

@@ -1,0 +1,159 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ContainerLimits, ResourceStatistics } from '../containerizer.js';
+import { cpuWeight, raisesMemory, version2Writes } from '../decide/cgroup-values.js';
+import type { MemoryFacts } from '../decide/out-of-memory.js';
+import { parseFlatKeyed } from '../decide/proc-text.js';
+import { textOf } from '../processes.js';
+import { killAll, makeGroup, numberOf, pidsBelow, pidsOf, removeGroup, SUPERVISORS, subGroups, tryControl, writeControl } from './cgroup-files.js';
+import type { Isolation } from './isolation.js';
+
+const wanted = ['cpu', 'memory', 'pids'] as const;
+
+/**
+ * Containers in cgroup version 2: `<mount>/longrun/<instance id>/<container id>`. Processes live only in groups without
+ * children, as the kernel demands ("no internal processes").
+ */
+export class CgroupVersion2 implements Isolation {
+  readonly kind = 'cgroup-v2';
+  readonly parents: readonly string[];
+  readonly supervisorGroups: readonly string[];
+  #gaps: readonly string[] = [];
+  readonly #top: string;
+  readonly #folder: string;
+
+  constructor(
+    private readonly mountPoint: string,
+    instanceId: string,
+    private readonly pidsMax: number,
+    private readonly hostCpus: number,
+  ) {
+    this.#top = join(mountPoint, 'longrun');
+    this.#folder = join(this.#top, instanceId);
+    this.parents = [this.#folder];
+    this.supervisorGroups = [join(this.#folder, SUPERVISORS)];
+  }
+
+  get gaps(): readonly string[] {
+    return this.#gaps;
+  }
+
+  setUp(): void {
+    this.#enable(this.mountPoint);
+    makeGroup(this.#top);
+    this.#enable(this.#top);
+    makeGroup(this.#folder);
+    this.#enable(this.#folder);
+    makeGroup(join(this.#folder, SUPERVISORS));
+    tryControl(join(this.#folder, 'cpu.weight'), String(cpuWeight(this.hostCpus)));
+    const here = textOf(join(this.#folder, 'cgroup.subtree_control'))?.trim().split(' ') ?? [];
+    this.#gaps = wanted
+      .filter((controller) => !here.includes(controller))
+      .map((controller) => `the cgroup controller ${controller} cannot be enabled: tasks are not limited by it`);
+  }
+
+  /** Hands the controllers on to the children of a group. */
+  #enable(group: string): void {
+    const control = join(group, 'cgroup.subtree_control');
+    for (const controller of wanted) {
+      if (tryControl(control, `+${controller}`)) continue;
+      this.#moveAside(group);
+      tryControl(control, `+${controller}`);
+    }
+  }
+
+  /**
+   * The root of a container's own hierarchy is no true root: while processes live in it, it cannot hand controllers on. They
+   * move to a child of their own. True roots and groups of others (which have a cgroup.type and a parent) are left alone.
+   */
+  #moveAside(group: string): void {
+    const falseRoot = group === this.mountPoint && existsSync(join(group, 'cgroup.type'));
+    if (!falseRoot) return;
+    const aside = join(group, 'longrun-host');
+    makeGroup(aside);
+    for (const pid of pidsOf(group)) tryControl(join(aside, 'cgroup.procs'), String(pid));
+  }
+
+  prepare(id: string, limits: ContainerLimits): void {
+    makeGroup(join(this.#folder, id));
+    this.#write(id, limits, true);
+  }
+
+  update(id: string, limits: ContainerLimits): void {
+    this.#write(id, limits, raisesMemory(numberOf(this.#path(id, 'memory.max')), limits));
+  }
+
+  #write(id: string, limits: ContainerLimits, writeMemory: boolean): void {
+    for (const { file, value, optional } of version2Writes(limits, this.pidsMax)) {
+      if (!writeMemory && file === 'memory.max') continue;
+      const path = this.#path(id, file);
+      if (optional || !existsSync(path)) tryControl(path, value);
+      else writeControl(path, value);
+    }
+  }
+
+  #path(id: string, file: string): string {
+    return join(this.#folder, id, file);
+  }
+
+  members(id: string): readonly number[] {
+    return pidsBelow(join(this.#folder, id));
+  }
+
+  killMembers(id: string): void {
+    if (tryControl(this.#path(id, 'cgroup.kill'), '1')) return;
+    tryControl(this.#path(id, 'pids.max'), '0');
+    tryControl(this.#path(id, 'cgroup.freeze'), '1');
+    try {
+      killAll(this.members(id));
+    } finally {
+      tryControl(this.#path(id, 'cgroup.freeze'), '0');
+    }
+  }
+
+  remove(id: string): boolean {
+    return removeGroup(join(this.#folder, id));
+  }
+
+  oomKills(id: string): number {
+    return parseFlatKeyed(textOf(this.#path(id, 'memory.events')) ?? '').get('oom_kill') ?? 0;
+  }
+
+  memoryFacts(id: string): MemoryFacts {
+    const peak = numberOf(this.#path(id, 'memory.peak'));
+    const limitBytes = numberOf(this.#path(id, 'memory.max'));
+    return {
+      limitBytes,
+      // Kernels before 5.19 keep no peak; at an out-of-memory kill it was the limit.
+      maxUsedBytes: peak > 0 ? peak : limitBytes,
+      statistics: textOf(this.#path(id, 'memory.stat')) ?? '',
+    };
+  }
+
+  statistics(id: string, timestamp: number): ResourceStatistics {
+    const cpu = parseFlatKeyed(textOf(this.#path(id, 'cpu.stat')) ?? '');
+    const memory = parseFlatKeyed(textOf(this.#path(id, 'memory.stat')) ?? '');
+    return {
+      timestamp,
+      processes: this.members(id).length,
+      cpus_user_time_secs: (cpu.get('user_usec') ?? 0) / 1e6,
+      cpus_system_time_secs: (cpu.get('system_usec') ?? 0) / 1e6,
+      cpus_nr_periods: cpu.get('nr_periods') ?? 0,
+      cpus_nr_throttled: cpu.get('nr_throttled') ?? 0,
+      cpus_throttled_time_secs: (cpu.get('throttled_usec') ?? 0) / 1e6,
+      mem_total_bytes: numberOf(this.#path(id, 'memory.current')),
+      mem_rss_bytes: memory.get('anon') ?? 0,
+      mem_cache_bytes: memory.get('file') ?? 0,
+      mem_mapped_file_bytes: memory.get('file_mapped') ?? 0,
+    };
+  }
+
+  containers(): readonly string[] {
+    return subGroups(this.#folder).filter((name) => name !== SUPERVISORS);
+  }
+
+  tearDown(): void {
+    for (const group of this.supervisorGroups) removeGroup(group);
+    if (subGroups(this.#folder).length === 0) removeGroup(this.#folder);
+  }
+}

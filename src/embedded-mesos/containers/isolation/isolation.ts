@@ -1,0 +1,33 @@
+import type { ContainerLimits, ResourceStatistics } from '../containerizer.js';
+import type { MemoryFacts } from '../decide/out-of-memory.js';
+
+/** What a container's processes are kept in, and by what they are found again. */
+export interface Isolation {
+  readonly kind: 'cgroup-v1' | 'cgroup-v2' | 'process-group';
+  /** Sentences on what is not isolated here; empty when everything is. */
+  readonly gaps: readonly string[];
+  /** Folders in which a container has its own `<id>/cgroup.procs`; the task joins each before its program starts. */
+  readonly parents: readonly string[];
+  /** Cgroups in which launcher, supervisors and pump live: apart from tasks, and from whatever may end the agent's own. */
+  readonly supervisorGroups: readonly string[];
+
+  /** Makes the groups of this work dir. */
+  setUp(): void;
+  /** Makes a container's groups with their limits (idempotent). */
+  prepare(id: string, limits: ContainerLimits): void;
+  update(id: string, limits: ContainerLimits): void;
+  /** Live processes of the container. */
+  members(id: string): readonly number[];
+  /** One sweep of SIGKILL over all members, none of which can fork meanwhile; repeated by the caller until none is left. */
+  killMembers(id: string): void;
+  /** Removes the container's groups; false when the kernel still holds one (then again later). */
+  remove(id: string): boolean;
+  /** How often the kernel has killed in this container for memory; 0 when unknown. */
+  oomKills(id: string): number;
+  memoryFacts(id: string): MemoryFacts;
+  statistics(id: string, timestamp: number): ResourceStatistics;
+  /** Containers that have something here. */
+  containers(): readonly string[];
+  /** Removes the (empty) groups of this work dir, as far as they can be. */
+  tearDown(): void;
+}

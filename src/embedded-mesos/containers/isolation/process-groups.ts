@@ -1,0 +1,84 @@
+import type { ContainerLimits, ResourceStatistics } from '../containerizer.js';
+import type { MemoryFacts } from '../decide/out-of-memory.js';
+import { allPids, identityOf, textOf } from '../processes.js';
+import { killAll } from './cgroup-files.js';
+import type { Isolation } from './isolation.js';
+
+const PAGE_BYTES = 4096;
+const TICKS_PER_SECOND = 100;
+
+/**
+ * The fallback where no cgroup can be made: members are found by the variable MESOS_CONTAINER_ID in their environment, which
+ * children inherit. A process that clears its environment escapes; nothing is limited.
+ */
+export class ProcessGroups implements Isolation {
+  readonly kind = 'process-group';
+  readonly parents: readonly string[] = [];
+  readonly supervisorGroups: readonly string[] = [];
+  readonly gaps: readonly string[];
+
+  /** `why`: the sentence that says why there are no cgroups. */
+  constructor(why: string) {
+    this.gaps = [
+      `${why}: cpu, memory and number of processes of tasks are not limited`,
+      'a task that runs out of memory is not told from one that was killed',
+      'a child of a task that clears its environment and starts its own session outlives the task',
+    ];
+  }
+
+  setUp(): void {}
+  prepare(_id: string, _limits: ContainerLimits): void {}
+  update(_id: string, _limits: ContainerLimits): void {}
+
+  members(id: string): readonly number[] {
+    const mark = `MESOS_CONTAINER_ID=${id}`;
+    return allPids().filter((pid) => {
+      const environment = textOf(`/proc/${pid}/environ`);
+      return environment?.includes(mark) === true && environment.split('\0').includes(mark) && identityOf(pid) !== undefined;
+    });
+  }
+
+  killMembers(id: string): void {
+    killAll(this.members(id));
+  }
+
+  remove(_id: string): boolean {
+    return true;
+  }
+
+  oomKills(_id: string): number {
+    return 0;
+  }
+
+  memoryFacts(_id: string): MemoryFacts {
+    return { limitBytes: 0, maxUsedBytes: 0, statistics: '' };
+  }
+
+  statistics(id: string, timestamp: number): ResourceStatistics {
+    const members = this.members(id);
+    let rss = 0;
+    let user = 0;
+    let system = 0;
+    for (const pid of members) {
+      rss += Number(textOf(`/proc/${pid}/statm`)?.split(' ')[1] ?? 0) * PAGE_BYTES;
+      const stat = textOf(`/proc/${pid}/stat`);
+      const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+      user += Number(fields?.[11] ?? 0) / TICKS_PER_SECOND;
+      system += Number(fields?.[12] ?? 0) / TICKS_PER_SECOND;
+    }
+    return {
+      timestamp,
+      processes: members.length,
+      cpus_user_time_secs: user,
+      cpus_system_time_secs: system,
+      mem_rss_bytes: rss,
+      mem_total_bytes: rss,
+    };
+  }
+
+  containers(): readonly string[] {
+    return [];
+  }
+
+  tearDown(): void {}
+}

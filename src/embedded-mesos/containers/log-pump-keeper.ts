@@ -1,0 +1,82 @@
+import { spawn } from 'node:child_process';
+import type { Log } from '../../logging/log.js';
+import type { Clock, Timer } from '../../util/clock.js';
+import { holderOf, isAlive } from './pid-lock.js';
+import type { RunFiles } from './run-files.js';
+
+const LOOK_MS = 1_000;
+const RESTART_MS = 50;
+const MAX_RESTART_MS = 5_000;
+/** Keeps a process that only moves bytes small. */
+const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=64', '--v8-pool-size=0'];
+
+export interface LogPumpSettings {
+  /** The compiled `log-pump/main.js`. */
+  readonly script: string;
+  readonly fileBytes: number;
+  readonly files: number;
+}
+
+/** Sees to it that this work dir's log pump runs: takes over the one there is, starts another when it is gone. */
+export class LogPumpKeeper {
+  #timer: Timer | undefined;
+  #restart: Timer | undefined;
+  #pauseMs = RESTART_MS;
+  #lastStartMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly files: RunFiles,
+    private readonly groups: readonly string[],
+    private readonly settings: LogPumpSettings,
+    private readonly clock: Clock,
+    private readonly log: Log,
+  ) {}
+
+  /** The pump's pid, undefined when none runs. */
+  get pid(): number | undefined {
+    const holder = holderOf(this.files.pumpLock);
+    return holder && isAlive(holder) ? holder.pid : undefined;
+  }
+
+  start(): void {
+    this.#timer = this.clock.every(LOOK_MS, () => this.#look());
+    if (this.pid === undefined) this.#spawn();
+  }
+
+  #look(): void {
+    if (this.#restart || this.pid !== undefined) return;
+    if (this.clock.monotonicMs() - this.#lastStartMs < LOOK_MS) return;
+    this.#again('gone');
+  }
+
+  #again(why: string): void {
+    if (!this.#timer || this.#restart) return;
+    const nowMs = this.clock.monotonicMs();
+    this.#pauseMs = nowMs - this.#lastStartMs > 10 * LOOK_MS ? RESTART_MS : Math.min(this.#pauseMs * 2, MAX_RESTART_MS);
+    this.log.warn('the log pump ended; it is started again', { why, pauseMs: this.#pauseMs });
+    this.#restart = this.clock.after(this.#pauseMs, () => {
+      this.#restart = undefined;
+      if (this.pid === undefined) this.#spawn();
+    });
+  }
+
+  #spawn(): void {
+    this.#lastStartMs = this.clock.monotonicMs();
+    const { script, fileBytes, files } = this.settings;
+    const args = [...NODE_FLAGS, script, this.files.root, String(fileBytes), String(files), ...this.groups];
+    const child = spawn(process.execPath, args, { env: {}, cwd: '/', detached: true, stdio: 'ignore' });
+    child.unref();
+    child.on('error', (error) => this.#again(error.message));
+    child.on('exit', (code, signalName) => {
+      if (code !== 0) this.#again(`exit ${code ?? signalName}`);
+    });
+  }
+
+  /** The pump itself runs on. */
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#restart?.cancel();
+    this.#restart = undefined;
+  }
+}

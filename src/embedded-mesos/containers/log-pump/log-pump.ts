@@ -1,0 +1,67 @@
+import { existsSync, mkdirSync, readdirSync, rmSync, watch } from 'node:fs';
+import { join } from 'node:path';
+import { OutputFile } from './output-file.js';
+import { PumpedPipe } from './pumped-pipe.js';
+
+/** The net under inotify. */
+const POLL_MS = 1_000;
+
+export interface LogPumpOptions {
+  readonly pipes: string;
+  readonly outputs: string;
+  readonly fileBytes: number;
+  readonly files: number;
+}
+
+/**
+ * Serves every pipe of one work dir: `pipes/<container>.<stream>` goes to `outputs/<container>/<stream>`. When
+ * `pipes/<container>.drain` appears (nothing of the container runs any more) its pipes are emptied and removed.
+ */
+export class LogPump {
+  readonly #pumped = new Map<string, PumpedPipe>();
+
+  constructor(private readonly options: LogPumpOptions) {}
+
+  start(): void {
+    watch(this.options.pipes, (_event, name) => {
+      if (name) this.#look(name);
+    });
+    this.#lookAtAll();
+    setInterval(() => this.#lookAtAll(), POLL_MS);
+  }
+
+  #lookAtAll(): void {
+    for (const name of readdirSync(this.options.pipes)) this.#look(name);
+  }
+
+  #look(name: string): void {
+    const dot = name.lastIndexOf('.');
+    const id = name.slice(0, dot);
+    const kind = name.slice(dot + 1);
+    if (dot <= 0) return;
+    if (kind === 'stdout' || kind === 'stderr') this.#attach(name, id, kind);
+    else if (kind === 'drain' && existsSync(join(this.options.pipes, name))) this.#drain(id);
+  }
+
+  #attach(name: string, id: string, stream: string): void {
+    const path = join(this.options.pipes, name);
+    if (this.#pumped.has(name) || !existsSync(path)) return;
+    mkdirSync(join(this.options.outputs, id), { recursive: true, mode: 0o750 });
+    const output = new OutputFile(join(this.options.outputs, id, stream), this.options.fileBytes, this.options.files);
+    try {
+      this.#pumped.set(name, new PumpedPipe(path, output, () => this.#pumped.delete(name)));
+    } catch (error) {
+      // Gone again, or out of descriptors: the next poll looks again, and until then its writer waits.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') process.stderr.write(`log pump: ${(error as Error).message}\n`);
+    }
+  }
+
+  #drain(id: string): void {
+    for (const stream of ['stdout', 'stderr']) {
+      const name = `${id}.${stream}`;
+      this.#attach(name, id, stream);
+      this.#pumped.get(name)?.finish();
+    }
+    rmSync(join(this.options.pipes, `${id}.drain`), { force: true });
+  }
+}

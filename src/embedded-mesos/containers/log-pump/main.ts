@@ -1,0 +1,32 @@
+/**
+ * The log pump's own process: one per work dir. It outlives the agent and loads nothing but itself.
+ * usage: node main.js <run dir> <bytes per file> <files> [supervisor's cgroup ...]
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PidLock } from '../pid-lock.js';
+import { LogPump } from './log-pump.js';
+
+const [root, fileBytes, files, ...groups] = process.argv.slice(2);
+if (!root || !(Number(fileBytes) > 0) || !(Number(files) > 0)) {
+  process.stderr.write('usage: main.js <run dir> <bytes per file> <files> [cgroup ...]\n');
+  process.exit(64);
+}
+process.title = 'longrun-log-pump';
+process.on('SIGHUP', () => undefined);
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => undefined);
+if (new PidLock(join(root, 'runtime', 'log-pump.lock')).take()) process.exit(0);
+for (const group of groups) {
+  try {
+    writeFileSync(join(group, 'cgroup.procs'), '0');
+  } catch {
+    // A hierarchy that we may not write to: the pump stays in the agent's group of it and works all the same.
+  }
+}
+new LogPump({
+  pipes: join(root, 'pipes'),
+  outputs: join(root, 'outputs'),
+  fileBytes: Number(fileBytes),
+  files: Number(files),
+}).start();

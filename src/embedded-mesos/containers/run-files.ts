@@ -1,0 +1,80 @@
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { launcherScript, supervisorScript } from './supervisor-script.js';
+import { CONTAINER_FORMAT } from './containerizer.js';
+
+export type Stream = 'stdout' | 'stderr';
+export const streams: readonly Stream[] = ['stdout', 'stderr'];
+export type RecordKind = 'supervisor' | 'task' | 'exit' | 'limit';
+
+/**
+ * The folders of the process containerizer. All belong to the agent; only `sandboxes/<id>` belongs to the task's user, and
+ * nothing that the agent, the supervisor or the pump opens by name lies in there.
+ */
+export class RunFiles {
+  readonly records: string;
+  readonly pipes: string;
+  readonly sandboxes: string;
+  readonly outputs: string;
+  readonly scripts: string;
+  readonly runtime: string;
+
+  constructor(readonly root: string) {
+    this.records = join(root, 'records');
+    this.pipes = join(root, 'pipes');
+    this.sandboxes = join(root, 'sandboxes');
+    this.outputs = join(root, 'outputs');
+    this.scripts = join(root, 'scripts');
+    this.runtime = join(root, 'runtime');
+  }
+
+  /** Makes the folders and writes the scripts. Tasks' users may pass through to their sandbox, and no further. */
+  create(): void {
+    mkdirSync(this.root, { recursive: true, mode: 0o711 });
+    chmodSync(this.root, 0o711);
+    for (const folder of [this.records, this.pipes, this.outputs, this.scripts, this.runtime]) {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    }
+    mkdirSync(this.sandboxes, { recursive: true, mode: 0o711 });
+    chmodSync(this.sandboxes, 0o711);
+    writeFileSync(this.supervisorScript, supervisorScript, { mode: 0o600 });
+    writeFileSync(this.launcherScript, launcherScript, { mode: 0o600 });
+  }
+
+  get supervisorScript(): string {
+    return join(this.runtime, `supervisor-${CONTAINER_FORMAT}.sh`);
+  }
+
+  get launcherScript(): string {
+    return join(this.runtime, `launcher-${CONTAINER_FORMAT}.sh`);
+  }
+
+  get pumpLock(): string {
+    return join(this.runtime, 'log-pump.lock');
+  }
+
+  record(id: string, kind: RecordKind): string {
+    return join(this.records, `${id}.${kind}`);
+  }
+
+  script(id: string): string {
+    return join(this.scripts, id);
+  }
+
+  pipe(id: string, stream: Stream): string {
+    return join(this.pipes, `${id}.${stream}`);
+  }
+
+  /** Made by the agent when all of the container's processes are gone: the pump empties the pipes and removes them. */
+  drainMark(id: string): string {
+    return join(this.pipes, `${id}.drain`);
+  }
+
+  sandbox(id: string): string {
+    return join(this.sandboxes, id);
+  }
+
+  output(id: string): string {
+    return join(this.outputs, id);
+  }
+}

@@ -1,0 +1,36 @@
+import type { TaskId } from '../../scheduler/instance.js';
+import type { AcceptedLine } from '../../util/line/line.js';
+import type { FromProxy, ToProxy } from '../table.js';
+
+/** Most tasks of which one proxy may report requests in flight; beyond it the newest are not tracked. */
+export const MAX_TRACKED_TASKS = 200_000;
+
+/** What the server knows of one proxy process. */
+export class ConnectedProxy {
+  /** Empty until its HELLO. */
+  proxyId = '';
+  pid = 0;
+  host = '';
+  /** Version of this epoch's table that it confirmed; 0 before the first. */
+  acked = 0;
+  /** Version last sent; undefined before the first snapshot. */
+  sent: number | undefined;
+  leaseUntilMs: number;
+  leased = true;
+  readonly inFlight = new Map<TaskId, number>();
+  notServed: Readonly<Record<number, string>> = {};
+  stats: unknown;
+
+  constructor(
+    readonly line: AcceptedLine<FromProxy, ToProxy>,
+    nowMs: number,
+    leaseMs: number,
+  ) {
+    this.leaseUntilMs = nowMs + leaseMs;
+  }
+
+  reportInFlight(taskId: TaskId, count: number): void {
+    if (count <= 0) this.inFlight.delete(taskId);
+    else if (this.inFlight.size < MAX_TRACKED_TASKS || this.inFlight.has(taskId)) this.inFlight.set(taskId, count);
+  }
+}

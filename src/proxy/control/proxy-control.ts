@@ -1,0 +1,387 @@
+import type { AppId } from '../../apps/app.js';
+import type { AppRegistry } from '../../apps/app-registry.js';
+import type { Log } from '../../logging/log.js';
+import type { AgentId, Instance, TaskId } from '../../scheduler/instance.js';
+import type { Drainer, InstanceChange, InstanceReadModel } from '../../scheduler/scheduler.js';
+import type { Clock, Timer } from '../../util/clock.js';
+import type { AcceptedLine } from '../../util/line/line.js';
+import { HTTP_DRAIN_MS } from '../decide/build-table.js';
+import type { FromProxy, RoutingTable, ToProxy } from '../table.js';
+import { ConnectedProxy } from './connected-proxy.js';
+import { type DrainWait, DrainWaits } from './drain-waits.js';
+import { FormerProxies, type ProxyMemory } from './former-proxies.js';
+import { PortRests } from './port-rests.js';
+import { TableBook } from './table-book.js';
+
+export interface ProxyControlSettings {
+  /** How long a silent proxy is waited for. */
+  readonly leaseMs?: number;
+  /** Groups the proxies serve (`HAPROXY_GROUP`); `*` serves all. */
+  readonly groups?: readonly string[];
+  /** Changes are collected for so long before they are pushed; longer when building the table takes longer. */
+  readonly coalesceMs?: number;
+}
+
+export interface ProxyControlOptions {
+  readonly registry: AppRegistry;
+  readonly instances: InstanceReadModel;
+  /** Boot id of an agent's host, undefined while unknown. */
+  bootId(agentId: AgentId): string | undefined;
+  /** Grows with every start of the server. */
+  readonly epoch: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly memory?: ProxyMemory;
+  readonly settings?: ProxyControlSettings;
+}
+
+/** A service port that is not served, and why. */
+export interface NotServed {
+  readonly port: number;
+  readonly reason: string;
+}
+
+/** What operators see of one proxy. */
+export interface ProxyStatus {
+  readonly proxyId: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly connected: boolean;
+  readonly leased: boolean;
+  readonly acked: number;
+  readonly stats: unknown;
+}
+
+const LEASE_MS = 10_000;
+const COALESCE_MS = 2;
+/** At most this part of the time is spent on building tables. */
+const BUILD_SHARE = 4;
+const LONGEST_COALESCE_MS = 250;
+const TICK_MS = 500;
+/** What a drain may last beyond its limit and a lease. */
+const DRAIN_SLACK_MS = 5_000;
+
+/**
+ * The server's end of the load balancer.
+ *
+ * INVARIANTS
+ * - Nothing is pushed before `start`, and the first push is the whole table: a server restart never empties a pool.
+ * - `drain` resolves only when every leased proxy confirmed a table without the task, or its lease ran out, or the drain
+ *   was aborted; a proxy of the former server's time counts as leased until it came back or a lease has passed.
+ * - A version is pushed once per proxy and in order; a proxy that says HELLO gets a snapshot.
+ */
+export class ProxyControl implements Drainer {
+  readonly #book: TableBook;
+  readonly #proxies = new Set<ConnectedProxy>();
+  readonly #waits = new DrainWaits();
+  readonly #rests = new PortRests();
+  readonly #former: FormerProxies;
+  readonly #leaseMs: number;
+  readonly #dirty = new Set<AppId>();
+  readonly #bootless = new Map<AgentId, Set<AppId>>();
+  readonly #timers: Timer[] = [];
+  #flushTimer: Timer | undefined;
+  #lastBuildMs = 0;
+  #started = false;
+  #stopped = false;
+  #unsubscribe: (() => void)[] = [];
+
+  constructor(private readonly options: ProxyControlOptions) {
+    const { registry, instances, settings } = options;
+    this.#leaseMs = settings?.leaseMs ?? LEASE_MS;
+    this.#former = new FormerProxies(options.memory);
+    this.#book = new TableBook(options.epoch, {
+      record: (appId) => registry.get(appId),
+      instances: (appId) => instances.ofApp(appId),
+      bootId: (agentId) => options.bootId(agentId),
+      groups: settings?.groups ?? ['*'],
+    });
+  }
+
+  /** Builds the table from what is loaded and follows every change from now on. Call when instances are loaded. */
+  start(): void {
+    const { registry, instances, clock } = this.options;
+    this.#unsubscribe.push(
+      registry.onChange((changes) => {
+        for (const { appId } of changes) this.#mark(appId);
+      }),
+      instances.onChange((change) => this.#instanceChanged(change)),
+    );
+    for (const { app } of registry.all()) this.#dirty.add(app.id);
+    this.#started = true;
+    this.#timers.push(
+      clock.every(TICK_MS, () => this.#tick()),
+      clock.after(this.#leaseMs, () => {
+        this.#former.leasePassed();
+        this.#waits.recheck(this.#say(), clock.monotonicMs());
+      }),
+    );
+    this.#flush();
+    for (const proxy of this.#proxies) if (proxy.proxyId !== '') this.#sendSnapshot(proxy);
+  }
+
+  /** Ends everything; drains in progress end at once. */
+  stop(): void {
+    this.#stopped = true;
+    this.#flushTimer?.cancel();
+    for (const timer of this.#timers) timer.cancel();
+    for (const end of this.#unsubscribe) end();
+    for (const wait of this.#waits.all()) wait.done(this.#inFlight(wait.taskId));
+    for (const proxy of [...this.#proxies]) proxy.line.close();
+    this.#proxies.clear();
+  }
+
+  /** Takes a new line from a proxy (LineServer's `onLine` for PROXY_LINE_PATH). */
+  acceptLine(line: AcceptedLine<FromProxy, ToProxy>): void {
+    const proxy = new ConnectedProxy(line, this.options.clock.monotonicMs(), this.#leaseMs);
+    this.#proxies.add(proxy);
+    line.handlers = {
+      onReset: () => undefined,
+      onMessage: (message) => this.#received(proxy, message),
+      onConnected: () => line.send({ type: 'LEASE', leaseMs: this.#leaseMs }),
+      onDisconnected: (reason) => this.options.log.info('a proxy lost its line', { proxy: proxy.proxyId, reason }),
+    };
+  }
+
+  async drain(instance: Instance, aborted: AbortSignal): Promise<{ readonly inFlight: number; readonly waitedMs: number }> {
+    const { clock } = this.options;
+    const taskId = instance.task?.id;
+    const startedMs = clock.monotonicMs();
+    if (!taskId || this.#stopped) return { inFlight: 0, waitedMs: 0 };
+    this.#book.unroute(taskId);
+    const known = this.#book.drainMs(taskId);
+    const untouched = known === undefined && this.#say().confirmed >= 1 && this.#inFlight(taskId) === 0;
+    if (aborted.aborted || untouched) return { inFlight: this.#inFlight(taskId), waitedMs: 0 };
+    this.#mark(instance.appId);
+    const drainMs = known ?? HTTP_DRAIN_MS;
+    return new Promise((resolve) => {
+      const timers: Timer[] = [];
+      const end = (inFlight: number): void => {
+        this.#waits.remove(wait);
+        for (const timer of timers) timer.cancel();
+        aborted.removeEventListener('abort', abort);
+        resolve({ inFlight, waitedMs: clock.monotonicMs() - startedMs });
+      };
+      const abort = (): void => end(this.#inFlight(taskId));
+      const wait: DrainWait = {
+        taskId,
+        startedMs,
+        drainMs,
+        target: undefined,
+        unroutedMs: undefined,
+        unrouted: () => timers.push(clock.after(drainMs, abort)),
+        done: end,
+      };
+      this.#waits.add(wait);
+      timers.push(clock.after(drainMs + this.#leaseMs + DRAIN_SLACK_MS, abort));
+      aborted.addEventListener('abort', abort, { once: true });
+    });
+  }
+
+  portResting(agentId: AgentId, port: number): boolean {
+    if (this.#dirty.size > 0 && this.#started) this.#flush();
+    this.#rests.release(this.#say().confirmed, this.options.clock.monotonicMs());
+    return this.#rests.has(agentId, port);
+  }
+
+  /** The agent's host is known now (it registered): servers of unknown boot get their boot id. */
+  agentKnown(agentId: AgentId): void {
+    for (const appId of this.#bootless.get(agentId) ?? []) this.#mark(appId);
+    this.#bootless.delete(agentId);
+  }
+
+  /** Service ports of the app that are not served, by the table's own rules or because a proxy could not bind them. */
+  notServed(appId: AppId): readonly NotServed[] {
+    const found: NotServed[] = [];
+    for (const { service, notBound } of this.#book.servicesOf(appId)) {
+      const port = service.servicePort;
+      if (notBound !== undefined) found.push({ port, reason: notBound });
+      else {
+        for (const proxy of this.#proxies) {
+          const reason = proxy.notServed[port];
+          if (reason !== undefined) found.push({ port, reason: `${reason} (proxy on ${proxy.host})` });
+        }
+      }
+    }
+    return found;
+  }
+
+  /** Every proxy with a line, with its last statistics (a ProxyStats, once it sent any). */
+  stats(): readonly ProxyStatus[] {
+    return [...this.#proxies].map(({ proxyId, host, pid, line, leased, acked, stats }) => ({
+      proxyId,
+      host,
+      pid,
+      connected: line.connected,
+      leased,
+      acked,
+      stats,
+    }));
+  }
+
+  /** The table as it was last pushed. */
+  table(): RoutingTable {
+    return this.#book.snapshot();
+  }
+
+  #instanceChanged({ before, after }: InstanceChange): void {
+    const task = before?.task?.id;
+    if (task !== undefined && after?.task?.id !== task) this.#book.forgetTask(task);
+    const appId = (after ?? before)?.appId;
+    if (appId !== undefined) this.#mark(appId);
+  }
+
+  #mark(appId: AppId): void {
+    this.#dirty.add(appId);
+    if (this.#flushTimer || !this.#started || this.#stopped) return;
+    const asked = this.options.settings?.coalesceMs ?? COALESCE_MS;
+    const waitMs = Math.min(LONGEST_COALESCE_MS, Math.max(asked, this.#lastBuildMs * BUILD_SHARE));
+    this.#flushTimer = this.options.clock.after(waitMs, () => this.#flush());
+  }
+
+  #flush(): void {
+    const { clock } = this.options;
+    this.#flushTimer?.cancel();
+    this.#flushTimer = undefined;
+    const startedMs = clock.monotonicMs();
+    const dirty = [...this.#dirty];
+    this.#dirty.clear();
+    const { delta, left } = this.#book.rebuild(dirty);
+    for (const appId of dirty) this.#noteBootless(appId);
+    this.#lastBuildMs = clock.monotonicMs() - startedMs;
+    if (left.length > 0) this.#rests.add(left, this.#book.version, startedMs);
+    this.#waits.flushed(this.#book.version);
+    if (delta) {
+      for (const proxy of this.#proxies) {
+        if (proxy.sent !== delta.from) continue;
+        proxy.sent = delta.to;
+        proxy.line.send({ type: 'DELTA', delta });
+      }
+    }
+    this.#progressed();
+  }
+
+  #noteBootless(appId: AppId): void {
+    const agents = new Set<AgentId>();
+    const bootless = this.#book.servicesOf(appId).some(({ service }) => service.servers.some(({ bootId }) => bootId === ''));
+    if (!bootless) return;
+    for (const { task } of this.options.instances.ofApp(appId)) if (task) agents.add(task.agentId);
+    for (const agentId of agents) {
+      if (this.options.bootId(agentId) !== undefined) continue;
+      const apps = this.#bootless.get(agentId) ?? new Set();
+      this.#bootless.set(agentId, apps.add(appId));
+    }
+  }
+
+  #received(proxy: ConnectedProxy, message: FromProxy): void {
+    if (!this.#proxies.has(proxy)) return;
+    this.#renew(proxy);
+    switch (message.type) {
+      case 'HELLO':
+        this.#hello(proxy, message);
+        break;
+      case 'ACK':
+        if (message.epoch !== this.#book.epoch) break;
+        proxy.acked = message.version;
+        this.#former.cameBack(proxy.proxyId);
+        this.#progressed();
+        break;
+      case 'IN_FLIGHT':
+        proxy.reportInFlight(message.taskId, message.count);
+        this.#waits.changed(message.taskId, this.#say(), this.options.clock.monotonicMs());
+        break;
+      case 'NOT_SERVED':
+        proxy.notServed = message.ports;
+        break;
+      case 'STATS':
+        proxy.stats = message.stats;
+        break;
+      case 'LEASE':
+        break;
+      case 'GOODBYE':
+        this.#remove(proxy);
+        break;
+    }
+  }
+
+  /** The same proxy id on another line: its former process is dead (its supervisor starts one only after the other). */
+  #hello(proxy: ConnectedProxy, hello: Extract<FromProxy, { type: 'HELLO' }>): void {
+    const known = proxy.proxyId === hello.proxyId;
+    proxy.proxyId = hello.proxyId;
+    proxy.pid = hello.pid;
+    proxy.host = hello.host;
+    proxy.acked = 0;
+    proxy.inFlight.clear();
+    for (const other of [...this.#proxies]) {
+      if (other !== proxy && other.proxyId === hello.proxyId) this.#remove(other);
+    }
+    if (!known) this.#remember();
+    if (this.#started) this.#sendSnapshot(proxy);
+  }
+
+  #sendSnapshot(proxy: ConnectedProxy): void {
+    if (this.#dirty.size > 0) this.#flush();
+    proxy.sent = this.#book.version;
+    proxy.line.send({ type: 'SNAPSHOT', table: this.#book.snapshot() });
+  }
+
+  #renew(proxy: ConnectedProxy): void {
+    proxy.leaseUntilMs = this.options.clock.monotonicMs() + this.#leaseMs;
+    if (proxy.leased) return;
+    proxy.leased = true;
+    this.options.log.info('a proxy is back', { proxy: proxy.proxyId });
+    this.#remember();
+  }
+
+  #remove(proxy: ConnectedProxy): void {
+    this.#proxies.delete(proxy);
+    proxy.line.close();
+    this.#former.cameBack(proxy.proxyId);
+    this.#remember();
+    this.#waits.recheck(this.#say(), this.options.clock.monotonicMs());
+  }
+
+  #remember(): void {
+    const ids = [...this.#proxies].filter(({ leased, proxyId }) => leased && proxyId !== '').map(({ proxyId }) => proxyId);
+    this.options.memory?.save([...new Set(ids)]);
+  }
+
+  /** Leases run out here, and closed lines are forgotten once theirs did. */
+  #tick(): void {
+    const nowMs = this.options.clock.monotonicMs();
+    let expired = false;
+    for (const proxy of [...this.#proxies]) {
+      if (proxy.leaseUntilMs > nowMs) continue;
+      if (proxy.leased) {
+        proxy.leased = false;
+        expired = true;
+        this.options.log.warn('a proxy is silent; it is not waited for any more', { proxy: proxy.proxyId, host: proxy.host });
+      }
+      if (!proxy.line.connected) this.#proxies.delete(proxy);
+    }
+    if (expired) {
+      this.#remember();
+      this.#waits.recheck(this.#say(), nowMs);
+    }
+    this.#rests.release(this.#say().confirmed, nowMs);
+  }
+
+  #progressed(): void {
+    const nowMs = this.options.clock.monotonicMs();
+    const say = this.#say();
+    this.#rests.release(say.confirmed, nowMs);
+    this.#waits.confirm(say, nowMs);
+  }
+
+  #say(): { readonly confirmed: number; inFlight(taskId: TaskId): number } {
+    let confirmed = this.#former.awaited ? 0 : Number.POSITIVE_INFINITY;
+    for (const proxy of this.#proxies) if (proxy.leased) confirmed = Math.min(confirmed, proxy.acked);
+    return { confirmed, inFlight: (taskId) => this.#inFlight(taskId) };
+  }
+
+  #inFlight(taskId: TaskId): number {
+    let sum = 0;
+    for (const proxy of this.#proxies) if (proxy.leased) sum += proxy.inFlight.get(taskId) ?? 0;
+    return sum;
+  }
+}

@@ -1,0 +1,166 @@
+import type { AppId, AppRecord } from '../../apps/app.js';
+import type { AgentId, Instance, TaskId } from '../../scheduler/instance.js';
+import { buildServices, drainLimitMs, isServed } from '../decide/build-table.js';
+import { serviceKey } from '../decide/names.js';
+import type { RoutingTable, Service, TableDelta } from '../table.js';
+import { PortClaims } from './port-claims.js';
+
+/** Where the book reads what is wanted and what runs. */
+export interface TableSources {
+  record(appId: AppId): AppRecord | undefined;
+  instances(appId: AppId): readonly Instance[];
+  bootId(agentId: AgentId): string | undefined;
+  readonly groups: readonly string[];
+}
+
+/** A host port that left the table. */
+export interface LeftPort {
+  readonly agentId: AgentId;
+  readonly port: number;
+}
+
+/** What a rebuild changed. `delta` undefined: nothing. */
+export interface Rebuilt {
+  readonly delta: TableDelta | undefined;
+  readonly left: readonly LeftPort[];
+}
+
+interface Entry {
+  readonly service: Service;
+  /** For comparing; building is cheap, sending and applying are not. */
+  readonly text: string;
+  readonly notBound?: string;
+}
+
+interface AppPage {
+  readonly entries: ReadonlyMap<string, Entry>;
+  /** By `<taskId> <port>`: which agent's port it is. */
+  readonly ports: ReadonlyMap<string, LeftPort>;
+}
+
+/**
+ * The routing table as the server keeps it: one page per app, rebuilt when something about the app changed. The version
+ * grows only when a service really did.
+ */
+export class TableBook {
+  /** The empty table every proxy can confirm is version 1: a confirmation is never 0. */
+  #version = 1;
+  readonly #pages = new Map<AppId, AppPage>();
+  readonly #claims = new PortClaims();
+  readonly #unrouted = new Set<TaskId>();
+  /** Tasks that were in the table at some time and still exist: their drain limit. */
+  readonly #tasks = new Map<TaskId, number>();
+  #services = 0;
+
+  constructor(
+    readonly epoch: number,
+    private readonly sources: TableSources,
+  ) {}
+
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Number of services. */
+  get size(): number {
+    return this.#services;
+  }
+
+  /** From the next rebuild of its app on the task gets nothing new. */
+  unroute(taskId: TaskId): void {
+    this.#unrouted.add(taskId);
+  }
+
+  /** The task is gone, or stays after all: nothing about it need be remembered. */
+  forgetTask(taskId: TaskId): void {
+    this.#unrouted.delete(taskId);
+    this.#tasks.delete(taskId);
+  }
+
+  /** Drain limit of a task that is or was routed (also when its app is deleted by now); undefined for any other. */
+  drainMs(taskId: TaskId): number | undefined {
+    return this.#tasks.get(taskId);
+  }
+
+  servicesOf(appId: AppId): readonly { readonly service: Service; readonly notBound?: string }[] {
+    return [...(this.#pages.get(appId)?.entries.values() ?? [])];
+  }
+
+  snapshot(): RoutingTable {
+    const services: Record<string, Service> = {};
+    for (const page of this.#pages.values()) for (const [key, { service }] of page.entries) services[key] = service;
+    return { epoch: this.epoch, version: this.#version, services };
+  }
+
+  /** Rebuilds these apps, and those whose claim to a service port changes with them. */
+  rebuild(appIds: Iterable<AppId>): Rebuilt {
+    const changed: Record<string, Service | null> = {};
+    const left: LeftPort[] = [];
+    const waiting = new Set(appIds);
+    const rebuilt = new Map<AppId, number>();
+    for (const appId of waiting) {
+      waiting.delete(appId);
+      const times = (rebuilt.get(appId) ?? 0) + 1;
+      rebuilt.set(appId, times);
+      for (const other of this.#rebuildApp(appId, changed, left)) {
+        // Claims are settled after one more look; the bound only guards against a defect.
+        if (other !== appId && (rebuilt.get(other) ?? 0) < 4) waiting.add(other);
+      }
+    }
+    const keys = Object.keys(changed);
+    if (keys.length === 0) return { delta: undefined, left };
+    const from = this.#version;
+    this.#version += 1;
+    return { delta: { epoch: this.epoch, from, to: this.#version, services: changed }, left };
+  }
+
+  /** Returns the apps whose service ports are affected by what this app claims or demands now. */
+  #rebuildApp(appId: AppId, changed: Record<string, Service | null>, left: LeftPort[]): ReadonlySet<AppId> {
+    const before = this.#pages.get(appId);
+    const record = this.sources.record(appId);
+    const served = record !== undefined && isServed(record);
+    const affected = this.#claims.demand(appId, record);
+    const instances = served ? this.sources.instances(appId) : [];
+    const built = served
+      ? buildServices(record, instances, {
+          groups: this.sources.groups,
+          bootId: (agentId) => this.sources.bootId(agentId),
+          unrouted: this.#unrouted,
+          bindRefusal: (port) => this.#claims.claim(appId, port),
+        })
+      : [];
+    for (const other of this.#claims.keepOnly(appId, new Set(built.map(({ service }) => service.servicePort)))) affected.add(other);
+    const entries = new Map<string, Entry>();
+    const ports = new Map<string, LeftPort>();
+    const agents = new Map(instances.map(({ task }) => [task?.id, task?.agentId] as const));
+    const drainMs = drainLimitMs(built);
+    for (const { service, notBound } of built) {
+      const key = serviceKey(appId, service.servicePort);
+      entries.set(key, { service, text: JSON.stringify(service), ...(notBound === undefined ? {} : { notBound }) });
+      for (const server of service.servers) {
+        this.#tasks.set(server.taskId, drainMs);
+        const agentId = agents.get(server.taskId);
+        if (agentId) ports.set(`${server.taskId} ${server.port}`, { agentId, port: server.port });
+      }
+    }
+    this.#turnPage(appId, before, { entries, ports }, changed, left);
+    return affected;
+  }
+
+  #turnPage(
+    appId: AppId,
+    before: AppPage | undefined,
+    after: AppPage,
+    changed: Record<string, Service | null>,
+    left: LeftPort[],
+  ): void {
+    for (const [key, entry] of after.entries) {
+      if (before?.entries.get(key)?.text !== entry.text) changed[key] = entry.service;
+    }
+    for (const key of before?.entries.keys() ?? []) if (!after.entries.has(key)) changed[key] = null;
+    for (const [name, port] of before?.ports ?? []) if (!after.ports.has(name)) left.push(port);
+    this.#services += after.entries.size - (before?.entries.size ?? 0);
+    if (after.entries.size > 0) this.#pages.set(appId, after);
+    else this.#pages.delete(appId);
+  }
+}

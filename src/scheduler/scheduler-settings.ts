@@ -1,0 +1,48 @@
+/** What the scheduler can be told; every limit has a name. */
+export interface SchedulerSettings {
+  readonly agentReregisterTimeoutSeconds: number;
+  readonly frameworkName: string;
+  readonly hostname: string;
+  /** User of tasks whose app names none, as the master shows it; empty: the agent's choice. */
+  readonly user?: string;
+  /** Roles to subscribe with; default `*`. */
+  readonly roles?: readonly string[];
+  /** Provisioned longer than this is overdue. */
+  readonly launchConfirmTimeoutMs?: number;
+  /** Staging or Starting longer than this is overdue. */
+  readonly launchTimeoutMs?: number;
+  /** An unanswered kill is sent again after this. */
+  readonly killRetryMs?: number;
+  readonly maxKillsInFlight?: number;
+  readonly maxInstancesPerOffer?: number;
+  readonly reconcileIntervalMs?: number;
+  /** Longest stretch of matching in one turn of the event loop. */
+  readonly matchSliceMs?: number;
+  /** How long the master need not offer again what we have no use for; a change of ours lifts it at once. */
+  readonly refuseSeconds?: number;
+}
+
+export type CompleteSettings = Required<SchedulerSettings>;
+
+export function completeSettings(settings: SchedulerSettings): CompleteSettings {
+  return {
+    user: '',
+    roles: ['*'],
+    launchConfirmTimeoutMs: 300_000,
+    launchTimeoutMs: 300_000,
+    killRetryMs: 30_000,
+    maxKillsInFlight: 1_000,
+    maxInstancesPerOffer: 2_000,
+    reconcileIntervalMs: 600_000,
+    matchSliceMs: 10,
+    refuseSeconds: 120,
+    ...settings,
+  };
+}
+
+/** Where the scheduler counts what it does; the names are those of the metrics. */
+export interface SchedulerMetrics {
+  count(name: string, by?: number): void;
+}
+
+export const noMetrics: SchedulerMetrics = { count: () => undefined };

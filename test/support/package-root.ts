@@ -1,0 +1,9 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/** The package's folder, found upwards from here: also right in the transpiled copy that benchmarks run from. */
+export function packageRoot(): string {
+  let dir = __dirname;
+  while (!existsSync(join(dir, 'biome.json'))) dir = dirname(dir);
+  return dir;
+}
