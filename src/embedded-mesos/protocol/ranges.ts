@@ -22,11 +22,29 @@ function isCoalesced(ranges: readonly Range[]): boolean {
   return true;
 }
 
-/** Union. Both must be coalesced, as is the result. */
+/** Union. Both must be coalesced, as is the result. One pass over both. */
 export function uniteRanges(a: readonly Range[], b: readonly Range[]): readonly Range[] {
   if (a.length === 0) return b;
   if (b.length === 0) return a;
-  return coalesce([...a, ...b]);
+  const joined: Range[] = [];
+  let last: Range | undefined;
+  for (let i = 0, j = 0; i < a.length || j < b.length; ) {
+    const left = a[i];
+    const right = b[j];
+    const takeLeft = left !== undefined && (right === undefined || left.begin <= right.begin);
+    const range = takeLeft ? left : right;
+    if (takeLeft) i++;
+    else j++;
+    if (!range) break;
+    if (last && range.begin <= last.end + 1) {
+      last = { begin: last.begin, end: Math.max(last.end, range.end) };
+      joined[joined.length - 1] = last;
+    } else {
+      last = range;
+      joined.push(range);
+    }
+  }
+  return joined;
 }
 
 /** What of `a` is not in `b`. Both must be coalesced, as is the result. One pass over both. */

@@ -25,6 +25,11 @@ export class FormerProxies {
     return !this.#over && this.#missing?.size !== 0;
   }
 
+  /** Those not yet back: a server that dies again meanwhile must still find them. */
+  get missing(): readonly string[] {
+    return this.#over ? [] : [...(this.#missing ?? [])];
+  }
+
   cameBack(proxyId: string): void {
     this.#missing?.delete(proxyId);
   }

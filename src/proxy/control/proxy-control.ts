@@ -343,7 +343,7 @@ export class ProxyControl implements Drainer {
 
   #remember(): void {
     const ids = [...this.#proxies].filter(({ leased, proxyId }) => leased && proxyId !== '').map(({ proxyId }) => proxyId);
-    this.options.memory?.save([...new Set(ids)]);
+    this.options.memory?.save([...new Set([...ids, ...this.#former.missing])]);
   }
 
   /** Leases run out here, and closed lines are forgotten once theirs did. */

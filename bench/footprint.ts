@@ -1,0 +1,137 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { Longrun } from '../test/e2e/support/longrun.js';
+import { waitFor } from '../test/support/wait-for.js';
+import { quantile, report, type Row } from './_report.js';
+
+/** Memory (sum of PSS), idle cpu, start and recovery times, and whether churn comes back to the baseline. */
+const cycles = Number(process.argv[2] ?? 100);
+const instances = Number(process.argv[3] ?? 1000);
+
+/** The parts of longrun itself: its processes without tasks. */
+function parts(longrun: Longrun): number[] {
+  const tasks = new Set(longrun.taskPids());
+  const parents = new Map<number, number>();
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
+      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]));
+    } catch {
+      // Ended meanwhile.
+    }
+  }
+  const own = new Set<number>([longrun.ready.pids.parent, ...longrun.ownPids()]);
+  for (let grew = true; grew; ) {
+    grew = false;
+    for (const [pid, parent] of parents) {
+      if (own.has(parent) && !own.has(pid)) {
+        own.add(pid);
+        grew = true;
+      }
+    }
+  }
+  return [...own].filter((pid) => !tasks.has(pid) && pid !== process.pid);
+}
+
+function pssMiB(pids: readonly number[]): { total: number; by: Record<string, number> } {
+  const by: Record<string, number> = {};
+  let total = 0;
+  for (const pid of pids) {
+    try {
+      const kb = Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0);
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').find((part) => /\.(js|sh)$/.test(part)) ?? 'sh';
+      const name = command.slice(command.lastIndexOf('/') + 1);
+      by[name] = (by[name] ?? 0) + kb / 1024;
+      total += kb / 1024;
+    } catch {
+      // Ended meanwhile.
+    }
+  }
+  return { total, by };
+}
+
+function cpuSeconds(pids: readonly number[]): number {
+  let ticks = 0;
+  for (const pid of pids) {
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      ticks += Number(fields[11]) + Number(fields[12]);
+    } catch {
+      // Ended meanwhile.
+    }
+  }
+  return ticks / 100;
+}
+
+const pause = (ms: number): Promise<void> => new Promise((next) => setTimeout(next, ms));
+
+async function main(): Promise<void> {
+  const started = performance.now();
+  const longrun = await Longrun.start('--resources', 'cpus:64;mem:131072;disk:10000;ports:[31000-32000]', '--log-level', 'warn');
+  const rows: Row[] = [{ what: '`up` to ready', value: (performance.now() - started) / 1000, unit: 's', target: '<= 2' }];
+  try {
+    await pause(5_000);
+    const base = pssMiB(parts(longrun));
+    rows.push({ what: 'sum of PSS after start', value: base.total, unit: 'MiB', target: '<= 220' });
+    for (const [name, mib] of Object.entries(base.by)) rows.push({ what: `  ${name}`, value: mib, unit: 'MiB' });
+    const before = cpuSeconds(parts(longrun));
+    await pause(20_000);
+    rows.push({ what: 'idle', value: ((cpuSeconds(parts(longrun)) - before) / 20) * 100, unit: '% of a core', target: '<= 1' });
+    rows.push(...(await recoveries(longrun)));
+    await churn(longrun);
+    await pause(5_000);
+    const settled = pssMiB(parts(longrun)).total;
+    for (let i = 0; i < cycles; i++) await churn(longrun);
+    await pause(10_000);
+    rows.push({ what: `growth of PSS over ${cycles} deploy/kill cycles`, value: pssMiB(parts(longrun)).total - settled, unit: 'MiB' });
+    const withNone = pssMiB(parts(longrun)).total;
+    await longrun.deploy({ id: '/many', cmd: 'exec sleep 10000', cpus: 0.001, mem: 32, instances, portDefinitions: [], taskKillGracePeriodSeconds: 5 }, 240_000);
+    await pause(5_000);
+    rows.push({ what: `PSS more with ${instances} instances (supervisors included)`, value: pssMiB(parts(longrun)).total - withNone, unit: 'MiB' });
+    report('footprint', rows);
+  } finally {
+    await longrun.destroy();
+  }
+}
+
+async function churn(longrun: Longrun): Promise<void> {
+  await longrun.deploy({ id: '/churn', cmd: 'exec sleep 10000', cpus: 0.01, mem: 32, instances: 2, portDefinitions: [] });
+  await longrun.request('DELETE', '/v2/apps/churn');
+  await waitFor(async () => (await longrun.request<unknown[]>('GET', '/v2/deployments')).body.length === 0, { timeoutMs: 30_000 });
+}
+
+/** kill -9, then how long until the part does its work again. */
+async function recoveries(longrun: Longrun): Promise<Row[]> {
+  const rows: Row[] = [];
+  const measure = async (what: string, pid: () => number | undefined, up: () => Promise<boolean>, target: string): Promise<void> => {
+    const times: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      const victim = pid();
+      if (victim === undefined) throw new Error(`no ${what}`);
+      process.kill(victim, 'SIGKILL');
+      const began = performance.now();
+      await waitFor(async () => pid() !== victim && pid() !== undefined && (await up().catch(() => false)), { timeoutMs: 20_000, what });
+      times.push((performance.now() - began) / 1000);
+      await pause(6_000);
+    }
+    rows.push({ what: `recovery of the ${what} after kill -9, median`, value: quantile(times, 0.5), unit: 's', target });
+  };
+  const byEntry = (entry: string) => (): number | undefined =>
+    parts(longrun).find((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(entry);
+      } catch {
+        return false;
+      }
+    });
+  await measure('server', byEntry('server-main'), async () => (await longrun.request('GET', '/v2/apps')).status === 200, '<= 1.5');
+  await measure('agent', byEntry('agent-main'), async () => (await fetch(`${longrun.ready.agent}/health`)).status === 200, '<= 1');
+  await measure('proxy worker', byEntry('worker-main'), async () => (await fetch(`${longrun.ready.stats}/_haproxy_health_check`)).status === 200, '<= 0.3');
+  return rows;
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,166 @@
+import { contentLength, isFieldValue, skipToken, trimmed } from './characters.js';
+
+/** Largest head that is read, and most fields in it. */
+export const MAX_HEAD_BYTES = 32 * 1024;
+export const MAX_FIELDS = 100;
+
+/** What the fields of a head mean for forwarding. */
+export interface HeadFields {
+  /** Lines to forward as they came, each with its CRLF. */
+  forward: string;
+  host: string | undefined;
+  /** -1 without one. */
+  contentLength: number;
+  chunked: boolean;
+  close: boolean;
+  keepAlive: boolean;
+  /** Value of Upgrade, when Connection names it. */
+  upgrade: string | undefined;
+  expect: string | undefined;
+  forwardedFor: string | undefined;
+}
+
+/** Why a head is refused. `tooMany`: only its size is wrong. */
+export class HeadRefused extends Error {
+  override readonly name = 'HeadRefused';
+  constructor(
+    message: string,
+    readonly status: number = 400,
+  ) {
+    super(message);
+  }
+}
+
+/** Fields that belong to one connection, and those we say ourselves; lengths decide whether a name is looked at closely. */
+const interestingLengths = new Uint8Array(64);
+for (const length of [2, 4, 6, 7, 10, 14, 15, 16, 17]) interestingLengths[length] = 1;
+
+/** Connection must never make us drop these (request smuggling by nomination). */
+const notNominated: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port', 'authorization', 'cookie']);
+
+interface Pass {
+  readonly fields: HeadFields;
+  readonly kind: 'request' | 'response';
+  connection: string;
+  upgradeValue: string | undefined;
+  lengths: number;
+  encodings: number;
+}
+
+/**
+ * Reads the field lines of a head. `start`: just behind the first line's CRLF; `end`: just behind the last field's CRLF
+ * (the head's closing empty line follows). Throws HeadRefused on everything two parsers could read in two ways: bare CR
+ * or LF, folded lines, blanks before the colon, repeated or malformed lengths, length and chunks together.
+ */
+export function readFields(text: string, start: number, end: number, kind: 'request' | 'response'): HeadFields {
+  const fields: HeadFields = {
+    forward: '',
+    host: undefined,
+    contentLength: -1,
+    chunked: false,
+    close: false,
+    keepAlive: false,
+    upgrade: undefined,
+    expect: undefined,
+    forwardedFor: undefined,
+  };
+  const pass: Pass = { fields, kind, connection: '', upgradeValue: undefined, lengths: 0, encodings: 0 };
+  let keptFrom = start;
+  let count = 0;
+  for (let line = start; line < end; ) {
+    const lineEnd = text.indexOf('\r\n', line);
+    const colon = skipToken(text, line, lineEnd);
+    if (colon === line || text.charCodeAt(colon) !== 0x3a) throw new HeadRefused('malformed header line');
+    if (!isFieldValue(text, colon + 1, lineEnd)) throw new HeadRefused('forbidden character in a header value');
+    if (++count > MAX_FIELDS) throw new HeadRefused(`more than ${MAX_FIELDS} header lines`, 431);
+    const length = colon - line;
+    if (length < 64 && interestingLengths[length] === 1 && isDropped(pass, text, line, colon, lineEnd)) {
+      if (keptFrom < line) fields.forward += text.slice(keptFrom, line);
+      keptFrom = lineEnd + 2;
+    }
+    line = lineEnd + 2;
+  }
+  if (keptFrom < end) fields.forward += text.slice(keptFrom, end);
+  finish(pass);
+  return fields;
+}
+
+/** Notes what the field means; true when the line is not forwarded as it is. */
+function isDropped(pass: Pass, text: string, line: number, colon: number, lineEnd: number): boolean {
+  const { fields } = pass;
+  const name = text.slice(line, colon).toLowerCase();
+  const value = (): string => trimmed(text, colon + 1, lineEnd);
+  switch (name) {
+    case 'host':
+      if (pass.kind !== 'request') return false;
+      if (fields.host !== undefined) throw new HeadRefused('more than one Host header');
+      fields.host = value();
+      return false;
+    case 'content-length':
+      readLength(pass, value());
+      return true;
+    case 'transfer-encoding':
+      if (++pass.encodings > 1 || value().toLowerCase() !== 'chunked') {
+        throw new HeadRefused('a transfer encoding other than chunked', pass.kind === 'request' ? 501 : 502);
+      }
+      fields.chunked = true;
+      return true;
+    case 'connection':
+      pass.connection += `,${value().toLowerCase()}`;
+      return true;
+    case 'upgrade':
+      pass.upgradeValue = value();
+      return true;
+    case 'keep-alive':
+    case 'proxy-connection':
+    case 'te':
+      return true;
+    case 'expect':
+      fields.expect = value().toLowerCase();
+      return false;
+    case 'x-forwarded-for':
+      if (pass.kind === 'request') {
+        fields.forwardedFor = fields.forwardedFor === undefined ? value() : `${fields.forwardedFor}, ${value()}`;
+      }
+      return pass.kind === 'request';
+    case 'x-forwarded-proto':
+    case 'x-forwarded-host':
+    case 'x-forwarded-port':
+      return pass.kind === 'request';
+    default:
+      return false;
+  }
+}
+
+function readLength(pass: Pass, value: string): void {
+  const length = contentLength(value);
+  if (length < 0) throw new HeadRefused('malformed Content-Length');
+  if (++pass.lengths > 1) throw new HeadRefused('more than one Content-Length header');
+  pass.fields.contentLength = length;
+}
+
+function finish(pass: Pass): void {
+  const { fields } = pass;
+  if (pass.lengths > 0 && pass.encodings > 0) {
+    if (pass.kind === 'request') throw new HeadRefused('both Content-Length and Transfer-Encoding');
+    fields.contentLength = -1;
+  }
+  if (pass.connection === '') return;
+  for (const raw of pass.connection.split(',')) {
+    const option = raw.trim();
+    if (option === '' || option === 'te') continue;
+    if (option === 'close') fields.close = true;
+    else if (option === 'keep-alive') fields.keepAlive = true;
+    else if (option === 'upgrade') fields.upgrade = pass.upgradeValue;
+    else if (!notNominated.has(option)) fields.forward = withoutField(fields.forward, option);
+  }
+}
+
+/** Drops the lines of a field that Connection names as belonging to one hop. */
+function withoutField(lines: string, name: string): string {
+  return lines
+    .split('\r\n')
+    .filter((line) => line !== '' && line.slice(0, line.indexOf(':')).toLowerCase() !== name)
+    .map((line) => `${line}\r\n`)
+    .join('');
+}
