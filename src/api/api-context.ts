@@ -3,11 +3,9 @@ import type { AppRegistry } from '../apps/app-registry.js';
 import type { Settings } from '../config/settings.js';
 import type { Deployments } from '../deployments/deployment.js';
 import type { EventBus } from '../events/event-bus.js';
-import type { HealthReadModel } from '../health/health.js';
 import type { Log } from '../logging/log.js';
 import type { AgentId } from '../scheduler/instance.js';
 import type { Scheduler } from '../scheduler/scheduler.js';
-import type { StateStore } from '../store/state-store.js';
 import type { Clock } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
 import type { AppChanges, ParseLabelSelector, PresentApp } from './app-changes-port.js';
@@ -36,13 +34,11 @@ export interface ApiOptions {
   readonly registry: AppRegistry;
   readonly scheduler: Scheduler;
   readonly deployments: Deployments;
-  readonly health: HealthReadModel;
   readonly events: EventBus;
   readonly metrics: ApiMetrics;
   readonly changes: AppChanges;
   readonly presentApp: PresentApp;
   readonly parseLabelSelector: ParseLabelSelector;
-  readonly store: Pick<StateStore, 'health'>;
   readonly agents: { byId(agentId: AgentId): { readonly hostname: string; readonly port: number } | undefined };
   readonly notServed: (appId: AppId) => readonly NotServed[];
   /** False until the state is loaded; `/v2` answers 503 until then. */

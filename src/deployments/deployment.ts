@@ -19,6 +19,8 @@ export interface DeploymentStep {
 export interface AppTransition {
   readonly before: AppRecord | undefined;
   readonly after: AppRecord | undefined;
+  /** A plan cancelled for this one left the app half-way; it is brought to the end of `after` (equal to `before`, or not). */
+  readonly continues?: boolean;
 }
 
 /** A plan: how to get from the old definitions to the new ones (marathon.md 5.2). Persisted as it is. */

@@ -56,8 +56,7 @@ export class Deadlines {
   #fire(): void {
     this.#timer = undefined;
     this.#timerAtMs = Number.POSITIVE_INFINITY;
-    // A timer of the platform may come up to a millisecond early.
-    const nowMs = this.clock.monotonicMs() + 1;
+    const nowMs = this.clock.monotonicMs();
     for (let due = this.#heap[0]; due && due.atMs <= nowMs; due = this.#heap[0]) {
       this.#pop();
       if (this.#current.get(due.key) !== due) continue;

@@ -13,6 +13,8 @@ interface Entry {
   /** Undefined: delete the key. */
   value: unknown;
   readonly tickets: Ticket[];
+  /** A pin has meanwhile written something newer: not to be written again should this commit fail. */
+  covered?: boolean;
 }
 
 export interface JournalLimits {
@@ -69,7 +71,7 @@ export class Journal {
   #retry: Timer | undefined;
   #lazy: Timer | undefined;
   #stopped = false;
-  #unhealthListener: (() => void) | undefined;
+  #forgetHealth: (() => void) | undefined;
   readonly #idle: (() => void)[] = [];
 
   constructor(
@@ -82,14 +84,14 @@ export class Journal {
   ) {}
 
   start(): void {
-    this.#unhealthListener = this.store.onHealth((health) => {
+    this.#forgetHealth = this.store.onHealth((health) => {
       if (health.writable && this.#failures > 0) this.#retryNow();
     });
   }
 
   /** Waits for the commit in flight; what is still pending stays unwritten, and no effect runs any more. */
   async stop(): Promise<void> {
-    this.#unhealthListener?.();
+    this.#forgetHealth?.();
     this.#retry?.cancel();
     this.#lazy?.cancel();
     if (!this.#failures && this.#pending.size > 0 && !this.#stopped) await this.#settled();
@@ -182,6 +184,8 @@ export class Journal {
 
   /** A pin wrote a newer value: what was pending for the key is durable with it. */
   #cover(key: string): void {
+    const flying = this.#inFlight.get(key);
+    if (flying) flying.covered = true;
     const entry = this.#pending.get(key);
     if (!entry) return;
     this.#pending.delete(key);
@@ -209,7 +213,12 @@ export class Journal {
     assert(ticket.missing >= 0, 'an effect was released more often than it was held');
     if (ticket.missing > 0) return;
     this.#held -= 1;
-    if (!this.#stopped) ticket.run();
+    if (this.#stopped) return;
+    try {
+      ticket.run();
+    } catch (error) {
+      this.log.error('an effect failed after its record was written; the record stands', { error });
+    }
   }
 
   #schedule(): void {
@@ -267,6 +276,11 @@ export class Journal {
   #failed(error: unknown): void {
     const back = this.#inFlight;
     this.#inFlight = new Map();
+    for (const [key, entry] of back) {
+      if (!entry.covered) continue;
+      back.delete(key);
+      for (const ticket of entry.tickets) this.#done(ticket);
+    }
     for (const [key, entry] of this.#pending) {
       const older = back.get(key);
       if (older) older.value = entry.value;

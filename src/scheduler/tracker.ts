@@ -60,6 +60,10 @@ export class InstanceTracker implements InstanceReadModel {
     return app.list;
   }
 
+  ofAppSize(appId: AppId): number {
+    return this.#apps.get(appId)?.byId.size ?? 0;
+  }
+
   all(): Iterable<Instance> {
     return this.#instances.values();
   }

@@ -447,23 +447,23 @@ export interface components {
                 readonly [key: string]: components["schemas"]["EnvironmentValueInput"];
             } | null;
             /** @default 1 */
-            readonly instances: number | null;
+            readonly instances?: number | null;
             /** @default 1 */
-            readonly cpus: number | null;
+            readonly cpus?: number | null;
             /**
              * @description MiB
              * @default 128
              */
-            readonly mem: number | null;
+            readonly mem?: number | null;
             /**
              * @description MiB
              * @default 0
              */
-            readonly disk: number | null;
+            readonly disk?: number | null;
             /** @default 0 */
-            readonly gpus: number | null;
+            readonly gpus?: number | null;
             /** @default  */
-            readonly executor: string | null;
+            readonly executor?: string | null;
             readonly executorResources?: Record<string, never> | null;
             readonly resourceLimits?: Record<string, never> | null;
             readonly constraints?: readonly (readonly string[])[] | null;
@@ -480,7 +480,7 @@ export interface components {
             }[] | null;
             readonly portDefinitions?: readonly components["schemas"]["PortDefinitionInput"][] | null;
             /** @default false */
-            readonly requirePorts: boolean | null;
+            readonly requirePorts?: boolean | null;
             /** @deprecated */
             readonly ports?: readonly number[] | null;
             /** @deprecated */
@@ -498,11 +498,11 @@ export interface components {
             readonly check?: Record<string, never> | null;
             readonly readinessChecks?: readonly components["schemas"]["ReadinessCheckInput"][] | null;
             /** @default 1 */
-            readonly backoffSeconds: number | null;
+            readonly backoffSeconds?: number | null;
             /** @default 1.15 */
-            readonly backoffFactor: number | null;
+            readonly backoffFactor?: number | null;
             /** @default 300 */
-            readonly maxLaunchDelaySeconds: number | null;
+            readonly maxLaunchDelaySeconds?: number | null;
             readonly taskKillGracePeriodSeconds?: number | null;
             readonly dependencies?: readonly string[] | null;
             readonly upgradeStrategy?: components["schemas"]["UpgradeStrategyInput"];
@@ -528,7 +528,7 @@ export interface components {
         };
         readonly PortDefinitionInput: {
             /** @default 0 */
-            readonly port: number | null;
+            readonly port?: number | null;
             readonly name?: string | null;
             /** @enum {string|null} */
             readonly protocol?: "tcp" | "udp" | "udp,tcp" | null;
@@ -544,35 +544,35 @@ export interface components {
             readonly portIndex?: number | null;
             readonly command?: Record<string, never> | null;
             /** @default 300 */
-            readonly gracePeriodSeconds: number | null;
+            readonly gracePeriodSeconds?: number | null;
             /** @default 60 */
-            readonly intervalSeconds: number | null;
+            readonly intervalSeconds?: number | null;
             /** @default 20 */
-            readonly timeoutSeconds: number | null;
+            readonly timeoutSeconds?: number | null;
             /** @default 3 */
-            readonly maxConsecutiveFailures: number | null;
+            readonly maxConsecutiveFailures?: number | null;
             /** @default 15 */
-            readonly delaySeconds: number | null;
+            readonly delaySeconds?: number | null;
             readonly ignoreHttp1xx?: boolean | null;
             /** @enum {string|null} */
             readonly ipProtocol?: "IPv4" | "IPv6" | null;
         };
         readonly ReadinessCheckInput: {
             /** @default readinessCheck */
-            readonly name: string | null;
+            readonly name?: string | null;
             /** @enum {string|null} */
             readonly protocol?: "HTTP" | "HTTPS" | null;
             /** @default / */
-            readonly path: string | null;
+            readonly path?: string | null;
             /** @default http-api */
-            readonly portName: string | null;
+            readonly portName?: string | null;
             /** @default 30 */
-            readonly intervalSeconds: number | null;
+            readonly intervalSeconds?: number | null;
             /** @default 10 */
-            readonly timeoutSeconds: number | null;
+            readonly timeoutSeconds?: number | null;
             readonly httpStatusCodesForReady?: readonly number[] | null;
             /** @default false */
-            readonly preserveLastResponse: boolean | null;
+            readonly preserveLastResponse?: boolean | null;
         };
         readonly UpgradeStrategyInput: {
             readonly minimumHealthCapacity: number;
@@ -587,9 +587,9 @@ export interface components {
         } | null;
         readonly UnreachableStrategyInput: "disabled" | {
             /** @default 0 */
-            readonly inactiveAfterSeconds: number | null;
+            readonly inactiveAfterSeconds?: number | null;
             /** @default 0 */
-            readonly expungeAfterSeconds: number | null;
+            readonly expungeAfterSeconds?: number | null;
         } | null;
         readonly TaskIds: {
             readonly ids: readonly string[];

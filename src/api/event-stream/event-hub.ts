@@ -59,7 +59,8 @@ export class EventHub {
     response.setHeader('X-Accel-Buffering', 'no');
     request.socket.setNoDelay(true);
     request.socket.setTimeout(0);
-    response.write(positionFrame(lastEventId ?? position));
+    if (lastEventId === undefined) response.write(positionFrame(position));
+    else response.flushHeaders();
     const consumer = new EventConsumer(
       response,
       types,

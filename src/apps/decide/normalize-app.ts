@@ -28,7 +28,7 @@ export function normalizeApp(input: AppInput, id: string, settings: DefinitionSe
     disk: input.disk ?? 0,
     gpus: 0,
     executor: '',
-    constraints: distinct((input.constraints ?? []).map(upperCaseOperator)),
+    constraints: distinct((input.constraints ?? []).map(normalizeConstraint)),
     ...optional('acceptedResourceRoles', input.acceptedResourceRoles && distinct(input.acceptedResourceRoles)),
     role: input.role ?? settings.defaultRole,
     networks: [{ mode: 'host' }],
@@ -65,8 +65,12 @@ function textMembers(members: Readonly<Record<string, unknown>> | null | undefin
   );
 }
 
-function upperCaseOperator(constraint: readonly string[]): readonly string[] {
-  return constraint.map((part, index) => (index === 1 ? part.toUpperCase() : part));
+/** Operators whose empty value is the same as none. */
+const valueMayBeEmpty: ReadonlySet<string> = new Set(['UNIQUE', 'CLUSTER', 'GROUP_BY']);
+
+function normalizeConstraint(constraint: readonly string[]): readonly string[] {
+  const upper = constraint.map((part, index) => (index === 1 ? part.toUpperCase() : part));
+  return upper.length === 3 && upper[2] === '' && valueMayBeEmpty.has(upper[1] ?? '') ? upper.slice(0, 2) : upper;
 }
 
 function portDefinition(input: PortInput): PortDefinition {

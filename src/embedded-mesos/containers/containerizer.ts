@@ -96,8 +96,10 @@ export interface KnownContainer {
  *   end was not yet `forget`-ed says it again, with the same content.
  */
 export interface Containerizer {
-  /** What it isolates with, for people. */
-  readonly isolation: string;
+  /** What it isolates with, e.g. `cgroup-v2`. */
+  readonly isolationKind: string;
+  /** Sentences on what it cannot isolate on this host. */
+  readonly gaps: readonly string[];
   /** Re-attaches to known containers and destroys every other one of this work dir. Events may come before it resolves. */
   start(known: readonly KnownContainer[]): Promise<void>;
   /** Runs a container (idempotent); the outcome comes as events. */

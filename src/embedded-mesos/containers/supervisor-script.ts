@@ -33,6 +33,8 @@ identify
 set -C
 printf '1 %s %s end\\n' "$pid" "$start" >"$root/records/$id.supervisor" || exit 0
 set +C
+# A request that comes late, after its container was forgotten, finds no script and does nothing.
+[ -e "$root/scripts/$id" ] || exit 0
 
 mkfifo -m 600 "$out" "$err" || refuse pipes
 [ "$uid" = - ] || chown "$uid:$gid" "$out" "$err" || refuse pipes

@@ -20,7 +20,13 @@ export interface MatchContext {
 
 export type Match =
   | { readonly kind: 'match'; readonly hostPorts: readonly number[] }
-  | { readonly kind: 'refusal'; readonly reasons: readonly RefusalReason[]; readonly explanation: readonly string[] };
+  | {
+      readonly kind: 'refusal';
+      readonly reasons: readonly RefusalReason[];
+      readonly explanation: readonly string[];
+      /** Only because freed ports still rest: worth another try soon. */
+      readonly resting?: boolean;
+    };
 
 /** Roles whose resources the app takes: its own and unreserved ones unless it says otherwise (Marathon reference 2.8). */
 export function acceptedRoles(record: AppRecord): readonly string[] {
@@ -54,18 +60,24 @@ function choosePorts(
   pool: OfferPool,
   roles: readonly string[],
   context: MatchContext,
-): { readonly ports: readonly number[] } | { readonly why: string } {
+): { readonly ports: readonly number[] } | { readonly why: string; readonly resting: boolean } {
   const definitions = record.app.portDefinitions;
   if (definitions.length === 0) return { ports: [] };
   const fixed = record.app.requirePorts ? definitions.map((each) => each.port).filter((port) => port !== 0) : [];
   for (const port of fixed) {
-    if (!pool.hasPort(port, roles)) return { why: `needs host port ${port}, not in the offer` };
-    if (context.resting(port)) return { why: `needs host port ${port}, which rests until every proxy has let go of it` };
+    if (!pool.hasPort(port, roles)) return { why: `needs host port ${port}, not in the offer`, resting: false };
+    if (context.resting(port)) {
+      return { why: `needs host port ${port}, which rests until every proxy has let go of it`, resting: true };
+    }
   }
   const demanded = new Set(fixed);
   const shunned = (port: number): boolean => demanded.has(port) || context.resting(port);
   const random = pool.pickPorts(definitions.length - fixed.length, context.startAt, roles, shunned);
-  if (!random) return { why: `needs ${definitions.length} host ports, ${pool.freePorts(roles)} offered` };
+  if (!random) {
+    const free = pool.freePorts(roles);
+    const resting = free >= definitions.length;
+    return { why: `needs ${definitions.length} host ports, ${free} offered${resting ? ', some of them resting' : ''}`, resting };
+  }
   if (fixed.length === 0) return { ports: random };
   return { ports: definitions.map((each) => (each.port === 0 ? (random.shift() ?? 0) : each.port)) };
 }
@@ -104,7 +116,9 @@ export function matchOffer(record: AppRecord, pool: OfferPool, context: MatchCon
   }
   if (reasons.length > 0) return { kind: 'refusal', reasons, explanation };
   const ports = choosePorts(record, pool, roles, context);
-  if ('why' in ports) return { kind: 'refusal', reasons: ['InsufficientPorts'], explanation: [ports.why] };
+  if ('why' in ports) {
+    return { kind: 'refusal', reasons: ['InsufficientPorts'], explanation: [ports.why], resting: ports.resting };
+  }
   return { kind: 'match', hostPorts: ports.ports };
 }
 

@@ -1,5 +1,5 @@
 import { constants, openSync, readSync, rmSync } from 'node:fs';
-import { Socket } from 'node:net';
+import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import type { OutputFile } from './output-file.js';
 
 /** Bytes read at once: a pipe holds no more. One buffer serves all pipes, since what is read is written before the next read. */
@@ -23,7 +23,7 @@ export class PumpedPipe {
     private readonly onEnd: (pipe: PumpedPipe) => void,
   ) {
     this.#descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
-    this.#socket = new Socket({
+    const options: SocketConstructorOpts & { readonly onread: OnReadOpts } = {
       fd: this.#descriptor,
       readable: true,
       writable: false,
@@ -34,7 +34,8 @@ export class PumpedPipe {
           return true;
         },
       },
-    });
+    };
+    this.#socket = new Socket(options);
     this.#socket.on('end', () => this.finish());
     this.#socket.on('error', () => this.finish());
     this.#socket.resume();

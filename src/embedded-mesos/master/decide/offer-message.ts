@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import type { Resources } from '../../protocol/resources.js';
 import type { AgentInfo, Offer, Resource } from '../../protocol/v1.js';
 import type { FrameworkTraits } from './framework-traits.js';
@@ -8,7 +7,7 @@ export interface OfferFactsForMessage {
   readonly frameworkId: string;
   readonly agentId: string;
   readonly agent: AgentInfo;
-  /** Where the agent's line comes from. */
+  /** Where the agent is reached. */
   readonly ip: string;
   readonly role: string;
   readonly resources: Resources;
@@ -25,7 +24,7 @@ export function offerMessage(facts: OfferFactsForMessage, traits: FrameworkTrait
     hostname: agent.hostname,
     url: {
       scheme: 'http',
-      address: { hostname: agent.hostname, ip: isIP(agent.hostname) ? agent.hostname : facts.ip, port: agent.port },
+      address: { hostname: agent.hostname, ip: facts.ip, port: agent.port },
       path: '/slave(1)',
     },
     ...(agent.domain ? { domain: agent.domain } : {}),

@@ -51,7 +51,7 @@ export class ChunkedBody {
     const end = newline < 0 ? chunk.length : newline + 1;
     const limit = this.#state === 'trailer' ? MAX_TRAILER_BYTES : MAX_CHUNK_LINE;
     if (this.#line.length + (end - start) > limit) throw new ChunksBroken('a line of the chunked body is too long');
-    this.#line += chunk.latin1Slice(start, end);
+    this.#line += chunk.toString('latin1', start, end);
     if (newline < 0) return end;
     const line = this.#line;
     this.#line = '';

@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto';
+import type { Timestamp } from '../../util/timestamp.js';
+import type { AppRecord } from '../app.js';
+import { canonicalJson, sameJson } from './canonical-json.js';
+import { type AppFields, launchFields } from './changed-fields.js';
+
+/** Hexadecimal digits kept of the SHA-256: 64 bits, far more than one app ever has definitions. */
+const HASH_DIGITS = 16;
+
+/** What the hash is made of besides the definition. */
+export interface LaunchHashOptions {
+  readonly restartedAt: Timestamp | undefined;
+  /** Marathon's way: every field but `instances` counts. */
+  readonly restartOnAnyChange: boolean;
+}
+
+/**
+ * Stands for all that a running instance was made from. An instance is current when its hash is its app's.
+ *
+ * `related`: records whose hash is taken over when their launch fields are the same. The hash then stays what it was
+ * even when the rule (or this program) has changed since: an upgrade or a flag by itself restarts nothing.
+ */
+export function launchHash(app: AppFields, options: LaunchHashOptions, related: readonly AppRecord[]): string {
+  const fields = launchFields(app, options.restartOnAnyChange);
+  for (const record of related) {
+    if (record.restartedAt !== options.restartedAt) continue;
+    if (sameJson(launchFields(record.app, options.restartOnAnyChange), fields)) return record.launchHash;
+  }
+  const text = canonicalJson({ fields, restartedAt: options.restartedAt });
+  return createHash('sha256').update(text).digest('hex').slice(0, HASH_DIGITS);
+}

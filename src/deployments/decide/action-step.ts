@@ -1,0 +1,49 @@
+import { assertNever } from '../../util/assert.js';
+import type { Instance } from '../../scheduler/instance.js';
+import type { AppTransition, DeploymentAction } from '../deployment.js';
+import { sortInstances } from './instance-buckets.js';
+import { rollingStep } from './rolling-step.js';
+import { scaleStep } from './scale-step.js';
+import type { SelectVictims, StepDecision } from './step-decision.js';
+import { stopStep } from './stop-step.js';
+
+const nothing: StepDecision = { start: 0, stop: [], reason: 'surplus', done: true };
+
+/**
+ * The next move of one action of a plan. A ScaleApplication that meets instances of another definition, left by a plan
+ * that was cancelled half-way, replaces them on its way: nothing stays mixed.
+ */
+export function actionStep(
+  action: DeploymentAction,
+  transition: AppTransition,
+  instances: readonly Instance[],
+  selectVictims: SelectVictims,
+): StepDecision {
+  const victims = action.victims ? { victims: action.victims } : {};
+  switch (action.action) {
+    case 'StartApplication':
+      return nothing;
+    case 'StopApplication':
+      return stopStep(instances);
+    case 'ScaleApplication': {
+      const record = transition.after;
+      if (!record) return stopStep(instances);
+      const rolling = record.app.instances > 0 && sortInstances(record, instances).old.length > 0;
+      if (rolling) return rollingStep({ record, instances, ...victims, selectVictims });
+      return scaleStep({ record, instances, ...victims, awaitHealthy: grows(transition), selectVictims });
+    }
+    case 'RestartApplication': {
+      const record = transition.after;
+      if (!record) return stopStep(instances);
+      return rollingStep({ record, instances, ...victims, selectVictims });
+    }
+    default:
+      return assertNever(action.action, 'deployment action');
+  }
+}
+
+/** Whether the action is about getting instances up, so that their health is worth waiting for. */
+function grows({ before, after, continues }: AppTransition): boolean {
+  if (continues || !before || !after) return true;
+  return after.app.instances >= before.app.instances;
+}

@@ -1,0 +1,33 @@
+import type { App } from '../../apps/app.js';
+import type { Instance } from '../../scheduler/instance.js';
+
+/** What an instance of an app must show before a deployment counts on it. */
+export interface Gate {
+  readonly healthChecks: boolean;
+  readonly readinessChecks: boolean;
+}
+
+export function gateOf(app: App): Gate {
+  return { healthChecks: app.healthChecks.length > 0, readinessChecks: app.readinessChecks.length > 0 };
+}
+
+/** What keeps an instance from counting, in the order in which the obstacles fall away. */
+export type Obstacle = 'not-running' | 'leaving' | 'health' | 'readiness';
+
+/**
+ * Whether an instance is healthy and ready (Marathon reference 5.6): Running; with health checks, all of them alive;
+ * with readiness checks, ready. Facts about an earlier task of the instance do not count, and neither does an
+ * instance that is being taken out: it gets no new requests. Undefined: nothing stands in its way.
+ */
+export function obstacleOf(instance: Instance, gate: Gate): Obstacle | undefined {
+  if (instance.goal !== 'Running' || instance.takingOut) return 'leaving';
+  if (instance.condition !== 'Running' || !instance.task) return 'not-running';
+  const health = instance.health?.taskId === instance.task.id ? instance.health : undefined;
+  if (gate.healthChecks && health?.healthy !== true) return 'health';
+  if (gate.readinessChecks && health?.ready !== true) return 'readiness';
+  return undefined;
+}
+
+export function isGood(instance: Instance, gate: Gate): boolean {
+  return obstacleOf(instance, gate) === undefined;
+}

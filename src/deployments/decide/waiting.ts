@@ -1,0 +1,98 @@
+import type { AppId } from '../../apps/app.js';
+import { type Instance, isTerminal } from '../../scheduler/instance.js';
+import type { QueueEntry } from '../../scheduler/scheduler.js';
+import type { AppTransition, DeploymentAction, Waiting } from '../deployment.js';
+import { gateOf, obstacleOf } from './gating.js';
+import { isUnreachable } from './instance-buckets.js';
+import { upgradeCapacity } from './upgrade-capacity.js';
+
+/** More reasons than anyone reads are cut; the last one says how many. */
+export const MAX_WAITING_REASONS = 100;
+const REFUSALS_NAMED = 3;
+
+export interface WaitingInput {
+  readonly action: DeploymentAction;
+  readonly transition: AppTransition;
+  readonly instances: readonly Instance[];
+  /** What the launch queue says about the app. */
+  readonly queue: QueueEntry | undefined;
+  /** Milliseconds since the Unix epoch. */
+  readonly nowWallMs: number;
+}
+
+/** What an action still waits for, in words, instance by instance. */
+export function waitingReasons(input: WaitingInput): Waiting[] {
+  const { app, action } = input.action;
+  const waiting: Waiting[] = [];
+  let leaving = 0;
+  for (const instance of input.instances) {
+    const reason = reasonOf(instance, input);
+    if (reason !== undefined) waiting.push({ app, instance: instance.id, reason });
+    if (instance.goal !== 'Running') leaving += 1;
+  }
+  const record = input.transition.after;
+  if (record && action !== 'StopApplication' && leaving > 0 && input.instances.length - leaving < record.app.instances) {
+    const { maxCapacity } = upgradeCapacity(record.app);
+    waiting.push({ app, reason: `starts more when those leaving are gone: at most ${maxCapacity} at a time` });
+  }
+  return waiting;
+}
+
+/** An action of a later step. */
+export function waitsForEarlierSteps(app: AppId, step: number): Waiting {
+  return { app, reason: `waits for what it depends on: its turn comes in step ${step}` };
+}
+
+/** The first reasons, and how many were left out. */
+export function cutWaiting(waiting: readonly Waiting[]): readonly Waiting[] {
+  const first = waiting[MAX_WAITING_REASONS - 1];
+  if (waiting.length <= MAX_WAITING_REASONS || !first) return waiting;
+  const left = waiting.length - MAX_WAITING_REASONS + 1;
+  return [...waiting.slice(0, MAX_WAITING_REASONS - 1), { app: first.app, reason: `and ${left} more` }];
+}
+
+function reasonOf(instance: Instance, input: WaitingInput): string | undefined {
+  const { takingOut } = instance;
+  if (isUnreachable(instance)) {
+    if (instance.goal !== 'Running') return undefined;
+    return `its agent is unreachable since ${instance.unreachableSince ?? instance.since}`;
+  }
+  if (takingOut?.phase === 'draining') return `drains before it is stopped (${takingOut.reason})`;
+  if (takingOut?.phase === 'killing' || instance.condition === 'Killing') return 'is being killed';
+  const record = input.transition.after;
+  if (!record || instance.goal !== 'Running') return 'is being stopped';
+  if (instance.condition === 'Scheduled' || isTerminal(instance.condition)) return queueReason(input);
+  if (instance.launchHash !== record.launchHash) return 'is of an older definition: replaced when enough new ones are good';
+  switch (obstacleOf(instance, gateOf(record.app))) {
+    case 'not-running':
+      return `starts on ${instance.task?.hostname ?? 'an agent'} (${instance.condition})`;
+    case 'health':
+      return healthReason(instance);
+    case 'readiness':
+      return 'waits for its readiness check to succeed';
+    case 'leaving':
+      return 'is being stopped';
+    default:
+      return undefined;
+  }
+}
+
+function healthReason(instance: Instance): string {
+  const health = instance.health?.taskId === instance.task?.id ? instance.health : undefined;
+  const cause = health?.results.find((result) => result && !result.alive && result.lastFailureCause)?.lastFailureCause;
+  const words = health?.healthy === false ? 'is unhealthy' : 'waits for its health check to succeed';
+  return cause ? `${words}: ${cause}` : words;
+}
+
+function queueReason({ queue, nowWallMs }: WaitingInput): string {
+  if (queue?.backoffUntil && Date.parse(queue.backoffUntil) > nowWallMs) {
+    return `is launched again after its delay, at ${queue.backoffUntil}`;
+  }
+  const refusals = queue?.lastRefusals ?? [];
+  if (refusals.length === 0) return 'waits for an offer';
+  const named = refusals
+    .slice(0, REFUSALS_NAMED)
+    .map(({ hostname, explanation, reasons }) => `${hostname}: ${(explanation.length > 0 ? explanation : reasons).join(', ')}`);
+  const more = refusals.length > REFUSALS_NAMED ? `; and ${refusals.length - REFUSALS_NAMED} more` : '';
+  return `no agent's offer fits: ${named.join('; ')}${more}`;
+}

@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { type ContainerHost, waitUntil } from './container-host.js';
+import type { MemoryLimitation } from './containerizer.js';
+import { memoryLimitation, type ProcessSize } from './decide/out-of-memory.js';
+import type { ProcessIdentity } from './decide/record.js';
+import { lives, signal, textOf } from './processes.js';
+import { streams } from './run-files.js';
+
+/** How long processes may take to die after SIGKILL; one in an uninterruptible wait of the kernel may take for ever. */
+export const STUCK_AFTER_MS = 60_000;
+/** How long the log pump may take to write what is left in the pipes. */
+export const DRAIN_LIMIT_MS = 5_000;
+const PAGE_BYTES = 4096;
+
+/** Kills until no member is left. Resolves to those that would not die within the bound (normally none). */
+export async function killUntilEmpty(host: ContainerHost, id: string): Promise<readonly number[]> {
+  const { isolation } = host;
+  const empty = await waitUntil(host, STUCK_AFTER_MS, () => {
+    if (isolation.members(id).length === 0) return true;
+    isolation.killMembers(id);
+    return false;
+  });
+  return empty || host.stopped ? [] : isolation.members(id);
+}
+
+/** Has the pump write and remove the pipes; says so loudly when it does not. */
+export async function drainOutput(host: ContainerHost, id: string): Promise<void> {
+  const { files } = host;
+  const pipes = streams.map((stream) => files.pipe(id, stream));
+  const gone = (): boolean => !pipes.some((pipe) => existsSync(pipe));
+  if (gone()) return;
+  await writeFile(files.drainMark(id), '', { mode: 0o600 });
+  if (await waitUntil(host, DRAIN_LIMIT_MS, gone)) return;
+  if (host.stopped) return;
+  host.log.warn('the end of a task’s output could not be written in time', { container: id, limitMs: DRAIN_LIMIT_MS });
+  for (const path of [files.drainMark(id), ...pipes]) await rm(path, { force: true });
+}
+
+/** Ends a supervisor whose work is done, with whatever it waits in. */
+export function dismissSupervisor(supervisor: ProcessIdentity): void {
+  if (lives(supervisor) && !signal(-supervisor.pid, 'SIGKILL')) signal(supervisor.pid, 'SIGKILL');
+}
+
+/**
+ * Whether the kernel has killed in this container for memory. What it says is written down first: the counters go with the
+ * cgroup, and the agent may die before the task's status is durable.
+ */
+export async function memoryLimitationOf(host: ContainerHost, id: string): Promise<MemoryLimitation | undefined> {
+  const { files, isolation } = host;
+  const path = files.record(id, 'limit');
+  if (existsSync(path)) return JSON.parse(await readFile(path, 'utf8')) as MemoryLimitation;
+  if (isolation.oomKills(id) === 0) return undefined;
+  const limitation = memoryLimitation(isolation.memoryFacts(id), isolation.members(id).slice(0, 1_000).map(sizeOf));
+  await writeFile(`${path}.new`, JSON.stringify(limitation), { mode: 0o600 });
+  await rename(`${path}.new`, path);
+  return limitation;
+}
+
+function sizeOf(pid: number): ProcessSize {
+  const pages = Number(textOf(`/proc/${pid}/statm`)?.split(' ')[1] ?? 0);
+  return { pid, name: textOf(`/proc/${pid}/comm`)?.trim() ?? '?', rssBytes: pages * PAGE_BYTES };
+}

@@ -1,0 +1,32 @@
+import { chown, mkdir, open, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ContainerHost } from './container-host.js';
+import type { ContainerSpec } from './containerizer.js';
+import { commandFault, launchScript } from './decide/launch-script.js';
+import { streams } from './run-files.js';
+
+/** Makes all that a container needs before its supervisor: sandbox, output, cgroups, script. Idempotent; throws why not. */
+export async function prepareContainer(host: ContainerHost, spec: ContainerSpec): Promise<void> {
+  const fault = commandFault(spec);
+  if (fault) throw new Error(fault);
+  const { files, isolation } = host;
+  const sandbox = files.sandbox(spec.id);
+  await mkdir(sandbox, { recursive: true, mode: 0o750 });
+  if (spec.account) await chown(sandbox, spec.account.uid, spec.account.gid);
+  await mkdir(files.output(spec.id), { recursive: true, mode: 0o750 });
+  for (const stream of streams) await (await open(join(files.output(spec.id), stream), 'a', 0o640)).close();
+  isolation.prepare(spec.id, spec.limits);
+  await writeFile(files.script(spec.id), launchScript(withOwnVariables(spec, sandbox)), { mode: 0o600 });
+}
+
+/** Variables that Mesos's agent gives every task; those of the command win. */
+function withOwnVariables(spec: ContainerSpec, sandbox: string): ContainerSpec {
+  const own = [
+    { name: 'PATH', value: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
+    { name: 'MESOS_SANDBOX', value: sandbox },
+    { name: 'MESOS_DIRECTORY', value: sandbox },
+  ];
+  // Last, so that nobody can change it: processes of a container without cgroups are found by it.
+  const mark = { name: 'MESOS_CONTAINER_ID', value: spec.id };
+  return { ...spec, environment: [...own, ...spec.environment, mark] };
+}

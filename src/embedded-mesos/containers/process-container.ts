@@ -1,0 +1,257 @@
+import { writeFileSync } from 'node:fs';
+import type { Timer } from '../../util/clock.js';
+import { type ContainerHost, waitUntil } from './container-host.js';
+import type { ContainerEnd, ContainerSpec, MemoryLimitation } from './containerizer.js';
+import { isTasksOwnProgram } from './decide/launch-script.js';
+import { type Condition, type ContainerRecords, conditionOf, type ProcessIdentity, readRecords } from './decide/record.js';
+import { dismissSupervisor, drainOutput, killUntilEmpty, memoryLimitationOf } from './end-container.js';
+import { prepareContainer } from './prepare-container.js';
+import { lives, pidInUse, signal, textOf } from './processes.js';
+
+/** A request that no supervisor took within this time is made again ... */
+const REASK_MS = 5_000;
+/** ... so often, and then given up. */
+const MAX_ASKS = 4;
+/** Time from a supervisor's claim to the exec of the task's program. */
+const START_LIMIT_MS = 30_000;
+/** Time for a supervisor to write the exit of a task that was killed. */
+const EXIT_RECORD_LIMIT_MS = 5_000;
+
+/** One container's life, driven by what its records say. Every method may be called at any time, in any order. */
+export class ProcessContainer {
+  #records: ContainerRecords = {};
+  #started = false;
+  #finishing = false;
+  #ended = false;
+  #asks = 0;
+  #askedAtMs: number;
+  #claimedAtMs: number | undefined;
+  #execTimer: Timer | undefined;
+  #kill: { deadlineMs: number; timer: Timer; termSent: boolean } | undefined;
+
+  constructor(
+    readonly spec: ContainerSpec,
+    private readonly host: ContainerHost,
+  ) {
+    this.#askedAtMs = host.clock.monotonicMs();
+  }
+
+  get id(): string {
+    return this.spec.id;
+  }
+
+  /** Whether the kernel may kill in it for memory, unnoticed as yet. */
+  get running(): boolean {
+    return this.#records.task !== undefined && !this.#finishing;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get mainProcess(): ProcessIdentity | undefined {
+    return this.#records.task;
+  }
+
+  /** Goes on from whatever the records say: a new container and a recovered one are the same. */
+  async begin(): Promise<void> {
+    if (this.observe() !== 'unclaimed' || this.#finishing) return;
+    try {
+      await prepareContainer(this.host, this.spec);
+    } catch (error) {
+      if (!this.#finishing) await this.#finishUnclaimed({ failure: `Failed to launch container: ${(error as Error).message}` });
+      return;
+    }
+    if (!this.#finishing && !this.host.stopped) this.ask();
+  }
+
+  /** Asks for a supervisor. Harmless when one is there already. */
+  ask(): void {
+    if (this.#finishing || this.#asks >= MAX_ASKS || this.#records.supervisor !== undefined) return;
+    this.#asks++;
+    this.#askedAtMs = this.host.clock.monotonicMs();
+    this.host.request(this.id, this.spec.account);
+  }
+
+  /** Whether a request was made that no supervisor has answered. */
+  get unanswered(): boolean {
+    return this.#asks > 0 && this.#records.supervisor === undefined && !this.#finishing;
+  }
+
+  /** Reads the records and acts on what is new. */
+  observe(): Condition {
+    this.#records = this.#read();
+    let condition = conditionOf(this.#records, lives);
+    if (condition === 'lost') {
+      // It may have written the exit between our two looks.
+      this.#records = this.#read();
+      condition = conditionOf(this.#records, () => false);
+    }
+    if (this.#finishing) return condition;
+    if (condition !== 'unclaimed') this.#claimedAtMs ??= this.host.clock.monotonicMs();
+    if (condition === 'forked') this.#forked();
+    else if (condition === 'over') void this.#finish(this.#ending());
+    else if (condition === 'cancelled') void this.#finish({ cancelled: true });
+    else if (condition === 'lost') void this.#finish({ failure: 'The supervisor of the task was killed; the task was ended with it' });
+    return condition;
+  }
+
+  #read(): ContainerRecords {
+    const { files } = this.host;
+    const exit = textOf(files.record(this.id, 'exit'));
+    const task = this.#records.task ? undefined : textOf(files.record(this.id, 'task'));
+    const known = this.#records.supervisor;
+    const claimed = known !== undefined && known !== 'torn';
+    const fresh = readRecords({ supervisor: claimed ? undefined : textOf(files.record(this.id, 'supervisor')), task, exit });
+    return {
+      ...fresh,
+      ...(claimed && { supervisor: known }),
+      ...(this.#records.task && { task: this.#records.task }),
+    };
+  }
+
+  #ending(): Pick<ContainerEnd, 'exit' | 'failure'> {
+    const record = this.#records.exit;
+    if (!record) return {};
+    return 'exit' in record ? { exit: record.exit } : { failure: `Failed to launch container: ${record.failure}` };
+  }
+
+  #forked(): void {
+    if (this.#kill && !this.#kill.termSent) this.#terminate();
+    if (!this.#started && !this.#execTimer) this.#awaitExec(1);
+  }
+
+  /** Looks at the main process until it is the task's own program; that follows the record within a few milliseconds. */
+  #awaitExec(nextMs: number): void {
+    this.#execTimer = undefined;
+    const { task } = this.#records;
+    const { files, clock, stopped } = this.host;
+    if (!task || this.#started || this.#finishing || stopped) return;
+    const commandLine = textOf(`/proc/${task.pid}/cmdline`) ?? '';
+    const script = Buffer.from(files.supervisorScript).toString('latin1');
+    if (isTasksOwnProgram(commandLine, this.id, script) && lives(task)) this.#sayStarted(task);
+    else this.#execTimer = clock.after(nextMs, () => this.#awaitExec(Math.min(nextMs * 2, 100)));
+  }
+
+  #sayStarted(task: ProcessIdentity): void {
+    this.#started = true;
+    this.host.emit({ type: 'started', id: this.id, pid: task.pid });
+  }
+
+  /** Called about once a second: notices what no record tells. `thorough`: compares start times too. */
+  tick(thorough: boolean): void {
+    if (this.#finishing) return;
+    const { supervisor, task } = this.#records;
+    const nowMs = this.host.clock.monotonicMs();
+    if (supervisor === undefined) {
+      if (this.#asks === 0 || nowMs - this.#askedAtMs < REASK_MS || this.observe() !== 'unclaimed') return;
+      if (this.#asks < MAX_ASKS) this.ask();
+      else void this.#finishUnclaimed({ failure: 'Failed to launch container: no supervisor could be started' });
+      return;
+    }
+    const late = !this.#started && this.#claimedAtMs !== undefined && nowMs - this.#claimedAtMs > START_LIMIT_MS;
+    if (late && this.observe() !== 'over') {
+      void this.#finish({ failure: `Failed to launch container: its program did not start within ${START_LIMIT_MS / 1000} seconds` });
+      return;
+    }
+    if (supervisor === 'torn' || supervisor === 'cancelled' || !task) this.observe();
+    else if (thorough ? !lives(supervisor) : !pidInUse(supervisor.pid)) this.observe();
+  }
+
+  /** As Containerizer.kill. */
+  kill(graceMs: number): void {
+    if (this.#finishing) return;
+    const deadlineMs = this.host.clock.monotonicMs() + graceMs;
+    if (this.#kill && this.#kill.deadlineMs <= deadlineMs) return;
+    this.#kill?.timer.cancel();
+    const timer = this.host.clock.after(graceMs, () => void this.#finish({}));
+    this.#kill = { deadlineMs, timer, termSent: this.#kill?.termSent ?? false };
+    const condition = this.observe();
+    if (condition === 'unclaimed') void this.#finishUnclaimed({ cancelled: true });
+  }
+
+  /** SIGTERM to the main process group; before the task has one of its own, to its process alone. */
+  #terminate(): void {
+    const { task } = this.#records;
+    if (!this.#kill || !task) return;
+    this.#kill.termSent = true;
+    if (lives(task) && !signal(-task.pid, 'SIGTERM')) signal(task.pid, 'SIGTERM');
+  }
+
+  /** The kernel has killed in it: all of it ends. */
+  outOfMemory(): void {
+    void this.#finish({});
+  }
+
+  /** Takes the claim, so that no supervisor ever can, and ends; if one was faster, the kill goes its normal way. */
+  async #finishUnclaimed(known: Pick<ContainerEnd, 'failure' | 'cancelled'>): Promise<void> {
+    try {
+      writeFileSync(this.host.files.record(this.id, 'supervisor'), '1 cancelled end\n', { flag: 'wx', mode: 0o600 });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+        this.host.log.error('a launch could not be cancelled', { container: this.id, error: (error as Error).message });
+      }
+      this.observe();
+      return;
+    }
+    await this.#finish(known);
+  }
+
+  async #finish(known: Pick<ContainerEnd, 'exit' | 'failure' | 'cancelled'>): Promise<void> {
+    if (this.#finishing) return;
+    this.#finishing = true;
+    this.#kill?.timer.cancel();
+    this.#execTimer?.cancel();
+    try {
+      await this.#end(known);
+    } catch (error) {
+      if (this.host.stopped) return;
+      this.host.log.error('a container could not be ended; it is tried again', { container: this.id, error: (error as Error).message });
+      this.host.clock.after(1_000, () => {
+        this.#finishing = false;
+        void this.#finish(known);
+      });
+    }
+  }
+
+  async #end(known: Pick<ContainerEnd, 'exit' | 'failure' | 'cancelled'>): Promise<void> {
+    const { host, id } = this;
+    const limitation: MemoryLimitation | undefined = await memoryLimitationOf(host, id);
+    const { task, supervisor } = this.#records;
+    if (task && lives(task)) signal(-task.pid, 'SIGKILL');
+    const stuckPids = await killUntilEmpty(host, id);
+    const identity = typeof supervisor === 'object' ? supervisor : undefined;
+    if (identity && !known.failure && stuckPids.length === 0) {
+      await waitUntil(host, EXIT_RECORD_LIMIT_MS, () => {
+        this.#records = this.#read();
+        return this.#records.exit !== undefined || !lives(identity);
+      });
+    }
+    if (host.stopped) return;
+    await drainOutput(host, id);
+    if (host.stopped) return;
+    if (identity) dismissSupervisor(identity);
+    if (stuckPids.length === 0) await this.#removeGroups();
+    if (host.stopped) return;
+    const end: ContainerEnd = { ...this.#ending(), ...known, ...(limitation && { limitation }), ...(stuckPids.length > 0 && { stuckPids }) };
+    this.#ended = true;
+    if (end.exit && 'code' in end.exit && end.exit.code === 0 && task && !this.#started) this.#sayStarted(task);
+    host.emit({ type: 'ended', id, end });
+  }
+
+  async #removeGroups(): Promise<void> {
+    const { host, id } = this;
+    const removed = await waitUntil(host, EXIT_RECORD_LIMIT_MS, () => {
+      if (host.isolation.remove(id)) return true;
+      host.isolation.killMembers(id);
+      return false;
+    });
+    if (!removed && !host.stopped) host.log.warn('a cgroup could not be removed; it is tried again later', { container: id });
+  }
+
+  /** Stops all timers; the container runs on. */
+  detach(): void {
+    this.#kill?.timer.cancel();
+    this.#execTimer?.cancel();
+  }
+}

@@ -1,0 +1,262 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Log } from '../../logging/log.js';
+import type { Clock, Timer } from '../../util/clock.js';
+import type { ContainerHost } from './container-host.js';
+import type {
+  Containerizer,
+  ContainerEvent,
+  ContainerLimits,
+  ContainerSpec,
+  KnownContainer,
+  ResourceStatistics,
+} from './containerizer.js';
+import { FolderWatch } from './folder-watch.js';
+import type { Isolation } from './isolation/isolation.js';
+import { Launcher } from './launcher.js';
+import { LogPumpKeeper, type LogPumpSettings } from './log-pump-keeper.js';
+import { OutOfMemoryWatch } from './out-of-memory-watch.js';
+import { ProcessContainer } from './process-container.js';
+import { bootId, pidInUse } from './processes.js';
+import { type RecordKind, RunFiles } from './run-files.js';
+
+/** Containers that are prepared at the same time; more wait. */
+const MAX_PREPARING = 16;
+const TICK_MS = 1_000;
+/** Every so many ticks each supervisor's start time is compared too, not only its pid. */
+const THOROUGH_EVERY = 5;
+const recordKinds: readonly RecordKind[] = ['supervisor', 'task', 'exit', 'limit'];
+
+export interface ProcessContainerizerOptions {
+  /** The folder that all of it lives in; on a local disk. */
+  readonly root: string;
+  readonly isolation: Isolation;
+  readonly pump: LogPumpSettings;
+  readonly onEvent: (event: ContainerEvent) => void;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Runs containers as plain processes of this host: a supervisor each, one launcher, one log pump. */
+export class ProcessContainerizer implements Containerizer {
+  readonly files: RunFiles;
+  readonly #host: ContainerHost;
+  #stopped = false;
+  #tick: Timer | undefined;
+  #ticks = 0;
+  #preparing = 0;
+  readonly #waiting: ProcessContainer[] = [];
+  readonly #containers = new Map<string, ProcessContainer>();
+  /** Strangers found at the start, being destroyed; nobody is told of their end. */
+  readonly #orphans = new Map<string, ProcessContainer>();
+  /** Forgotten containers of which the kernel still holds something. */
+  readonly #leftovers = new Set<string>();
+  readonly #launcher: Launcher;
+  readonly #pump: LogPumpKeeper;
+  readonly #watch: FolderWatch;
+  readonly #memory: OutOfMemoryWatch;
+
+  constructor(private readonly options: ProcessContainerizerOptions) {
+    const { clock, log, isolation } = options;
+    const files = new RunFiles(options.root);
+    const { supervisorGroups, parents } = isolation;
+    this.files = files;
+    this.#launcher = new Launcher(files, supervisorGroups, parents, () => this.#askAgain(), clock, log);
+    this.#pump = new LogPumpKeeper(files, supervisorGroups, options.pump, clock, log);
+    this.#watch = new FolderWatch(files.records, (name) => this.#recordChanged(name), () => undefined, clock, log);
+    const outOfMemory = (id: string): void => this.#containers.get(id)?.outOfMemory();
+    this.#memory = new OutOfMemoryWatch(isolation, () => this.#running(), outOfMemory, clock);
+    this.#host = this.#makeHost(files);
+  }
+
+  #makeHost(files: RunFiles): ContainerHost {
+    const stopped = (): boolean => this.#stopped;
+    return {
+      files,
+      isolation: this.options.isolation,
+      clock: this.options.clock,
+      log: this.options.log,
+      get stopped() {
+        return stopped();
+      },
+      request: (id, account) => this.#launcher.request(id, account),
+      emit: (event) => this.#emit(event),
+    };
+  }
+
+  get isolationKind(): string {
+    return this.options.isolation.kind;
+  }
+
+  get gaps(): readonly string[] {
+    return this.options.isolation.gaps;
+  }
+
+  /** Pids of the processes that serve all containers. */
+  get servants(): { readonly launcher: number | undefined; readonly logPump: number | undefined } {
+    return { launcher: this.#launcher.pid, logPump: this.#pump.pid };
+  }
+
+  async start(known: readonly KnownContainer[]): Promise<void> {
+    this.files.create();
+    this.options.isolation.setUp();
+    for (const gap of this.gaps) this.options.log.warn(`not isolated: ${gap}`);
+    await this.#voidOtherBoots();
+    this.#watch.start();
+    this.#pump.start();
+    this.#launcher.start();
+    for (const { spec } of known) this.#containers.set(spec.id, new ProcessContainer(spec, this.#host));
+    await this.#destroyOrphans();
+    this.#memory.start();
+    this.#tick = this.options.clock.every(TICK_MS, () => this.#look());
+    for (const { spec } of known) {
+      const container = this.#containers.get(spec.id);
+      if (container?.observe() === 'unclaimed') this.#enqueue(container);
+    }
+  }
+
+  /** Records of another boot name processes that cannot live any more, by pids that now may be anybody's. */
+  async #voidOtherBoots(): Promise<void> {
+    const path = join(this.files.runtime, 'boot-id');
+    const now = bootId();
+    if (existsSync(path) && readFileSync(path, 'utf8') === now) return;
+    for (const folder of [this.files.records, this.files.pipes, this.files.scripts]) {
+      for (const name of await readdir(folder)) await rm(join(folder, name), { force: true });
+    }
+    await writeFile(path, now, { mode: 0o600 });
+  }
+
+  async #destroyOrphans(): Promise<void> {
+    const names = await Promise.all([this.files.records, this.files.pipes, this.files.scripts].map((folder) => readdir(folder)));
+    const ids = new Set(names.flat().map((name) => name.split('.')[0] ?? name));
+    for (const id of this.options.isolation.containers()) ids.add(id);
+    for (const id of ids) {
+      if (this.#containers.has(id)) continue;
+      this.options.log.warn('a container that no task is known of is destroyed', { container: id });
+      const nothing: ContainerSpec = { id, command: { shell: true, value: 'true', arguments: [] }, environment: [], limits: { cpus: 0, memMiB: 0 } };
+      const orphan = new ProcessContainer(nothing, this.#host);
+      this.#orphans.set(id, orphan);
+      orphan.kill(0);
+    }
+  }
+
+  #emit(event: ContainerEvent): void {
+    if (this.#stopped) return;
+    if (!this.#orphans.has(event.id)) {
+      this.options.onEvent(event);
+    } else if (event.type === 'ended') {
+      this.#orphans.delete(event.id);
+      void this.#removeRecords(event.id);
+    }
+  }
+
+  launch(spec: ContainerSpec): void {
+    if (this.#stopped || this.#containers.has(spec.id)) return;
+    const container = new ProcessContainer(spec, this.#host);
+    this.#containers.set(spec.id, container);
+    this.#enqueue(container);
+  }
+
+  #enqueue(container: ProcessContainer): void {
+    this.#waiting.push(container);
+    this.#prepareNext();
+  }
+
+  #prepareNext(): void {
+    while (this.#preparing < MAX_PREPARING && !this.#stopped) {
+      const container = this.#waiting.shift();
+      if (!container) return;
+      this.#preparing++;
+      void container.begin().finally(() => {
+        this.#preparing--;
+        this.#prepareNext();
+      });
+    }
+  }
+
+  kill(id: string, graceMs: number): void {
+    this.#containers.get(id)?.kill(graceMs);
+  }
+
+  update(id: string, limits: ContainerLimits): void {
+    if (this.#containers.get(id)?.running) this.options.isolation.update(id, limits);
+  }
+
+  statistics(id: string): ResourceStatistics | undefined {
+    const container = this.#containers.get(id);
+    if (!container?.running) return undefined;
+    const { cpus, memMiB, cpusLimit, memLimitMiB } = container.spec.limits;
+    return {
+      ...this.options.isolation.statistics(id, this.options.clock.wallMs() / 1000),
+      cpus_soft_limit: cpus,
+      ...(cpusLimit !== undefined && Number.isFinite(cpusLimit) && { cpus_limit: cpusLimit }),
+      mem_soft_limit_bytes: memMiB * 1024 * 1024,
+      ...(Number.isFinite(memLimitMiB ?? memMiB) && { mem_limit_bytes: (memLimitMiB ?? memMiB) * 1024 * 1024 }),
+    };
+  }
+
+  forget(id: string): void {
+    if (!this.#containers.get(id)?.ended) return;
+    this.#containers.delete(id);
+    void this.#removeRecords(id);
+  }
+
+  /** The script goes first: a late request that finds no claim must not find a script either. */
+  async #removeRecords(id: string): Promise<void> {
+    try {
+      await rm(this.files.script(id), { force: true });
+      for (const kind of recordKinds) await rm(this.files.record(id, kind), { force: true });
+    } catch (error) {
+      this.options.log.warn('records of an ended container stay until the next start', { container: id, error: (error as Error).message });
+    }
+    if (!this.#stopped && !this.options.isolation.remove(id)) this.#leftovers.add(id);
+  }
+
+  async removeSandbox(id: string): Promise<void> {
+    await rm(this.files.sandbox(id), { recursive: true, force: true });
+    await rm(this.files.output(id), { recursive: true, force: true });
+  }
+
+  #recordChanged(name: string): void {
+    const id = name.split('.')[0] ?? name;
+    (this.#containers.get(id) ?? this.#orphans.get(id))?.observe();
+  }
+
+  #look(): void {
+    const thoroughShare = this.#ticks++ % THOROUGH_EVERY;
+    let index = 0;
+    for (const container of this.#containers.values()) container.tick(index++ % THOROUGH_EVERY === thoroughShare);
+    for (const orphan of this.#orphans.values()) orphan.tick(true);
+    for (const id of this.#leftovers) {
+      this.options.isolation.killMembers(id);
+      if (this.options.isolation.remove(id)) this.#leftovers.delete(id);
+    }
+  }
+
+  *#running(): Iterable<string> {
+    for (const container of this.#containers.values()) if (container.running) yield container.id;
+  }
+
+  #askAgain(): void {
+    for (const container of this.#containers.values()) if (container.unanswered) container.ask();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#tick?.cancel();
+    this.#watch.stop();
+    this.#memory.stop();
+    this.#pump.stop();
+    this.#launcher.stop();
+    for (const container of [...this.#containers.values(), ...this.#orphans.values()]) container.detach();
+  }
+
+  /** Ends launcher and pump too and removes this work dir's groups: for a work dir that holds no task any more. */
+  async tearDown(): Promise<void> {
+    const { logPump, launcher } = this.servants;
+    await this.stop();
+    for (const pid of [logPump, launcher]) if (pid !== undefined && pidInUse(pid)) process.kill(pid, 'SIGKILL');
+    this.options.isolation.tearDown();
+  }
+}

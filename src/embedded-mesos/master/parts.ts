@@ -1,0 +1,23 @@
+import type { Log } from '../../logging/log.js';
+import type { Clock } from '../../util/clock.js';
+import type { Allocator } from './allocator.js';
+import type { Cluster } from './cluster.js';
+import type { Counters } from './counters.js';
+import type { FrameworkBook } from './framework-book.js';
+import type { OfferBook } from './offer-book.js';
+import type { Registrar } from './registrar.js';
+import type { TaskBook } from './task-book.js';
+
+/** What the master's desks work with. */
+export interface MasterParts {
+  readonly masterId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly cluster: Cluster;
+  readonly counters: Counters;
+  readonly allocator: Allocator;
+  readonly offers: OfferBook;
+  readonly tasks: TaskBook;
+  readonly frameworks: FrameworkBook;
+  readonly registrar: Registrar;
+}

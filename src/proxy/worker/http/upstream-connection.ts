@@ -1,0 +1,136 @@
+import { connect, type Socket } from 'node:net';
+import type { DataPlane } from '../data-plane.js';
+import type { DeadlineQueue, Expiring } from '../deadlines.js';
+import { type LiveServer, MAX_IDLE_PER_SERVER } from '../live-server.js';
+
+/** Whoever has the connection for the time being. Exactly one of `connectFailed` and `lost` ends its use, unless it let go. */
+export interface UpstreamUser {
+  connected(): void;
+  /** No connection came about: nothing was sent. */
+  connectFailed(reason: string): void;
+  data(chunk: Buffer): void;
+  /** The server sends no more. */
+  ended(): void;
+  /** The connection broke. */
+  lost(reason: string): void;
+  drained(): void;
+}
+
+/** What an error of our own host (not of the server) is called: no reason to leave the server alone. */
+const ownErrors: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']);
+
+/** One connection to a server; used by one exchange at a time, kept for the next. */
+export class UpstreamConnection implements Expiring {
+  queue: DeadlineQueue | undefined;
+  previous: Expiring | undefined;
+  next: Expiring | undefined;
+  dueMs = 0;
+  readonly socket: Socket;
+  isConnected = false;
+  /** Requests that it carried before the present one. */
+  carried = 0;
+  idleSinceMs = 0;
+  #user: UpstreamUser | undefined;
+  #over = false;
+  readonly #startedMs: number;
+
+  constructor(
+    readonly server: LiveServer,
+    private readonly plane: DataPlane,
+    user: UpstreamUser,
+  ) {
+    this.#user = user;
+    this.#startedMs = plane.clock.monotonicMs();
+    const { host, port } = server.server;
+    const socket = connect({ host, port, noDelay: true, allowHalfOpen: true });
+    this.socket = socket;
+    plane.deadlines.connect.wait(this);
+    socket.on('connect', () => this.#onConnect());
+    socket.on('data', (chunk: Buffer) => {
+      if (this.#user) this.#user.data(chunk);
+      else this.destroy();
+    });
+    socket.on('drain', () => this.#user?.drained());
+    socket.on('end', () => {
+      if (this.#user) this.#user.ended();
+      else this.destroy();
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => this.#failed(error.code ?? error.message));
+    socket.on('close', () => this.#failed('the connection was closed'));
+  }
+
+  /** An unused connection of this server that may carry the next request; the most recently used one, not older than `maxIdleMs`. */
+  static idle(server: LiveServer, user: UpstreamUser, maxIdleMs: number, nowMs: number): UpstreamConnection | undefined {
+    const connection = server.idle.at(-1);
+    if (!connection || nowMs - connection.idleSinceMs > maxIdleMs) return undefined;
+    server.idle.pop();
+    connection.queue?.leave(connection);
+    connection.#user = user;
+    connection.carried += 1;
+    server.counters.reuse += 1;
+    return connection;
+  }
+
+  /** The exchange is over and the connection is in order: keep it for the next, if there is room. */
+  release(): void {
+    this.#user = undefined;
+    if (this.#over || this.server.leaving || this.plane.retiring || this.server.idle.length >= MAX_IDLE_PER_SERVER) {
+      this.destroy();
+      return;
+    }
+    this.idleSinceMs = this.plane.clock.monotonicMs();
+    this.server.idle.push(this);
+    this.plane.deadlines.upstreamIdle.wait(this);
+    if (this.socket.isPaused()) this.socket.resume();
+  }
+
+  /** The user needs it no more and nobody else shall have it. */
+  destroy(): void {
+    this.#user = undefined;
+    this.#forget();
+    this.socket.destroy();
+  }
+
+  /** Hands the socket over for good (a tunnel): its events are the taker's. */
+  detach(): Socket {
+    this.#user = undefined;
+    this.#forget();
+    this.socket.removeAllListeners();
+    return this.socket;
+  }
+
+  expired(): void {
+    if (this.isConnected) this.destroy();
+    else this.#failed('no connection within the time limit');
+  }
+
+  #onConnect(): void {
+    this.isConnected = true;
+    this.queue?.leave(this);
+    this.server.accepted();
+    this.server.counters.connect += 1;
+    this.server.counters.connectTime.add(this.plane.clock.monotonicMs() - this.#startedMs);
+    this.#user?.connected();
+  }
+
+  #failed(reason: string): void {
+    if (this.#over) return;
+    const user = this.#user;
+    this.#user = undefined;
+    this.#forget();
+    this.socket.destroy();
+    if (this.isConnected) {
+      user?.lost(reason);
+    } else {
+      if (!ownErrors.has(reason)) this.server.refused(this.plane.clock.monotonicMs());
+      user?.connectFailed(reason);
+    }
+  }
+
+  #forget(): void {
+    this.#over = true;
+    this.queue?.leave(this);
+    const at = this.server.idle.indexOf(this);
+    if (at >= 0) this.server.idle.splice(at, 1);
+  }
+}

@@ -1,0 +1,214 @@
+import { assertNever } from '../util/assert.js';
+import type { Clock } from '../util/clock.js';
+import type { Dice } from '../util/ids.js';
+import { timestamp } from '../util/timestamp.js';
+import type { EventBus } from '../events/event-bus.js';
+import type { Log } from '../logging/log.js';
+import { keys } from '../store/state-store.js';
+import type { Deadlines } from './deadlines.js';
+import { instanceChanged, statusUpdate } from './decide/event-bodies.js';
+import { makeInstanceId } from './decide/ids.js';
+import { nextDeadline, type LaunchLimits } from './decide/instance-deadline.js';
+import type { Effect, InstanceEvent, StepContext, StepResult } from './decide/instance-event.js';
+import { stepInstance } from './decide/instance-step.js';
+import { selectVictims } from './decide/victims.js';
+import type { Instance, InstanceId } from './instance.js';
+import type { EffectGroup, Journal } from './journal.js';
+import type { AppSource, TaskFailure } from './scheduler.js';
+import type { InstanceTracker } from './tracker.js';
+
+/** Things that may happen to one instance while a request holds it; more are dropped (agents repeat what is not acknowledged). */
+export const MAX_DEFERRED = 100;
+
+/** What other parts of the scheduler do for a step's effects. */
+export interface LifeEffects {
+  takeOut(id: InstanceId): void;
+  backoff(instance: Instance, what: 'failure' | 'progress' | 'forget'): void;
+  failed(failure: TaskFailure): void;
+}
+
+/**
+ * The thin shell around `stepInstance`: takes what happened, asks for the step, records it, tells everyone, and lets the
+ * effects that leave this process out when the record is durable.
+ */
+export class InstanceLife {
+  readonly #deferred = new Map<InstanceId, (() => void)[]>();
+
+  constructor(
+    private readonly tracker: InstanceTracker,
+    private readonly journal: Journal,
+    private readonly deadlines: Deadlines,
+    private readonly apps: AppSource,
+    private readonly events: EventBus,
+    private readonly clock: Clock,
+    private readonly dice: Dice,
+    private readonly log: Log,
+    private readonly limits: LaunchLimits,
+    private readonly effects: LifeEffects,
+  ) {}
+
+  /** The surroundings in which a step of this instance is decided now. */
+  context(appId: Instance['appId']): StepContext {
+    return {
+      now: timestamp(this.clock.wallMs()),
+      record: this.apps.get(appId),
+      replacementId: makeInstanceId(appId, this.dice.timeUuid()),
+    };
+  }
+
+  isPinned(id: InstanceId): boolean {
+    return this.journal.isPinned(keys.instance(id));
+  }
+
+  /**
+   * Something happened to an instance. `durable` runs when what it led to is durable, also when it changed nothing.
+   * While a request holds the instance it waits for that request; false when too much waits already.
+   */
+  happen(id: InstanceId, event: InstanceEvent, durable?: () => void): boolean {
+    if (this.isPinned(id)) {
+      const waiting = this.#deferred.get(id) ?? [];
+      if (waiting.length >= MAX_DEFERRED) return false;
+      waiting.push(() => this.happen(id, event, durable));
+      this.#deferred.set(id, waiting);
+      return true;
+    }
+    const before = this.tracker.get(id);
+    if (!before) {
+      durable?.();
+      return true;
+    }
+    const result = stepInstance(before, event, this.context(before.appId));
+    if (result.instance === before) {
+      if (durable) this.journal.afterKey(keys.instance(id), durable);
+    } else {
+      this.#record(id, result, durable);
+    }
+    return true;
+  }
+
+  /** A health count that may wait for company in the store. */
+  note(id: InstanceId, event: Extract<InstanceEvent, { kind: 'health' }>): void {
+    if (this.isPinned(id)) {
+      this.happen(id, event);
+      return;
+    }
+    const before = this.tracker.get(id);
+    const after = before && stepInstance(before, event, this.context(before.appId)).instance;
+    if (!before || !after || after === before) return;
+    this.journal.recordLazily(keys.instance(id), after);
+    this.tracker.set(id, after);
+  }
+
+  /** A launch: durable together with the other launches of its offer. */
+  launch(id: InstanceId, event: Extract<InstanceEvent, { kind: 'launched' }>, group: EffectGroup): void {
+    const before = this.tracker.get(id);
+    if (!before) return;
+    const result = stepInstance(before, event, this.context(before.appId));
+    group.put(keys.instance(id), result.instance);
+    this.#tell(id, result);
+  }
+
+  /** A result that a request has already made durable. */
+  adopt(id: InstanceId, result: StepResult): void {
+    this.#tell(id, result);
+    for (const effect of result.effects) if (effect.kind === 'take-out') this.effects.takeOut(effect.instanceId);
+  }
+
+  /** The request that held these instances is over: what waited for it happens now. */
+  released(ids: readonly InstanceId[]): void {
+    for (const id of ids) {
+      const waiting = this.#deferred.get(id);
+      if (!waiting) continue;
+      this.#deferred.delete(id);
+      for (const run of waiting) run();
+    }
+  }
+
+  /** Sets the deadline that an instance's state asks for, or clears it. */
+  arm(instance: Instance | undefined, id: InstanceId): void {
+    const due = instance && nextDeadline(instance, this.apps.get(instance.appId), this.clock.wallMs(), this.limits);
+    const key = `instance:${id}`;
+    if (!due) {
+      this.deadlines.clear(key);
+      return;
+    }
+    this.deadlines.set(key, due.inMs, () => {
+      if (due.kind !== 'overdue') this.happen(id, { kind: due.kind });
+      else this.happen(id, { kind: 'take-out', reason: 'launch overdue', decommission: false, immediate: true });
+    });
+  }
+
+  #record(id: InstanceId, result: StepResult, durable: (() => void) | undefined): void {
+    const out = result.effects.filter((effect) => effect.kind === 'take-out');
+    const effect = (): void => {
+      for (const each of out) this.effects.takeOut(each.instanceId);
+      durable?.();
+    };
+    const created = result.created;
+    if (out.length === 0 && !durable && !created) {
+      this.journal.record(keys.instance(id), result.instance);
+    } else {
+      const group = this.journal.group(effect);
+      group.put(keys.instance(id), result.instance);
+      if (created) group.put(keys.instance(created.id), created);
+      group.close();
+    }
+    this.#tell(id, result);
+  }
+
+  /** Events first, then the new state for all who watch it; timers last. */
+  #tell(id: InstanceId, result: StepResult): void {
+    const before = this.tracker.get(id);
+    for (const effect of result.effects) this.#perform(effect, before);
+    this.tracker.set(id, result.instance);
+    if (result.created) this.tracker.set(result.created.id, result.created);
+    if (needsArming(before, result.instance)) this.arm(result.instance, id);
+    for (const effect of result.effects) if (effect.kind === 'surplus') this.#settleSurplus(effect.pair);
+  }
+
+  #perform(effect: Effect, before: Instance | undefined): void {
+    switch (effect.kind) {
+      case 'publish-condition':
+        this.events.publish(instanceChanged(effect.instance, effect.condition));
+        return;
+      case 'publish-status': {
+        const body = statusUpdate(effect.instance, effect.status);
+        if (body) this.events.publish(body);
+        return;
+      }
+      case 'record-failure':
+        this.journal.record(keys.taskFailure(effect.failure.appId), effect.failure);
+        this.effects.failed(effect.failure);
+        return;
+      case 'backoff':
+        if (before) this.effects.backoff(before, effect.what);
+        return;
+      case 'take-out':
+      case 'surplus':
+        return;
+      default:
+        assertNever(effect, 'effect');
+    }
+  }
+
+  /** The replaced one came back: of the two, the one worth less goes. */
+  #settleSurplus(pair: readonly InstanceId[]): void {
+    const alive = pair.flatMap((id) => this.tracker.get(id) ?? []).filter((each) => each.goal === 'Running');
+    const [first] = alive;
+    if (alive.length < 2 || !first) return;
+    const record = this.apps.get(first.appId);
+    const outdated = alive.find((each) => each.launchHash !== record?.launchHash);
+    const victim = outdated?.id ?? (record && selectVictims({ app: record.app, instances: alive, count: 1 })[0]);
+    if (victim === undefined) return;
+    this.log.info('an instance that was replaced is back; one of the two goes', { kept: pair, victim });
+    this.happen(victim, { kind: 'take-out', reason: 'surplus', decommission: true, immediate: false });
+  }
+}
+
+function needsArming(before: Instance | undefined, after: Instance | undefined): boolean {
+  return (
+    before?.condition !== after?.condition ||
+    before?.task?.id !== after?.task?.id ||
+    (before?.takingOut === undefined) !== (after?.takingOut === undefined)
+  );
+}

@@ -1,0 +1,126 @@
+import { type IncomingHttpHeaders, request as httpRequest, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { ApiOptions } from '../../../src/api/api-context.js';
+import { type Api, createApi, createApiServer } from '../../../src/api/create-api.js';
+import type { Settings } from '../../../src/config/settings.js';
+import { CatalogError } from '../../../src/errors/registry.js';
+import { silentLog } from '../../../src/logging/log.js';
+import { SystemClock } from '../../../src/util/clock.js';
+import { SystemDice } from '../../../src/util/ids.js';
+import { FakeChanges, FakeDeployments, FakeEvents, FakeMetrics, FakeRegistry, FakeScheduler, presentApp } from './fakes.js';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  /** The body as JSON; throws when it is none. */
+  readonly json: Record<string, unknown>;
+}
+
+export interface Ask {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Text is sent as it is, anything else as JSON. */
+  readonly body?: unknown;
+}
+
+/** The real API on a loopback port, over rooms in memory. */
+export class ApiWorld {
+  readonly registry = new FakeRegistry();
+  readonly scheduler = new FakeScheduler();
+  readonly deployments = new FakeDeployments(this.registry);
+  readonly events = new FakeEvents();
+  readonly metrics = new FakeMetrics();
+  readonly changes = new FakeChanges(this.registry);
+  readonly agents = new Map<string, { hostname: string; port: number }>();
+  readonly defects: unknown[] = [];
+  ready = true;
+  notServed: readonly { servicePort: number; reason: string }[] = [];
+  port = 0;
+  #api: Api | undefined;
+  #server: Server | undefined;
+
+  async start(overrides: Partial<ApiOptions> = {}): Promise<this> {
+    const settings = {
+      address: '127.0.0.1',
+      hostname: 'box.example',
+      httpPort: 0,
+      masterPort: 5050,
+      servicePorts: { min: 10_000, max: 20_000 },
+      defaultUser: 'nobody',
+    } as Settings;
+    const log = { ...silentLog, error: (_: string, fields?: unknown) => void this.defects.push(fields), child: () => log };
+    this.#api = createApi({
+      settings,
+      registry: this.registry,
+      scheduler: this.scheduler,
+      deployments: this.deployments,
+      events: this.events,
+      metrics: this.metrics,
+      changes: this.changes,
+      presentApp,
+      parseLabelSelector: (text) => {
+        const [key = '', value] = text.split('==');
+        if (!/^[-\w.]+$/.test(key)) {
+          throw new CatalogError('invalid-argument', { reason: `Can not parse label selector ${text}. Reason: x`, hint: '' });
+        }
+        return (labels) => key in labels && (value === undefined || labels[key] === value);
+      },
+      agents: { byId: (id) => this.agents.get(id) },
+      notServed: () => this.notServed,
+      ready: () => this.ready,
+      version: '0.1.0',
+      clock: new SystemClock(),
+      dice: new SystemDice(),
+      log,
+      ...overrides,
+    });
+    const server = createApiServer(this.#api.listener);
+    this.#server = server;
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    this.port = (server.address() as AddressInfo).port;
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    await this.#api?.stop();
+    this.#server?.closeAllConnections();
+    await new Promise<void>((resolve) => (this.#server ? this.#server.close(() => resolve()) : resolve()));
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  stopApi(): Promise<void> {
+    return this.#api?.stop() ?? Promise.resolve();
+  }
+
+  ask(method: string, path: string, { headers = {}, body }: Ask = {}): Promise<Answer> {
+    const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+    const type: Record<string, string | number> = text === undefined ? {} : { 'content-type': 'application/json' };
+    if (text !== undefined && !('transfer-encoding' in headers)) type['content-length'] = Buffer.byteLength(text);
+    return new Promise((resolve, reject) => {
+      const request = httpRequest(
+        { host: '127.0.0.1', port: this.port, method, path, headers: { ...type, ...headers }, agent: false },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('error', reject);
+          response.on('end', () => {
+            const answer = Buffer.concat(chunks).toString();
+            resolve({
+              status: response.statusCode ?? 0,
+              headers: response.headers,
+              text: answer,
+              get json() {
+                return JSON.parse(answer) as Record<string, unknown>;
+              },
+            });
+          });
+        },
+      );
+      request.on('error', reject);
+      request.end(text);
+    });
+  }
+}
