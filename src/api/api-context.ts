@@ -8,7 +8,7 @@ import type { AgentId } from '../scheduler/instance.js';
 import type { Scheduler } from '../scheduler/scheduler.js';
 import type { Clock } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
-import type { AppChanges, ParseLabelSelector, PresentApp } from './app-changes-port.js';
+import type { AppChanges } from './app-changes-port.js';
 import type { AppFragments } from './present/app-fragments.js';
 
 /** A service port that the load balancer does not serve, and why. */
@@ -37,8 +37,6 @@ export interface ApiOptions {
   readonly events: EventBus;
   readonly metrics: ApiMetrics;
   readonly changes: AppChanges;
-  readonly presentApp: PresentApp;
-  readonly parseLabelSelector: ParseLabelSelector;
   readonly agents: { byId(agentId: AgentId): { readonly hostname: string; readonly port: number } | undefined };
   readonly notServed: (appId: AppId) => readonly NotServed[];
   /** False until the state is loaded; `/v2` answers 503 until then. */

@@ -1,4 +1,4 @@
-import type { App, AppId } from '../apps/app.js';
+import type { AppId } from '../apps/app.js';
 import type { Deployments } from '../deployments/deployment.js';
 
 /** What a change is given to the deployments as: run at the moment of acceptance, synchronous and pure. */
@@ -26,9 +26,3 @@ export interface AppChanges {
   /** Kill-and-scale: `count` instances fewer, never below 0. */
   scaleDown(appId: AppId, count: number): Prepare;
 }
-
-/** How an app is shown: only fields that Marathon shows; a fresh plain object. */
-export type PresentApp = (app: App) => Readonly<Record<string, unknown>>;
-
-/** Parses a label selector; throws CatalogError('invalid-argument') with Marathon's words when it cannot. */
-export type ParseLabelSelector = (text: string) => (labels: Readonly<Record<string, string>>) => boolean;

@@ -1,5 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { App, AppId, AppRecord } from '../apps/app.js';
+import { appFilter } from '../apps/decide/app-filter.js';
+import { presentApp } from '../apps/present-app.js';
 import { CatalogError } from '../errors/registry.js';
 import { type AcceptedChange, acceptChange, sendDeploymentResult } from './accept-change.js';
 import type { ApiContext } from './api-context.js';
@@ -59,7 +61,7 @@ function collection(context: ApiContext, bodies: JsonBodies): MethodTable {
       if (after === undefined) throw new Error('a created app has no record');
       publishApiPost(context, request, after.app);
       response.setHeader('Location', encodeURI(after.app.id));
-      sendJson(response, 201, createdApp(context, after.app, accepted));
+      sendJson(response, 201, createdApp(after.app, accepted));
     },
     PUT: async (request, response) => {
       const prepare = await changes.replaceApps(await bodies.read(request), { partialUpdate: partialOf(request) });
@@ -73,8 +75,8 @@ function collection(context: ApiContext, bodies: JsonBodies): MethodTable {
 }
 
 /** The answer to a POST: the app with its assigned ports, zero counters and its deployment; no versionInfo yet. */
-function createdApp(context: ApiContext, app: App, accepted: AcceptedChange): Readonly<Record<string, unknown>> {
-  const { versionInfo: _, ...shown } = context.presentApp(app);
+function createdApp(app: App, accepted: AcceptedChange): Readonly<Record<string, unknown>> {
+  const { versionInfo: _, ...shown } = presentApp(app);
   return {
     ...shown,
     tasksStaged: 0,
@@ -132,26 +134,14 @@ function publishApiPost(context: ApiContext, request: Request, app: App): void {
     eventType: 'api_post_event',
     clientIp: request.socket.remoteAddress ?? '',
     uri: request.originalUrl.split('?')[0] ?? '',
-    appDefinition: context.presentApp(app),
+    appDefinition: presentApp(app),
   });
-}
-
-/** The filters of `GET /v2/apps`, all of which must hold: id and cmd as case-insensitive substrings, label as a selector. */
-function appFilter(context: ApiContext, query: URLSearchParams): (app: App) => boolean {
-  const id = queryText(query, 'id')?.toLowerCase();
-  const cmd = queryText(query, 'cmd')?.toLowerCase();
-  const selector = queryText(query, 'label');
-  const labels = selector === undefined ? undefined : context.parseLabelSelector(selector);
-  return (app) =>
-    (id === undefined || app.id.includes(id)) &&
-    (cmd === undefined || (app.cmd ?? '').toLowerCase().includes(cmd)) &&
-    (labels === undefined || labels(app.labels));
 }
 
 async function listApps(context: ApiContext, request: Request, response: Response): Promise<void> {
   const query = queryOf(request);
   const embeds = appEmbeds(listEmbeds, queryTexts(query, 'embed'));
-  const filter = appFilter(context, query);
+  const filter = appFilter({ id: queryText(query, 'id'), cmd: queryText(query, 'cmd'), label: queryText(query, 'label') });
   response.setHeader('X-Event-Position', context.events.position());
   const pieces = appListPieces(context, (record) => filter(record.app), embeds);
   await sendPieces(request, response, wrapped('{"apps":[', pieces, ']}'), context.clock);

@@ -48,7 +48,7 @@ export function createApiServer(listener: RequestListener): Server {
 /** Builds the API. Nothing runs but the event stream's heartbeat; everything read comes from memory. */
 export function createApi(options: ApiOptions): Api {
   const { settings, log, dice, clock } = options;
-  const context: ApiContext = { ...options, fragments: new AppFragments(options.presentApp) };
+  const context: ApiContext = { ...options, fragments: new AppFragments() };
   const leader = (port: number): string => advertisedAuthority(settings.address, settings.hostname, port);
   const bodies = new JsonBodies(clock);
   const hub = new EventHub({ events: options.events, clock, metrics: options.metrics });

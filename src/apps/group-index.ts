@@ -52,15 +52,4 @@ export class GroupIndex {
     yield* node.apps;
     yield* node.groups;
   }
-
-  /** Every app below `path`, in no particular order. */
-  *appsBelow(path: string): Iterable<AppId> {
-    const open = [path];
-    for (let at = open.pop(); at !== undefined; at = open.pop()) {
-      const node = this.#groups.get(at);
-      if (!node) continue;
-      yield* node.apps;
-      open.push(...node.groups);
-    }
-  }
 }

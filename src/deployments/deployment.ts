@@ -95,9 +95,14 @@ export interface Deployments extends DeploymentReadModel {
    * Errors: app-locked (409), too-many-deployments (403), store errors (503).
    */
   change(
-    prepare: (version: Timestamp) => readonly { readonly appId: AppId; readonly after: AppRecord | undefined }[],
+    prepare: (
+      version: Timestamp,
+    ) => readonly { readonly appId: AppId; readonly after: AppRecord | undefined }[],
     options: AcceptOptions,
   ): Promise<Accepted>;
-  /** Cancel with a rollback deployment (force false) or only stop it (force true). 404 when unknown. */
+  /**
+   * Cancel with a rollback deployment (force false; answers the rollback) or only stop it (force true; answers the
+   * stopped one). Undefined when there is no such deployment.
+   */
   cancel(id: string, options: { readonly force: boolean }): Promise<Accepted | undefined>;
 }

@@ -1,8 +1,8 @@
 import type { AppId, AppRecord } from '../apps/app.js';
 import type { Offer, TaskInfo } from '../embedded-mesos/protocol/v1.js';
 import type { Timestamp } from '../util/timestamp.js';
-import { OfferPool, reservedRole } from './decide/offer-pool.js';
 import type { Match } from './decide/match-offer.js';
+import { OfferPool, reservedRole } from './decide/offer-pool.js';
 import type { InstanceId, TaskId } from './instance.js';
 import type { EffectGroup } from './journal.js';
 import type { LaunchQueue } from './launch-queue.js';

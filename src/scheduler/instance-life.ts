@@ -1,14 +1,14 @@
+import type { EventBus } from '../events/event-bus.js';
+import type { Log } from '../logging/log.js';
+import { keys } from '../store/state-store.js';
 import { assertNever } from '../util/assert.js';
 import type { Clock } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
 import { timestamp } from '../util/timestamp.js';
-import type { EventBus } from '../events/event-bus.js';
-import type { Log } from '../logging/log.js';
-import { keys } from '../store/state-store.js';
 import type { Deadlines } from './deadlines.js';
 import { instanceChanged, statusUpdate } from './decide/event-bodies.js';
 import { makeInstanceId } from './decide/ids.js';
-import { nextDeadline, type LaunchLimits } from './decide/instance-deadline.js';
+import { type LaunchLimits, nextDeadline } from './decide/instance-deadline.js';
 import type { Effect, InstanceEvent, StepContext, StepResult } from './decide/instance-event.js';
 import { stepInstance } from './decide/instance-step.js';
 import { selectVictims } from './decide/victims.js';
@@ -111,7 +111,8 @@ export class InstanceLife {
   /** A result that a request has already made durable. */
   adopt(id: InstanceId, result: StepResult): void {
     this.#tell(id, result);
-    for (const effect of result.effects) if (effect.kind === 'take-out') this.effects.takeOut(effect.instanceId);
+    for (const effect of result.effects)
+      if (effect.kind === 'take-out') this.effects.takeOut(effect.instanceId);
   }
 
   /** The request that held these instances is over: what waited for it happens now. */
@@ -126,7 +127,8 @@ export class InstanceLife {
 
   /** Sets the deadline that an instance's state asks for, or clears it. */
   arm(instance: Instance | undefined, id: InstanceId): void {
-    const due = instance && nextDeadline(instance, this.apps.get(instance.appId), this.clock.wallMs(), this.limits);
+    const due =
+      instance && nextDeadline(instance, this.apps.get(instance.appId), this.clock.wallMs(), this.limits);
     const key = `instance:${id}`;
     if (!due) {
       this.deadlines.clear(key);
@@ -134,7 +136,8 @@ export class InstanceLife {
     }
     this.deadlines.set(key, due.inMs, () => {
       if (due.kind !== 'overdue') this.happen(id, { kind: due.kind });
-      else this.happen(id, { kind: 'take-out', reason: 'launch overdue', decommission: false, immediate: true });
+      else
+        this.happen(id, { kind: 'take-out', reason: 'launch overdue', decommission: false, immediate: true });
     });
   }
 
@@ -198,7 +201,8 @@ export class InstanceLife {
     if (alive.length < 2 || !first) return;
     const record = this.apps.get(first.appId);
     const outdated = alive.find((each) => each.launchHash !== record?.launchHash);
-    const victim = outdated?.id ?? (record && selectVictims({ app: record.app, instances: alive, count: 1 })[0]);
+    const victim =
+      outdated?.id ?? (record && selectVictims({ app: record.app, instances: alive, count: 1 })[0]);
     if (victim === undefined) return;
     this.log.info('an instance that was replaced is back; one of the two goes', { kept: pair, victim });
     this.happen(victim, { kind: 'take-out', reason: 'surplus', decommission: true, immediate: false });

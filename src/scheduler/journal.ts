@@ -1,7 +1,7 @@
+import type { Log } from '../logging/log.js';
+import { type StateStore, StoreError, type StoreWrite } from '../store/state-store.js';
 import { assert } from '../util/assert.js';
 import type { Clock, Timer } from '../util/clock.js';
-import type { Log } from '../logging/log.js';
-import { StoreError, type StateStore, type StoreWrite } from '../store/state-store.js';
 
 /** Something that may leave only when everything it rests on is durable. */
 interface Ticket {
@@ -291,9 +291,17 @@ export class Journal {
     this.#failures += 1;
     const code = error instanceof StoreError ? error.code : 'store-failed';
     const final = code === 'stale-epoch' || code === 'closed';
-    this.log.error('instances cannot be written; their effects are held', { code, held: this.#held, final, error });
+    this.log.error('instances cannot be written; their effects are held', {
+      code,
+      held: this.#held,
+      final,
+      error,
+    });
     if (final || this.#stopped) return;
-    const delay = Math.min(this.limits.retryMaxMs, this.limits.retryMinMs * 2 ** Math.min(16, this.#failures - 1));
+    const delay = Math.min(
+      this.limits.retryMaxMs,
+      this.limits.retryMinMs * 2 ** Math.min(16, this.#failures - 1),
+    );
     this.#retry = this.clock.after(delay, () => this.#retryNow());
   }
 

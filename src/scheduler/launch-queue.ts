@@ -1,7 +1,7 @@
 import type { AppId, AppRecord } from '../apps/app.js';
 import type { Clock } from '../util/clock.js';
-import { timestamp, type Timestamp } from '../util/timestamp.js';
-import { afterFailure, afterProgress, launchAllowedAtMs, type BackoffState } from './decide/backoff.js';
+import { type Timestamp, timestamp } from '../util/timestamp.js';
+import { afterFailure, afterProgress, type BackoffState, launchAllowedAtMs } from './decide/backoff.js';
 import type { AgentId, Condition, Instance, InstanceId } from './instance.js';
 import type { AppSource, InstanceChange, QueueEntry, Refusal, RefusalReason } from './scheduler.js';
 
@@ -154,7 +154,8 @@ export class LaunchQueue {
     const state = this.#backoff.get(appId);
     if (!state) return;
     const app = this.apps.get(appId)?.app;
-    const next = app && afterProgress(state, app, app.versionInfo.lastConfigChangeAt, this.clock.monotonicMs());
+    const next =
+      app && afterProgress(state, app, app.versionInfo.lastConfigChangeAt, this.clock.monotonicMs());
     if (next) this.#backoff.set(appId, next);
     else this.#backoff.delete(appId);
   }
@@ -172,7 +173,9 @@ export class LaunchQueue {
       role: entry.role,
       count: entry.count,
       since: entry.since,
-      ...(backoffMs === undefined ? {} : { backoffUntil: timestamp(this.clock.wallMs() + Math.ceil(backoffMs)) }),
+      ...(backoffMs === undefined
+        ? {}
+        : { backoffUntil: timestamp(this.clock.wallMs() + Math.ceil(backoffMs)) }),
       processedOffers: entry.processedOffers,
       unusedOffers: entry.unusedOffers,
       ...(entry.lastUnusedOfferAt === undefined ? {} : { lastUnusedOfferAt: entry.lastUnusedOfferAt }),

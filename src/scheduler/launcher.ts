@@ -1,17 +1,17 @@
 import type { AppId, AppRecord } from '../apps/app.js';
+import type { Call, Offer, TaskStatus } from '../embedded-mesos/protocol/v1.js';
+import type { Log } from '../logging/log.js';
 import type { Clock } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
 import { timestamp } from '../util/timestamp.js';
-import type { Log } from '../logging/log.js';
-import type { Call, Offer, TaskStatus } from '../embedded-mesos/protocol/v1.js';
 import type { Deadlines } from './deadlines.js';
 import type { PlacedView } from './decide/constraints.js';
 import { makeTaskId } from './decide/ids.js';
 import { isLasting, matchOffer, takeResources } from './decide/match-offer.js';
 import { taskInfo } from './decide/task-info.js';
 import { HeldOffer, type HeldTask } from './held-offer.js';
-import type { InstanceLife } from './instance-life.js';
 import type { InstanceId, InstanceTask, TaskId } from './instance.js';
+import type { InstanceLife } from './instance-life.js';
 import type { Journal } from './journal.js';
 import type { AppQueue, LaunchQueue } from './launch-queue.js';
 import type { OfferDemand } from './offer-demand.js';
@@ -21,7 +21,7 @@ import type { CompleteSettings, SchedulerMetrics } from './scheduler-settings.js
 import type { InstanceTracker } from './tracker.js';
 
 /** Fitting offers looked at for one instance before the least crowded of them is taken. */
-export const MAX_CANDIDATES = 32;
+export const MAX_CANDIDATES = 16;
 /** Offers held at once; more are declined for now and come back. */
 export const MAX_OFFERS_HELD = 10_000;
 /** Apps that fit nowhere are tried again after this even if nothing seems to have changed. */
@@ -299,7 +299,11 @@ export class Launcher {
     const generation = this.#generation;
     held.group ??= journal.group(() => this.#accept(held, generation));
     held.used(record.app.id);
-    held.tasks.push({ instanceId: id, taskId, info: taskInfo(record, { taskId, agentId, hostname, hostPorts, resources }) });
+    held.tasks.push({
+      instanceId: id,
+      taskId,
+      info: taskInfo(record, { taskId, agentId, hostname, hostPorts, resources }),
+    });
     this.#unsent.add(taskId);
     life.launch(id, { kind: 'launched', task, record }, held.group);
   }
@@ -348,14 +352,23 @@ export class Launcher {
 
   #isWanted(task: HeldTask): boolean {
     const instance = this.parts.tracker.get(task.instanceId);
-    return instance?.task?.id === task.taskId && instance.condition === 'Provisioned' && instance.takingOut === undefined;
+    return (
+      instance?.task?.id === task.taskId &&
+      instance.condition === 'Provisioned' &&
+      instance.takingOut === undefined
+    );
   }
 
   /** Launches that certainly never left: their instances wait again (or are forgotten), without waiting for anybody's word. */
   #undo(tasks: readonly HeldTask[], state: TaskStatus['state'], message: string): void {
     for (const { instanceId, taskId } of tasks) {
       if (this.parts.tracker.get(instanceId)?.task?.id !== taskId) continue;
-      const status: TaskStatus = { task_id: { value: taskId }, state, message, reason: 'REASON_INVALID_OFFERS' };
+      const status: TaskStatus = {
+        task_id: { value: taskId },
+        state,
+        message,
+        reason: 'REASON_INVALID_OFFERS',
+      };
       this.parts.life.happen(instanceId, { kind: 'update', status });
     }
     this.parts.log.info('launches undone before they left', { tasks: tasks.length, why: message });

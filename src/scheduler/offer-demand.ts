@@ -1,7 +1,11 @@
 import type { Call } from '../embedded-mesos/protocol/v1.js';
 
 type Demand = Extract<Call, { type: 'REVIVE' | 'SUPPRESS' | 'DECLINE' }>;
-type WithoutId = Demand extends infer Each ? (Each extends Demand ? Omit<Each, 'framework_id'> : never) : never;
+type WithoutId = Demand extends infer Each
+  ? Each extends Demand
+    ? Omit<Each, 'framework_id'>
+    : never
+  : never;
 
 /**
  * Asks the master for offers only while they are of use, and only when it could be holding some back (Mesos reference 1.7):
@@ -37,7 +41,10 @@ export class OfferDemand {
     this.filtered(refuseSeconds);
     this.send({
       type: 'DECLINE',
-      decline: { offer_ids: offerIds.map((value) => ({ value })), filters: { refuse_seconds: refuseSeconds } },
+      decline: {
+        offer_ids: offerIds.map((value) => ({ value })),
+        filters: { refuse_seconds: refuseSeconds },
+      },
     });
   }
 

@@ -1,6 +1,6 @@
 import type { AppId, AppRecord } from '../apps/app.js';
 import type { Clock } from '../util/clock.js';
-import { fieldValue, type AgentFacts } from './decide/agent-facts.js';
+import { type AgentFacts, fieldValue } from './decide/agent-facts.js';
 import { PlacedCounts } from './decide/constraint-counters.js';
 import type { PlacedView } from './decide/constraints.js';
 import { isLasting } from './decide/match-offer.js';
@@ -17,7 +17,10 @@ export const MAX_AGENTS_REMEMBERED = 10_000;
 /** Where the instances of each app are, and which agents have made offers lately: what constraints are judged by. */
 export class PlacementBook {
   readonly #counts = new Map<AppId, PlacedCounts>();
-  readonly #agents = new Map<AgentId, { readonly facts: AgentFacts; readonly role: string; readonly seenMs: number }>();
+  readonly #agents = new Map<
+    AgentId,
+    { readonly facts: AgentFacts; readonly role: string; readonly seenMs: number }
+  >();
 
   constructor(
     private readonly tracker: InstanceTracker,

@@ -1,7 +1,7 @@
-import type { Clock, Timer } from '../util/clock.js';
-import type { Log } from '../logging/log.js';
 import type { Call, TaskStatus } from '../embedded-mesos/protocol/v1.js';
-import { isTerminal, type Instance, type TaskId } from './instance.js';
+import type { Log } from '../logging/log.js';
+import type { Clock, Timer } from '../util/clock.js';
+import { type Instance, isTerminal, type TaskId } from './instance.js';
 import type { InstanceTracker } from './tracker.js';
 
 /** Tasks named in one RECONCILE call. */
@@ -42,14 +42,16 @@ export class Reconciler {
 
   /** With the tasks loaded from the store. */
   start(): void {
-    for (const instance of this.tracker.all()) if (this.#asks(instance)) this.#recovered.add(instance.task.id);
+    for (const instance of this.tracker.all())
+      if (this.#asks(instance)) this.#recovered.add(instance.task.id);
     this.#periodic = this.clock.every(this.settings.reconcileIntervalMs, () => {
       if (this.#connected) this.#begin();
     });
   }
 
   stop(): void {
-    for (const timer of [this.#settleTimer, this.#retryTimer, this.#sliceTimer, this.#periodic]) timer?.cancel();
+    for (const timer of [this.#settleTimer, this.#retryTimer, this.#sliceTimer, this.#periodic])
+      timer?.cancel();
     this.#connected = false;
   }
 
@@ -98,9 +100,12 @@ export class Reconciler {
   }
 
   #settleByTime(): void {
-    this.log.warn('agents did not account for all tasks in time; what the master says of these is believed from now on', {
-      tasks: this.#recovered.size,
-    });
+    this.log.warn(
+      'agents did not account for all tasks in time; what the master says of these is believed from now on',
+      {
+        tasks: this.#recovered.size,
+      },
+    );
     this.#recovered.clear();
     this.#settled();
     if (this.#connected) this.#begin();
@@ -132,7 +137,8 @@ export class Reconciler {
     for (const taskId of taskIds.slice(0, RECONCILE_CHUNK)) {
       if (!this.#awaited.has(taskId)) continue;
       const instance = this.tracker.byTask(taskId);
-      if (instance?.task) chunk.push({ task_id: { value: taskId }, agent_id: { value: instance.task.agentId } });
+      if (instance?.task)
+        chunk.push({ task_id: { value: taskId }, agent_id: { value: instance.task.agentId } });
       else this.#answered(taskId);
     }
     if (chunk.length > 0) this.send(chunk);

@@ -38,8 +38,18 @@ export interface Goals {
 
 /** A fact from the health room about one task. Stale ones (another task) are ignored. */
 export type HealthFact =
-  | { readonly kind: 'health'; readonly instanceId: InstanceId; readonly health: InstanceHealth; /** Persist now (a flip), or may wait (a count). */ readonly flip: boolean }
-  | { readonly kind: 'give-up'; readonly instanceId: InstanceId; readonly taskId: TaskId; readonly reason: string };
+  | {
+      readonly kind: 'health';
+      readonly instanceId: InstanceId;
+      readonly health: InstanceHealth /** Persist now (a flip), or may wait (a count). */;
+      readonly flip: boolean;
+    }
+  | {
+      readonly kind: 'give-up';
+      readonly instanceId: InstanceId;
+      readonly taskId: TaskId;
+      readonly reason: string;
+    };
 
 /** Reasons of the offer funnel, in order (marathon.md 1.11). */
 export type RefusalReason =
@@ -103,7 +113,10 @@ export interface Scheduler {
   /** Makes goals durable, then carries them out. Rejects with StoreError and changes nothing when the store refuses. */
   want(appId: AppId, goals: Goals): Promise<void>;
   /** Kill on request: the instance is relaunched unless `decommission`. `wipe` also skips the drain. Durable when resolved. */
-  kill(ids: readonly InstanceId[], options: { readonly decommission: boolean; readonly wipe: boolean }): Promise<void>;
+  kill(
+    ids: readonly InstanceId[],
+    options: { readonly decommission: boolean; readonly wipe: boolean },
+  ): Promise<void>;
   report(fact: HealthFact): void;
   queue(): readonly QueueEntry[];
   queueEntry(appId: AppId): QueueEntry | undefined;
@@ -127,7 +140,10 @@ export interface Drainer {
    * Resolves when no live proxy sends new requests to the task and those in flight are done or the app's drain limit
    * passed. Never rejects, always ends within the limit plus a lease plus 5 s. `aborted` ends it at once.
    */
-  drain(instance: Instance, aborted: AbortSignal): Promise<{ readonly inFlight: number; readonly waitedMs: number }>;
+  drain(
+    instance: Instance,
+    aborted: AbortSignal,
+  ): Promise<{ readonly inFlight: number; readonly waitedMs: number }>;
   /** Whether a freed host port still rests because a proxy has not confirmed its removal. */
   portResting(agentId: AgentId, port: number): boolean;
 }

@@ -1,6 +1,6 @@
-import type { Clock } from '../util/clock.js';
-import type { Log } from '../logging/log.js';
 import type { Call } from '../embedded-mesos/protocol/v1.js';
+import type { Log } from '../logging/log.js';
+import type { Clock } from '../util/clock.js';
 import type { Deadlines } from './deadlines.js';
 import { killPolicy } from './decide/task-info.js';
 import type { InstanceId, TaskId } from './instance.js';
@@ -106,7 +106,8 @@ export class TakingOutService {
     };
     this.drainer.drain(instance, abort.signal).then(
       ({ inFlight, waitedMs }) => {
-        if (inFlight > 0) this.log.warn('drain limit passed with requests in flight', { task: taskId, inFlight, waitedMs });
+        if (inFlight > 0)
+          this.log.warn('drain limit passed with requests in flight', { task: taskId, inFlight, waitedMs });
         done();
       },
       (error: unknown) => {

@@ -22,7 +22,8 @@ function countersOf(instance: Instance): readonly Counter[] {
   if (!task || instance.condition === 'Scheduled') return [];
   if (task.mesosState === 'TASK_STAGING') return ['staged'];
   if (task.mesosState !== 'TASK_RUNNING') return [];
-  const results = instance.health?.taskId === task.id ? instance.health.results.filter((each) => each !== undefined) : [];
+  const results =
+    instance.health?.taskId === task.id ? instance.health.results.filter((each) => each !== undefined) : [];
   if (results.length === 0) return ['running'];
   return ['running', results.every((each) => each.alive) ? 'healthy' : 'unhealthy'];
 }

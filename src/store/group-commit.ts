@@ -9,7 +9,7 @@ export interface EngineWrite {
 }
 
 /** At most so many writes and bytes share one transaction (one batch is never split). */
-const GROUP_WRITES = 4_000;
+const GROUP_WRITES = 2_000;
 const GROUP_BYTES = 8 * 1024 * 1024;
 /** At most so many bytes wait for the disk; more is refused. */
 export const WAITING_BYTES = 64 * 1024 * 1024;

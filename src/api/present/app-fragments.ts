@@ -1,5 +1,5 @@
 import type { AppRecord } from '../../apps/app.js';
-import type { PresentApp } from '../app-changes-port.js';
+import { presentApp } from '../../apps/present-app.js';
 
 /**
  * The JSON text of apps' own fields, made once per record. Records are immutable values, so a changed app has a new
@@ -7,8 +7,6 @@ import type { PresentApp } from '../app-changes-port.js';
  */
 export class AppFragments {
   readonly #byRecord = new WeakMap<AppRecord, string>();
-
-  constructor(private readonly present: PresentApp) {}
 
   /** `{...}`: the app as `GET /v2/apps/{id}/versions/{version}` and the queue show it. */
   whole(record: AppRecord): string {
@@ -19,7 +17,7 @@ export class AppFragments {
   open(record: AppRecord): string {
     const known = this.#byRecord.get(record);
     if (known !== undefined) return known;
-    const fragment = JSON.stringify(this.present(record.app)).slice(0, -1);
+    const fragment = JSON.stringify(presentApp(record.app)).slice(0, -1);
     this.#byRecord.set(record, fragment);
     return fragment;
   }

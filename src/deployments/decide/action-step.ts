@@ -1,5 +1,5 @@
-import { assertNever } from '../../util/assert.js';
 import type { Instance } from '../../scheduler/instance.js';
+import { assertNever } from '../../util/assert.js';
 import type { AppTransition, DeploymentAction } from '../deployment.js';
 import { sortInstances } from './instance-buckets.js';
 import { rollingStep } from './rolling-step.js';

@@ -16,7 +16,8 @@ export function deadlineTerms(
   for (const { after } of Object.values(transitions)) {
     const strategy = after?.app.upgradeStrategy;
     if (strategy?.deadlineSeconds === undefined) continue;
-    if (strategy.deadlineSeconds < (strictest?.deadlineSeconds ?? Number.POSITIVE_INFINITY)) strictest = strategy;
+    if (strategy.deadlineSeconds < (strictest?.deadlineSeconds ?? Number.POSITIVE_INFINITY))
+      strictest = strategy;
   }
   if (strictest?.deadlineSeconds === undefined) return {};
   return {
@@ -35,6 +36,7 @@ export function untilOverdueMs(deployment: Deployment, nowWallMs: number): numbe
  * stops nothing more, `rollback` is undone. A rollback is never rolled back by its deadline: the two would take turns.
  */
 export function overdueConduct(deployment: Deployment): 'wait' | 'hold' | 'rollback' {
-  if (deployment.onFailure === 'rollback') return deployment.plan.revertOf === undefined ? 'rollback' : 'wait';
+  if (deployment.onFailure === 'rollback')
+    return deployment.plan.revertOf === undefined ? 'rollback' : 'wait';
   return deployment.onFailure ?? 'wait';
 }

@@ -31,9 +31,17 @@ export function waitingReasons(input: WaitingInput): Waiting[] {
     if (instance.goal !== 'Running') leaving += 1;
   }
   const record = input.transition.after;
-  if (record && action !== 'StopApplication' && leaving > 0 && input.instances.length - leaving < record.app.instances) {
+  if (
+    record &&
+    action !== 'StopApplication' &&
+    leaving > 0 &&
+    input.instances.length - leaving < record.app.instances
+  ) {
     const { maxCapacity } = upgradeCapacity(record.app);
-    waiting.push({ app, reason: `starts more when those leaving are gone: at most ${maxCapacity} at a time` });
+    waiting.push({
+      app,
+      reason: `starts more when those leaving are gone: at most ${maxCapacity} at a time`,
+    });
   }
   return waiting;
 }
@@ -62,7 +70,8 @@ function reasonOf(instance: Instance, input: WaitingInput): string | undefined {
   const record = input.transition.after;
   if (!record || instance.goal !== 'Running') return 'is being stopped';
   if (instance.condition === 'Scheduled' || isTerminal(instance.condition)) return queueReason(input);
-  if (instance.launchHash !== record.launchHash) return 'is of an older definition: replaced when enough new ones are good';
+  if (instance.launchHash !== record.launchHash)
+    return 'is of an older definition: replaced when enough new ones are good';
   switch (obstacleOf(instance, gateOf(record.app))) {
     case 'not-running':
       return `starts on ${instance.task?.hostname ?? 'an agent'} (${instance.condition})`;
@@ -79,7 +88,9 @@ function reasonOf(instance: Instance, input: WaitingInput): string | undefined {
 
 function healthReason(instance: Instance): string {
   const health = instance.health?.taskId === instance.task?.id ? instance.health : undefined;
-  const cause = health?.results.find((result) => result && !result.alive && result.lastFailureCause)?.lastFailureCause;
+  const cause = health?.results.find(
+    (result) => result && !result.alive && result.lastFailureCause,
+  )?.lastFailureCause;
   const words = health?.healthy === false ? 'is unhealthy' : 'waits for its health check to succeed';
   return cause ? `${words}: ${cause}` : words;
 }
@@ -92,7 +103,10 @@ function queueReason({ queue, nowWallMs }: WaitingInput): string {
   if (refusals.length === 0) return 'waits for an offer';
   const named = refusals
     .slice(0, REFUSALS_NAMED)
-    .map(({ hostname, explanation, reasons }) => `${hostname}: ${(explanation.length > 0 ? explanation : reasons).join(', ')}`);
+    .map(
+      ({ hostname, explanation, reasons }) =>
+        `${hostname}: ${(explanation.length > 0 ? explanation : reasons).join(', ')}`,
+    );
   const more = refusals.length > REFUSALS_NAMED ? `; and ${refusals.length - REFUSALS_NAMED} more` : '';
   return `no agent's offer fits: ${named.join('; ')}${more}`;
 }

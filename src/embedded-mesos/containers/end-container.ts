@@ -3,7 +3,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { type ContainerHost, waitUntil } from './container-host.js';
 import type { MemoryLimitation } from './containerizer.js';
 import { memoryLimitation, type ProcessSize } from './decide/out-of-memory.js';
-import type { ProcessIdentity } from './decide/record.js';
+import type { LiveProcess } from './decide/record.js';
 import { lives, signal, textOf } from './processes.js';
 import { streams } from './run-files.js';
 
@@ -38,7 +38,7 @@ export async function drainOutput(host: ContainerHost, id: string): Promise<void
 }
 
 /** Ends a supervisor whose work is done, with whatever it waits in. */
-export function dismissSupervisor(supervisor: ProcessIdentity): void {
+export function dismissSupervisor(supervisor: LiveProcess): void {
   if (lives(supervisor) && !signal(-supervisor.pid, 'SIGKILL')) signal(supervisor.pid, 'SIGKILL');
 }
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { Log } from '../../logging/log.js';
 import type { Clock, Timer } from '../../util/clock.js';
-import { holderOf, isAlive } from './pid-lock.js';
+import { PidLock } from '../../util/pid-lock.js';
 import type { RunFiles } from './run-files.js';
 
 const LOOK_MS = 1_000;
@@ -34,8 +34,7 @@ export class LogPumpKeeper {
 
   /** The pump's pid, undefined when none runs. */
   get pid(): number | undefined {
-    const holder = holderOf(this.files.pumpLock);
-    return holder && isAlive(holder) ? holder.pid : undefined;
+    return PidLock.holder(this.files.pumpLock)?.pid;
   }
 
   start(): void {

@@ -3,7 +3,7 @@ import type { Timer } from '../../util/clock.js';
 import { type ContainerHost, waitUntil } from './container-host.js';
 import type { ContainerEnd, ContainerSpec, MemoryLimitation } from './containerizer.js';
 import { isTasksOwnProgram } from './decide/launch-script.js';
-import { type Condition, type ContainerRecords, conditionOf, type ProcessIdentity, readRecords } from './decide/record.js';
+import { type Condition, type ContainerRecords, conditionOf, type LiveProcess, readRecords } from './decide/record.js';
 import { dismissSupervisor, drainOutput, killUntilEmpty, memoryLimitationOf } from './end-container.js';
 import { prepareContainer } from './prepare-container.js';
 import { lives, pidInUse, signal, textOf } from './processes.js';
@@ -27,6 +27,7 @@ export class ProcessContainer {
   #askedAtMs: number;
   #claimedAtMs: number | undefined;
   #execTimer: Timer | undefined;
+  #preparing: Promise<void> | undefined;
   #kill: { deadlineMs: number; timer: Timer; termSent: boolean } | undefined;
 
   constructor(
@@ -49,15 +50,16 @@ export class ProcessContainer {
     return this.#ended;
   }
 
-  get mainProcess(): ProcessIdentity | undefined {
+  get mainProcess(): LiveProcess | undefined {
     return this.#records.task;
   }
 
   /** Goes on from whatever the records say: a new container and a recovered one are the same. */
   async begin(): Promise<void> {
     if (this.observe() !== 'unclaimed' || this.#finishing) return;
+    this.#preparing = prepareContainer(this.host, this.spec);
     try {
-      await prepareContainer(this.host, this.spec);
+      await this.#preparing;
     } catch (error) {
       if (!this.#finishing) await this.#finishUnclaimed({ failure: `Failed to launch container: ${(error as Error).message}` });
       return;
@@ -133,7 +135,7 @@ export class ProcessContainer {
     else this.#execTimer = clock.after(nextMs, () => this.#awaitExec(Math.min(nextMs * 2, 100)));
   }
 
-  #sayStarted(task: ProcessIdentity): void {
+  #sayStarted(task: LiveProcess): void {
     this.#started = true;
     this.host.emit({ type: 'started', id: this.id, pid: task.pid });
   }
@@ -216,6 +218,8 @@ export class ProcessContainer {
 
   async #end(known: Pick<ContainerEnd, 'exit' | 'failure' | 'cancelled'>): Promise<void> {
     const { host, id } = this;
+    // What is just being made must be there before it can be removed; how that ended is told elsewhere.
+    await this.#preparing?.catch(() => undefined);
     const limitation: MemoryLimitation | undefined = await memoryLimitationOf(host, id);
     const { task, supervisor } = this.#records;
     if (task && lives(task)) signal(-task.pid, 'SIGKILL');

@@ -3,6 +3,7 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../logging/log.js';
 import type { Clock, Timer } from '../../util/clock.js';
+import { bootId } from '../../util/process-identity.js';
 import type { ContainerHost } from './container-host.js';
 import type {
   Containerizer,
@@ -18,7 +19,7 @@ import { Launcher } from './launcher.js';
 import { LogPumpKeeper, type LogPumpSettings } from './log-pump-keeper.js';
 import { OutOfMemoryWatch } from './out-of-memory-watch.js';
 import { ProcessContainer } from './process-container.js';
-import { bootId, pidInUse } from './processes.js';
+import { pidInUse } from './processes.js';
 import { type RecordKind, RunFiles } from './run-files.js';
 
 /** Containers that are prepared at the same time; more wait. */

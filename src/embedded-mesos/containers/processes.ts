@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { isLive, parseProcStat } from './decide/proc-text.js';
-import type { ProcessIdentity } from './decide/record.js';
+import { startTicks } from '../../util/process-identity.js';
+import type { LiveProcess } from './decide/record.js';
 
 /** The text of a small kernel or record file, undefined when it is not there (or its process just went). */
 export function textOf(path: string): string | undefined {
@@ -11,15 +11,9 @@ export function textOf(path: string): string | undefined {
   }
 }
 
-/** The identity of a live process; undefined when there is none (zombies are not alive). */
-export function identityOf(pid: number): ProcessIdentity | undefined {
-  const stat = parseProcStat(textOf(`/proc/${pid}/stat`) ?? '');
-  return stat && isLive(stat) ? { pid, startTicks: stat.startTicks } : undefined;
-}
-
-/** Whether exactly this process still lives: a pid alone may have been given to another. */
-export function lives(process: ProcessIdentity): boolean {
-  return identityOf(process.pid)?.startTicks === process.startTicks;
+/** Whether exactly this process of this boot still lives: a pid alone may have been given to another. */
+export function lives(process: LiveProcess): boolean {
+  return startTicks(process.pid) === process.startTicks;
 }
 
 /** The cheap half of `lives`: whether any process has this pid. */
@@ -41,11 +35,6 @@ export function signal(pid: number, signalName: NodeJS.Signals): boolean {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
     throw error;
   }
-}
-
-/** The boot that pids and start times belong to. */
-export function bootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
 }
 
 /** Every pid of this host's /proc. */

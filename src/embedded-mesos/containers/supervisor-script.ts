@@ -88,7 +88,7 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
   shift
 done
 shift
-trap '' HUP INT TERM
+# No signal is ignored here: what a shell ignores from its start it cannot reset for the tasks.
 while read -r id uid gid groups; do
   setsid --fork sh "$root/runtime/supervisor-1.sh" "$root" "$id" "$uid" "$gid" "$groups" "$@" </dev/null >/dev/null 2>&1
 done

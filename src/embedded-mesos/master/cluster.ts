@@ -29,6 +29,8 @@ export interface MasterTask {
   status: TaskStatus | undefined;
   /** The newest status that went to the framework; its uuid is what may be acknowledged. */
   forwarded: TaskStatus | undefined;
+  /** An update that came while the framework was away: sent as soon as it is back. */
+  undelivered: TaskStatus | undefined;
   /** The last status of each distinct state in turn, for people. */
   readonly history: TaskStatus[];
   holdsResources: boolean;

@@ -41,12 +41,25 @@ export class FrameworkBook {
 
   /** Tells the framework an agent's status of a task, in states it knows. False when nobody listens. */
   forward(framework: FrameworkRecord, task: MasterTask | undefined, status: TaskStatus): boolean {
-    if (!framework.sink) return false;
+    if (!framework.sink) {
+      if (task) task.undelivered = status;
+      return false;
+    }
     const state = stateFor(status.state, framework.traits.partitionAware);
     const seen = state === status.state ? status : { ...status, state };
-    if (task) task.forwarded = seen;
+    if (task) {
+      task.forwarded = seen;
+      task.undelivered = undefined;
+    }
     framework.sink.send({ type: 'UPDATE', update: { status: seen } });
     return true;
+  }
+
+  /** Sends what came while the framework was away; the agents would repeat it only later. */
+  catchUp(framework: FrameworkRecord): void {
+    for (const task of framework.tasks.values()) {
+      if (task.undelivered) this.forward(framework, task, task.undelivered);
+    }
   }
 
   /** Tells the framework what the master itself has to say of a task. */

@@ -34,7 +34,7 @@ export class OfferBook {
   constructor(
     private readonly masterId: string,
     private readonly cluster: Cluster,
-    private readonly allocator: () => Allocator,
+    private readonly allocator: Allocator,
     private readonly counters: Counters,
     private readonly clock: Clock,
     private readonly timeoutMs: number,
@@ -75,7 +75,7 @@ export class OfferBook {
       resources,
     };
     agent.ledger.offer(resources);
-    this.allocator().took(framework.id, role, resources, true);
+    this.allocator.took(framework.id, role, resources, true);
     this.#offers.set(record.id, record);
     agent.offerIds.add(record.id);
     framework.offerIds.add(record.id);
@@ -91,7 +91,7 @@ export class OfferBook {
     agent?.ledger.unoffer(offer.resources);
     agent?.offerIds.delete(offer.id);
     this.cluster.frameworks.get(offer.frameworkId)?.offerIds.delete(offer.id);
-    this.allocator().gave(offer.frameworkId, offer.role, offer.resources);
+    this.allocator.gave(offer.frameworkId, offer.role, offer.resources);
   }
 
   rescind(offer: OfferRecord): void {
@@ -110,7 +110,7 @@ export class OfferBook {
       if (!matches(offer)) continue;
       if (tell) this.rescind(offer);
       else this.take(offer);
-      this.allocator().freed(offer.agentId);
+      this.allocator.freed(offer.agentId);
     }
   }
 
@@ -148,7 +148,7 @@ export class OfferBook {
       const offer = this.#offers.get(due.id);
       if (!offer) continue;
       this.rescind(offer);
-      this.allocator().freed(offer.agentId);
+      this.allocator.freed(offer.agentId);
     }
   }
 

@@ -5,6 +5,7 @@ import type { Allocator } from './allocator.js';
 import { type AgentRecord, type Cluster, type FrameworkRecord, MAX_UNREACHABLE_TASKS, type MasterTask, taskKey } from './cluster.js';
 import type { Counters } from './counters.js';
 import type { PlannedLaunch } from './decide/plan-operations.js';
+import { isNews } from './decide/task-progress.js';
 
 /** Distinct states kept per task for people. */
 const MAX_HISTORY = 16;
@@ -50,6 +51,7 @@ export class TaskBook {
 
   /** A status from the agent. True when the task has ended just now. */
   update(task: MasterTask, status: TaskStatus): boolean {
+    if (!isNews(task.state, status.state)) return false;
     task.status = status;
     remember(task, status);
     if (task.isTerminal) return false;
@@ -135,6 +137,7 @@ function newTask(frameworkId: string, agentId: string, role: string, info: TaskI
     state: 'TASK_STAGING',
     status: undefined,
     forwarded: undefined,
+    undelivered: undefined,
     history: [],
     holdsResources: true,
     kill: undefined,

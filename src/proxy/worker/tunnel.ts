@@ -61,11 +61,10 @@ export class Tunnel implements Expiring {
       this.#open -= 1;
     });
     from.on('error', () => this.destroy());
-    // A socket closes when both its directions are done; then the other one has got everything, or never will.
+    // A socket that closes before both directions ended broke. Otherwise the other one still sends out what it has got.
     from.on('close', () => {
       if (this.#open > 0 || to.destroyed) this.destroy();
-      else if (!to.writableFinished) to.once('finish', () => this.destroy());
-      else this.destroy();
+      else if (!this.#over) this.plane.deadlines.exchange.wait(this);
     });
   }
 }

@@ -3,14 +3,22 @@ import type { AgentId, Condition, Instance } from '../instance.js';
 import { fieldValue } from './agent-facts.js';
 import { ABSENT } from './constraints.js';
 
-const uncounted: ReadonlySet<Condition> = new Set<Condition>(['Scheduled', 'Gone', 'Unreachable', 'Unknown', 'Dropped']);
+const uncounted: ReadonlySet<Condition> = new Set<Condition>([
+  'Scheduled',
+  'Gone',
+  'Unreachable',
+  'Unknown',
+  'Dropped',
+]);
 
 /**
  * Whether an instance counts as placed (Marathon reference 6.1): made from the app's current definition, and neither
  * waiting nor in a state in which nobody knows where it is. Draining, killing and inactive ones still count.
  */
 export function countsAsPlaced(instance: Instance, launchHash: string): boolean {
-  return instance.task !== undefined && instance.launchHash === launchHash && !uncounted.has(instance.condition);
+  return (
+    instance.task !== undefined && instance.launchHash === launchHash && !uncounted.has(instance.condition)
+  );
 }
 
 /** Fields whose values must be counted for these constraints. */

@@ -43,7 +43,12 @@ export function groupCount(value: string | undefined): number {
   return Number.isNaN(count) ? 0 : count;
 }
 
-function judgeGroupBy(field: string, value: string | undefined, offered: string, placed: PlacedView): string | undefined {
+function judgeGroupBy(
+  field: string,
+  value: string | undefined,
+  offered: string,
+  placed: PlacedView,
+): string | undefined {
   const wanted = groupCount(value);
   const used = placed.groups(field);
   const known = new Set<string>(used.keys());
@@ -90,7 +95,9 @@ export function judgeConstraint(
         return offered === value ? undefined : `CLUSTER ${field} wants '${value}', offered '${offered}'`;
       }
       const [first] = placed.groups(field).keys();
-      return first === undefined || first === offered ? undefined : `CLUSTER ${field}: bound to '${first}', offered '${offered}'`;
+      return first === undefined || first === offered
+        ? undefined
+        : `CLUSTER ${field}: bound to '${first}', offered '${offered}'`;
     }
     case 'GROUP_BY':
       return judgeGroupBy(field, value, offered, placed);
@@ -110,6 +117,8 @@ export function judgeConstraint(
       return count < most ? undefined : `MAX_PER ${field} ${value}: '${offered}' already has ${count}`;
     }
     case 'IS':
-      return isText(offered) === isText(value ?? '') ? undefined : `IS ${field} wants '${value}', offered '${offered}'`;
+      return isText(offered) === isText(value ?? '')
+        ? undefined
+        : `IS ${field} wants '${value}', offered '${offered}'`;
   }
 }

@@ -60,4 +60,3 @@ export function schedulerReregistered(master: string): EventBody {
 export function schedulerDisconnected(): EventBody {
   return { eventType: 'scheduler_disconnected_event' };
 }
-

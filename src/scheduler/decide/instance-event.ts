@@ -1,7 +1,15 @@
 import type { AppRecord } from '../../apps/app.js';
 import type { TaskStatus } from '../../embedded-mesos/protocol/v1.js';
 import type { Timestamp } from '../../util/timestamp.js';
-import type { Condition, Instance, InstanceHealth, InstanceId, InstanceTask, StopReason, TaskId } from '../instance.js';
+import type {
+  Condition,
+  Instance,
+  InstanceHealth,
+  InstanceId,
+  InstanceTask,
+  StopReason,
+  TaskId,
+} from '../instance.js';
 import type { TaskFailure } from '../scheduler.js';
 
 /** Everything that can happen to one instance. */

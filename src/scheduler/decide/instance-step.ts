@@ -1,5 +1,5 @@
 import { assert, assertNever } from '../../util/assert.js';
-import { isActive, isTerminal, type Instance, type TakingOut } from '../instance.js';
+import { type Instance, isActive, isTerminal, type TakingOut } from '../instance.js';
 import type { Effect, InstanceEvent, StepContext, StepResult } from './instance-event.js';
 import { healthKillFailure } from './task-failure.js';
 import { becomeInactive, expunge, isAway } from './unreachable-step.js';
@@ -8,7 +8,10 @@ import { onUpdate } from './update-step.js';
 type Of<Kind extends InstanceEvent['kind']> = Extract<InstanceEvent, { kind: Kind }>;
 
 function onLaunched(instance: Instance, event: Of<'launched'>, context: StepContext): StepResult {
-  assert(instance.condition === 'Scheduled', `instance ${instance.id} is launched while ${instance.condition}`);
+  assert(
+    instance.condition === 'Scheduled',
+    `instance ${instance.id} is launched while ${instance.condition}`,
+  );
   const after: Instance = {
     id: instance.id,
     appId: instance.appId,
@@ -59,7 +62,9 @@ function onTakeOut(instance: Instance, event: Of<'take-out'>, context: StepConte
   const goal = event.decommission ? 'Decommissioned' : instance.goal;
   const leaving: Instance = { ...instance, goal };
   const told: Effect[] =
-    goal === instance.goal ? [] : [{ kind: 'publish-condition', instance: leaving, condition: instance.condition }];
+    goal === instance.goal
+      ? []
+      : [{ kind: 'publish-condition', instance: leaving, condition: instance.condition }];
   if (instance.condition === 'Scheduled' || isTerminal(instance.condition)) {
     return event.decommission ? { instance: undefined, effects: told } : { instance, effects: [] };
   }
@@ -67,7 +72,8 @@ function onTakeOut(instance: Instance, event: Of<'take-out'>, context: StepConte
   if (isAway(instance.condition)) return expunge(leaving, context, told);
   const takingOut = sharpened(instance, event, context);
   if (!takingOut) return { instance, effects: [] };
-  const failure = event.failure === undefined ? undefined : healthKillFailure(instance, event.failure, context.now);
+  const failure =
+    event.failure === undefined ? undefined : healthKillFailure(instance, event.failure, context.now);
   return {
     instance: { ...leaving, takingOut },
     effects: [
@@ -79,7 +85,8 @@ function onTakeOut(instance: Instance, event: Of<'take-out'>, context: StepConte
 }
 
 function onDrained(instance: Instance, event: Of<'drained'>): StepResult {
-  if (instance.task?.id !== event.taskId || instance.takingOut?.phase !== 'draining') return { instance, effects: [] };
+  if (instance.task?.id !== event.taskId || instance.takingOut?.phase !== 'draining')
+    return { instance, effects: [] };
   return {
     instance: { ...instance, takingOut: { ...instance.takingOut, phase: 'killing' } },
     effects: [{ kind: 'take-out', instanceId: instance.id }],
@@ -88,7 +95,9 @@ function onDrained(instance: Instance, event: Of<'drained'>): StepResult {
 
 function onHealth(instance: Instance, event: Of<'health'>): StepResult {
   const current = instance.task?.id === event.health.taskId && isActive(instance.condition);
-  return current ? { instance: { ...instance, health: event.health }, effects: [] } : { instance, effects: [] };
+  return current
+    ? { instance: { ...instance, health: event.health }, effects: [] }
+    : { instance, effects: [] };
 }
 
 /**
@@ -110,9 +119,10 @@ export function stepInstance(instance: Instance, event: InstanceEvent, context: 
     case 'inactive': {
       if (instance.condition !== 'Unreachable') return { instance, effects: [] };
       const strategy = context.record?.app.unreachableStrategy;
-      const forgets = strategy === undefined || strategy === 'disabled'
-        ? strategy === undefined
-        : strategy.expungeAfterSeconds <= strategy.inactiveAfterSeconds;
+      const forgets =
+        strategy === undefined || strategy === 'disabled'
+          ? strategy === undefined
+          : strategy.expungeAfterSeconds <= strategy.inactiveAfterSeconds;
       return forgets ? expunge(instance, context, []) : becomeInactive(instance, context, []);
     }
     case 'expunge':

@@ -38,17 +38,28 @@ function inMaintenance(pool: OfferPool, nowMs: number): boolean {
   const window = pool.offer.unavailability;
   if (!window) return false;
   const startMs = window.start.nanoseconds / 1e6;
-  return nowMs >= startMs && (window.duration === undefined || nowMs < startMs + window.duration.nanoseconds / 1e6);
+  return (
+    nowMs >= startMs && (window.duration === undefined || nowMs < startMs + window.duration.nanoseconds / 1e6)
+  );
 }
 
-function regionRefusal(record: AppRecord, pool: OfferPool, localRegion: string | undefined): string | undefined {
+function regionRefusal(
+  record: AppRecord,
+  pool: OfferPool,
+  localRegion: string | undefined,
+): string | undefined {
   const region = pool.agent.region;
   if (localRegion === undefined || region === undefined || region === localRegion) return undefined;
   if (record.app.constraints.some(([field]) => field === '@region' || field === '@zone')) return undefined;
   return `the agent is in region '${region}', only '${localRegion}' is used without a constraint on @region or @zone`;
 }
 
-const scalars: readonly { name: string; field: 'cpus' | 'mem' | 'disk' | 'gpus'; reason: RefusalReason; unit: string }[] = [
+const scalars: readonly {
+  name: string;
+  field: 'cpus' | 'mem' | 'disk' | 'gpus';
+  reason: RefusalReason;
+  unit: string;
+}[] = [
   { name: 'cpus', field: 'cpus', reason: 'InsufficientCpus', unit: ' cpus' },
   { name: 'mem', field: 'mem', reason: 'InsufficientMemory', unit: ' MiB of memory' },
   { name: 'disk', field: 'disk', reason: 'InsufficientDisk', unit: ' MiB of disk' },
@@ -63,11 +74,17 @@ function choosePorts(
 ): { readonly ports: readonly number[] } | { readonly why: string; readonly resting: boolean } {
   const definitions = record.app.portDefinitions;
   if (definitions.length === 0) return { ports: [] };
-  const fixed = record.app.requirePorts ? definitions.map((each) => each.port).filter((port) => port !== 0) : [];
+  const fixed = record.app.requirePorts
+    ? definitions.map((each) => each.port).filter((port) => port !== 0)
+    : [];
   for (const port of fixed) {
-    if (!pool.hasPort(port, roles)) return { why: `needs host port ${port}, not in the offer`, resting: false };
+    if (!pool.hasPort(port, roles))
+      return { why: `needs host port ${port}, not in the offer`, resting: false };
     if (context.resting(port)) {
-      return { why: `needs host port ${port}, which rests until every proxy has let go of it`, resting: true };
+      return {
+        why: `needs host port ${port}, which rests until every proxy has let go of it`,
+        resting: true,
+      };
     }
   }
   const demanded = new Set(fixed);
@@ -76,7 +93,10 @@ function choosePorts(
   if (!random) {
     const free = pool.freePorts(roles);
     const resting = free >= definitions.length;
-    return { why: `needs ${definitions.length} host ports, ${free} offered${resting ? ', some of them resting' : ''}`, resting };
+    return {
+      why: `needs ${definitions.length} host ports, ${free} offered${resting ? ', some of them resting' : ''}`,
+      resting,
+    };
   }
   if (fixed.length === 0) return { ports: random };
   return { ports: definitions.map((each) => (each.port === 0 ? (random.shift() ?? 0) : each.port)) };
@@ -94,7 +114,8 @@ export function matchOffer(record: AppRecord, pool: OfferPool, context: MatchCon
     if (!reasons.includes(reason)) reasons.push(reason);
     explanation.push(why);
   };
-  if (pool.role !== app.role) refuse('UnfulfilledRole', `offered to role '${pool.role}', the app has role '${app.role}'`);
+  if (pool.role !== app.role)
+    refuse('UnfulfilledRole', `offered to role '${pool.role}', the app has role '${app.role}'`);
   const far = regionRefusal(record, pool, context.localRegion);
   if (far !== undefined) refuse('UnfulfilledConstraint', far);
   for (const constraint of app.constraints) {
@@ -117,7 +138,12 @@ export function matchOffer(record: AppRecord, pool: OfferPool, context: MatchCon
   if (reasons.length > 0) return { kind: 'refusal', reasons, explanation };
   const ports = choosePorts(record, pool, roles, context);
   if ('why' in ports) {
-    return { kind: 'refusal', reasons: ['InsufficientPorts'], explanation: [ports.why], resting: ports.resting };
+    return {
+      kind: 'refusal',
+      reasons: ['InsufficientPorts'],
+      explanation: [ports.why],
+      resting: ports.resting,
+    };
   }
   return { kind: 'match', hostPorts: ports.ports };
 }

@@ -1,6 +1,6 @@
-import { assert } from '../../util/assert.js';
 import type { Offer, Resource } from '../../embedded-mesos/protocol/v1.js';
-import { agentFacts, type AgentFacts } from './agent-facts.js';
+import { assert } from '../../util/assert.js';
+import { type AgentFacts, agentFacts } from './agent-facts.js';
 
 /** Scalars are counted in thousandths, as Mesos does, so that sums stay exact. */
 const SCALE = 1_000;
@@ -66,7 +66,8 @@ export class OfferPool {
         else pieces.unshift(piece);
         this.#scalars.set(resource.name, pieces);
       } else if (resource.name === 'ports') {
-        for (const range of resource.ranges?.range ?? []) this.#ports.push({ ...range, role, source: resource });
+        for (const range of resource.ranges?.range ?? [])
+          this.#ports.push({ ...range, role, source: resource });
       }
     }
     this.hasGpus = (this.#scalars.get('gpus') ?? []).some((piece) => piece.left > 0);
@@ -102,7 +103,9 @@ export class OfferPool {
   }
 
   hasPort(port: number, roles: readonly string[]): boolean {
-    return this.#ports.some((piece) => piece.begin <= port && port <= piece.end && roles.includes(piece.role));
+    return this.#ports.some(
+      (piece) => piece.begin <= port && port <= piece.end && roles.includes(piece.role),
+    );
   }
 
   /**

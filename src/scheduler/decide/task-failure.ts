@@ -13,7 +13,12 @@ const recorded: ReadonlySet<TaskState> = new Set<TaskState>([
   'TASK_UNKNOWN',
 ]);
 
-function failure(instance: Instance, state: string, message: string, now: Timestamp): TaskFailure | undefined {
+function failure(
+  instance: Instance,
+  state: string,
+  message: string,
+  now: Timestamp,
+): TaskFailure | undefined {
   const task = instance.task;
   if (!task) return undefined;
   return {
@@ -44,6 +49,15 @@ export function failureOf(
 }
 
 /** The failure recorded when a task is killed because its health checks failed. */
-export function healthKillFailure(instance: Instance, reason: string, now: Timestamp): TaskFailure | undefined {
-  return failure(instance, 'TASK_KILLED', `Task was killed since health check failed. Reason: ${reason}`, now);
+export function healthKillFailure(
+  instance: Instance,
+  reason: string,
+  now: Timestamp,
+): TaskFailure | undefined {
+  return failure(
+    instance,
+    'TASK_KILLED',
+    `Task was killed since health check failed. Reason: ${reason}`,
+    now,
+  );
 }

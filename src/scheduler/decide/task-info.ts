@@ -1,5 +1,12 @@
 import type { App, AppRecord } from '../../apps/app.js';
-import type { CommandInfo, KillPolicy, Labels, Port, Resource, TaskInfo } from '../../embedded-mesos/protocol/v1.js';
+import type {
+  CommandInfo,
+  KillPolicy,
+  Labels,
+  Port,
+  Resource,
+  TaskInfo,
+} from '../../embedded-mesos/protocol/v1.js';
 import type { AgentId, TaskId } from '../instance.js';
 import { taskEnvironment } from './environment.js';
 import { hostnameForm } from './ids.js';

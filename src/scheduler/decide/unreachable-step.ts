@@ -1,6 +1,6 @@
 import type { UnreachableStrategy } from '../../apps/app.js';
 import type { TaskStatus } from '../../embedded-mesos/protocol/v1.js';
-import { timestamp, timestampMs, type Timestamp } from '../../util/timestamp.js';
+import { type Timestamp, timestamp, timestampMs } from '../../util/timestamp.js';
 import type { Condition, Instance } from '../instance.js';
 import type { Effect, StepContext, StepResult } from './instance-event.js';
 import { newInstance } from './new-instance.js';
@@ -30,7 +30,11 @@ export function expunge(instance: Instance, context: StepContext, effects: reado
 }
 
 /** Given up for now: a replacement is started; if the instance returns, one of the two goes (Marathon reference 7.6). */
-export function becomeInactive(instance: Instance, context: StepContext, effects: readonly Effect[]): StepResult {
+export function becomeInactive(
+  instance: Instance,
+  context: StepContext,
+  effects: readonly Effect[],
+): StepResult {
   const created = context.record && newInstance(context.record, context.replacementId, context.now);
   const after: Instance = {
     ...instance,
@@ -57,7 +61,12 @@ export function becomeInactive(instance: Instance, context: StepContext, effects
  */
 export function becomeUnreachable(instance: Instance, status: TaskStatus, context: StepContext): StepResult {
   const since = awaySince(status, context.now);
-  const away: Instance = { ...instance, condition: 'Unreachable', since: context.now, unreachableSince: since };
+  const away: Instance = {
+    ...instance,
+    condition: 'Unreachable',
+    since: context.now,
+    unreachableSince: since,
+  };
   const effects: Effect[] = [
     { kind: 'publish-status', instance: away, status },
     { kind: 'publish-condition', instance: away, condition: 'Unreachable' },

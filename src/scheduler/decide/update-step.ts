@@ -1,6 +1,6 @@
 import type { TaskStatus } from '../../embedded-mesos/protocol/v1.js';
-import { timestamp, type Timestamp } from '../../util/timestamp.js';
-import { isTerminal, type Condition, type Instance, type InstanceTask } from '../instance.js';
+import { type Timestamp, timestamp } from '../../util/timestamp.js';
+import { type Condition, type Instance, type InstanceTask, isTerminal } from '../instance.js';
 import { conditionOf } from './condition.js';
 import type { Effect, StepContext, StepResult } from './instance-event.js';
 import { rescheduled } from './new-instance.js';
@@ -8,7 +8,13 @@ import { failureOf } from './task-failure.js';
 import { becomeUnreachable, isAway } from './unreachable-step.js';
 
 /** How far a launch has come; a status that lags behind (a reconciliation answer may) never moves it back. */
-const progress: Partial<Record<Condition, number>> = { Provisioned: 0, Staging: 1, Starting: 2, Running: 3, Killing: 4 };
+const progress: Partial<Record<Condition, number>> = {
+  Provisioned: 0,
+  Staging: 1,
+  Starting: 2,
+  Running: 3,
+  Killing: 4,
+};
 
 type Addresses = InstanceTask['ipAddresses'];
 
@@ -16,7 +22,10 @@ function addressesOf(status: TaskStatus): Addresses | undefined {
   const infos = status.container_status?.network_infos;
   if (infos === undefined) return undefined;
   return infos.flatMap((info) =>
-    (info.ip_addresses ?? []).map((each) => ({ ipAddress: each.ip_address, protocol: each.protocol ?? 'IPv4' })),
+    (info.ip_addresses ?? []).map((each) => ({
+      ipAddress: each.ip_address,
+      protocol: each.protocol ?? 'IPv4',
+    })),
   );
 }
 
@@ -72,11 +81,18 @@ function onAlive(
       effects.push({ kind: 'take-out', instanceId: instance.id });
     }
   }
-  if (returning && replacedBy !== undefined) effects.push({ kind: 'surplus', pair: [instance.id, replacedBy] });
+  if (returning && replacedBy !== undefined)
+    effects.push({ kind: 'surplus', pair: [instance.id, replacedBy] });
   return { instance: after, effects };
 }
 
-const failures: ReadonlySet<Condition> = new Set<Condition>(['Failed', 'Error', 'Dropped', 'Gone', 'Finished']);
+const failures: ReadonlySet<Condition> = new Set<Condition>([
+  'Failed',
+  'Error',
+  'Dropped',
+  'Gone',
+  'Finished',
+]);
 
 /** What an end means for the launch backoff (Marathon reference 7.4). A launch that never happened is nobody's failure. */
 function backoffAfterEnd(instance: Instance, condition: Condition, status: TaskStatus): Effect[] {
@@ -95,7 +111,12 @@ function onTerminal(
   condition: Condition,
   context: StepContext,
 ): StepResult {
-  const ended: Instance = { ...instance, condition, since: context.now, task: taskAfter(task, status, context.now) };
+  const ended: Instance = {
+    ...instance,
+    condition,
+    since: context.now,
+    task: taskAfter(task, status, context.now),
+  };
   const failure = failureOf(instance, status, condition, context.now);
   const effects: Effect[] = [
     { kind: 'publish-status', instance: ended, status },
@@ -112,7 +133,10 @@ function onTerminal(
     return { instance: kept, effects };
   }
   const again = rescheduled(instance, context.record, context.now);
-  return { instance: again, effects: [...effects, { kind: 'publish-condition', instance: again, condition: 'Scheduled' }] };
+  return {
+    instance: again,
+    effects: [...effects, { kind: 'publish-condition', instance: again, condition: 'Scheduled' }],
+  };
 }
 
 /** A status of the instance's current task, for every state, goal and condition (Marathon reference 4.3, 7.6). */

@@ -63,7 +63,9 @@ class Evenness {
   readonly #groups = new Map<string, Map<string, number>>();
 
   constructor(choice: VictimChoice, placed: readonly Instance[]) {
-    this.#fields = [...new Set(choice.app.constraints.filter((each) => each[1] === 'GROUP_BY').map((each) => each[0]))];
+    this.#fields = [
+      ...new Set(choice.app.constraints.filter((each) => each[1] === 'GROUP_BY').map((each) => each[0])),
+    ];
     for (const field of this.#fields) {
       const groups = new Map<string, number>();
       for (const instance of placed) {

@@ -44,7 +44,8 @@ export function whyPending(pending: Pending): string[] {
   if (!pending.record) return ['The app is deleted; its waiting instances will be forgotten.'];
   if (!pending.launching) return ['Nothing is launched any more: the server is shutting down.'];
   if (!pending.storeWritable) return ['Nothing is launched while the store cannot be written.'];
-  if (!pending.connected) return ['There is no connection to the master; launching goes on as soon as there is.'];
+  if (!pending.connected)
+    return ['There is no connection to the master; launching goes on as soon as there is.'];
   if (pending.backoffUntil !== undefined) {
     return [
       `Backing off for another ${seconds(pending.backoffMs)} (until ${pending.backoffUntil}), because its tasks failed lately.`,
@@ -52,7 +53,9 @@ export function whyPending(pending: Pending): string[] {
   }
   if (pending.refusals.length > 0) return refusalSentences(pending.refusals);
   if (pending.processedOffers === 0) {
-    return [`Waits for a first offer to role '${pending.record.app.role}': no agent has offered anything yet.`];
+    return [
+      `Waits for a first offer to role '${pending.record.app.role}': no agent has offered anything yet.`,
+    ];
   }
   return ['Waits for the next offer.'];
 }

@@ -3,11 +3,10 @@ import type { AddressInfo } from 'node:net';
 import type { ApiOptions } from '../../../src/api/api-context.js';
 import { type Api, createApi, createApiServer } from '../../../src/api/create-api.js';
 import type { Settings } from '../../../src/config/settings.js';
-import { CatalogError } from '../../../src/errors/registry.js';
 import { silentLog } from '../../../src/logging/log.js';
 import { SystemClock } from '../../../src/util/clock.js';
 import { SystemDice } from '../../../src/util/ids.js';
-import { FakeChanges, FakeDeployments, FakeEvents, FakeMetrics, FakeRegistry, FakeScheduler, presentApp } from './fakes.js';
+import { FakeChanges, FakeDeployments, FakeEvents, FakeMetrics, FakeRegistry, FakeScheduler } from './fakes.js';
 
 export interface Answer {
   readonly status: number;
@@ -57,14 +56,6 @@ export class ApiWorld {
       events: this.events,
       metrics: this.metrics,
       changes: this.changes,
-      presentApp,
-      parseLabelSelector: (text) => {
-        const [key = '', value] = text.split('==');
-        if (!/^[-\w.]+$/.test(key)) {
-          throw new CatalogError('invalid-argument', { reason: `Can not parse label selector ${text}. Reason: x`, hint: '' });
-        }
-        return (labels) => key in labels && (value === undefined || labels[key] === value);
-      },
       agents: { byId: (id) => this.agents.get(id) },
       notServed: () => this.notServed,
       ready: () => this.ready,

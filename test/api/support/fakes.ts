@@ -404,17 +404,3 @@ export class FakeMetrics implements ApiMetrics {
     return '# TYPE marathon_apps_active_gauge gauge\n';
   }
 }
-
-/** How the fake apps room shows an app: as the real one does for these fields. */
-export function presentApp(shown: App): Readonly<Record<string, unknown>> {
-  const { env, constraints, dependencies, healthChecks, readinessChecks, ...rest } = shown;
-  return {
-    ...rest,
-    ...(Object.keys(env).length > 0 ? { env } : {}),
-    ...(constraints.length > 0 ? { constraints } : {}),
-    ...(dependencies.length > 0 ? { dependencies } : {}),
-    ...(healthChecks.length > 0 ? { healthChecks } : {}),
-    ...(readinessChecks.length > 0 ? { readinessChecks } : {}),
-  };
-}
-

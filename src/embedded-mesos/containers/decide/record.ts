@@ -2,13 +2,14 @@ import type { ProcessExit } from '../containerizer.js';
 import { exitOfShellStatus } from './exit-meaning.js';
 
 /** A process, named so that a reused pid is never taken for it (within one boot). */
-export interface ProcessIdentity {
+export interface LiveProcess {
   readonly pid: number;
-  readonly startTicks: number;
+  /** Field 22 of /proc/<pid>/stat. */
+  readonly startTicks: string;
 }
 
 /** What the supervisor (or a canceller) wrote when it took the container. `torn`: made, but nothing in it yet. */
-export type Claim = ProcessIdentity | 'cancelled' | 'torn';
+export type Claim = LiveProcess | 'cancelled' | 'torn';
 
 /** What the supervisor wrote at the end: the task's exit, or why it never ran. */
 export type ExitRecord = { readonly exit: ProcessExit } | { readonly failure: string };
@@ -16,7 +17,7 @@ export type ExitRecord = { readonly exit: ProcessExit } | { readonly failure: st
 /** The records of one container, as far as they are there and whole. */
 export interface ContainerRecords {
   readonly supervisor?: Claim;
-  readonly task?: ProcessIdentity;
+  readonly task?: LiveProcess;
   readonly exit?: ExitRecord;
 }
 
@@ -34,10 +35,10 @@ function words(text: string | undefined): readonly string[] | undefined {
   return parts.slice(1, -1);
 }
 
-function identity(parts: readonly string[] | undefined): ProcessIdentity | undefined {
+function identity(parts: readonly string[] | undefined): LiveProcess | undefined {
   const pid = Number(parts?.[0]);
-  const startTicks = Number(parts?.[1]);
-  return Number.isInteger(pid) && Number.isInteger(startTicks) ? { pid, startTicks } : undefined;
+  const startTicks = parts?.[1] ?? '';
+  return Number.isInteger(pid) && /^\d+$/.test(startTicks) ? { pid, startTicks } : undefined;
 }
 
 /** Reads the texts of a container's record files (undefined = no such file). */
@@ -63,7 +64,7 @@ export function readRecords(texts: { supervisor?: string | undefined; task?: str
 export type Condition = 'unclaimed' | 'claimed' | 'forked' | 'over' | 'lost' | 'cancelled';
 
 /** Judges records; `supervisorLives` is asked only for a supervisor whose identity is known. */
-export function conditionOf(records: ContainerRecords, supervisorLives: (supervisor: ProcessIdentity) => boolean): Condition {
+export function conditionOf(records: ContainerRecords, supervisorLives: (supervisor: LiveProcess) => boolean): Condition {
   const { supervisor, task, exit } = records;
   if (exit) return 'over';
   if (supervisor === undefined) return 'unclaimed';

@@ -1,6 +1,7 @@
 import type { ContainerLimits, ResourceStatistics } from '../containerizer.js';
 import type { MemoryFacts } from '../decide/out-of-memory.js';
-import { allPids, identityOf, textOf } from '../processes.js';
+import { startTicks } from '../../../util/process-identity.js';
+import { allPids, textOf } from '../processes.js';
 import { killAll } from './cgroup-files.js';
 import type { Isolation } from './isolation.js';
 
@@ -34,7 +35,7 @@ export class ProcessGroups implements Isolation {
     const mark = `MESOS_CONTAINER_ID=${id}`;
     return allPids().filter((pid) => {
       const environment = textOf(`/proc/${pid}/environ`);
-      return environment?.includes(mark) === true && environment.split('\0').includes(mark) && identityOf(pid) !== undefined;
+      return environment?.includes(mark) === true && environment.split('\0').includes(mark) && startTicks(pid) !== undefined;
     });
   }
 

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PidLock } from '../pid-lock.js';
+import { LockHeld, PidLock } from '../../../util/pid-lock.js';
 import { LogPump } from './log-pump.js';
 
 const [root, fileBytes, files, ...groups] = process.argv.slice(2);
@@ -16,7 +16,12 @@ process.title = 'longrun-log-pump';
 process.on('SIGHUP', () => undefined);
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
-if (new PidLock(join(root, 'runtime', 'log-pump.lock')).take()) process.exit(0);
+try {
+  PidLock.take(join(root, 'runtime', 'log-pump.lock'));
+} catch (error) {
+  if (error instanceof LockHeld) process.exit(0);
+  throw error;
+}
 for (const group of groups) {
   try {
     writeFileSync(join(group, 'cgroup.procs'), '0');

@@ -1,0 +1,10 @@
+import type { AppId, AppRecord } from './app.js';
+import type { GroupIndex } from './group-index.js';
+import type { ServicePortIndex } from './service-port-index.js';
+
+/** What preparing a change may read: all that is wanted, changes that are prepared but not yet durable included. */
+export interface AppsView {
+  get(appId: AppId): AppRecord | undefined;
+  readonly groups: Pick<GroupIndex, 'has' | 'childrenOf'>;
+  readonly servicePorts: Pick<ServicePortIndex, 'choose'>;
+}

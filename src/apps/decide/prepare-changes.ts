@@ -1,0 +1,145 @@
+import { CatalogError } from '../../errors/registry.js';
+import type { Timestamp } from '../../util/timestamp.js';
+import type { AppId, AppRecord } from '../app.js';
+import type { AppDraft, AppInput, DefinitionSettings } from '../app-input.js';
+import type { AppsView } from '../apps-view.js';
+import { presentApp } from '../present-app.js';
+import { sameJson } from './canonical-json.js';
+import { versionRequest } from './merge-app.js';
+import { fieldsOfDraft, nextRecord, restartedRecord } from './next-record.js';
+import { prefixed, readDefinition } from './read-definition.js';
+import { assignServicePorts } from './service-ports.js';
+import { checkStructure } from './structure.js';
+
+/** What one app shall become. */
+export interface AppAfter {
+  readonly appId: AppId;
+  readonly after: AppRecord | undefined;
+}
+
+export interface ChangeSettings extends DefinitionSettings {
+  readonly restartOnAnyChange: boolean;
+}
+
+/** One definition of a request, of the right shape and with its place known. */
+export interface Definition {
+  /** Absolute, but perhaps not a legal id yet. */
+  readonly id: string;
+  readonly input: AppInput;
+  /** Prefix of the paths in findings. */
+  readonly at: string;
+  /** `create`: it must not exist; `merge`: into what is there; `replace`: all of it. */
+  readonly mode: 'create' | 'merge' | 'replace';
+  /** Whether `merge` and `replace` may create it. */
+  readonly mayCreate: boolean;
+  /** The stored version that is put back; `input` is its definition then. */
+  readonly source?: AppRecord;
+}
+
+/**
+ * The records that a request makes, all or none: read, normalised, validated, with service ports, versions and launch
+ * hashes. Pure; throws CatalogError. An app that does not change keeps its very record.
+ */
+export function prepareDefinitions(
+  definitions: readonly Definition[],
+  view: AppsView,
+  settings: ChangeSettings,
+  version: Timestamp,
+): readonly AppAfter[] {
+  const read = definitions.map((definition) => readOne(definition, view, settings));
+  const choice = view.servicePorts.choose();
+  for (const { draft } of read) choice.reserve(draft.portDefinitions.map(({ port }) => port));
+  const records = read.map(({ definition, draft, before }) => {
+    const ports = assignServicePorts(draft.portDefinitions, before?.app.portDefinitions ?? [], choice);
+    const fields = fieldsOfDraft(draft, ports);
+    const { source } = definition;
+    const explicitPorts = source ? source.explicitPorts : isExplicit(definition, draft, before);
+    const restartedAt = (source ?? before)?.restartedAt;
+    const next = { fields, explicitPorts, restartedAt, ...(source ? { source } : {}) };
+    const after = nextRecord(before, next, version, settings.restartOnAnyChange);
+    return { at: definition.at, before, after };
+  });
+  checkStructure(records, view);
+  return records.map(({ after }) => ({ appId: after.app.id, after }));
+}
+
+interface Read {
+  readonly definition: Definition;
+  readonly draft: AppDraft;
+  readonly before: AppRecord | undefined;
+}
+
+function readOne(definition: Definition, view: AppsView, settings: DefinitionSettings): Read {
+  const { id, input, at, mode, mayCreate } = definition;
+  const before = view.get(id as AppId);
+  if (!before && !mayCreate) throw new CatalogError('app-not-found', { id });
+  if (mode === 'merge' && versionRequest(input, before?.app.version).kind === 'contradiction' && before) {
+    throw new CatalogError('invalid-object', {}, [
+      {
+        path: prefixed(at, '/version'),
+        errors: ["The 'version' field may only be combined with the 'id' field."],
+        code: 'contradiction',
+        hint: 'Leave `version` out to change the app, or everything else out to roll back to that version.',
+      },
+    ]);
+  }
+  const draft = readDefinition(input, id, mode === 'merge' ? before?.app : undefined, settings, at);
+  if (before && mode === 'create') throw new CatalogError('app-exists', { id });
+  return { definition, draft, before };
+}
+
+/**
+ * Whether the author wants these ports: he gave some that are not merely the echo of what is there. Without any in a
+ * partial update, what was so stays so.
+ */
+function isExplicit({ input, mode }: Definition, draft: AppDraft, before: AppRecord | undefined): boolean {
+  const given = Boolean(input.portDefinitions ?? input.ports);
+  if (!given) return mode === 'merge' && (before?.explicitPorts ?? false);
+  return before !== undefined && sameJson(before.app.portDefinitions, draft.portDefinitions) ? before.explicitPorts : true;
+}
+
+/** Every instance anew. Throws `app-not-found`. */
+export function prepareRestart(
+  appId: AppId,
+  view: AppsView,
+  settings: ChangeSettings,
+  version: Timestamp,
+): readonly AppAfter[] {
+  return [{ appId, after: restartedRecord(existing(appId, view), version, settings.restartOnAnyChange) }];
+}
+
+/** The app is to be gone. Throws `app-not-found`. */
+export function prepareDelete(appId: AppId, view: AppsView): readonly AppAfter[] {
+  existing(appId, view);
+  return [{ appId, after: undefined }];
+}
+
+/** So many instances fewer, by app; never fewer than none. Throws `app-not-found`. */
+export function prepareScaleDown(
+  fewer: ReadonlyMap<AppId, number>,
+  view: AppsView,
+  settings: ChangeSettings,
+  version: Timestamp,
+): readonly AppAfter[] {
+  return [...fewer].map(([appId, count]) => {
+    const before = existing(appId, view);
+    const { version: _version, versionInfo: _versionInfo, ...fields } = before.app;
+    const next = {
+      fields: { ...fields, instances: Math.max(0, fields.instances - count) },
+      explicitPorts: before.explicitPorts,
+      restartedAt: before.restartedAt,
+    };
+    return { appId, after: nextRecord(before, next, version, settings.restartOnAnyChange) };
+  });
+}
+
+/** The definition that puts a stored version back. */
+export function rollbackDefinition(source: AppRecord, at: string): Definition {
+  return { id: source.app.id, input: presentApp(source.app), at, mode: 'replace', mayCreate: false, source };
+}
+
+function existing(appId: AppId, view: AppsView): AppRecord {
+  const record = view.get(appId);
+  if (!record) throw new CatalogError('app-not-found', { id: appId });
+  return record;
+}

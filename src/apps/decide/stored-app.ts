@@ -1,0 +1,108 @@
+import { parseTimestamp, type Timestamp } from '../../util/timestamp.js';
+import type { App, AppRecord } from '../app.js';
+import { parseAppId } from '../path.js';
+
+/** What lies under an app's key: its record and the versions kept of it, newest first. */
+export interface StoredApp {
+  readonly record: AppRecord;
+  readonly versions: readonly Timestamp[];
+}
+
+type Check = (value: unknown) => boolean;
+
+const isObject: Check = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isText: Check = (value) => typeof value === 'string';
+const isNumber: Check = (value) => typeof value === 'number' && Number.isFinite(value);
+const isFlag: Check = (value) => typeof value === 'boolean';
+const isTime: Check = (value) => typeof value === 'string' && parseTimestamp(value) === value;
+const arrayOf =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(check);
+const membersOf =
+  (check: Check): Check =>
+  (value) =>
+    isObject(value) && Object.values(value as object).every(check);
+const maybe =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
+const withMembers =
+  (members: Readonly<Record<string, Check>>): Check =>
+  (value) =>
+    isObject(value) && Object.entries(members).every(([name, check]) => check((value as Record<string, unknown>)[name]));
+
+const fieldChecks: { readonly [Field in keyof App]-?: Check } = {
+  id: isText,
+  cmd: maybe(isText),
+  args: maybe(arrayOf(isText)),
+  user: maybe(isText),
+  env: membersOf(isText),
+  instances: isNumber,
+  cpus: isNumber,
+  mem: isNumber,
+  disk: isNumber,
+  gpus: isNumber,
+  executor: isText,
+  constraints: arrayOf(arrayOf(isText)),
+  acceptedResourceRoles: maybe(arrayOf(isText)),
+  role: isText,
+  networks: arrayOf(isObject),
+  portDefinitions: arrayOf(withMembers({ port: isNumber, protocol: isText, name: maybe(isText), labels: maybe(membersOf(isText)) })),
+  requirePorts: isFlag,
+  healthChecks: arrayOf(withMembers({ protocol: isText, gracePeriodSeconds: isNumber, intervalSeconds: isNumber, timeoutSeconds: isNumber, maxConsecutiveFailures: isNumber })),
+  readinessChecks: arrayOf(withMembers({ name: isText, protocol: isText, path: isText, portName: isText, intervalSeconds: isNumber, timeoutSeconds: isNumber, httpStatusCodesForReady: arrayOf(isNumber) })),
+  backoffSeconds: isNumber,
+  backoffFactor: isNumber,
+  maxLaunchDelaySeconds: isNumber,
+  taskKillGracePeriodSeconds: maybe(isNumber),
+  dependencies: arrayOf(isText),
+  upgradeStrategy: withMembers({ minimumHealthCapacity: isNumber, maximumOverCapacity: isNumber, deadlineSeconds: maybe(isNumber), onFailure: maybe(isText) }),
+  unreachableStrategy: (value) => value === 'disabled' || withMembers({ inactiveAfterSeconds: isNumber, expungeAfterSeconds: isNumber })(value),
+  killSelection: isText,
+  labels: membersOf(isText),
+  loadBalancer: maybe(isObject),
+  version: isTime,
+  versionInfo: withMembers({ lastScalingAt: isTime, lastConfigChangeAt: isTime }),
+};
+
+/** A record read back from the store, or what is wrong with it. */
+export function readStoredRecord(value: unknown, appId: string): AppRecord | { readonly problem: string } {
+  if (!isObject(value)) return { problem: 'the record is no object' };
+  const { app, launchHash, restartedAt, explicitPorts } = value as Readonly<Record<string, unknown>>;
+  if (!isObject(app)) return { problem: 'there is no definition' };
+  for (const [field, check] of Object.entries(fieldChecks)) {
+    if (!check((app as Record<string, unknown>)[field])) return { problem: `\`${field}\` is missing or of a wrong kind` };
+  }
+  const { id } = app as App;
+  if (id !== appId || parseAppId(id) !== id) return { problem: `it names ${JSON.stringify(id)} as its id` };
+  if (!isText(launchHash) || launchHash === '') return { problem: 'there is no launch hash' };
+  if (!maybe(isTime)(restartedAt) || !isFlag(explicitPorts)) return { problem: '`restartedAt` or `explicitPorts` is of a wrong kind' };
+  return value as unknown as AppRecord;
+}
+
+/** What lies under an app's key, or what is wrong with it. */
+export function readStoredApp(value: unknown, appId: string): StoredApp | { readonly problem: string } {
+  if (!isObject(value)) return { problem: 'the stored value is no object' };
+  const { record: stored, versions } = value as Readonly<Record<string, unknown>>;
+  const record = readStoredRecord(stored, appId);
+  if ('problem' in record) return record;
+  if (!arrayOf(isTime)(versions)) return { problem: '`versions` is no list of timestamps' };
+  return { record, versions: versions as readonly Timestamp[] };
+}
+
+/** Versions kept of each app, the current one included. */
+export const MAX_VERSIONS = 50;
+
+/** The versions kept once `version` is current, newest first, and those that are given up for it. */
+export function versionsWith(
+  kept: readonly Timestamp[],
+  version: Timestamp,
+): { readonly kept: readonly Timestamp[]; readonly dropped: readonly Timestamp[] } {
+  const all = [...new Set([version, ...kept])].sort().reverse();
+  if (all.length <= MAX_VERSIONS) return { kept: all, dropped: [] };
+  const others = all.filter((known) => known !== version);
+  const dropped = others.slice(MAX_VERSIONS - 1);
+  return { kept: all.filter((known) => !dropped.includes(known)), dropped };
+}
+

@@ -1,0 +1,161 @@
+import { readFile } from 'node:fs/promises';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { appList, appRemove, appRestart, appRun, appScale, appShow } from './app-commands.js';
+import { exitCodes } from './carry-out.js';
+import { type CommandIo, paint } from './command-io.js';
+import { logs } from './logs-command.js';
+import { RestClient, RestError } from './rest-client.js';
+import { status, why } from './status-commands.js';
+
+const DEFAULT_URL = 'http://127.0.0.1:8080';
+const DEFAULT_TIMEOUT_SECONDS = 600;
+
+interface CommonOptions {
+  readonly url: string;
+  readonly json: boolean;
+}
+
+interface ChangeOptions extends CommonOptions {
+  readonly wait: boolean;
+  readonly timeout: number;
+  readonly force: boolean;
+}
+
+type Run = (client: RestClient, io: CommandIo) => Promise<number>;
+
+/** The real world of a command. */
+function processIo(): CommandIo & { close(): void } {
+  const controller = new AbortController();
+  const onInterrupt = (): void => controller.abort();
+  process.once('SIGINT', onInterrupt);
+  return {
+    out: (text) => void process.stdout.write(`${text}\n`),
+    err: (text) => void process.stderr.write(`${text}\n`),
+    raw: (text) => void process.stdout.write(text),
+    readText: (path) => (path === '-' ? readStandardInput() : readFile(path, 'utf8')),
+    terminal: process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined,
+    interrupted: controller.signal,
+    close: () => void process.removeListener('SIGINT', onInterrupt),
+  };
+}
+
+async function readStandardInput(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Runs a command and turns what it threw into words: what went wrong, what would be right, and where. */
+export async function runRestCommand(url: string, io: CommandIo, run: Run): Promise<number> {
+  try {
+    return await run(new RestClient(url), io);
+  } catch (error) {
+    io.err(`${paint(io, 'red', 'error:')} ${error instanceof Error ? error.message : String(error)}`);
+    if (error instanceof RestError) {
+      for (const line of detailLines(error.details)) io.err(`  ${line}`);
+      if (error.hint) io.err(paint(io, 'dim', error.hint));
+    }
+    return exitCodes.error;
+  }
+}
+
+function detailLines(details: unknown): readonly string[] {
+  if (typeof details === 'string') return [details];
+  if (!Array.isArray(details)) return [];
+  return details.map((detail: { readonly path?: string; readonly errors?: readonly string[]; readonly hint?: string }) => {
+    const hint = detail.hint ? ` (${detail.hint})` : '';
+    return `${detail.path ?? ''}: ${(detail.errors ?? []).join(', ')}${hint}`;
+  });
+}
+
+async function act(options: CommonOptions, run: Run): Promise<void> {
+  const io = processIo();
+  process.exitCode = await runRestCommand(options.url, io, run);
+  io.close();
+}
+
+function common(command: Command): Command {
+  return command
+    .addOption(new Option('--url <url>', 'where the server answers').env('LONGRUN_URL').default(DEFAULT_URL))
+    .option('--json', 'print JSON for programs', false);
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number, 0 or more.');
+  return Number(text);
+}
+
+/** A command that starts a deployment and, by default, watches it. */
+function changing(command: Command, { force = true } = {}): Command {
+  common(command)
+    .option('--no-wait', 'return as soon as the deployment has begun')
+    .option('--timeout <seconds>', 'stop watching after so long; the deployment goes on', wholeNumber, DEFAULT_TIMEOUT_SECONDS);
+  if (force) command.option('--force', 'cancel running deployments that are in the way', false);
+  return command;
+}
+
+function changeArguments({ wait, timeout, json, force }: ChangeOptions) {
+  return { wait, timeoutSeconds: timeout, json, force: force ?? false };
+}
+
+const EXIT_CODES = `
+Exit codes: 0 done, 1 refused or no server, ${exitCodes.deploymentFailed} the deployment failed, ${exitCodes.stillRunning} it still runs.`;
+
+/** Adds the commands that talk to a server's REST API: status, app ..., logs, why. */
+export function addRestCommands(program: Command): void {
+  common(program.command('status'))
+    .description('show what runs, what is being changed and what waits')
+    .addHelpText('after', '\nExamples:\n  longrun status\n  longrun status --url http://10.0.0.1:8080 --json')
+    .action((options: CommonOptions) => act(options, (client, io) => status(client, io, options)));
+  addAppCommands(program.command('app').description('start, scale, restart, remove and look at apps'));
+  common(program.command('logs'))
+    .argument('<task-or-app>', 'a task id, or an app id for all its tasks')
+    .description('print what a task (or every task of an app) wrote')
+    .option('-f, --follow', 'go on printing what is written, by new tasks of an app too', false)
+    .option('-n, --lines <count>', 'begin so many lines before the end', wholeNumber, 100)
+    .addOption(new Option('--stream <which>', 'what to print').choices(['stdout', 'stderr', 'both']).default('both'))
+    .addHelpText('after', '\nExamples:\n  longrun logs /hello\n  longrun logs -f /hello --stream stderr\n  longrun logs -n 1000 hello.instance-6b7c...._app.1')
+    .action((target: string, options: CommonOptions & { follow: boolean; lines: number; stream: 'stdout' | 'stderr' | 'both' }) => {
+      const streams = options.stream === 'both' ? (['stdout', 'stderr'] as const) : [options.stream];
+      return act(options, (client, io) => logs(client, io, { target, follow: options.follow, lines: options.lines, streams }));
+    });
+  common(program.command('why'))
+    .argument('<app>', 'id of an app')
+    .description('explain what keeps an app from being as wanted')
+    .addHelpText('after', '\nExample:\n  longrun why /hello        e.g. "3 of 3 offers refused: too few cpus"')
+    .action((id: string, options: CommonOptions) => act(options, (client, io) => why(client, io, { ...options, id })));
+}
+
+function addAppCommands(app: Command): void {
+  common(app.command('list'))
+    .alias('ls')
+    .description('list all apps')
+    .action((options: CommonOptions) => act(options, (client, io) => appList(client, io, options)));
+  common(app.command('show'))
+    .argument('<app>', 'id of an app')
+    .description('show one app with its tasks')
+    .action((id: string, options: CommonOptions) => act(options, (client, io) => appShow(client, io, { ...options, id })));
+  changing(app.command('run'))
+    .argument('<file>', 'JSON (or .yaml) with an app, or with an array of apps; - is standard input')
+    .description('start an app, or change it to what the file says, and watch it come up')
+    .addHelpText('after', `\nExamples:\n  longrun app run examples/hello.json\n  longrun app run examples/two-apps.json --no-wait\n${EXIT_CODES}`)
+    .action((file: string, options: ChangeOptions) => act(options, (client, io) => appRun(client, io, { ...changeArguments(options), file })));
+  changing(app.command('scale'))
+    .argument('<app>', 'id of an app')
+    .argument('<instances>', 'how many copies', wholeNumber)
+    .description('run so many copies of an app')
+    .addHelpText('after', `\nExamples:\n  longrun app scale /hello 4\n  longrun app scale /hello 0      suspends it\n${EXIT_CODES}`)
+    .action((id: string, instances: number, options: ChangeOptions) =>
+      act(options, (client, io) => appScale(client, io, { ...changeArguments(options), id, instances })),
+    );
+  changing(app.command('restart'))
+    .argument('<app>', 'id of an app')
+    .description('replace all tasks of an app, by its upgrade strategy, without an outage')
+    .addHelpText('after', EXIT_CODES)
+    .action((id: string, options: ChangeOptions) => act(options, (client, io) => appRestart(client, io, { ...changeArguments(options), id })));
+  changing(app.command('rm'), { force: false })
+    .argument('<app>', 'id of an app')
+    .description('stop an app and forget it; its running deployments are cancelled')
+    .addHelpText('after', EXIT_CODES)
+    .action((id: string, options: ChangeOptions) => act(options, (client, io) => appRemove(client, io, { ...changeArguments(options), id })));
+}

@@ -1,0 +1,116 @@
+import { parse as parseYaml } from 'yaml';
+import type { Schemas } from '../../api/contract/load-contract.js';
+import { type ChangeArguments, carryOut, exitCodes } from './carry-out.js';
+import { type CommandIo, paint, printable } from './command-io.js';
+import { appPath, type RestClient, RestError } from './rest-client.js';
+import { table } from './table.js';
+
+type AppInfo = Schemas['AppInfo'];
+
+interface Shown {
+  readonly json: boolean;
+}
+
+/** `app list`: what is wanted and how it fares. */
+export async function appList(client: RestClient, io: CommandIo, { json }: Shown): Promise<number> {
+  const list = await client.get<{ readonly apps: readonly AppInfo[] }>('/v2/apps');
+  if (json) {
+    io.out(JSON.stringify(list, undefined, 2));
+    return exitCodes.ok;
+  }
+  const apps = [...list.apps].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const rows = apps.map((app) => [
+    app.id,
+    `${app.tasksRunning ?? 0}/${app.instances}`,
+    app.healthChecks?.length ? `${app.tasksHealthy ?? 0}/${app.instances}` : '-',
+    app.cpus,
+    app.mem,
+    app.portDefinitions.map(({ port }) => port).join(',') || '-',
+    app.deployments?.length ? 'deploying' : (app.tasksRunning ?? 0) < app.instances ? 'waiting' : 'steady',
+  ]);
+  io.out(apps.length > 0 ? table(['APP', 'RUNNING', 'HEALTHY', 'CPUS', 'MEM', 'PORTS', 'STATE'], rows) : 'No apps. `longrun app run FILE` starts one.');
+  return exitCodes.ok;
+}
+
+/** `app show ID`. */
+export async function appShow(client: RestClient, io: CommandIo, { id, json }: Shown & { readonly id: string }): Promise<number> {
+  const { app } = await client.get<{ readonly app: AppInfo }>(appPath(id));
+  if (json) {
+    io.out(JSON.stringify(app, undefined, 2));
+    return exitCodes.ok;
+  }
+  io.out(paint(io, 'bold', app.id));
+  const facts: readonly (readonly [string, string])[] = [
+    ['command', app.cmd ?? app.args?.join(' ') ?? ''],
+    ['instances', `${app.tasksRunning ?? 0} running of ${app.instances} wanted, ${app.tasksHealthy ?? 0} healthy, ${app.tasksUnhealthy ?? 0} unhealthy`],
+    ['each', `${app.cpus} cpus, ${app.mem} MiB memory, ${app.disk} MiB disk`],
+    ['service ports', app.portDefinitions.map(({ port }) => port).join(', ') || 'none'],
+    ['version', app.version],
+  ];
+  for (const [name, value] of facts) io.out(`  ${name.padEnd(14)} ${printable(value)}`);
+  for (const { servicePort, reason } of app.notServed ?? []) {
+    io.out(paint(io, 'yellow', `  service port ${servicePort} is not served: ${printable(reason)}`));
+  }
+  const failure = app.lastTaskFailure;
+  if (failure) io.out(paint(io, 'red', `  last failure   ${failure.timestamp} ${failure.state} on ${failure.host}: ${printable(failure.message)}`));
+  if (app.tasks?.length) {
+    const rows = app.tasks.map((task) => [task.id, stateOf(task), task.host, task.ports.join(','), healthOf(task), task.startedAt ?? '-']);
+    io.out(`\n${table(['TASK', 'STATE', 'HOST', 'PORTS', 'HEALTH', 'STARTED'], rows)}`);
+  }
+  if (app.waiting?.length) io.out(`\nNot yet as wanted; \`longrun why ${app.id}\` explains.`);
+  return exitCodes.ok;
+}
+
+function stateOf(task: Schemas['Task']): string {
+  return task.draining ? 'draining' : task.state.replace('TASK_', '').toLowerCase();
+}
+
+function healthOf({ healthCheckResults }: Schemas['Task']): string {
+  if (healthCheckResults.length === 0) return '-';
+  return healthCheckResults.every((result) => result.alive) ? 'healthy' : 'unhealthy';
+}
+
+/** `app run FILE`: creates what is new, replaces what exists; an array is one deployment of several apps. */
+export async function appRun(
+  client: RestClient,
+  io: CommandIo,
+  args: ChangeArguments & { readonly file: string; readonly force: boolean },
+): Promise<number> {
+  const definition = readDefinition(args.file, await io.readText(args.file));
+  const query = `?partialUpdate=false&force=${args.force}`;
+  if (Array.isArray(definition)) {
+    return carryOut(client, io, args, `${definition.length} apps`, () => client.ask('PUT', `/v2/apps${query}`, definition));
+  }
+  const { id } = (typeof definition === 'object' && definition !== null ? definition : {}) as { readonly id?: unknown };
+  if (typeof id !== 'string' || id === '') {
+    throw new RestError(`${args.file} has no app \`id\``, 'An app definition is an object like {"id": "/hello", "cmd": "sleep 1000"}, or an array of them.', 0);
+  }
+  return carryOut(client, io, args, `/${id.replace(/^\/+/, '')}`, () => client.ask('PUT', appPath(id) + query, definition));
+}
+
+function readDefinition(file: string, text: string): unknown {
+  try {
+    return /\.ya?ml$/i.test(file) ? (parseYaml(text) as unknown) : (JSON.parse(text) as unknown);
+  } catch (error) {
+    throw new RestError(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`, 'It must be JSON (or YAML in a .yaml file).', 0);
+  }
+}
+
+type OneApp = ChangeArguments & { readonly id: string; readonly force: boolean };
+
+/** `app scale ID N`. */
+export function appScale(client: RestClient, io: CommandIo, args: OneApp & { readonly instances: number }): Promise<number> {
+  const path = `${appPath(args.id)}?force=${args.force}`;
+  return carryOut(client, io, args, `${args.id} to ${args.instances}`, () => client.ask('PATCH', path, { instances: args.instances }));
+}
+
+/** `app restart ID`. */
+export function appRestart(client: RestClient, io: CommandIo, args: OneApp): Promise<number> {
+  const path = `${appPath(args.id)}/restart?force=${args.force}`;
+  return carryOut(client, io, args, `restart of ${args.id}`, () => client.ask('POST', path));
+}
+
+/** `app rm ID`: as with Marathon's API, running deployments of the app are cancelled. */
+export function appRemove(client: RestClient, io: CommandIo, args: Omit<OneApp, 'force'>): Promise<number> {
+  return carryOut(client, io, args, `removal of ${args.id}`, () => client.ask('DELETE', appPath(args.id)));
+}

@@ -1,0 +1,184 @@
+import type { AppId, AppRecord } from '../apps/app.js';
+import type { AppChange, AppRegistry } from '../apps/app-registry.js';
+import { CatalogError } from '../errors/registry.js';
+import type { Log } from '../logging/log.js';
+import type { StateStore, StoreWrite } from '../store/state-store.js';
+import { assert } from '../util/assert.js';
+import type { Clock } from '../util/clock.js';
+import type { Accepted, Deployment } from './deployment.js';
+import type { DeploymentRun } from './deployment-run.js';
+
+/** Longest stretch of preparing before the batch is sent off. */
+const SLICE_MS = 8;
+const MAX_BATCH = 256;
+
+/** A change that passed every check, ready to be made durable. */
+export interface AcceptedChange {
+  readonly accepted: Accepted;
+  readonly changes: readonly AppChange[];
+  readonly writes: readonly StoreWrite[];
+  /** The group to tell `group_change_success` for; undefined when no change was asked for. */
+  readonly groupId: string | undefined;
+  /** Undefined: nothing to orchestrate, it succeeds at once. */
+  readonly deployment: Deployment | undefined;
+  /** Apps that the change touches. */
+  readonly apps: readonly AppId[];
+  /** Frozen; they end when the change is durable, or go on when it is refused. */
+  readonly cancels: readonly DeploymentRun[];
+}
+
+/** What the changes of one batch have claimed so far, before any of it is durable. */
+export interface Batch {
+  readonly apps: Set<AppId>;
+  /** New records, not yet in the registry. */
+  readonly records: Map<AppId, AppRecord | undefined>;
+  readonly cancelled: Set<string>;
+  /** Deployments that the batch adds, less those it cancels. */
+  added: number;
+}
+
+export interface ChangeRequest {
+  /** Synchronous. Throws to refuse; `later`: it touches what this very batch touches and is tried again in the next. */
+  readonly check: (batch: Batch) => AcceptedChange | 'later';
+}
+
+interface Ticket {
+  readonly request: ChangeRequest;
+  readonly resolve: (accepted: Accepted) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Entry {
+  readonly ticket: Ticket;
+  readonly change: AcceptedChange;
+}
+
+export interface ChangeQueueSurroundings {
+  readonly store: StateStore;
+  readonly epoch: number;
+  readonly registry: AppRegistry;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly maxQueued: number;
+  /** Durable and in the registry. */
+  readonly committed: (change: AcceptedChange) => void;
+  /** The store refused it; nothing has changed. */
+  readonly refused: (change: AcceptedChange, error: unknown) => void;
+}
+
+/**
+ * The one line in which all changes stand. Whatever waits is checked one after the other, each on top of those before
+ * it (staged in the registry), and made durable by one store batch; while that is flushed the next ones gather.
+ *
+ * INVARIANTS
+ * - Changes of one app never share a batch: the second one sees the first durable.
+ * - Memory changes only after the batch is durable; a refused batch leaves no trace.
+ */
+export class ChangeQueue {
+  readonly #waiting: Ticket[] = [];
+  #draining = false;
+  #stopped = false;
+
+  constructor(private readonly around: ChangeQueueSurroundings) {}
+
+  submit(request: ChangeRequest): Promise<Accepted> {
+    if (this.#stopped) return Promise.reject(new CatalogError('starting'));
+    if (this.#waiting.length >= this.around.maxQueued) return Promise.reject(new CatalogError('too-busy'));
+    return new Promise<Accepted>((resolve, reject) => {
+      this.#waiting.push({ request, resolve, reject });
+      if (this.#draining) return;
+      this.#draining = true;
+      // A turn's end, so that changes submitted together share a flush.
+      queueMicrotask(() => void this.#drain());
+    });
+  }
+
+  /** Refuses what waits; a batch that is being flushed still gets its answer. */
+  stop(): void {
+    this.#stopped = true;
+    for (const ticket of this.#waiting.splice(0)) ticket.reject(new CatalogError('starting'));
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const entries = this.#gather();
+      const writes = entries.flatMap(({ change }) => change.writes);
+      try {
+        if (writes.length > 0) await this.around.store.commit({ epoch: this.around.epoch, writes });
+        else if (this.#waiting.length > 0) await this.#otherWork();
+      } catch (error) {
+        this.#undo(entries, error);
+        continue;
+      }
+      for (const entry of entries) this.#conclude(entry);
+    }
+    this.#draining = false;
+  }
+
+  /** Changes that all turn out to change nothing, or are all refused, must not keep the event loop. */
+  #otherWork(): Promise<void> {
+    return new Promise<void>((done) => {
+      this.around.clock.after(0, done);
+    });
+  }
+
+  #gather(): Entry[] {
+    const { registry, clock } = this.around;
+    const batch: Batch = { apps: new Set(), records: new Map(), cancelled: new Set(), added: 0 };
+    const entries: Entry[] = [];
+    // Without staging a second `prepare` would not see the first one's service ports.
+    const limit = registry.stage && registry.unstage ? MAX_BATCH : 1;
+    const until = clock.monotonicMs() + SLICE_MS;
+    while (entries.length < limit && clock.monotonicMs() <= until) {
+      const ticket = this.#waiting[0];
+      if (!ticket) break;
+      let change: AcceptedChange | 'later';
+      try {
+        change = ticket.request.check(batch);
+      } catch (error) {
+        this.#waiting.shift();
+        ticket.reject(error);
+        continue;
+      }
+      if (change === 'later') {
+        assert(entries.length > 0, 'a change that is alone in its batch cannot collide with it');
+        break;
+      }
+      this.#waiting.shift();
+      claim(batch, change);
+      if (change.changes.length > 0) registry.stage?.(change.changes);
+      entries.push({ ticket, change });
+    }
+    return entries;
+  }
+
+  #conclude({ ticket, change }: Entry): void {
+    try {
+      if (change.changes.length > 0) this.around.registry.apply(change.changes);
+      this.around.committed(change);
+    } catch (error) {
+      this.around.log.error('a durable change failed to take effect in memory', {
+        deployment: change.accepted.deploymentId,
+        error: error instanceof Error ? error.stack : String(error),
+      });
+      ticket.reject(error);
+      return;
+    }
+    ticket.resolve(change.accepted);
+  }
+
+  #undo(entries: readonly Entry[], error: unknown): void {
+    for (const { ticket, change } of [...entries].reverse()) {
+      if (change.changes.length > 0) this.around.registry.unstage?.(change.changes);
+      this.around.refused(change, error);
+      ticket.reject(error);
+    }
+  }
+}
+
+function claim(batch: Batch, change: AcceptedChange): void {
+  for (const { appId, after } of change.changes) batch.records.set(appId, after);
+  for (const appId of change.apps) batch.apps.add(appId);
+  for (const run of change.cancels) batch.cancelled.add(run.id);
+  batch.added += (change.deployment ? 1 : 0) - change.cancels.length;
+}

@@ -1,0 +1,268 @@
+import type { AppId } from '../apps/app.js';
+import type { AppRegistry } from '../apps/app-registry.js';
+import { CatalogError } from '../errors/registry.js';
+import type { EventBus } from '../events/event-bus.js';
+import type { Log } from '../logging/log.js';
+import type { Scheduler } from '../scheduler/scheduler.js';
+import type { StateStore } from '../store/state-store.js';
+import { assert } from '../util/assert.js';
+import type { Clock, Timer } from '../util/clock.js';
+import type { Dice } from '../util/ids.js';
+import type { VersionSource } from '../util/timestamp.js';
+import {
+  type AcceptanceSurroundings,
+  acceptCancellation,
+  acceptChange,
+  type WantedChange,
+} from './acceptance.js';
+import type { ReadinessSource } from './action-run.js';
+import { type AcceptedChange, ChangeQueue } from './change-queue.js';
+import { retryPauseMs } from './decide/retry-pause.js';
+import { revertChanges } from './decide/revert.js';
+import type { SelectVictims } from './decide/step-decision.js';
+import type { Accepted, Deployment, Deployments, ReadinessResult, Waiting } from './deployment.js';
+import { deploymentEvents } from './deployment-events.js';
+import { DeploymentRun, type RunSurroundings } from './deployment-run.js';
+import { EvaluationQueue } from './evaluation-queue.js';
+import { GroupIndex } from './group-index.js';
+import { LockTable } from './lock-table.js';
+
+/** Everything that runs is looked at again so often, whether or not something was heard of it. */
+export const RESYNC_MS = 30_000;
+
+export interface DeploymentServiceOptions {
+  readonly store: StateStore;
+  readonly epoch: number;
+  readonly registry: AppRegistry;
+  readonly scheduler: Scheduler;
+  readonly readiness: ReadinessSource;
+  readonly selectVictims: SelectVictims;
+  readonly events: EventBus;
+  readonly versions: VersionSource;
+  readonly clock: Clock;
+  readonly dice: Dice;
+  readonly log: Log;
+  readonly settings: { readonly maxRunningDeployments: number; readonly maxQueuedChanges: number };
+}
+
+/**
+ * The deployments: takes changes of what is wanted, plans how to get there, and gets there. Registry and scheduler
+ * must have loaded their state before `start`.
+ */
+export class DeploymentService implements Deployments {
+  readonly #runs = new Map<string, DeploymentRun>();
+  readonly #locks = new LockTable();
+  readonly #groups = new GroupIndex();
+  readonly #queue: ChangeQueue;
+  readonly #evaluations: EvaluationQueue;
+  readonly #around: RunSurroundings;
+  readonly #acceptance: AcceptanceSurroundings;
+  readonly #unsubscribe: (() => void)[] = [];
+  readonly #rollbackRetries = new Map<string, Timer>();
+  #resync: Timer | undefined;
+  #running = false;
+
+  constructor(private readonly options: DeploymentServiceOptions) {
+    const { store, epoch, registry, scheduler, readiness, events, versions, clock, dice, log, settings } =
+      options;
+    this.#evaluations = new EvaluationQueue(clock, (appId) => this.#evaluate(appId));
+    this.#around = {
+      store,
+      epoch,
+      scheduler,
+      readiness,
+      events,
+      clock,
+      dice,
+      log,
+      selectVictims: options.selectVictims,
+      mark: (appId) => this.#evaluations.mark(appId),
+      ended: (run) => this.#forget(run),
+      rollBack: (run) => this.#rollBackOverdue(run.id, 1),
+    };
+    this.#acceptance = {
+      registry,
+      instances: scheduler.instances,
+      runs: this.#runs,
+      locks: this.#locks,
+      groups: this.#groups,
+      versions,
+      clock,
+      dice,
+      maxRunning: settings.maxRunningDeployments,
+      refused: (groupId, version, error) =>
+        events.publish(deploymentEvents.refused(groupId, version, error.message)),
+    };
+    this.#queue = new ChangeQueue({
+      store,
+      epoch,
+      registry,
+      clock,
+      log,
+      maxQueued: settings.maxQueuedChanges,
+      committed: (change) => this.#committed(change),
+      refused: (change, error) => this.#refused(change, error),
+    });
+  }
+
+  /** Loads what was running and goes on with it, each from the step it had reached. */
+  async start(): Promise<void> {
+    const { store, registry, scheduler, readiness, versions, clock } = this.options;
+    const loaded: Deployment[] = [];
+    for await (const { value } of store.scan('deployment!')) loaded.push(asDeployment(value));
+    loaded.sort((a, b) => (a.plan.version < b.plan.version ? -1 : 1));
+    this.#unsubscribe.push(
+      this.#groups.follow(registry),
+      scheduler.instances.onChange(({ before, after }) => {
+        const appId = (after ?? before)?.appId;
+        if (appId !== undefined) this.#markLocked(appId);
+      }),
+      readiness.onChange((appId) => this.#markLocked(appId)),
+    );
+    this.#resync = clock.every(RESYNC_MS, () => {
+      for (const run of this.#runs.values()) run.markAll();
+    });
+    this.#running = true;
+    const runs = loaded.map((deployment) => this.#adopt(deployment));
+    for (const deployment of loaded) versions.observe(deployment.plan.version);
+    for (const run of runs) run.resume();
+  }
+
+  /** Everything stays as it is in the store; the next `start` goes on from there. */
+  async stop(): Promise<void> {
+    this.#running = false;
+    this.#queue.stop();
+    this.#evaluations.stop();
+    this.#resync?.cancel();
+    for (const timer of this.#rollbackRetries.values()) timer.cancel();
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
+    await Promise.all([...this.#runs.values()].map((run) => run.stop()));
+  }
+
+  async change(prepare: WantedChange['prepare'], options: WantedChange['options']): Promise<Accepted> {
+    return this.#submit({ prepare, options });
+  }
+
+  async cancel(id: string, options: { readonly force: boolean }): Promise<Accepted | undefined> {
+    this.#mustRun();
+    const run = this.#runs.get(id);
+    if (!run) return undefined;
+    if (options.force) {
+      return this.#queue.submit({ check: (batch) => acceptCancellation(id, batch, this.#acceptance) });
+    }
+    const { plan } = run.deployment;
+    return this.#submit({ prepare: () => revertChanges(plan), options: { force: true }, revertOf: id });
+  }
+
+  all(): readonly Deployment[] {
+    return [...this.#runs.values()].map((run) => run.deployment);
+  }
+
+  get(id: string): Deployment | undefined {
+    return this.#runs.get(id)?.deployment;
+  }
+
+  affecting(appId: AppId): readonly string[] {
+    const holder = this.#locks.holderOf(appId);
+    return holder === undefined ? [] : [holder];
+  }
+
+  waiting(id: string): readonly Waiting[] {
+    return this.#runs.get(id)?.waiting() ?? [];
+  }
+
+  readinessResults(appId: AppId): readonly ReadinessResult[] {
+    return this.options.readiness.readiness(appId);
+  }
+
+  #submit(wanted: WantedChange): Promise<Accepted> {
+    this.#mustRun();
+    return this.#queue.submit({ check: (batch) => acceptChange(wanted, batch, this.#acceptance) });
+  }
+
+  #mustRun(): void {
+    if (!this.#running) throw new CatalogError('starting');
+  }
+
+  #markLocked(appId: AppId): void {
+    if (this.#locks.holderOf(appId) !== undefined) this.#evaluations.mark(appId);
+  }
+
+  #evaluate(appId: AppId): number {
+    const holder = this.#locks.holderOf(appId);
+    return (holder === undefined ? undefined : this.#runs.get(holder)?.evaluate(appId)) ?? 0;
+  }
+
+  #adopt(deployment: Deployment): DeploymentRun {
+    const run = new DeploymentRun(deployment, this.#around);
+    this.#runs.set(run.id, run);
+    this.#locks.lock(appsOf(deployment), run.id);
+    return run;
+  }
+
+  #forget(run: DeploymentRun): void {
+    this.#runs.delete(run.id);
+    this.#locks.release(appsOf(run.deployment), run.id);
+    this.#rollbackRetries.get(run.id)?.cancel();
+    this.#rollbackRetries.delete(run.id);
+  }
+
+  /** The change is durable and in the registry: old plans end, the new one begins. */
+  #committed({ accepted, groupId, deployment, cancels }: AcceptedChange): void {
+    const { events } = this.options;
+    const settled = cancels.map((run) => {
+      this.#forget(run);
+      return run.cancel();
+    });
+    if (groupId !== undefined) events.publish(deploymentEvents.accepted(groupId, accepted.version));
+    if (deployment) {
+      const run = this.#adopt(deployment);
+      if (this.#running) run.begin(settled);
+    } else if (groupId !== undefined) {
+      const { deploymentId: id, version } = accepted;
+      events.publish(deploymentEvents.succeeded({ id, steps: [], version }));
+    }
+  }
+
+  #refused({ accepted, groupId, cancels }: AcceptedChange, error: unknown): void {
+    for (const run of cancels) run.thaw();
+    if (groupId === undefined) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    this.options.events.publish(deploymentEvents.refused(groupId, accepted.version, reason));
+  }
+
+  #rollBackOverdue(id: string, attempt: number): void {
+    const { clock, dice, log } = this.options;
+    this.#rollbackRetries.delete(id);
+    this.cancel(id, { force: false }).catch((error: unknown) => {
+      if (!this.#running || !this.#runs.has(id)) return;
+      const pauseMs = retryPauseMs(attempt, dice.random());
+      const message = error instanceof Error ? error.message : String(error);
+      log.warn('an overdue deployment could not be rolled back; tried again', {
+        id,
+        pauseMs,
+        error: message,
+      });
+      this.#rollbackRetries.set(
+        id,
+        clock.after(pauseMs, () => this.#rollBackOverdue(id, attempt + 1)),
+      );
+    });
+  }
+}
+
+function appsOf(deployment: Deployment): AppId[] {
+  return Object.keys(deployment.plan.transitions) as AppId[];
+}
+
+/** A record that this program wrote: its shape is checked as far as resuming depends on it. */
+function asDeployment(value: unknown): Deployment {
+  const deployment = value as Partial<Deployment> | null;
+  assert(
+    typeof deployment?.plan?.id === 'string' &&
+      Array.isArray(deployment.plan.steps) &&
+      typeof deployment.currentStep === 'number',
+    'a stored deployment has no plan',
+  );
+  return deployment as Deployment;
+}

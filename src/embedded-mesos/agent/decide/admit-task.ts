@@ -1,0 +1,100 @@
+import type { Account, ContainerLimits, ContainerSpec } from '../../containers/containerizer.js';
+import type { Resource, TaskInfo } from '../../protocol/v1.js';
+import type { TaskRecord } from '../task-record.js';
+import type { Outcome } from './status.js';
+
+/** Mesos's default when no kill policy is given. */
+export const DEFAULT_KILL_GRACE_MS = 3_000;
+
+export interface RunAsRules {
+  /** The agent's own. */
+  readonly agentUid: number;
+  readonly agentUser: string;
+  readonly defaultUser: string;
+  readonly allowRootTasks: boolean;
+}
+
+/** Name of the user to look up for a task; undefined: it runs as the agent itself. */
+export function userFor(task: TaskInfo, rules: RunAsRules): string | undefined {
+  const asked = task.command?.user;
+  if (rules.agentUid === 0) return asked ?? rules.defaultUser;
+  return asked === undefined || asked === rules.agentUser || asked === String(rules.agentUid) ? undefined : asked;
+}
+
+/**
+ * Why a task may not run, if it may not: what it needs and this agent lacks, and the rule that a root agent runs tasks as root
+ * only when that was allowed. `account`: what `userFor` was found to be.
+ */
+export function refusalOf(task: TaskInfo, account: Account | undefined, rules: RunAsRules): Outcome | undefined {
+  const lacks = missingFeature(task);
+  if (lacks) return { state: 'TASK_ERROR', reason: 'REASON_TASK_INVALID', message: lacks };
+  const user = userFor(task, rules);
+  if (user === undefined) return undefined;
+  if (rules.agentUid !== 0) {
+    return launchFailure(`this agent does not run as root and cannot run a task as user '${user}'`);
+  }
+  if (!account) return launchFailure(`there is no user '${user}' on this host`);
+  if (account.uid === 0 && !rules.allowRootTasks) {
+    const message = `Tasks may not run as root on this agent: name another user, or start the agent with --allow-root-tasks`;
+    return { state: 'TASK_ERROR', reason: 'REASON_TASK_UNAUTHORIZED', message };
+  }
+  return undefined;
+}
+
+function launchFailure(why: string): Outcome {
+  return { state: 'TASK_FAILED', reason: 'REASON_CONTAINER_LAUNCH_FAILED', message: `Failed to launch container: ${why}` };
+}
+
+function missingFeature(task: TaskInfo): string | undefined {
+  const { command, container } = task;
+  if (!command) return 'Task has no command; this agent runs commands only';
+  if (container?.type === 'DOCKER' || container?.mesos?.image) return 'This agent runs plain commands, no container images';
+  if (command.uris && command.uris.length > 0) return 'This agent fetches no URIs';
+  const secret = command.environment?.variables.find(({ type }) => type === 'SECRET');
+  return secret && `This agent resolves no secrets: environment variable ${secret.name}`;
+}
+
+function scalar(resources: readonly Resource[], name: string): number {
+  return resources.reduce((sum, resource) => (resource.name === name ? sum + (resource.scalar?.value ?? 0) : sum), 0);
+}
+
+function limitsOf(task: TaskInfo): ContainerLimits {
+  const ceiling = (name: string): number | undefined => {
+    const value = task.limits?.[name]?.value;
+    return value === 'Infinity' ? Number.POSITIVE_INFINITY : value;
+  };
+  const cpusLimit = ceiling('cpus');
+  const memLimitMiB = ceiling('mem');
+  return {
+    cpus: scalar(task.resources, 'cpus'),
+    memMiB: scalar(task.resources, 'mem'),
+    ...(cpusLimit !== undefined && { cpusLimit }),
+    ...(memLimitMiB !== undefined && { memLimitMiB }),
+  };
+}
+
+/** The container of a task. Its environment: what Mesos's agent tells every task, then the command's own. */
+export function containerOf(record: TaskRecord, agentId: string): ContainerSpec {
+  const { task, frameworkId, account, containerId } = record;
+  const command = task.command;
+  const own = [
+    { name: 'MESOS_FRAMEWORK_ID', value: frameworkId },
+    { name: 'MESOS_EXECUTOR_ID', value: task.task_id.value },
+    { name: 'MESOS_SLAVE_ID', value: agentId },
+    { name: 'MESOS_CHECKPOINT', value: '1' },
+  ];
+  const asked = (command?.environment?.variables ?? []).map(({ name, value }) => ({ name, value: value ?? '' }));
+  return {
+    id: containerId,
+    command: { shell: command?.shell ?? true, value: command?.value ?? '', arguments: command?.arguments ?? [] },
+    environment: [...own, ...asked],
+    ...(account && { account }),
+    limits: limitsOf(task),
+  };
+}
+
+/** The grace of a kill: the call's, else the task's, else Mesos's default. */
+export function killGraceMs(task: TaskInfo, policy: TaskInfo['kill_policy']): number {
+  const nanoseconds = (policy?.grace_period ?? task.kill_policy?.grace_period)?.nanoseconds;
+  return nanoseconds === undefined ? DEFAULT_KILL_GRACE_MS : nanoseconds / 1e6;
+}

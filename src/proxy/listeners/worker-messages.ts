@@ -1,0 +1,39 @@
+/** What a worker must know; sent once by the parent, before anything else. */
+export interface WorkerConfig {
+  readonly type: 'CONFIG';
+  readonly slot: number;
+  /** Stable over restarts of the slot, different for every parent. */
+  readonly proxyId: string;
+  readonly workDir: string;
+  readonly serverUrl: string;
+  readonly token: string;
+  readonly hostname: string;
+  readonly lbAddress: string;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  readonly logFormat: 'text' | 'json';
+  /** Client connections of this worker at once; default 10 000, less when descriptors are short. */
+  readonly maxConnections?: number;
+}
+
+export type ListenerRole = 'lb' | 'stats' | 'service';
+
+/** From the parent to a worker. LISTENER comes with the bound socket as its handle. */
+export type ToWorker =
+  | WorkerConfig
+  | { readonly type: 'LISTENER'; readonly role: ListenerRole; readonly port: number }
+  | { readonly type: 'NOT_BOUND'; readonly port: number; readonly reason: string }
+  | { readonly type: 'SERVER'; readonly url: string }
+  | { readonly type: 'RETIRE' };
+
+/** From a worker to its parent. */
+export type ToParent =
+  /** The last table is loaded; what it needs has been asked for. */
+  | { readonly type: 'READY' }
+  /** It accepts connections on the vhost and the statistics port. */
+  | { readonly type: 'ACCEPTING' }
+  | { readonly type: 'LISTEN'; readonly port: number }
+  | { readonly type: 'DROP'; readonly port: number }
+  /** All ports of the last table were asked for: what this slot held before and did not ask for again is free. */
+  | { readonly type: 'SYNCED' }
+  /** Where is the server now? */
+  | { readonly type: 'WHERE' };

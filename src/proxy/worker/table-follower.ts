@@ -1,0 +1,168 @@
+import type { Log } from '../../logging/log.js';
+import type { TaskId } from '../../scheduler/instance.js';
+import type { Clock, Timer } from '../../util/clock.js';
+import type { LineEnd, LineHandlers } from '../../util/line/line.js';
+import type { FromProxy, ToProxy } from '../table.js';
+import type { Routes } from './routes.js';
+
+export interface Identity {
+  readonly proxyId: string;
+  readonly pid: number;
+  readonly bootId: string;
+  readonly host: string;
+}
+
+export interface FollowerSource {
+  /** Service ports that are not served, with the reason. */
+  notServed(): Readonly<Record<number, string>>;
+  /** What changed in the statistics since the last call; undefined: nothing. */
+  changedStats(): unknown;
+}
+
+/** Requests in flight are reported at most so often per task; their end at once. */
+const IN_FLIGHT_PERIOD_MS = 100;
+const STATS_PERIOD_MS = 1_000;
+/** Until the server says how long its leases are. */
+const DEFAULT_LEASE_MS = 9_000;
+
+/** The worker's end of the line to the server: takes tables, confirms them, reports what still runs on those that left. */
+export class TableFollower {
+  readonly #line: LineEnd<FromProxy>;
+  /** Last reported count by task, where it was not 0. */
+  readonly #reported = new Map<TaskId, number>();
+  readonly #pending = new Map<TaskId, number>();
+  #pendingTimer: Timer | undefined;
+  #leaseTimer: Timer | undefined;
+  #statsTimer: Timer | undefined;
+  #leaseMs = DEFAULT_LEASE_MS;
+  #applying = false;
+  #stopped = false;
+
+  constructor(
+    private readonly identity: Identity,
+    private readonly routes: Routes,
+    private readonly source: FollowerSource,
+    private readonly clock: Clock,
+    private readonly log: Log,
+    private readonly on: {
+      /** A table of the server is in force. */
+      tableApplied(): void;
+      disconnected(): void;
+    },
+    makeLine: (handlers: LineHandlers<ToProxy>) => LineEnd<FromProxy>,
+  ) {
+    this.#line = makeLine({
+      onReset: () => this.#hello(),
+      onMessage: (message) => this.#received(message),
+      onDisconnected: (reason) => {
+        this.log.debug('the line to the server is down; serving on by the last table', { reason });
+        this.on.disconnected();
+      },
+    });
+  }
+
+  get connected(): boolean {
+    return this.#line.connected;
+  }
+
+  start(): void {
+    this.#beginLease();
+    this.#statsTimer = this.clock.every(STATS_PERIOD_MS, () => {
+      const stats = this.#line.connected ? this.source.changedStats() : undefined;
+      if (stats !== undefined) this.#send({ type: 'STATS', stats });
+    });
+  }
+
+  /** Says goodbye when the worker routes nothing any more. */
+  stop(goodbye: boolean): void {
+    if (this.#stopped) return;
+    if (goodbye && this.#line.connected) this.#send({ type: 'GOODBYE' });
+    this.#stopped = true;
+    this.#pendingTimer?.cancel();
+    this.#leaseTimer?.cancel();
+    this.#statsTimer?.cancel();
+  }
+
+  close(): void {
+    this.#line.close();
+  }
+
+  /** From the routes: requests in flight to a task that left the table. */
+  inFlight(taskId: TaskId, count: number): void {
+    if (count === 0 || this.#applying) {
+      this.#pending.delete(taskId);
+      this.#report(taskId, count);
+      return;
+    }
+    this.#pending.set(taskId, count);
+    this.#pendingTimer ??= this.clock.after(IN_FLIGHT_PERIOD_MS, () => {
+      this.#pendingTimer = undefined;
+      for (const [task, inFlight] of this.#pending) this.#report(task, inFlight);
+      this.#pending.clear();
+    });
+  }
+
+  notServed(ports: Readonly<Record<number, string>>): void {
+    this.#send({ type: 'NOT_SERVED', ports });
+  }
+
+  #report(taskId: TaskId, count: number): void {
+    if (count === 0 && !this.#reported.has(taskId)) return;
+    if (count === 0) this.#reported.delete(taskId);
+    else this.#reported.set(taskId, count);
+    this.#send({ type: 'IN_FLIGHT', taskId, count });
+  }
+
+  /** A new line: the server knows nothing of us. */
+  #hello(): void {
+    this.#reported.clear();
+    this.#send({ type: 'HELLO', ...this.identity });
+    for (const [taskId, count] of this.routes.leaving()) this.#report(taskId, count);
+    const notServed = this.source.notServed();
+    if (Object.keys(notServed).length > 0) this.#send({ type: 'NOT_SERVED', ports: notServed });
+  }
+
+  #received(message: ToProxy): void {
+    switch (message.type) {
+      case 'SNAPSHOT':
+        this.#apply(() => {
+          this.routes.replace(message.table);
+          return true;
+        });
+        break;
+      case 'DELTA':
+        this.#apply(() => this.routes.apply(message.delta));
+        break;
+      case 'LEASE':
+        this.#leaseMs = message.leaseMs;
+        this.#beginLease();
+        break;
+    }
+  }
+
+  /** Reports what is in flight to those that left before it confirms that they have left. */
+  #apply(change: () => boolean): void {
+    this.#applying = true;
+    const followed = change();
+    this.#applying = false;
+    if (!followed) {
+      this.log.warn('a table change does not follow ours; asking for the whole table', { version: this.routes.version });
+      this.#hello();
+      return;
+    }
+    this.#send({ type: 'ACK', epoch: this.routes.epoch, version: this.routes.version });
+    this.on.tableApplied();
+  }
+
+  #beginLease(): void {
+    this.#leaseTimer?.cancel();
+    if (this.#stopped) return;
+    this.#leaseTimer = this.clock.every(Math.max(1, this.#leaseMs / 4), () => {
+      if (this.#line.connected) this.#send({ type: 'LEASE' });
+    });
+  }
+
+  #send(message: FromProxy): void {
+    if (!this.#stopped) this.#line.send(message);
+  }
+}
