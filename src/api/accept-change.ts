@@ -8,7 +8,9 @@ import { sendJson } from './write-json.js';
 /** A change that was accepted, durably, and what it did to the first app that it names. */
 export interface AcceptedChange extends Accepted {
   /** Undefined when nothing changed. */
-  readonly first: { readonly appId: AppId; readonly before: AppRecord | undefined; readonly after: AppRecord | undefined } | undefined;
+  readonly first:
+    | { readonly appId: AppId; readonly before: AppRecord | undefined; readonly after: AppRecord | undefined }
+    | undefined;
 }
 
 /** Hands a change to the deployments and names the deployment in the answer's head. */

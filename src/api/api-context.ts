@@ -37,7 +37,9 @@ export interface ApiOptions {
   readonly events: EventBus;
   readonly metrics: ApiMetrics;
   readonly changes: AppChanges;
-  readonly agents: { byId(agentId: AgentId): { readonly hostname: string; readonly port: number } | undefined };
+  readonly agents: {
+    byId(agentId: AgentId): { readonly hostname: string; readonly port: number } | undefined;
+  };
   readonly notServed: (appId: AppId) => readonly NotServed[];
   /** False until the state is loaded; `/v2` answers 503 until then. */
   readonly ready: () => boolean;

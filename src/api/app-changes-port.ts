@@ -23,6 +23,6 @@ export interface AppChanges {
   ): Prepare | Promise<Prepare>;
   deleteApp(appId: AppId): Prepare;
   restartApp(appId: AppId): Prepare;
-  /** Kill-and-scale: `count` instances fewer, never below 0. */
-  scaleDown(appId: AppId, count: number): Prepare;
+  /** Kill-and-scale: so many instances fewer per app, never below 0; one deployment. */
+  scaleAppsDown(fewer: ReadonlyMap<AppId, number>): Prepare;
 }

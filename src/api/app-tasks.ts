@@ -11,7 +11,9 @@ import { hasVisibleTask, presentTask } from './present/task.js';
 import { queryOf } from './request-query.js';
 import { sendJson, sendPieces } from './write-json.js';
 
-type TasksRoute = { readonly kind: 'tasks'; readonly appId: AppId } | { readonly kind: 'task'; readonly appId: AppId; readonly taskId: string };
+type TasksRoute =
+  | { readonly kind: 'tasks'; readonly appId: AppId }
+  | { readonly kind: 'task'; readonly appId: AppId; readonly taskId: string };
 
 /** `scale`, `wipe` and `force` of a kill request; scale and wipe exclude each other. */
 export function killOptions(query: URLSearchParams): KillOptions {
@@ -32,13 +34,21 @@ export function killOptions(query: URLSearchParams): KillOptions {
 /** `/v2/apps/{id}/tasks` and one task below it. */
 export function answerAppTasks(context: ApiContext, route: TasksRoute): MethodTable {
   if (route.kind === 'task') {
-    return { DELETE: (request, response) => deleteOne(context, route.appId, route.taskId as TaskId, request, response) };
+    return {
+      DELETE: (request, response) =>
+        deleteOne(context, route.appId, route.taskId as TaskId, request, response),
+    };
   }
   return {
     GET: async (request, response) => {
       requireApp(context, route.appId);
       response.setHeader('X-Event-Position', context.events.position());
-      await sendPieces(request, response, taskPieces(context.scheduler.instances.ofApp(route.appId)), context.clock);
+      await sendPieces(
+        request,
+        response,
+        taskPieces(context.scheduler.instances.ofApp(route.appId)),
+        context.clock,
+      );
     },
     DELETE: (request, response) => deleteAll(context, route.appId, request, response),
   };
@@ -75,14 +85,22 @@ function requireApp(context: ApiContext, appId: AppId): void {
   if (context.registry.get(appId) === undefined) throw new CatalogError('app-not-found', { id: appId });
 }
 
-async function deleteAll(context: ApiContext, appId: AppId, request: Request, response: Response): Promise<void> {
+async function deleteAll(
+  context: ApiContext,
+  appId: AppId,
+  request: Request,
+  response: Response,
+): Promise<void> {
   const query = queryOf(request);
   const options = killOptions(query);
   requireApp(context, appId);
   const host = queryText(query, 'host');
   const found = context.scheduler.instances
     .ofApp(appId)
-    .filter((instance) => hasVisibleTask(instance) && (host === undefined || host === '*' || instance.task?.hostname === host));
+    .filter(
+      (instance) =>
+        hasVisibleTask(instance) && (host === undefined || host === '*' || instance.task?.hostname === host),
+    );
   if (options.scale) {
     sendDeploymentResult(response, await killAndScale(context, response, found, options, [appId]));
     return;
@@ -106,7 +124,10 @@ async function deleteOne(
   const instance = instances.byTask(taskId) ?? instances.get(taskId as string as InstanceId);
   const known = instance !== undefined && instance.appId === appId && hasVisibleTask(instance);
   if (options.scale) {
-    sendDeploymentResult(response, await killAndScale(context, response, known ? [instance] : [], options, [appId]));
+    sendDeploymentResult(
+      response,
+      await killAndScale(context, response, known ? [instance] : [], options, [appId]),
+    );
     return;
   }
   if (!known) throw new CatalogError('task-not-found', { id: taskId });

@@ -13,8 +13,8 @@ import { queryFlag, queryText, queryTexts } from './decide/query.js';
 import type { JsonBodies } from './middleware/json-body.js';
 import { dispatch, type MethodTable } from './middleware/methods.js';
 import { appInfoPieces } from './present/app-info.js';
-import { queryOf } from './request-query.js';
 import { segmentsOf } from './request-path.js';
+import { queryOf } from './request-query.js';
 import { sendJson, sendPieces } from './write-json.js';
 
 /** `/v2/apps` and everything below it. Ids contain slashes, so the path is taken apart by hand. */
@@ -47,7 +47,8 @@ function tableOf(context: ApiContext, bodies: JsonBodies, route: AppRoute): Meth
   }
 }
 
-const forceOf = (request: Request, fallback: boolean): boolean => queryFlag(queryOf(request), 'force', fallback);
+const forceOf = (request: Request, fallback: boolean): boolean =>
+  queryFlag(queryOf(request), 'force', fallback);
 const partialOf = (request: Request): boolean => queryFlag(queryOf(request), 'partialUpdate', true);
 
 function collection(context: ApiContext, bodies: JsonBodies): MethodTable {
@@ -64,12 +65,20 @@ function collection(context: ApiContext, bodies: JsonBodies): MethodTable {
       sendJson(response, 201, createdApp(after.app, accepted));
     },
     PUT: async (request, response) => {
-      const prepare = await changes.replaceApps(await bodies.read(request), { partialUpdate: partialOf(request) });
-      sendDeploymentResult(response, await acceptChange(context, response, prepare, { force: forceOf(request, false) }));
+      const prepare = await changes.replaceApps(await bodies.read(request), {
+        partialUpdate: partialOf(request),
+      });
+      sendDeploymentResult(
+        response,
+        await acceptChange(context, response, prepare, { force: forceOf(request, false) }),
+      );
     },
     PATCH: async (request, response) => {
       const prepare = await changes.patchApps(await bodies.read(request));
-      sendDeploymentResult(response, await acceptChange(context, response, prepare, { force: forceOf(request, false) }));
+      sendDeploymentResult(
+        response,
+        await acceptChange(context, response, prepare, { force: forceOf(request, false) }),
+      );
     },
   };
 }
@@ -105,13 +114,21 @@ function single(context: ApiContext, bodies: JsonBodies, appId: AppId): MethodTa
       if (record === undefined) throw new CatalogError('app-not-found', { id: appId });
       const embeds = appEmbeds(singleEmbeds, queryTexts(queryOf(request), 'embed'));
       response.setHeader('X-Event-Position', context.events.position());
-      await sendPieces(request, response, wrapped('{"app":', appInfoPieces(context, record, embeds, true), '}'), context.clock);
+      await sendPieces(
+        request,
+        response,
+        wrapped('{"app":', appInfoPieces(context, record, embeds, true), '}'),
+        context.clock,
+      );
     },
     PUT: (request, response) => update(request, response, true),
     PATCH: (request, response) => update(request, response, false),
     DELETE: async (request, response) => {
       const prepare = changes.deleteApp(appId);
-      sendDeploymentResult(response, await acceptChange(context, response, prepare, { force: forceOf(request, true) }));
+      sendDeploymentResult(
+        response,
+        await acceptChange(context, response, prepare, { force: forceOf(request, true) }),
+      );
     },
   };
 }
@@ -120,7 +137,10 @@ function restart(context: ApiContext, appId: AppId): MethodTable {
   return {
     POST: async (request, response) => {
       const prepare = context.changes.restartApp(appId);
-      sendDeploymentResult(response, await acceptChange(context, response, prepare, { force: forceOf(request, false) }));
+      sendDeploymentResult(
+        response,
+        await acceptChange(context, response, prepare, { force: forceOf(request, false) }),
+      );
     },
     DELETE: () => {
       // Marathon reads this as deleting the app `<id>/restart`, which cannot exist: the segment is reserved.
@@ -141,18 +161,33 @@ function publishApiPost(context: ApiContext, request: Request, app: App): void {
 async function listApps(context: ApiContext, request: Request, response: Response): Promise<void> {
   const query = queryOf(request);
   const embeds = appEmbeds(listEmbeds, queryTexts(query, 'embed'));
-  const filter = appFilter({ id: queryText(query, 'id'), cmd: queryText(query, 'cmd'), label: queryText(query, 'label') });
+  const filter = appFilter({
+    id: queryText(query, 'id'),
+    cmd: queryText(query, 'cmd'),
+    label: queryText(query, 'label'),
+  });
   response.setHeader('X-Event-Position', context.events.position());
   const pieces = appListPieces(context, (record) => filter(record.app), embeds);
   await sendPieces(request, response, wrapped('{"apps":[', pieces, ']}'), context.clock);
 }
 
-async function listGroup(context: ApiContext, prefix: string, request: Request, response: Response): Promise<void> {
+async function listGroup(
+  context: ApiContext,
+  prefix: string,
+  request: Request,
+  response: Response,
+): Promise<void> {
   const embeds = appEmbeds(listEmbeds, queryTexts(queryOf(request), 'embed'));
   const inGroup = (record: AppRecord): boolean => record.app.id.startsWith(prefix);
-  if (prefix !== '/' && !some(context.registry.all(), inGroup)) throw new CatalogError('group-not-found', { id: prefix.slice(0, -1) });
+  if (prefix !== '/' && !some(context.registry.all(), inGroup))
+    throw new CatalogError('group-not-found', { id: prefix.slice(0, -1) });
   response.setHeader('X-Event-Position', context.events.position());
-  await sendPieces(request, response, wrapped('{"*":[', appListPieces(context, inGroup, embeds), ']}'), context.clock);
+  await sendPieces(
+    request,
+    response,
+    wrapped('{"*":[', appListPieces(context, inGroup, embeds), ']}'),
+    context.clock,
+  );
 }
 
 function some<T>(items: Iterable<T>, test: (item: T) => boolean): boolean {

@@ -40,9 +40,14 @@ export const apiServerLimits = {
   maxHeaderSize: 32 * 1024,
 } as const;
 
+/** Most connections at once; event streams are among them. */
+const MAX_CONNECTIONS = 10_000;
+
 /** An http server with the API's bounds, not listening yet. */
 export function createApiServer(listener: RequestListener): Server {
-  return createServer(apiServerLimits, listener);
+  const server = createServer(apiServerLimits, listener);
+  server.maxConnections = MAX_CONNECTIONS;
+  return server;
 }
 
 /** Builds the API. Nothing runs but the event stream's heartbeat; everything read comes from memory. */

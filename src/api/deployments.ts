@@ -5,8 +5,8 @@ import type { ApiContext } from './api-context.js';
 import { queryFlag } from './decide/query.js';
 import { dispatch, type MethodTable } from './middleware/methods.js';
 import { presentDeployment } from './present/deployment-step-info.js';
-import { queryOf } from './request-query.js';
 import { segmentsOf } from './request-path.js';
+import { queryOf } from './request-query.js';
 import { sendPieces } from './write-json.js';
 
 /** `/v2/deployments` and one deployment below it. */

@@ -18,7 +18,9 @@ export function eventsResource(hub: EventHub): RequestHandler {
       GET: (request, response) => {
         if (!namesType(request.headers.accept, EVENT_STREAM_TYPE)) {
           response.setHeader('Allow', 'GET, HEAD, OPTIONS');
-          throw new CatalogError('method-not-allowed', { allow: `GET with \`Accept: ${EVENT_STREAM_TYPE}\`` });
+          throw new CatalogError('method-not-allowed', {
+            allow: `GET with \`Accept: ${EVENT_STREAM_TYPE}\``,
+          });
         }
         if (request.method === 'HEAD') {
           response.setHeader('Content-Type', EVENT_STREAM_TYPE);

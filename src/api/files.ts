@@ -3,12 +3,12 @@ import type { Request, RequestHandler, Response } from 'express';
 import { Agent, type Dispatcher } from 'undici';
 import { CatalogError } from '../errors/registry.js';
 import type { ApiContext } from './api-context.js';
-import { locateTask } from './decide/locate-task.js';
 import { pathSegments } from './decide/app-route.js';
+import { locateTask } from './decide/locate-task.js';
 import { queryText } from './decide/query.js';
 import { resource } from './middleware/methods.js';
-import { queryOf } from './request-query.js';
 import { segmentsOf } from './request-path.js';
+import { queryOf } from './request-query.js';
 
 /** Forwarded requests at once. */
 const MAX_FORWARDS = 128;
@@ -38,9 +38,14 @@ export class TaskFiles {
   handler(): RequestHandler {
     return (request, response, next) => {
       const [taskId, verb, ...rest] = segmentsOf(request);
-      if (taskId === undefined || verb === undefined || !verbs.has(verb) || rest.length > 0) throw new CatalogError('not-found');
+      if (taskId === undefined || verb === undefined || !verbs.has(verb) || rest.length > 0)
+        throw new CatalogError('not-found');
       const types = verb === 'download' ? [] : undefined;
-      return resource({ GET: (req, res) => this.#forward(taskId, verb, req, res) }, types)(request, response, next);
+      return resource({ GET: (req, res) => this.#forward(taskId, verb, req, res) }, types)(
+        request,
+        response,
+        next,
+      );
     };
   }
 
@@ -63,7 +68,10 @@ export class TaskFiles {
     } catch (error) {
       // The reader went away, or the agent did in the middle: the torn answer is cut, nobody is there to be told more.
       if (!response.headersSent && !response.destroyed) throw error;
-      this.context.log.debug('a file transfer ended early', { taskId, error: error instanceof Error ? error.message : String(error) });
+      this.context.log.debug('a file transfer ended early', {
+        taskId,
+        error: error instanceof Error ? error.message : String(error),
+      });
       response.destroy();
     } finally {
       this.#forwards--;
@@ -79,12 +87,16 @@ export class TaskFiles {
     });
     if (agentId === undefined) throw new CatalogError('task-not-found', { id: taskId });
     const agent = agents.byId(agentId);
-    if (agent === undefined) throw new CatalogError('agent-unreachable', { reason: `agent ${agentId} is not registered` });
+    if (agent === undefined)
+      throw new CatalogError('agent-unreachable', { reason: `agent ${agentId} is not registered` });
     const host = agent.hostname.includes(':') ? `[${agent.hostname}]` : agent.hostname;
     const url = new URL(`http://${host}:${agent.port}/files/${verb}`);
     const path = queryText(query, 'path');
     if (path === undefined && verb !== 'browse') {
-      throw new CatalogError('bad-request', { reason: 'The query parameter `path` is missing', hint: 'For example ?path=stdout' });
+      throw new CatalogError('bad-request', {
+        reason: 'The query parameter `path` is missing',
+        hint: 'For example ?path=stdout',
+      });
     }
     url.searchParams.set('path', ['/tasks', taskId, ...sandboxPath(path ?? '')].join('/'));
     for (const name of ['offset', 'length']) {
@@ -106,7 +118,9 @@ export class TaskFiles {
         signal: gone.signal,
       });
     } catch (error) {
-      throw new CatalogError('agent-unreachable', { reason: error instanceof Error ? error.message : String(error) });
+      throw new CatalogError('agent-unreachable', {
+        reason: error instanceof Error ? error.message : String(error),
+      });
     }
   }
 }

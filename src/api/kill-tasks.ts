@@ -38,15 +38,16 @@ export async function killAndScale(
 ): Promise<AcceptedChange> {
   const victims = new Map<AppId, InstanceId[]>(appIds.map((appId) => [appId, []]));
   for (const instance of instances) {
-    const leaving = instance.takingOut !== undefined || instance.condition === 'Killing' || instance.goal !== 'Running';
+    const leaving =
+      instance.takingOut !== undefined || instance.condition === 'Killing' || instance.goal !== 'Running';
     if (leaving || !isActive(instance.condition)) continue;
     const ofApp = victims.get(instance.appId) ?? [];
     ofApp.push(instance.id);
     victims.set(instance.appId, ofApp);
   }
   for (const [appId, ids] of victims) if (ids.length === 0) victims.delete(appId);
-  const prepares = [...victims].map(([appId, ids]) => context.changes.scaleDown(appId, ids.length));
-  return acceptChange(context, response, (version) => prepares.flatMap((prepare) => prepare(version)), {
+  const fewer = new Map([...victims].map(([appId, ids]) => [appId, ids.length]));
+  return acceptChange(context, response, context.changes.scaleAppsDown(fewer), {
     force: options.force,
     victims: Object.fromEntries(victims),
   });

@@ -5,8 +5,8 @@ import type { ApiContext } from './api-context.js';
 import { queryTexts } from './decide/query.js';
 import { dispatch, type MethodTable } from './middleware/methods.js';
 import { queueItemJson } from './present/queue-item.js';
-import { queryOf } from './request-query.js';
 import { segmentsOf } from './request-path.js';
+import { queryOf } from './request-query.js';
 import { sendPieces } from './write-json.js';
 
 /** `/v2/queue` and `/v2/queue/{id}/delay`. */
@@ -46,7 +46,8 @@ function delay(context: ApiContext, appId: AppId): MethodTable {
   return {
     DELETE: (_request, response) => {
       const entry = context.scheduler.queueEntry(appId);
-      if (entry === undefined || entry.count === 0) throw new CatalogError('queue-entry-not-found', { id: appId });
+      if (entry === undefined || entry.count === 0)
+        throw new CatalogError('queue-entry-not-found', { id: appId });
       context.scheduler.resetDelay(appId);
       response.statusCode = 204;
       response.end();

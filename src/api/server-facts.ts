@@ -63,7 +63,11 @@ export function metricsResource(context: Pick<ApiContext, 'metrics'>): RequestHa
   return resource(
     {
       GET: async (request, response) => {
-        const type = preferredType(request.headers.accept, [JSON_TYPE, 'text/plain', 'application/openmetrics-text']);
+        const type = preferredType(request.headers.accept, [
+          JSON_TYPE,
+          'text/plain',
+          'application/openmetrics-text',
+        ]);
         if (type === JSON_TYPE) sendJson(response, 200, context.metrics.toJson());
         else sendText(response, 200, await context.metrics.toPrometheus(), PROMETHEUS_TYPE);
       },
@@ -75,7 +79,10 @@ export function metricsResource(context: Pick<ApiContext, 'metrics'>): RequestHa
 /** `/metrics/prometheus`: always the text. */
 export function prometheusResource(context: Pick<ApiContext, 'metrics'>): RequestHandler {
   return resource(
-    { GET: async (_request, response) => sendText(response, 200, await context.metrics.toPrometheus(), PROMETHEUS_TYPE) },
+    {
+      GET: async (_request, response) =>
+        sendText(response, 200, await context.metrics.toPrometheus(), PROMETHEUS_TYPE),
+    },
     [],
   );
 }

@@ -33,7 +33,10 @@ function* allTaskPieces(context: ApiContext, filter: (instance: Instance) => boo
   for (const instance of context.scheduler.instances.all()) {
     const { appId } = instance;
     if (!servicePorts.has(appId)) {
-      servicePorts.set(appId, context.registry.get(appId)?.app.portDefinitions.map(({ port }) => port));
+      servicePorts.set(
+        appId,
+        context.registry.get(appId)?.app.portDefinitions.map(({ port }) => port),
+      );
     }
     const ports = servicePorts.get(appId);
     if (ports === undefined || !hasVisibleTask(instance) || !filter(instance)) {
@@ -53,8 +56,11 @@ export function deleteTasksResource(context: ApiContext, bodies: JsonBodies): Re
 
 function readIds(body: unknown): readonly string[] {
   const wrong = (path: string, text: string): CatalogError =>
-    new CatalogError('invalid-json', {}, [{ path, errors: [text], hint: 'Send {"ids": ["<task id>", ...]}.' }]);
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw wrong('/', 'error.expected.jsobject');
+    new CatalogError('invalid-json', {}, [
+      { path, errors: [text], hint: 'Send {"ids": ["<task id>", ...]}.' },
+    ]);
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw wrong('/', 'error.expected.jsobject');
   const { ids } = body as { readonly ids?: unknown };
   if (!Array.isArray(ids)) throw wrong('/ids', 'error.expected.jsarray');
   return ids.map((id: unknown, index) => {
@@ -69,7 +75,12 @@ function readIds(body: unknown): readonly string[] {
   });
 }
 
-async function deleteTasks(context: ApiContext, bodies: JsonBodies, request: Request, response: Response): Promise<void> {
+async function deleteTasks(
+  context: ApiContext,
+  bodies: JsonBodies,
+  request: Request,
+  response: Response,
+): Promise<void> {
   const options = killOptions(queryOf(request));
   const ids = readIds(await bodies.read(request));
   const { instances } = context.scheduler;

@@ -13,6 +13,7 @@ import {
   prepareDelete,
   prepareRestart,
   prepareScaleDown,
+  readAhead,
   rollbackDefinition,
 } from './decide/prepare-changes.js';
 import { prefixed } from './decide/read-definition.js';
@@ -34,8 +35,10 @@ export interface AppChangesDependencies {
   readonly settings: ChangeSettings;
 }
 
-/** Most apps in one bulk request: it is prepared in one turn of the event loop. */
-export const MAX_BULK_APPS = 10_000;
+/** Most apps in one bulk request: what is left once they are read is prepared in one turn of the event loop. */
+export const MAX_BULK_APPS = 2_000;
+/** Apps of a bulk request that are read, normalised and validated in one turn of the event loop. */
+const BULK_SLICE = 50;
 
 /**
  * From requests to prepared changes. Each function checks the body's shape at once (CatalogError `invalid-json`) and
@@ -125,7 +128,9 @@ export class AppChanges {
       const id = resolvePath(input.id);
       if (seen.has(id)) throw duplicateId(at, id);
       seen.add(id);
-      definitions.push(await this.#definition({ id, input, at, mode, mayCreate }));
+      const definition = await this.#definition({ id, input, at, mode, mayCreate });
+      definitions.push(readAhead(definition, this.#registry.prospect, this.#settings));
+      if (index % BULK_SLICE === BULK_SLICE - 1) await new Promise<void>((next) => setImmediate(next));
     }
     return this.#prepare(definitions);
   }

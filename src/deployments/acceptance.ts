@@ -6,6 +6,7 @@ import { keys, type StoreWrite } from '../store/state-store.js';
 import type { Clock } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
 import { type Timestamp, timestamp, type VersionSource } from '../util/timestamp.js';
+import type { AppGroups } from './app-groups.js';
 import type { AcceptedChange, Batch } from './change-queue.js';
 import { type PlannedApp, sameRecord } from './decide/classify-change.js';
 import { conflictingDeployments } from './decide/conflicts.js';
@@ -15,7 +16,6 @@ import { planSteps } from './decide/plan.js';
 import type { AcceptOptions, AppTransition, Deployment } from './deployment.js';
 import { changedGroup } from './deployment-events.js';
 import type { DeploymentRun } from './deployment-run.js';
-import type { GroupIndex } from './group-index.js';
 import type { LockTable } from './lock-table.js';
 
 /** A change as it is asked for. */
@@ -33,7 +33,7 @@ export interface AcceptanceSurroundings {
   readonly instances: InstanceReadModel;
   readonly runs: ReadonlyMap<string, DeploymentRun>;
   readonly locks: LockTable;
-  readonly groups: GroupIndex;
+  readonly groups: AppGroups;
   readonly versions: VersionSource;
   readonly clock: Clock;
   readonly dice: Dice;
@@ -225,7 +225,7 @@ function recordIn(
 function appsUnder(
   planned: ReadonlyMap<AppId, PlannedApp>,
   batch: Batch,
-  groups: GroupIndex,
+  groups: AppGroups,
   group: string,
 ): Iterable<AppId> {
   const members = new Set(groups.appsUnder(group));

@@ -1,8 +1,8 @@
 import type { AppId } from '../apps/app.js';
+import { parentPath } from '../apps/path.js';
 import type { EventBody } from '../events/event-bus.js';
 import type { Timestamp } from '../util/timestamp.js';
 import type { DeploymentPlan, DeploymentStep } from './deployment.js';
-import { groupsOf } from './group-index.js';
 
 /** A plan as events and answers show it: without definitions and victims. */
 export interface LightPlan {
@@ -26,7 +26,7 @@ function lightStep({ actions }: DeploymentStep): LightPlan['steps'][number] {
 /** The group a change is told for: the parent of the one app, the root when there are several (Marathon reference 8). */
 export function changedGroup(apps: readonly AppId[]): string {
   const [only, second] = apps;
-  return only !== undefined && second === undefined ? (groupsOf(only)[0] ?? '/') : '/';
+  return only !== undefined && second === undefined ? parentPath(only) : '/';
 }
 
 export const deploymentEvents = {

@@ -16,6 +16,7 @@ import {
   type WantedChange,
 } from './acceptance.js';
 import type { ReadinessSource } from './action-run.js';
+import { AppGroups } from './app-groups.js';
 import { type AcceptedChange, ChangeQueue } from './change-queue.js';
 import { retryPauseMs } from './decide/retry-pause.js';
 import { revertChanges } from './decide/revert.js';
@@ -24,7 +25,6 @@ import type { Accepted, Deployment, Deployments, ReadinessResult, Waiting } from
 import { deploymentEvents } from './deployment-events.js';
 import { DeploymentRun, type RunSurroundings } from './deployment-run.js';
 import { EvaluationQueue } from './evaluation-queue.js';
-import { GroupIndex } from './group-index.js';
 import { LockTable } from './lock-table.js';
 
 /** Everything that runs is looked at again so often, whether or not something was heard of it. */
@@ -52,7 +52,7 @@ export interface DeploymentServiceOptions {
 export class DeploymentService implements Deployments {
   readonly #runs = new Map<string, DeploymentRun>();
   readonly #locks = new LockTable();
-  readonly #groups = new GroupIndex();
+  readonly #groups = new AppGroups();
   readonly #queue: ChangeQueue;
   readonly #evaluations: EvaluationQueue;
   readonly #around: RunSurroundings;

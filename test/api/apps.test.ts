@@ -43,7 +43,10 @@ describe('creating an app', () => {
     world.registry.put(record('/web'));
     const answer = await world.ask('POST', '/v2/apps', { body: { id: '/web' } });
     expect(answer.status).toBe(409);
-    expect(answer.json).toMatchObject({ message: 'An app with id [/web] already exists.', code: 'app-exists' });
+    expect(answer.json).toMatchObject({
+      message: 'An app with id [/web] already exists.',
+      code: 'app-exists',
+    });
     expectContract('Error', answer.json);
   });
 
@@ -90,14 +93,21 @@ describe('changing apps', () => {
   });
 
   it('PATCH never creates and is always partial', async () => {
-    expect((await world.ask('PATCH', '/v2/apps/nope?partialUpdate=false', { body: { instances: 1 } })).status).toBe(404);
+    expect(
+      (await world.ask('PATCH', '/v2/apps/nope?partialUpdate=false', { body: { instances: 1 } })).status,
+    ).toBe(404);
     expect((await world.ask('PATCH', '/v2/apps/a/web', { body: { instances: 1 } })).status).toBe(200);
     expect(world.changes.calls.at(-1)?.options).toEqual({ partialUpdate: true, mayCreate: false });
   });
 
   it('bulk PUT and PATCH are one deployment each and publish no api_post_event', async () => {
     for (const method of ['PUT', 'PATCH']) {
-      const answer = await world.ask(method, '/v2/apps', { body: [{ id: '/a/web', instances: 5 }, { id: '/b', instances: 0 }] });
+      const answer = await world.ask(method, '/v2/apps', {
+        body: [
+          { id: '/a/web', instances: 5 },
+          { id: '/b', instances: 0 },
+        ],
+      });
       expect(answer.status).toBe(200);
       expectContract('DeploymentResult', answer.json);
     }
@@ -160,7 +170,8 @@ describe('reading apps', () => {
   });
 
   it('embeds tasks, failures, readiness and both names of the task statistics', async () => {
-    const query = 'embed=apps.tasks&embed=lastTaskFailure&embed=app.taskStats&embed=apps.readiness&embed=nonsense';
+    const query =
+      'embed=apps.tasks&embed=lastTaskFailure&embed=app.taskStats&embed=apps.readiness&embed=nonsense';
     const answer = await world.ask('GET', `/v2/apps?id=web&${query}`);
     const [web] = answer.json['apps'] as Record<string, unknown>[];
     expect(web?.['tasks']).toHaveLength(2);
@@ -181,9 +192,16 @@ describe('reading apps', () => {
       version: at(0),
     });
     world.notServed = [{ servicePort: 10_000, reason: 'held by another process' }];
-    const plan = { id: 'd1', version: at(1), steps: [{ actions: [{ action: 'ScaleApplication' as const, app: id }] }], transitions: {} };
+    const plan = {
+      id: 'd1',
+      version: at(1),
+      steps: [{ actions: [{ action: 'ScaleApplication' as const, app: id }] }],
+      transitions: {},
+    };
     world.deployments.running.set('d1', { plan, currentStep: 1, startedAt: at(1), phase: 'running' });
-    world.deployments.waits.set('d1', [{ app: id, instance: running('/a/web', 2).id, reason: 'waits for its health check' }]);
+    world.deployments.waits.set('d1', [
+      { app: id, instance: running('/a/web', 2).id, reason: 'waits for its health check' },
+    ]);
     world.scheduler.entries.set(id, {
       appId: id,
       role: '*',
@@ -193,7 +211,14 @@ describe('reading apps', () => {
       unusedOffers: 1,
       launchAttemptRefusals: {},
       lastRefusals: [
-        { agentId: 'a' as never, hostname: 'host-2', reasons: ['InsufficientCpus'], explanation: ['needs 4 cpus, 1 offered'], at: at(3), offer: {} },
+        {
+          agentId: 'a' as never,
+          hostname: 'host-2',
+          reasons: ['InsufficientCpus'],
+          explanation: ['needs 4 cpus, 1 offered'],
+          at: at(3),
+          offer: {},
+        },
       ],
     });
     const answer = await world.ask('GET', '/v2/apps//a/web');
@@ -243,7 +268,9 @@ describe('reading apps', () => {
     );
     const wrong = await world.ask('GET', '/v2/apps/c/versions/yesterday');
     expect(wrong.status).toBe(422);
-    expect(wrong.json['message']).toBe("Invalid timestamp provided 'yesterday'. Expecting ISO-8601 datetime string.");
+    expect(wrong.json['message']).toBe(
+      "Invalid timestamp provided 'yesterday'. Expecting ISO-8601 datetime string.",
+    );
     expect((await world.ask('GET', '/v2/apps/nope/versions')).status).toBe(404);
   });
 

@@ -24,7 +24,14 @@ describe('deployments', () => {
   };
 
   it('are shown with steps, current actions and what they wait for', async () => {
-    world.deployments.running.set('d1', { plan, currentStep: 2, startedAt: at(1), phase: 'running', deadline: at(60), overdue: true });
+    world.deployments.running.set('d1', {
+      plan,
+      currentStep: 2,
+      startedAt: at(1),
+      phase: 'running',
+      deadline: at(60),
+      overdue: true,
+    });
     world.deployments.waits.set('d1', [{ app: id, reason: 'no agent offers 4 cpus' }]);
     world.deployments.readiness.set(id, [{ name: 'readinessCheck', taskId: 't', ready: false }]);
     const answer = await world.ask('GET', '/v2/deployments');
@@ -39,7 +46,11 @@ describe('deployments', () => {
         { actions: [{ action: 'ScaleApplication', app: '/web' }] },
       ],
       currentActions: [
-        { action: 'ScaleApplication', app: '/web', readinessCheckResults: [{ name: 'readinessCheck', taskId: 't', ready: false }] },
+        {
+          action: 'ScaleApplication',
+          app: '/web',
+          readinessCheckResults: [{ name: 'readinessCheck', taskId: 't', ready: false }],
+        },
       ],
       currentStep: 2,
       totalSteps: 2,
@@ -65,7 +76,10 @@ describe('deployments', () => {
     expect(rollback.json['deploymentId']).toBe('revert-of-d1');
     const stop = await world.ask('DELETE', '/v2/deployments/d1?force=true');
     expect([stop.status, stop.text]).toEqual([202, '']);
-    expect(world.deployments.cancelled).toEqual([{ id: 'd1', force: false }, { id: 'd1', force: true }]);
+    expect(world.deployments.cancelled).toEqual([
+      { id: 'd1', force: false },
+      { id: 'd1', force: true },
+    ]);
     const unknown = await world.ask('DELETE', '/v2/deployments/zz');
     expect(unknown.json['message']).toBe('DeploymentPlan zz does not exist');
   });
@@ -91,7 +105,10 @@ describe('the queue', () => {
       unusedOffers: 10,
       lastUnusedOfferAt: at(4),
       launchAttemptRefusals: { UnfulfilledRole: 2, UnfulfilledConstraint: 3, InsufficientMemory: 5 },
-      lastRefusals: [refusal('h1', ['InsufficientPorts', 'InsufficientCpus']), refusal('h2', ['InsufficientPorts'])],
+      lastRefusals: [
+        refusal('h1', ['InsufficientPorts', 'InsufficientCpus']),
+        refusal('h2', ['InsufficientPorts']),
+      ],
     }),
   );
 
@@ -101,8 +118,12 @@ describe('the queue', () => {
     const [item] = answer.json['queue'] as Record<string, never>[];
     expect(item).toMatchObject({ count: 2, role: '*', delay: { overdue: false }, app: { id: '/web' } });
     expect(item).not.toHaveProperty('lastUnusedOffers');
-    const summary = item?.['processedOffersSummary'] as unknown as Record<string, { reason: string; declined: number; processed: number }[]>;
-    const declined = (name: string): string => summary[name]?.map((row) => `${row.declined}/${row.processed}`).join(' ') ?? '';
+    const summary = item?.['processedOffersSummary'] as unknown as Record<
+      string,
+      { reason: string; declined: number; processed: number }[]
+    >;
+    const declined = (name: string): string =>
+      summary[name]?.map((row) => `${row.declined}/${row.processed}`).join(' ') ?? '';
     expect(declined('rejectSummaryLaunchAttempt')).toBe('2/10 3/8 0/5 0/5 0/5 5/5 0/0 0/0 0/0 0/0');
     expect(declined('rejectSummaryLastOffers')).toBe('0/2 0/2 0/2 0/2 1/2 0/1 0/1 0/1 1/1 0/0');
   });
@@ -111,13 +132,21 @@ describe('the queue', () => {
     const answer = await world.ask('GET', '/v2/queue?embed=lastUnusedOffers');
     expectContract('Queue', answer.json);
     expect(answer.json['queue']).toMatchObject([
-      { lastUnusedOffers: [{ offer: { id: 'offer-1' }, reason: ['InsufficientPorts', 'InsufficientCpus'], timestamp: at(3) }, {}] },
+      {
+        lastUnusedOffers: [
+          { offer: { id: 'offer-1' }, reason: ['InsufficientPorts', 'InsufficientCpus'], timestamp: at(3) },
+          {},
+        ],
+      },
     ]);
   });
 
   it('a passed backoff is overdue: it waits for offers', async () => {
-    for (const entry of world.scheduler.queue()) world.scheduler.entries.set(id, { ...entry, backoffUntil: at(-1) });
-    expect((await world.ask('GET', '/v2/queue')).json['queue']).toMatchObject([{ delay: { timeLeftSeconds: 0, overdue: true } }]);
+    for (const entry of world.scheduler.queue())
+      world.scheduler.entries.set(id, { ...entry, backoffUntil: at(-1) });
+    expect((await world.ask('GET', '/v2/queue')).json['queue']).toMatchObject([
+      { delay: { timeLeftSeconds: 0, overdue: true } },
+    ]);
   });
 
   it('forgets a delay with 204; 404 for what does not wait', async () => {
@@ -129,7 +158,9 @@ describe('the queue', () => {
   });
 
   it('every offer of a funnel is counted once (property)', () => {
-    const refusals = fc.array(fc.uniqueArray(fc.constantFrom(...funnelOrder), { minLength: 1 }), { maxLength: 50 });
+    const refusals = fc.array(fc.uniqueArray(fc.constantFrom(...funnelOrder), { minLength: 1 }), {
+      maxLength: 50,
+    });
     fc.assert(
       fc.property(refusals, (all) => {
         const rows = rejectFunnel(all.length, countEarliest(all.map((reasons) => refusal('h', reasons))));
@@ -142,7 +173,7 @@ describe('the queue', () => {
 });
 
 describe('facts about the server', () => {
-  it('info has Marathon\'s keys, unset ones as null', async () => {
+  it("info has Marathon's keys, unset ones as null", async () => {
     const answer = await world.ask('GET', '/v2/info');
     expectContract('Info', answer.json);
     expect(answer.json).toMatchObject({
@@ -175,7 +206,7 @@ describe('facts about the server', () => {
     expect((await world.ask('GET', '/metrics', { headers: { accept: 'image/png' } })).status).toBe(406);
   });
 
-  it('counts requests by Marathon\'s names', async () => {
+  it("counts requests by Marathon's names", async () => {
     await world.ask('GET', '/v2/apps');
     await world.ask('GET', '/v2/apps/nope');
     expect(world.metrics.counts.get('http.requests.get.duration.timer.seconds')).toBe(2);
@@ -186,7 +217,11 @@ describe('facts about the server', () => {
   it('everything below /v2 waits until the state is loaded; ping does not', async () => {
     world.ready = false;
     const answer = await world.ask('GET', '/v2/apps');
-    expect([answer.status, answer.json['code'], answer.headers['retry-after']]).toEqual([503, 'starting', '2']);
+    expect([answer.status, answer.json['code'], answer.headers['retry-after']]).toEqual([
+      503,
+      'starting',
+      '2',
+    ]);
     expect((await world.ask('GET', '/ping')).status).toBe(200);
   });
 });
@@ -201,18 +236,29 @@ describe('methods and paths', () => {
     ['POST', '/ping', 'GET, HEAD, OPTIONS'],
   ])('%s %s is 405 and says what is allowed', async (method, path, allow) => {
     const answer = await world.ask(method, path);
-    expect([answer.status, answer.headers['allow'], answer.json['message']]).toEqual([405, allow, 'Method Not Allowed']);
+    expect([answer.status, answer.headers['allow'], answer.json['message']]).toEqual([
+      405,
+      allow,
+      'Method Not Allowed',
+    ]);
     const options = await world.ask('OPTIONS', path);
     expect([options.status, options.headers['allow']]).toEqual([204, allow]);
   });
 
-  it.each(['/', '/v2', '/v1/apps', '/v2/nothing', '/v2/deployments/a/b', '/v2/files/x', '/v2/files/x/write', '//', '/v2/Apps'])(
-    '%s is 404 in JSON',
-    async (path) => {
-      const answer = await world.ask('GET', path);
-      expect([answer.status, answer.json['message']]).toEqual([404, 'URI not found']);
-    },
-  );
+  it.each([
+    '/',
+    '/v2',
+    '/v1/apps',
+    '/v2/nothing',
+    '/v2/deployments/a/b',
+    '/v2/files/x',
+    '/v2/files/x/write',
+    '//',
+    '/v2/Apps',
+  ])('%s is 404 in JSON', async (path) => {
+    const answer = await world.ask('GET', path);
+    expect([answer.status, answer.json['message']]).toEqual([404, 'URI not found']);
+  });
 
   it('malformed percent-encoding is 400', async () => {
     expect((await world.ask('GET', '/v2/apps/%zz')).status).toBe(400);

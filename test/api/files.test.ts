@@ -32,17 +32,27 @@ afterEach(async () => {
 
 describe("a task's sandbox", () => {
   it('is read where it lies, with the path below the task and the agent named as Host', async () => {
-    answer = (_request, response) => response.setHeader('content-type', 'application/json').end('{"data":"hi","offset":0}');
+    answer = (_request, response) =>
+      response.setHeader('content-type', 'application/json').end('{"data":"hi","offset":0}');
     const got = await world.ask('GET', `/v2/files/${taskId}/read?path=stdout&offset=0&length=100&secret=1`);
     expect(got.json).toEqual({ data: 'hi', offset: 0 });
     const url = new URL(asked[0]?.url ?? '', 'http://agent');
     expect(url.pathname).toBe('/files/read');
-    expect(Object.fromEntries(url.searchParams)).toEqual({ path: `/tasks/${taskId}/stdout`, offset: '0', length: '100' });
+    expect(Object.fromEntries(url.searchParams)).toEqual({
+      path: `/tasks/${taskId}/stdout`,
+      offset: '0',
+      length: '100',
+    });
     expect(asked[0]?.host).toBe(`127.0.0.1:${(agent.address() as AddressInfo).port}`);
   });
 
   it('cannot be left with dots, encoded or not', async () => {
-    for (const path of ['../../../etc/passwd', '%2e%2e%2f%2e%2e%2fetc/passwd', 'a/../../..//etc/passwd', '%252e%252e/x']) {
+    for (const path of [
+      '../../../etc/passwd',
+      '%2e%2e%2f%2e%2e%2fetc/passwd',
+      'a/../../..//etc/passwd',
+      '%252e%252e/x',
+    ]) {
       await world.ask('GET', `/v2/files/${taskId}/download?path=${path}`);
       const asking = new URL(asked.at(-1)?.url ?? '', 'http://agent').searchParams.get('path') ?? '';
       expect(asking.startsWith(`/tasks/${taskId}/`)).toBe(true);
@@ -52,7 +62,9 @@ describe("a task's sandbox", () => {
 
   it("passes the agent's errors on, and nothing of its other headers", async () => {
     answer = (_request, response) => {
-      response.writeHead(404, { 'content-type': 'application/json', 'set-cookie': 'a=b' }).end('{"message":"no such file"}');
+      response
+        .writeHead(404, { 'content-type': 'application/json', 'set-cookie': 'a=b' })
+        .end('{"message":"no such file"}');
     };
     const got = await world.ask('GET', `/v2/files/${taskId}/read?path=nope`);
     expect([got.status, got.json]).toEqual([404, { message: 'no such file' }]);

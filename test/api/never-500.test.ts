@@ -16,26 +16,112 @@ beforeEach(() => {
   world.scheduler.add(running('/web', 1));
 });
 
-const method = fc.constantFrom('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'PURGE');
+const method = fc.constantFrom(
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+  'TRACE',
+  'PROPFIND',
+  'PURGE',
+);
 const segment = fc.oneof(
-  fc.constantFrom('v2', 'apps', 'tasks', 'versions', 'restart', 'delete', 'queue', 'delay', 'deployments', 'files', 'read', 'info', '*', '..', '.', '', 'web', 'a', 'b', '%2f', '%', '%zz', '%00', '%ff', '__proto__', 'constructor'),
+  fc.constantFrom(
+    'v2',
+    'apps',
+    'tasks',
+    'versions',
+    'restart',
+    'delete',
+    'queue',
+    'delay',
+    'deployments',
+    'files',
+    'read',
+    'info',
+    '*',
+    '..',
+    '.',
+    '',
+    'web',
+    'a',
+    'b',
+    '%2f',
+    '%',
+    '%zz',
+    '%00',
+    '%ff',
+    '__proto__',
+    'constructor',
+  ),
   fc.string({ maxLength: 12 }).map((text) => encodeURIComponent(text.replace(/[\ud800-\udfff]/g, ''))),
 );
-const path = fc.tuple(fc.constantFrom('/', '/v2/', '/v2/apps/', '/v2/queue/', '/v2/tasks', '/metrics'), fc.array(segment, { maxLength: 5 })).map(([base, rest]) => base + rest.join('/'));
+const path = fc
+  .tuple(
+    fc.constantFrom('/', '/v2/', '/v2/apps/', '/v2/queue/', '/v2/tasks', '/metrics'),
+    fc.array(segment, { maxLength: 5 }),
+  )
+  .map(([base, rest]) => base + rest.join('/'));
 const query = fc.oneof(
   fc.constant(''),
-  fc.array(fc.tuple(fc.constantFrom('force', 'scale', 'wipe', 'embed', 'label', 'id', 'cmd', 'status', 'status[]', 'host', 'partialUpdate', '__proto__', 'a[b]'), segment), { maxLength: 4 }).map((pairs) => `?${pairs.map((pair) => pair.join('=')).join('&')}`),
+  fc
+    .array(
+      fc.tuple(
+        fc.constantFrom(
+          'force',
+          'scale',
+          'wipe',
+          'embed',
+          'label',
+          'id',
+          'cmd',
+          'status',
+          'status[]',
+          'host',
+          'partialUpdate',
+          '__proto__',
+          'a[b]',
+        ),
+        segment,
+      ),
+      { maxLength: 4 },
+    )
+    .map((pairs) => `?${pairs.map((pair) => pair.join('=')).join('&')}`),
 );
 const body = fc.oneof(
   fc.constant(undefined),
   fc.json(),
   fc.string(),
-  fc.constantFrom('{"id":"/x"}', '{"ids":[]}', '[{"id":"/web"}]', '{"__proto__":{}}', '\u0000', '{"id":"/x","id":1}'),
+  fc.constantFrom(
+    '{"id":"/x"}',
+    '{"ids":[]}',
+    '[{"id":"/web"}]',
+    '{"__proto__":{}}',
+    '\u0000',
+    '{"id":"/x","id":1}',
+  ),
 );
 const headers = fc.record(
   {
-    accept: fc.constantFrom('*/*', 'application/json', 'text/plain', ';;,,/', 'application/json;q=x', 'text/event-streamx'),
-    'content-type': fc.constantFrom('application/json', 'application/json;charset=utf-8', 'text/plain', ';', 'application/x+json', '='),
+    accept: fc.constantFrom(
+      '*/*',
+      'application/json',
+      'text/plain',
+      ';;,,/',
+      'application/json;q=x',
+      'text/event-streamx',
+    ),
+    'content-type': fc.constantFrom(
+      'application/json',
+      'application/json;charset=utf-8',
+      'text/plain',
+      ';',
+      'application/x+json',
+      '=',
+    ),
     'content-encoding': fc.constantFrom('gzip', 'identity', ''),
     'last-event-id': fc.string({ maxLength: 10 }).map((text) => text.replace(/[^ -~]/g, '')),
   },
@@ -45,7 +131,10 @@ const headers = fc.record(
 it('no request, however odd, is answered with a 5xx or without JSON for its error', async () => {
   await fc.assert(
     fc.asyncProperty(method, path, query, body, headers, async (verb, where, ask, content, head) => {
-      const answer = await world.ask(verb, where + ask, { body: content, headers: head as Record<string, string> });
+      const answer = await world.ask(verb, where + ask, {
+        body: content,
+        headers: head as Record<string, string>,
+      });
       expect(answer.status).toBeLessThan(500);
       expect(answer.status).toBeGreaterThanOrEqual(200);
       if (answer.status >= 400 && verb !== 'HEAD') {
@@ -59,11 +148,18 @@ it('no request, however odd, is answered with a 5xx or without JSON for its erro
 }, 60_000);
 
 it('no bytes on the wire bring the server down', async () => {
-  const start = fc.constantFrom('GET / HTTP/1.1\r\nHost: x\r\n', 'POST /v2/apps HTTP/1.1\r\n', 'GET http://evil/ HTTP/1.1\r\nHost: localhost\r\n', '');
+  const start = fc.constantFrom(
+    'GET / HTTP/1.1\r\nHost: x\r\n',
+    'POST /v2/apps HTTP/1.1\r\n',
+    'GET http://evil/ HTTP/1.1\r\nHost: localhost\r\n',
+    '',
+  );
   await fc.assert(
     fc.asyncProperty(start, fc.uint8Array({ maxLength: 200 }), async (head, bytes) => {
       await new Promise<void>((resolve) => {
-        const socket = connect(world.port, '127.0.0.1', () => socket.end(Buffer.concat([Buffer.from(head), bytes])));
+        const socket = connect(world.port, '127.0.0.1', () =>
+          socket.end(Buffer.concat([Buffer.from(head), bytes])),
+        );
         socket.on('error', () => resolve());
         socket.on('close', () => resolve());
         socket.resume();

@@ -32,7 +32,10 @@ describe('a request body', () => {
   it('that is not UTF-8 is 400, that is compressed is 415', async () => {
     const latin = await raw(world.port, Buffer.concat([head(4), Buffer.from([0x22, 0xff, 0xfe, 0x22])]));
     expect(latin).toMatch(/^HTTP\/1.1 400 /);
-    const zipped = await world.ask('POST', '/v2/apps', { body: '{}', headers: { 'content-encoding': 'gzip' } });
+    const zipped = await world.ask('POST', '/v2/apps', {
+      body: '{}',
+      headers: { 'content-encoding': 'gzip' },
+    });
     expect(zipped.status).toBe(415);
   });
 
@@ -72,7 +75,11 @@ describe('bodies being read', () => {
   });
 
   it('may hold only so much memory together, and give it back', async () => {
-    const bodies = new JsonBodies(new VirtualClock(), { maxBytes: 10, maxBufferedBytes: 12, maxReadMs: 1000 });
+    const bodies = new JsonBodies(new VirtualClock(), {
+      maxBytes: 10,
+      maxBufferedBytes: 12,
+      maxReadMs: 1000,
+    });
     const [first, second] = [request(), request()];
     const one = bodies.read(first);
     const two = bodies.read(second);
@@ -90,12 +97,16 @@ describe('bodies being read', () => {
     expect(depth.push(Buffer.from('{"a[[[\\"{{{": [1]}'))).toBe(true);
     expect(new JsonDepth(2).push(Buffer.from('[[['))).toBe(false);
     const split = new JsonDepth(2);
-    expect(split.push(Buffer.from('["\\')) && split.push(Buffer.from('"[[[[')) && split.push(Buffer.from('"]'))).toBe(true);
+    expect(
+      split.push(Buffer.from('["\\')) && split.push(Buffer.from('"[[[[')) && split.push(Buffer.from('"]')),
+    ).toBe(true);
   });
 });
 
 function head(length: number): Buffer {
-  return Buffer.from(`POST /v2/apps HTTP/1.1\r\nHost: localhost:PORT\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`);
+  return Buffer.from(
+    `POST /v2/apps HTTP/1.1\r\nHost: localhost:PORT\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`,
+  );
 }
 
 /** Sends bytes (PORT in them becomes the port) and collects the answer until it is complete or the other end closes. */

@@ -8,9 +8,12 @@ import { record } from './support/fakes.js';
 const here = { localAddress: '127.0.0.1', localPort: 8080, names: ['127.0.0.1', 'box.example'] };
 
 describe('the Host header', () => {
-  it.each(['127.0.0.1:8080', 'localhost:8080', 'LOCALHOST:8080', '[::1]:8080', 'box.example:8080'])('%s is ours', (host) => {
-    expect(hostAllowed({ ...here, host })).toBe(true);
-  });
+  it.each(['127.0.0.1:8080', 'localhost:8080', 'LOCALHOST:8080', '[::1]:8080', 'box.example:8080'])(
+    '%s is ours',
+    (host) => {
+      expect(hostAllowed({ ...here, host })).toBe(true);
+    },
+  );
 
   it.each([
     undefined,
@@ -82,7 +85,11 @@ describe('the API', () => {
   afterEach(() => world.stop());
 
   it('refuses a foreign Host on reads and writes alike, even for /ping', async () => {
-    for (const [method, path] of [['GET', '/ping'], ['GET', '/v2/apps'], ['DELETE', '/v2/apps/web']] as const) {
+    for (const [method, path] of [
+      ['GET', '/ping'],
+      ['GET', '/v2/apps'],
+      ['DELETE', '/v2/apps/web'],
+    ] as const) {
       const answer = await world.ask(method, path, { headers: { host: `rebound.example:${world.port}` } });
       expect(answer.status).toBe(403);
       expect(answer.json['code']).toBe('foreign-host');
@@ -91,23 +98,34 @@ describe('the API', () => {
   });
 
   it('refuses writes from other pages and changes nothing', async () => {
-    const foreign: Record<string, string>[] = [{ origin: 'http://evil.example' }, { origin: 'null' }, { 'sec-fetch-site': 'cross-site' }];
+    const foreign: Record<string, string>[] = [
+      { origin: 'http://evil.example' },
+      { origin: 'null' },
+      { 'sec-fetch-site': 'cross-site' },
+    ];
     for (const headers of foreign) {
       const answer = await world.ask('DELETE', '/v2/apps/web', { headers });
       expect(answer.status).toBe(403);
       expect(answer.json['code']).toBe('foreign-origin');
     }
     expect(world.registry.size).toBe(1);
-    const own = await world.ask('DELETE', '/v2/apps/web', { headers: { origin: `http://127.0.0.1:${world.port}` } });
+    const own = await world.ask('DELETE', '/v2/apps/web', {
+      headers: { origin: `http://127.0.0.1:${world.port}` },
+    });
     expect(own.status).toBe(200);
   });
 
   it('refuses write bodies that a web form could send', async () => {
     for (const type of ['text/plain', 'application/x-www-form-urlencoded']) {
-      const answer = await world.ask('POST', '/v2/apps', { body: '{"id":"/x"}', headers: { 'content-type': type } });
+      const answer = await world.ask('POST', '/v2/apps', {
+        body: '{"id":"/x"}',
+        headers: { 'content-type': type },
+      });
       expect(answer.status).toBe(415);
     }
-    const restart = await world.ask('POST', '/v2/apps/web/restart', { headers: { 'content-type': 'text/plain' } });
+    const restart = await world.ask('POST', '/v2/apps/web/restart', {
+      headers: { 'content-type': 'text/plain' },
+    });
     expect(restart.status).toBe(415);
     expect((await world.ask('POST', '/v2/apps/web/restart')).status).toBe(200);
   });

@@ -1,6 +1,6 @@
-import type { Condition } from '../../src/scheduler/instance.js';
 import { parseTaskId } from '../../src/api/decide/task-id.js';
 import { presentTask } from '../../src/api/present/task.js';
+import type { Condition } from '../../src/scheduler/instance.js';
 import { ApiWorld } from './support/api-world.js';
 import { expectContract } from './support/contract.js';
 import { at, record, running } from './support/fakes.js';
@@ -12,17 +12,27 @@ const [id1, id2] = [one.task?.id ?? '', two.task?.id ?? ''];
 beforeEach(async () => {
   world = await new ApiWorld().start();
   world.registry.put(record('/a/web', { instances: 3 }), record('/b'));
-  world.scheduler.add(one, { ...two, condition: 'Staging' }, { ...three, condition: 'Scheduled' }, running('/orphan', 4));
+  world.scheduler.add(
+    one,
+    { ...two, condition: 'Staging' },
+    { ...three, condition: 'Scheduled' },
+    running('/orphan', 4),
+  );
 });
 afterEach(() => world.stop());
 
-const idsIn = (answer: { json: Record<string, unknown> }): unknown[] => (answer.json['tasks'] as { id: string }[]).map(({ id }) => id);
+const idsIn = (answer: { json: Record<string, unknown> }): unknown[] =>
+  (answer.json['tasks'] as { id: string }[]).map(({ id }) => id);
 
 describe('listing tasks', () => {
   it('shows tasks of existing apps with service ports; waiting instances and orphans are left out', async () => {
     const answer = await world.ask('GET', '/v2/tasks');
     expect(idsIn(answer)).toEqual([id1, id2]);
-    expect((answer.json['tasks'] as object[])[0]).toMatchObject({ servicePorts: [10_000], ports: [31_001], slaveId: 'agent-1' });
+    expect((answer.json['tasks'] as object[])[0]).toMatchObject({
+      servicePorts: [10_000],
+      ports: [31_001],
+      slaveId: 'agent-1',
+    });
     expect(answer.headers['x-event-position']).toBe('7-0');
     expectContract('TaskList', answer.json);
   });
@@ -65,11 +75,16 @@ describe('a task', () => {
     const results = [{ alive: true, consecutiveFailures: 0, lastSuccess: at(3) }];
     const own = presentTask({ ...one, health: { taskId: id1 as never, healthy: true, results } });
     expect(own['healthCheckResults']).toEqual([{ ...results[0], instanceId: one.id }]);
-    expect(presentTask({ ...one, health: { taskId: id2 as never, results } })['healthCheckResults']).toEqual([]);
+    expect(presentTask({ ...one, health: { taskId: id2 as never, results } })['healthCheckResults']).toEqual(
+      [],
+    );
   });
 
   it('says when it is being drained, and why', () => {
-    const leaving = presentTask({ ...one, takingOut: { reason: 'scale down', since: at(4), phase: 'draining' } });
+    const leaving = presentTask({
+      ...one,
+      takingOut: { reason: 'scale down', since: at(4), phase: 'draining' },
+    });
     expect(leaving['draining']).toEqual({ reason: 'scale down', since: at(4) });
     expectContract('Task', JSON.parse(JSON.stringify(leaving)));
   });
@@ -129,7 +144,9 @@ describe('killing tasks', () => {
     const wrong = await world.ask('POST', '/v2/tasks/delete', { body: { ids: ['what'] } });
     expect(wrong.status).toBe(400);
     expect(wrong.json['message']).toBe("Invalid task id 'what'. [taskId what no valid identifier]");
-    expect((await world.ask('POST', '/v2/tasks/delete', { body: { ids: [5] } })).json['details']).toMatchObject([{ path: '/ids(0)' }]);
+    expect(
+      (await world.ask('POST', '/v2/tasks/delete', { body: { ids: [5] } })).json['details'],
+    ).toMatchObject([{ path: '/ids(0)' }]);
     const scaled = await world.ask('POST', '/v2/tasks/delete?scale=true', { body: { ids: [id1, id2] } });
     expectContract('DeploymentResult', scaled.json);
     expect(world.registry.get(one.appId)?.app.instances).toBe(1);
@@ -137,8 +154,16 @@ describe('killing tasks', () => {
 });
 
 it.each([
-  ['a_b.instance-c0ffee00-0000-1000-8000-000000000000._app.12', '/a/b', 'a_b.instance-c0ffee00-0000-1000-8000-000000000000'],
-  ['a_b.instance-c0ffee00-0000-1000-8000-000000000000', '/a/b', 'a_b.instance-c0ffee00-0000-1000-8000-000000000000'],
+  [
+    'a_b.instance-c0ffee00-0000-1000-8000-000000000000._app.12',
+    '/a/b',
+    'a_b.instance-c0ffee00-0000-1000-8000-000000000000',
+  ],
+  [
+    'a_b.instance-c0ffee00-0000-1000-8000-000000000000',
+    '/a/b',
+    'a_b.instance-c0ffee00-0000-1000-8000-000000000000',
+  ],
   ['web.v1.c0ffee00-0000-1000-8000-000000000000', '/web.v1', undefined],
   ['web_c0ffee00-0000-1000-8000-000000000000', '/web', undefined],
 ])('the task id %s belongs to %s', (text, appId, instanceId) => {

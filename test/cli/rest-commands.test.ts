@@ -2,7 +2,14 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Command } from 'commander';
 import { addRestCommands, runRestCommand } from '../../src/cli/rest/add-rest-commands.js';
-import { appList, appRemove, appRestart, appRun, appScale, appShow } from '../../src/cli/rest/app-commands.js';
+import {
+  appList,
+  appRemove,
+  appRestart,
+  appRun,
+  appScale,
+  appShow,
+} from '../../src/cli/rest/app-commands.js';
 import { type CommandIo, printableOutput } from '../../src/cli/rest/command-io.js';
 import { logs } from '../../src/cli/rest/logs-command.js';
 import { RestClient } from '../../src/cli/rest/rest-client.js';
@@ -19,14 +26,20 @@ class Screen implements CommandIo {
   terminal = false;
   readonly controller = new AbortController();
   readonly interrupted = this.controller.signal;
-  out = (text: string): void => void (this.text += `${text}\n`);
-  err = (text: string): void => void (this.errors += `${text}\n`);
-  raw = (text: string): void => void (this.text += text);
-  readText = async (path: string): Promise<string> => {
+  out(text: string): void {
+    this.text += `${text}\n`;
+  }
+  err(text: string): void {
+    this.errors += `${text}\n`;
+  }
+  raw(text: string): void {
+    this.text += text;
+  }
+  async readText(path: string): Promise<string> {
     const text = this.files[path];
     if (text === undefined) throw new Error(`ENOENT: ${path}`);
     return text;
-  };
+  }
 }
 
 let world: ApiWorld;
@@ -51,7 +64,12 @@ function deploymentsEndBy(ending: 'deployment_success' | 'deployment_failed', ex
   world.deployments.change = async (prepare, options) => {
     const accepted = await accept(prepare, options);
     last = accepted.deploymentId;
-    const plan = { id: last, version: at(1), steps: [{ actions: [{ action: 'ScaleApplication' as const, app: id }] }], transitions: {} };
+    const plan = {
+      id: last,
+      version: at(1),
+      steps: [{ actions: [{ action: 'ScaleApplication' as const, app: id }] }],
+      transitions: {},
+    };
     world.deployments.running.set(last, { plan, currentStep: 1, startedAt: at(1), phase: 'running' });
     world.deployments.waits.set(last, [{ app: id, reason: 'waits for its health check to succeed' }]);
     return accepted;
@@ -69,7 +87,9 @@ describe('a change', () => {
     await waitFor(() => screen.text.includes('waits for its health check'));
     end();
     expect(await done).toBe(0);
-    expect(screen.text).toMatch(/step 1 of 1: \/web waits for its health check to succeed\nweb to 4: done in/);
+    expect(screen.text).toMatch(
+      /step 1 of 1: \/web waits for its health check to succeed\nweb to 4: done in/,
+    );
     expect(world.registry.get(id)?.app.instances).toBe(4);
   });
 
@@ -106,8 +126,13 @@ describe('a change', () => {
   });
 
   it('run creates or replaces one app, and several by one bulk call', async () => {
-    screen.files = { 'a.json': '{"id": "new/app"}', 'b.json': '[{"id": "/x"}, {"id": "/y"}]', 'c.yaml': 'id: /z\ninstances: 3\n' };
-    for (const file of Object.keys(screen.files)) expect(await appRun(client, screen, { ...change, wait: false, file })).toBe(0);
+    screen.files = {
+      'a.json': '{"id": "new/app"}',
+      'b.json': '[{"id": "/x"}, {"id": "/y"}]',
+      'c.yaml': 'id: /z\ninstances: 3\n',
+    };
+    for (const file of Object.keys(screen.files))
+      expect(await appRun(client, screen, { ...change, wait: false, file })).toBe(0);
     expect([...world.registry.records.keys()]).toEqual(['/web', '/new/app', '/x', '/y', '/z']);
     expect(world.changes.calls.map(({ name }) => name)).toEqual(['updateApp', 'replaceApps', 'updateApp']);
     expect(world.changes.calls[0]?.options).toEqual({ partialUpdate: false, mayCreate: true });
@@ -129,14 +154,22 @@ describe('an error', () => {
 
   it('to reach a server says how to start one', async () => {
     const text = await fails('http://127.0.0.1:1', (at) => appList(at, screen, { json: false }));
-    expect(text).toMatch(/no longrun server answers at http:\/\/127\.0\.0\.1:1 .*\nStart one with `longrun up`/);
+    expect(text).toMatch(
+      /no longrun server answers at http:\/\/127\.0\.0\.1:1 .*\nStart one with `longrun up`/,
+    );
   });
 
   it('in a file names the file and what is expected', async () => {
     screen.files = { 'bad.json': '{', 'anonymous.json': '{}' };
-    expect(await fails(world.url, (at) => appRun(at, screen, { ...change, file: 'bad.json' }))).toContain('bad.json cannot be read');
-    expect(await fails(world.url, (at) => appRun(at, screen, { ...change, file: 'anonymous.json' }))).toContain('has no app `id`');
-    expect(await fails(world.url, (at) => appRun(at, screen, { ...change, file: 'none.json' }))).toContain('ENOENT');
+    expect(await fails(world.url, (at) => appRun(at, screen, { ...change, file: 'bad.json' }))).toContain(
+      'bad.json cannot be read',
+    );
+    expect(
+      await fails(world.url, (at) => appRun(at, screen, { ...change, file: 'anonymous.json' })),
+    ).toContain('has no app `id`');
+    expect(await fails(world.url, (at) => appRun(at, screen, { ...change, file: 'none.json' }))).toContain(
+      'ENOENT',
+    );
   });
 });
 
@@ -150,7 +183,16 @@ describe('looking', () => {
       processedOffers: 3,
       unusedOffers: 3,
       launchAttemptRefusals: { InsufficientCpus: 3 },
-      lastRefusals: [{ agentId: 'a' as never, hostname: 'host-2', reasons: ['InsufficientCpus'], explanation: ['needs 4 cpus, 1 offered'], at: at(1), offer: {} }],
+      lastRefusals: [
+        {
+          agentId: 'a' as never,
+          hostname: 'host-2',
+          reasons: ['InsufficientCpus'],
+          explanation: ['needs 4 cpus, 1 offered'],
+          at: at(1),
+          offer: {},
+        },
+      ],
     });
   });
 
@@ -190,7 +232,14 @@ describe('logs', () => {
   const files = new Map<string, Buffer>();
   const [one, two] = [running('/web', 1).task?.id ?? '', running('/web', 2).task?.id ?? ''];
   const read = (over: Partial<Parameters<typeof logs>[2]> = {}): Promise<number> =>
-    logs(client, screen, { target: '/web', follow: false, lines: 100, streams: ['stdout'], pollMs: 5, ...over });
+    logs(client, screen, {
+      target: '/web',
+      follow: false,
+      lines: 100,
+      streams: ['stdout'],
+      pollMs: 5,
+      ...over,
+    });
 
   beforeEach(async () => {
     files.clear();
@@ -204,7 +253,11 @@ describe('logs', () => {
         return;
       }
       const piece = file.subarray(offset, offset + Math.min(65_536, Number(searchParams.get('length'))));
-      response.end(JSON.stringify(offset < 0 ? { data: '', offset: file.length } : { data: piece.toString('utf8'), offset }));
+      response.end(
+        JSON.stringify(
+          offset < 0 ? { data: '', offset: file.length } : { data: piece.toString('utf8'), offset },
+        ),
+      );
     });
     await new Promise<void>((resolve) => agent.listen(0, '127.0.0.1', resolve));
     world.agents.set('agent-1', { hostname: '127.0.0.1', port: (agent.address() as AddressInfo).port });
@@ -221,7 +274,11 @@ describe('logs', () => {
   });
 
   it('of more than one piece come whole, characters of several bytes and broken ones included', async () => {
-    const text = Buffer.concat([Buffer.from('é€😀'.repeat(20_000)), Buffer.from([0xff, 0xfe]), Buffer.from('\nend\n')]);
+    const text = Buffer.concat([
+      Buffer.from('é€😀'.repeat(20_000)),
+      Buffer.from([0xff, 0xfe]),
+      Buffer.from('\nend\n'),
+    ]);
     files.set(`${one}/stdout`, text);
     await read({ lines: 1_000_000 });
     expect(screen.text.replaceAll('\ufffd', '')).toBe(`${'é€😀'.repeat(20_000)}\nend\n`);
@@ -249,18 +306,29 @@ describe('logs', () => {
   });
 
   it('keep colours and nothing else that steers a terminal', () => {
-    expect(printableOutput('\u001b[31mred\u001b[0m \u001b]0;title\u0007\u001b[2J')).toBe('\u001b[31mred\u001b[0m ?]0;title??[2J');
+    expect(printableOutput('\u001b[31mred\u001b[0m \u001b]0;title\u0007\u001b[2J')).toBe(
+      '\u001b[31mred\u001b[0m ?]0;title??[2J',
+    );
   });
 });
 
 it('tables align numbers to the right and texts to the left', () => {
-  expect(table(['A', 'LONG'], [['x', 5], ['yyy', 12345]])).toBe('A     LONG\nx        5\nyyy  12345');
+  expect(
+    table(
+      ['A', 'LONG'],
+      [
+        ['x', 5],
+        ['yyy', 12345],
+      ],
+    ),
+  ).toBe('A     LONG\nx        5\nyyy  12345');
 });
 
 it('every command has a help text; those that change something name the exit codes', () => {
   const program = new Command();
   addRestCommands(program);
   const app = program.commands.find((command) => command.name() === 'app');
-  for (const command of [...program.commands, ...(app?.commands ?? [])]) expect(command.description()).not.toBe('');
+  for (const command of [...program.commands, ...(app?.commands ?? [])])
+    expect(command.description()).not.toBe('');
   expect(program.commands.map((command) => command.name())).toEqual(['status', 'app', 'logs', 'why']);
 });

@@ -1,3 +1,4 @@
+import { describe, expect, it } from '@jest/globals';
 import { World } from './support/world.js';
 
 describe('launching', () => {

@@ -57,5 +57,7 @@ export function preferredType(accept: string | undefined, offered: readonly stri
 
 /** Whether the header itself names `mediaType`: a wildcard is not enough. */
 export function namesType(accept: string | undefined, mediaType: string): boolean {
-  return parseAccept(accept ?? '').some(({ type, subtype, quality }) => quality > 0 && `${type}/${subtype}` === mediaType);
+  return parseAccept(accept ?? '').some(
+    ({ type, subtype, quality }) => quality > 0 && `${type}/${subtype}` === mediaType,
+  );
 }

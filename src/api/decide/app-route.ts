@@ -36,7 +36,8 @@ export function pathSegments(tail: string): readonly string[] | undefined {
 const appId = (segments: readonly string[]): AppId => `/${segments.join('/')}` as AppId;
 
 /** Everything below a group: the root group's prefix is `/`. */
-const groupPrefix = (segments: readonly string[]): string => (segments.length === 0 ? '/' : `/${segments.join('/')}/`);
+const groupPrefix = (segments: readonly string[]): string =>
+  segments.length === 0 ? '/' : `/${segments.join('/')}/`;
 
 /**
  * Reads the tail of a path after `/v2/apps`: the id is everything until the reserved last segment `restart`, `tasks`
@@ -48,7 +49,8 @@ export function appRoute(segments: readonly string[], exists: (appId: AppId) => 
   const beforeLast = segments[segments.length - 2];
   const parent = segments.slice(0, -1);
   if (last === '*') return { kind: 'group-apps', prefix: groupPrefix(parent) };
-  if (beforeLast === '*' && last === 'tasks') return { kind: 'group-tasks', prefix: groupPrefix(parent.slice(0, -1)) };
+  if (beforeLast === '*' && last === 'tasks')
+    return { kind: 'group-tasks', prefix: groupPrefix(parent.slice(0, -1)) };
   if (segments.length >= 2) {
     if (last === 'restart') return { kind: 'restart', appId: appId(parent) };
     if (last === 'tasks') return { kind: 'tasks', appId: appId(parent) };

@@ -38,7 +38,9 @@ export function rejectFunnel(
 }
 
 /** How many of these offers each reason refused, each offer under its earliest reason in the funnel. */
-export function countEarliest(refusals: readonly Refusal[]): Readonly<Partial<Record<RefusalReason, number>>> {
+export function countEarliest(
+  refusals: readonly Refusal[],
+): Readonly<Partial<Record<RefusalReason, number>>> {
   const counts: Partial<Record<RefusalReason, number>> = {};
   for (const refusal of refusals) {
     const earliest = funnelOrder.find((reason) => refusal.reasons.includes(reason));

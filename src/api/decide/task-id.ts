@@ -20,7 +20,10 @@ export function parseTaskId(text: string): TaskIdParts | undefined {
   const instance = current.exec(text);
   if (instance?.[1] !== undefined) {
     const tail = instance[3] ?? '';
-    return { appId: appIdOf(instance[1]), instanceId: text.slice(0, text.length - tail.length) as InstanceId };
+    return {
+      appId: appIdOf(instance[1]),
+      instanceId: text.slice(0, text.length - tail.length) as InstanceId,
+    };
   }
   const old = legacy.exec(text);
   return old?.[1] === undefined ? undefined : { appId: appIdOf(old[1]), instanceId: undefined };

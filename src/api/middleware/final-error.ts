@@ -15,7 +15,11 @@ const RETRY_AFTER_SECONDS = 2;
 function catalogued(error: unknown): CatalogError | undefined {
   if (error instanceof CatalogError) return error;
   if (error instanceof StoreError) {
-    return new CatalogError('store-unavailable', { code: error.code, reason: error.message, hint: storeHint(error.code) });
+    return new CatalogError('store-unavailable', {
+      code: error.code,
+      reason: error.message,
+      hint: storeHint(error.code),
+    });
   }
   return undefined;
 }
@@ -34,13 +38,19 @@ export function finalError(log: Log, dice: Dice, clock: Clock): ErrorRequestHand
       const stack = thrown instanceof Error ? thrown.stack : String(thrown);
       log.error('a request met a defect', { incident, method: request.method, path: request.path, stack });
     } else if (error.status >= 500) {
-      log.warn('a request was refused', { code: error.code, method: request.method, path: request.path, reason: error.message });
+      log.warn('a request was refused', {
+        code: error.code,
+        method: request.method,
+        path: request.path,
+        reason: error.message,
+      });
     }
     if (response.headersSent) {
       response.destroy();
       return;
     }
-    for (const name of ['Content-Length', 'Content-Type', 'Marathon-Deployment-Id', 'Location']) response.removeHeader(name);
+    for (const name of ['Content-Length', 'Content-Type', 'Marathon-Deployment-Id', 'Location'])
+      response.removeHeader(name);
     if (error.status === 503) response.setHeader('Retry-After', RETRY_AFTER_SECONDS);
     dropRest(request, clock);
     sendJson(response, error.status, error);

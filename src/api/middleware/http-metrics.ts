@@ -9,7 +9,10 @@ export function httpMetrics(metrics: ApiMetrics): RequestHandler {
   metrics.gauge('http.requests.active.gauge', () => active);
   const all = metrics.timer('http.requests.duration.timer.seconds');
   const byMethod = new Map<string, { observe(seconds: number): void }>(
-    timedMethods.map((method) => [method, metrics.timer(`http.requests.${method.toLowerCase()}.duration.timer.seconds`)]),
+    timedMethods.map((method) => [
+      method,
+      metrics.timer(`http.requests.${method.toLowerCase()}.duration.timer.seconds`),
+    ]),
   );
   const byClass = [1, 2, 3, 4, 5].map((digit) => metrics.meter(`http.responses.${digit}xx.rate.meter`));
   const requestBytes = metrics.counter('http.requests.size.counter.bytes');

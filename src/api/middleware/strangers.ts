@@ -31,17 +31,23 @@ export function refuseStrangers(names: readonly string[]): RequestHandler {
       throw new CatalogError('foreign-host', { host: host.slice(0, MAX_ECHO) });
     }
     if (!request.url.startsWith('/')) {
-      throw new CatalogError('bad-request', { reason: 'The request target must be a path', hint: 'This server is no proxy.' });
+      throw new CatalogError('bad-request', {
+        reason: 'The request target must be a path',
+        hint: 'This server is no proxy.',
+      });
     }
     if (!readMethods.has(request.method)) {
       const { origin } = request.headers;
       const site = request.headers['sec-fetch-site'];
       const secFetchSite = Array.isArray(site) ? site.join(',') : site;
       if (!originAllowed({ origin, secFetchSite, authorities })) {
-        throw new CatalogError('foreign-origin', { origin: (origin ?? secFetchSite ?? '').slice(0, MAX_ECHO) });
+        throw new CatalogError('foreign-origin', {
+          origin: (origin ?? secFetchSite ?? '').slice(0, MAX_ECHO),
+        });
       }
       const type = request.headers['content-type'];
-      if (type === undefined ? hasBody(request) : !isJsonMediaType(type)) throw new CatalogError('unsupported-media-type');
+      if (type === undefined ? hasBody(request) : !isJsonMediaType(type))
+        throw new CatalogError('unsupported-media-type');
     }
     next();
   };

@@ -21,17 +21,25 @@ export function waitingFor(context: InfoContext, appId: AppId): readonly Waiting
   for (const deploymentId of context.deployments.affecting(appId)) {
     for (const item of context.deployments.waiting(deploymentId)) {
       if (item.app !== appId || waiting.length >= MAX_WAITING) continue;
-      waiting.push(item.instance === undefined ? { reason: item.reason } : { instanceId: item.instance, reason: item.reason });
+      waiting.push(
+        item.instance === undefined
+          ? { reason: item.reason }
+          : { instanceId: item.instance, reason: item.reason },
+      );
     }
   }
   const entry = context.scheduler.queueEntry(appId);
   if (entry === undefined || entry.count === 0) return waiting;
   const now = context.clock.wallMs();
   if (entry.backoffUntil !== undefined && Date.parse(entry.backoffUntil) > now) {
-    waiting.push({ reason: `${entry.count} wait until ${entry.backoffUntil} after failures (DELETE /v2/queue${appId}/delay ends the wait)` });
+    waiting.push({
+      reason: `${entry.count} wait until ${entry.backoffUntil} after failures (DELETE /v2/queue${appId}/delay ends the wait)`,
+    });
   }
   for (const refusal of entry.lastRefusals.slice(0, Math.max(0, MAX_WAITING - waiting.length))) {
-    waiting.push({ reason: `${refusal.hostname}: ${refusal.explanation.join('; ') || refusal.reasons.join(', ')}` });
+    waiting.push({
+      reason: `${refusal.hostname}: ${refusal.explanation.join('; ') || refusal.reasons.join(', ')}`,
+    });
   }
   return waiting;
 }
@@ -53,14 +61,18 @@ export function* appInfoPieces(
     const counts = scheduler.instances.counts(id);
     text += `,"tasksStaged":${counts.staged},"tasksRunning":${counts.running},"tasksHealthy":${counts.healthy},"tasksUnhealthy":${counts.unhealthy}`;
   }
-  if (embeds.has('deployments')) text += `,"deployments":${JSON.stringify(deployments.affecting(id).map((uuid) => ({ id: uuid })))}`;
-  if (embeds.has('readiness')) text += `,"readinessCheckResults":${JSON.stringify(deployments.readinessResults(id))}`;
+  if (embeds.has('deployments'))
+    text += `,"deployments":${JSON.stringify(deployments.affecting(id).map((uuid) => ({ id: uuid })))}`;
+  if (embeds.has('readiness'))
+    text += `,"readinessCheckResults":${JSON.stringify(deployments.readinessResults(id))}`;
   if (embeds.has('lastTaskFailure')) {
     const failure = scheduler.lastTaskFailure(id);
     if (failure) text += `,"lastTaskFailure":${JSON.stringify(failure)}`;
   }
   if (embeds.has('taskStats')) {
-    const stats = JSON.stringify(presentTaskStats(record, scheduler.instances.ofApp(id), context.clock.wallMs()));
+    const stats = JSON.stringify(
+      presentTaskStats(record, scheduler.instances.ofApp(id), context.clock.wallMs()),
+    );
     text += `,"tasksStats":${stats},"taskStats":${stats}`;
   }
   const notServed = context.notServed(id);

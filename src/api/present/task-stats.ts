@@ -4,7 +4,12 @@ import { timestampMs } from '../../util/timestamp.js';
 import { currentResults, hasVisibleTask } from './task.js';
 
 interface Stats {
-  readonly counts: { readonly staged: number; readonly running: number; readonly healthy: number; readonly unhealthy: number };
+  readonly counts: {
+    readonly staged: number;
+    readonly running: number;
+    readonly healthy: number;
+    readonly unhealthy: number;
+  };
   readonly lifeTime?: { readonly averageSeconds: number; readonly medianSeconds: number };
 }
 
@@ -41,7 +46,11 @@ function section(instances: readonly Instance[], nowMs: number): Section | undef
  * n/2 (rounded down) of the sorted life times. "Latest config" means started from what the app's definition now asks
  * for: after a roll back that is so for the old instances that were kept, whatever their version says.
  */
-export function presentTaskStats(record: AppRecord, all: readonly Instance[], nowMs: number): Readonly<Record<string, Section>> {
+export function presentTaskStats(
+  record: AppRecord,
+  all: readonly Instance[],
+  nowMs: number,
+): Readonly<Record<string, Section>> {
   const instances = all.filter(hasVisibleTask);
   const { lastScalingAt } = record.app.versionInfo;
   const sections: readonly (readonly [string, readonly Instance[]])[] = [

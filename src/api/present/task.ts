@@ -47,7 +47,9 @@ export function presentTask(
     host: task?.hostname,
     slaveId: task?.agentId,
     state: stateOf[instance.condition],
-    ...(active && task ? { stagedAt: task.stagedAt, startedAt: task.startedAt, version: task.runSpecVersion } : {}),
+    ...(active && task
+      ? { stagedAt: task.stagedAt, startedAt: task.startedAt, version: task.runSpecVersion }
+      : {}),
     ports: active ? (task?.hostPorts ?? []) : [],
     servicePorts,
     ipAddresses: task?.ipAddresses ?? [],

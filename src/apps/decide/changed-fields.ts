@@ -6,7 +6,12 @@ export type AppFields = Omit<App, 'version' | 'versionInfo'>;
 export type AppField = keyof AppFields;
 
 /** Lists whose order means nothing. */
-const setFields: ReadonlySet<AppField> = new Set<AppField>(['constraints', 'dependencies', 'healthChecks', 'acceptedResourceRoles']);
+const setFields: ReadonlySet<AppField> = new Set<AppField>([
+  'constraints',
+  'dependencies',
+  'healthChecks',
+  'acceptedResourceRoles',
+]);
 
 /**
  * Fields that take effect without a restart: they steer longrun itself, no process ever sees them. Of `labels` only
@@ -30,26 +35,44 @@ const isLoadBalancerLabel = (name: string): boolean => name.startsWith('HAPROXY_
 /** Names of the fields in which two definitions differ. */
 export function changedFields(before: AppFields, after: AppFields): readonly AppField[] {
   const names = new Set([...fieldsOf(before), ...fieldsOf(after)]);
-  return [...names].filter((name) =>
-    setFields.has(name) ? asSet(before[name]) !== asSet(after[name]) : !sameJson(before[name], after[name]),
+  return [...names].filter((name) => !sameField(name, before[name], after[name]));
+}
+
+/** Whether instances of `before` are as good as new ones of `after`. */
+export function sameLaunch(before: AppFields, after: AppFields, restartOnAnyChange: boolean): boolean {
+  return changedFields(before, after).every(
+    (field) =>
+      field === 'instances' ||
+      (!restartOnAnyChange &&
+        (inPlaceFields.has(field) ||
+          (field === 'labels' && sameJson(launchLabels(before.labels), launchLabels(after.labels))))),
   );
 }
 
-/** What a running instance was made from: two apps with equal launch fields need no restart between them. */
+/** What a running instance is made from, in a form that is equal for equal launches. */
 export function launchFields(app: AppFields, restartOnAnyChange: boolean): Readonly<Record<string, unknown>> {
-  const { id, instances, labels, ...fields } = app;
-  const kept = Object.entries(fields).filter(
-    ([name]) => name !== 'version' && name !== 'versionInfo' && (restartOnAnyChange || !inPlaceFields.has(name as AppField)),
+  const kept = fieldsOf(app).filter(
+    (field) =>
+      field !== 'id' && field !== 'instances' && field !== 'labels' && (restartOnAnyChange || !inPlaceFields.has(field)),
   );
-  const launchLabels = Object.entries(labels).filter(([name]) => restartOnAnyChange || !isLoadBalancerLabel(name));
   return {
-    ...Object.fromEntries(kept.map(([name, value]) => [name, setFields.has(name as AppField) ? asSet(value) : value])),
-    labels: Object.fromEntries(launchLabels),
+    ...Object.fromEntries(kept.map((field) => [field, setFields.has(field) ? asSet(app[field]) : app[field]])),
+    labels: restartOnAnyChange ? app.labels : launchLabels(app.labels),
   };
 }
 
+function launchLabels(labels: AppFields['labels']): AppFields['labels'] {
+  return Object.fromEntries(Object.entries(labels).filter(([name]) => !isLoadBalancerLabel(name)));
+}
+
 function fieldsOf(app: AppFields): readonly AppField[] {
-  return (Object.keys(app) as (keyof App)[]).filter((name): name is AppField => name !== 'version' && name !== 'versionInfo');
+  return (Object.keys(app) as (keyof App)[]).filter(
+    (name): name is AppField => name !== 'version' && name !== 'versionInfo',
+  );
+}
+
+function sameField(field: AppField, before: unknown, after: unknown): boolean {
+  return sameJson(before, after) || (setFields.has(field) && asSet(before) === asSet(after));
 }
 
 function asSet(value: unknown): string {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Timestamp } from '../../util/timestamp.js';
 import type { AppRecord } from '../app.js';
-import { canonicalJson, sameJson } from './canonical-json.js';
-import { type AppFields, launchFields } from './changed-fields.js';
+import { canonicalJson } from './canonical-json.js';
+import { type AppFields, launchFields, sameLaunch } from './changed-fields.js';
 
 /** Hexadecimal digits kept of the SHA-256: 64 bits, far more than one app ever has definitions. */
 const HASH_DIGITS = 16;
@@ -21,11 +21,11 @@ export interface LaunchHashOptions {
  * even when the rule (or this program) has changed since: an upgrade or a flag by itself restarts nothing.
  */
 export function launchHash(app: AppFields, options: LaunchHashOptions, related: readonly AppRecord[]): string {
-  const fields = launchFields(app, options.restartOnAnyChange);
   for (const record of related) {
     if (record.restartedAt !== options.restartedAt) continue;
-    if (sameJson(launchFields(record.app, options.restartOnAnyChange), fields)) return record.launchHash;
+    if (sameLaunch(record.app, app, options.restartOnAnyChange)) return record.launchHash;
   }
+  const fields = launchFields(app, options.restartOnAnyChange);
   const text = canonicalJson({ fields, restartedAt: options.restartedAt });
   return createHash('sha256').update(text).digest('hex').slice(0, HASH_DIGITS);
 }

@@ -34,6 +34,8 @@ export interface Definition {
   readonly mayCreate: boolean;
   /** The stored version that is put back; `input` is its definition then. */
   readonly source?: AppRecord;
+  /** What reading it ahead gave; good as long as the app is still what it was then. */
+  readonly ahead?: Pick<Read, 'draft' | 'before'>;
 }
 
 /**
@@ -63,15 +65,25 @@ export function prepareDefinitions(
   return records.map(({ after }) => ({ appId: after.app.id, after }));
 }
 
+/** A definition read, beside the app as it was. */
 interface Read {
   readonly definition: Definition;
   readonly draft: AppDraft;
   readonly before: AppRecord | undefined;
 }
 
+/**
+ * Reads, normalises and validates one definition before its turn, so that a bulk request can be cut into slices. The
+ * result is the same definition; throws what preparing it would.
+ */
+export function readAhead(definition: Definition, view: AppsView, settings: DefinitionSettings): Definition {
+  return { ...definition, ahead: readOne(definition, view, settings) };
+}
+
 function readOne(definition: Definition, view: AppsView, settings: DefinitionSettings): Read {
-  const { id, input, at, mode, mayCreate } = definition;
+  const { id, input, at, mode, mayCreate, ahead } = definition;
   const before = view.get(id as AppId);
+  if (ahead && ahead.before === before) return { definition, ...ahead };
   if (!before && !mayCreate) throw new CatalogError('app-not-found', { id });
   if (mode === 'merge' && versionRequest(input, before?.app.version).kind === 'contradiction' && before) {
     throw new CatalogError('invalid-object', {}, [

@@ -62,10 +62,12 @@ export async function runRestCommand(url: string, io: CommandIo, run: Run): Prom
 function detailLines(details: unknown): readonly string[] {
   if (typeof details === 'string') return [details];
   if (!Array.isArray(details)) return [];
-  return details.map((detail: { readonly path?: string; readonly errors?: readonly string[]; readonly hint?: string }) => {
-    const hint = detail.hint ? ` (${detail.hint})` : '';
-    return `${detail.path ?? ''}: ${(detail.errors ?? []).join(', ')}${hint}`;
-  });
+  return details.map(
+    (detail: { readonly path?: string; readonly errors?: readonly string[]; readonly hint?: string }) => {
+      const hint = detail.hint ? ` (${detail.hint})` : '';
+      return `${detail.path ?? ''}: ${(detail.errors ?? []).join(', ')}${hint}`;
+    },
+  );
 }
 
 async function act(options: CommonOptions, run: Run): Promise<void> {
@@ -89,7 +91,12 @@ function wholeNumber(text: string): number {
 function changing(command: Command, { force = true } = {}): Command {
   common(command)
     .option('--no-wait', 'return as soon as the deployment has begun')
-    .option('--timeout <seconds>', 'stop watching after so long; the deployment goes on', wholeNumber, DEFAULT_TIMEOUT_SECONDS);
+    .option(
+      '--timeout <seconds>',
+      'stop watching after so long; the deployment goes on',
+      wholeNumber,
+      DEFAULT_TIMEOUT_SECONDS,
+    );
   if (force) command.option('--force', 'cancel running deployments that are in the way', false);
   return command;
 }
@@ -113,17 +120,34 @@ export function addRestCommands(program: Command): void {
     .description('print what a task (or every task of an app) wrote')
     .option('-f, --follow', 'go on printing what is written, by new tasks of an app too', false)
     .option('-n, --lines <count>', 'begin so many lines before the end', wholeNumber, 100)
-    .addOption(new Option('--stream <which>', 'what to print').choices(['stdout', 'stderr', 'both']).default('both'))
-    .addHelpText('after', '\nExamples:\n  longrun logs /hello\n  longrun logs -f /hello --stream stderr\n  longrun logs -n 1000 hello.instance-6b7c...._app.1')
-    .action((target: string, options: CommonOptions & { follow: boolean; lines: number; stream: 'stdout' | 'stderr' | 'both' }) => {
-      const streams = options.stream === 'both' ? (['stdout', 'stderr'] as const) : [options.stream];
-      return act(options, (client, io) => logs(client, io, { target, follow: options.follow, lines: options.lines, streams }));
-    });
+    .addOption(
+      new Option('--stream <which>', 'what to print').choices(['stdout', 'stderr', 'both']).default('both'),
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  longrun logs /hello\n  longrun logs -f /hello --stream stderr\n  longrun logs -n 1000 hello.instance-6b7c...._app.1',
+    )
+    .action(
+      (
+        target: string,
+        options: CommonOptions & { follow: boolean; lines: number; stream: 'stdout' | 'stderr' | 'both' },
+      ) => {
+        const streams = options.stream === 'both' ? (['stdout', 'stderr'] as const) : [options.stream];
+        return act(options, (client, io) =>
+          logs(client, io, { target, follow: options.follow, lines: options.lines, streams }),
+        );
+      },
+    );
   common(program.command('why'))
     .argument('<app>', 'id of an app')
     .description('explain what keeps an app from being as wanted')
-    .addHelpText('after', '\nExample:\n  longrun why /hello        e.g. "3 of 3 offers refused: too few cpus"')
-    .action((id: string, options: CommonOptions) => act(options, (client, io) => why(client, io, { ...options, id })));
+    .addHelpText(
+      'after',
+      '\nExample:\n  longrun why /hello        e.g. "3 of 3 offers refused: too few cpus"',
+    )
+    .action((id: string, options: CommonOptions) =>
+      act(options, (client, io) => why(client, io, { ...options, id })),
+    );
 }
 
 function addAppCommands(app: Command): void {
@@ -134,17 +158,27 @@ function addAppCommands(app: Command): void {
   common(app.command('show'))
     .argument('<app>', 'id of an app')
     .description('show one app with its tasks')
-    .action((id: string, options: CommonOptions) => act(options, (client, io) => appShow(client, io, { ...options, id })));
+    .action((id: string, options: CommonOptions) =>
+      act(options, (client, io) => appShow(client, io, { ...options, id })),
+    );
   changing(app.command('run'))
     .argument('<file>', 'JSON (or .yaml) with an app, or with an array of apps; - is standard input')
     .description('start an app, or change it to what the file says, and watch it come up')
-    .addHelpText('after', `\nExamples:\n  longrun app run examples/hello.json\n  longrun app run examples/two-apps.json --no-wait\n${EXIT_CODES}`)
-    .action((file: string, options: ChangeOptions) => act(options, (client, io) => appRun(client, io, { ...changeArguments(options), file })));
+    .addHelpText(
+      'after',
+      `\nExamples:\n  longrun app run examples/hello.json\n  longrun app run examples/two-apps.json --no-wait\n${EXIT_CODES}`,
+    )
+    .action((file: string, options: ChangeOptions) =>
+      act(options, (client, io) => appRun(client, io, { ...changeArguments(options), file })),
+    );
   changing(app.command('scale'))
     .argument('<app>', 'id of an app')
     .argument('<instances>', 'how many copies', wholeNumber)
     .description('run so many copies of an app')
-    .addHelpText('after', `\nExamples:\n  longrun app scale /hello 4\n  longrun app scale /hello 0      suspends it\n${EXIT_CODES}`)
+    .addHelpText(
+      'after',
+      `\nExamples:\n  longrun app scale /hello 4\n  longrun app scale /hello 0      suspends it\n${EXIT_CODES}`,
+    )
     .action((id: string, instances: number, options: ChangeOptions) =>
       act(options, (client, io) => appScale(client, io, { ...changeArguments(options), id, instances })),
     );
@@ -152,10 +186,14 @@ function addAppCommands(app: Command): void {
     .argument('<app>', 'id of an app')
     .description('replace all tasks of an app, by its upgrade strategy, without an outage')
     .addHelpText('after', EXIT_CODES)
-    .action((id: string, options: ChangeOptions) => act(options, (client, io) => appRestart(client, io, { ...changeArguments(options), id })));
+    .action((id: string, options: ChangeOptions) =>
+      act(options, (client, io) => appRestart(client, io, { ...changeArguments(options), id })),
+    );
   changing(app.command('rm'), { force: false })
     .argument('<app>', 'id of an app')
     .description('stop an app and forget it; its running deployments are cancelled')
     .addHelpText('after', EXIT_CODES)
-    .action((id: string, options: ChangeOptions) => act(options, (client, io) => appRemove(client, io, { ...changeArguments(options), id })));
+    .action((id: string, options: ChangeOptions) =>
+      act(options, (client, io) => appRemove(client, io, { ...changeArguments(options), id })),
+    );
 }

@@ -28,12 +28,20 @@ export async function appList(client: RestClient, io: CommandIo, { json }: Shown
     app.portDefinitions.map(({ port }) => port).join(',') || '-',
     app.deployments?.length ? 'deploying' : (app.tasksRunning ?? 0) < app.instances ? 'waiting' : 'steady',
   ]);
-  io.out(apps.length > 0 ? table(['APP', 'RUNNING', 'HEALTHY', 'CPUS', 'MEM', 'PORTS', 'STATE'], rows) : 'No apps. `longrun app run FILE` starts one.');
+  io.out(
+    apps.length > 0
+      ? table(['APP', 'RUNNING', 'HEALTHY', 'CPUS', 'MEM', 'PORTS', 'STATE'], rows)
+      : 'No apps. `longrun app run FILE` starts one.',
+  );
   return exitCodes.ok;
 }
 
 /** `app show ID`. */
-export async function appShow(client: RestClient, io: CommandIo, { id, json }: Shown & { readonly id: string }): Promise<number> {
+export async function appShow(
+  client: RestClient,
+  io: CommandIo,
+  { id, json }: Shown & { readonly id: string },
+): Promise<number> {
   const { app } = await client.get<{ readonly app: AppInfo }>(appPath(id));
   if (json) {
     io.out(JSON.stringify(app, undefined, 2));
@@ -42,7 +50,10 @@ export async function appShow(client: RestClient, io: CommandIo, { id, json }: S
   io.out(paint(io, 'bold', app.id));
   const facts: readonly (readonly [string, string])[] = [
     ['command', app.cmd ?? app.args?.join(' ') ?? ''],
-    ['instances', `${app.tasksRunning ?? 0} running of ${app.instances} wanted, ${app.tasksHealthy ?? 0} healthy, ${app.tasksUnhealthy ?? 0} unhealthy`],
+    [
+      'instances',
+      `${app.tasksRunning ?? 0} running of ${app.instances} wanted, ${app.tasksHealthy ?? 0} healthy, ${app.tasksUnhealthy ?? 0} unhealthy`,
+    ],
     ['each', `${app.cpus} cpus, ${app.mem} MiB memory, ${app.disk} MiB disk`],
     ['service ports', app.portDefinitions.map(({ port }) => port).join(', ') || 'none'],
     ['version', app.version],
@@ -52,9 +63,23 @@ export async function appShow(client: RestClient, io: CommandIo, { id, json }: S
     io.out(paint(io, 'yellow', `  service port ${servicePort} is not served: ${printable(reason)}`));
   }
   const failure = app.lastTaskFailure;
-  if (failure) io.out(paint(io, 'red', `  last failure   ${failure.timestamp} ${failure.state} on ${failure.host}: ${printable(failure.message)}`));
+  if (failure)
+    io.out(
+      paint(
+        io,
+        'red',
+        `  last failure   ${failure.timestamp} ${failure.state} on ${failure.host}: ${printable(failure.message)}`,
+      ),
+    );
   if (app.tasks?.length) {
-    const rows = app.tasks.map((task) => [task.id, stateOf(task), task.host, task.ports.join(','), healthOf(task), task.startedAt ?? '-']);
+    const rows = app.tasks.map((task) => [
+      task.id,
+      stateOf(task),
+      task.host,
+      task.ports.join(','),
+      healthOf(task),
+      task.startedAt ?? '-',
+    ]);
     io.out(`\n${table(['TASK', 'STATE', 'HOST', 'PORTS', 'HEALTH', 'STARTED'], rows)}`);
   }
   if (app.waiting?.length) io.out(`\nNot yet as wanted; \`longrun why ${app.id}\` explains.`);
@@ -79,29 +104,49 @@ export async function appRun(
   const definition = readDefinition(args.file, await io.readText(args.file));
   const query = `?partialUpdate=false&force=${args.force}`;
   if (Array.isArray(definition)) {
-    return carryOut(client, io, args, `${definition.length} apps`, () => client.ask('PUT', `/v2/apps${query}`, definition));
+    return carryOut(client, io, args, `${definition.length} apps`, () =>
+      client.ask('PUT', `/v2/apps${query}`, definition),
+    );
   }
-  const { id } = (typeof definition === 'object' && definition !== null ? definition : {}) as { readonly id?: unknown };
+  const { id } = (typeof definition === 'object' && definition !== null ? definition : {}) as {
+    readonly id?: unknown;
+  };
   if (typeof id !== 'string' || id === '') {
-    throw new RestError(`${args.file} has no app \`id\``, 'An app definition is an object like {"id": "/hello", "cmd": "sleep 1000"}, or an array of them.', 0);
+    throw new RestError(
+      `${args.file} has no app \`id\``,
+      'An app definition is an object like {"id": "/hello", "cmd": "sleep 1000"}, or an array of them.',
+      0,
+    );
   }
-  return carryOut(client, io, args, `/${id.replace(/^\/+/, '')}`, () => client.ask('PUT', appPath(id) + query, definition));
+  return carryOut(client, io, args, `/${id.replace(/^\/+/, '')}`, () =>
+    client.ask('PUT', appPath(id) + query, definition),
+  );
 }
 
 function readDefinition(file: string, text: string): unknown {
   try {
     return /\.ya?ml$/i.test(file) ? (parseYaml(text) as unknown) : (JSON.parse(text) as unknown);
   } catch (error) {
-    throw new RestError(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`, 'It must be JSON (or YAML in a .yaml file).', 0);
+    throw new RestError(
+      `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      'It must be JSON (or YAML in a .yaml file).',
+      0,
+    );
   }
 }
 
 type OneApp = ChangeArguments & { readonly id: string; readonly force: boolean };
 
 /** `app scale ID N`. */
-export function appScale(client: RestClient, io: CommandIo, args: OneApp & { readonly instances: number }): Promise<number> {
+export function appScale(
+  client: RestClient,
+  io: CommandIo,
+  args: OneApp & { readonly instances: number },
+): Promise<number> {
   const path = `${appPath(args.id)}?force=${args.force}`;
-  return carryOut(client, io, args, `${args.id} to ${args.instances}`, () => client.ask('PATCH', path, { instances: args.instances }));
+  return carryOut(client, io, args, `${args.id} to ${args.instances}`, () =>
+    client.ask('PATCH', path, { instances: args.instances }),
+  );
 }
 
 /** `app restart ID`. */

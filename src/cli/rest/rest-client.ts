@@ -42,7 +42,10 @@ export class RestClient {
   async ask<T>(method: string, path: string, body?: unknown): Promise<RestAnswer<T>> {
     const response = await this.#fetch(path, {
       method,
-      headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       signal: AbortSignal.timeout(ANSWER_MS),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
@@ -84,9 +87,14 @@ export class RestClient {
       return await fetch(this.#base + path, init);
     } catch (error) {
       if (error instanceof Error && error.name === 'TimeoutError') {
-        throw new RestError(`${this.url} did not answer within ${ANSWER_MS / 1000} s`, 'Is the server overloaded? Its log may tell.', 0);
+        throw new RestError(
+          `${this.url} did not answer within ${ANSWER_MS / 1000} s`,
+          'Is the server overloaded? Its log may tell.',
+          0,
+        );
       }
-      const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+      const cause =
+        error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
       throw new RestError(
         `no longrun server answers at ${this.url} (${cause})`,
         'Start one with `longrun up`, or name another with --url or LONGRUN_URL.',
@@ -106,7 +114,10 @@ function parseJson(text: string): unknown {
 }
 
 function refusal(status: number, body: unknown, text: string): RestError {
-  const { message, hint, details } = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>;
+  const { message, hint, details } = (typeof body === 'object' && body !== null ? body : {}) as Record<
+    string,
+    unknown
+  >;
   return new RestError(
     typeof message === 'string' ? message : `the server answered ${status}: ${text.slice(0, 200)}`,
     typeof hint === 'string' ? hint : '',
@@ -138,7 +149,11 @@ function parseFrame(frame: string): StreamedEvent | undefined {
   }
   const body = parseJson(fields.get('data') ?? '');
   if (typeof body !== 'object' || body === null) return undefined;
-  return { id: fields.get('id') ?? '', type: fields.get('event') ?? '', body: body as Record<string, unknown> };
+  return {
+    id: fields.get('id') ?? '',
+    type: fields.get('event') ?? '',
+    body: body as Record<string, unknown>,
+  };
 }
 
 /** `web`, `/web` and `//web` all name the app `/web`. */

@@ -5,7 +5,11 @@ import { appPath, type RestClient } from './rest-client.js';
 import { table } from './table.js';
 
 /** `status`: the whole picture on one screen. */
-export async function status(client: RestClient, io: CommandIo, { json }: { readonly json: boolean }): Promise<number> {
+export async function status(
+  client: RestClient,
+  io: CommandIo,
+  { json }: { readonly json: boolean },
+): Promise<number> {
   const [info, { apps }, { tasks }, deployments, { queue }] = await Promise.all([
     client.get<Schemas['Info']>('/v2/info'),
     client.get<{ readonly apps: readonly Schemas['AppInfo'][] }>('/v2/apps'),
@@ -22,12 +26,20 @@ export async function status(client: RestClient, io: CommandIo, { json }: { read
   }
   const hosts = [...new Set(tasks.map(({ host }) => host))].sort();
   if (json) {
-    io.out(JSON.stringify({ info, apps: apps.length, instances: total, hosts, deployments, waiting: queue.length }, undefined, 2));
+    io.out(
+      JSON.stringify(
+        { info, apps: apps.length, instances: total, hosts, deployments, waiting: queue.length },
+        undefined,
+        2,
+      ),
+    );
     return exitCodes.ok;
   }
   io.out(`${info.name} ${info.version} at ${client.url}`);
   io.out(`  apps         ${apps.length}`);
-  io.out(`  instances    ${total.running} running of ${total.wanted} wanted, ${total.healthy} healthy, ${total.unhealthy} unhealthy`);
+  io.out(
+    `  instances    ${total.running} running of ${total.wanted} wanted, ${total.healthy} healthy, ${total.unhealthy} unhealthy`,
+  );
   io.out(`  hosts        ${hosts.length === 0 ? 'none in use' : printable(hosts.join(', '))}`);
   io.out(`  deployments  ${deployments.length}`);
   if (deployments.length > 0) {
@@ -41,22 +53,45 @@ export async function status(client: RestClient, io: CommandIo, { json }: { read
     io.out(`\n${table(['DEPLOYMENT', 'APPS', 'STEP', 'STATE', 'WAITS FOR'], rows)}`);
   }
   if (queue.length > 0) {
-    const rows = queue.map((item) => [item.app.id, item.count, item.delay.overdue ? 'an offer' : `${item.delay.timeLeftSeconds} s after failures`]);
+    const rows = queue.map((item) => [
+      item.app.id,
+      item.count,
+      item.delay.overdue ? 'an offer' : `${item.delay.timeLeftSeconds} s after failures`,
+    ]);
     io.out(`\n${table(['WAITING APP', 'INSTANCES', 'FOR'], rows)}\n\n\`longrun why APP\` says more.`);
   }
   return exitCodes.ok;
 }
 
 /** `why ID`: what keeps an app from being as wanted, in the order in which one would look. */
-export async function why(client: RestClient, io: CommandIo, { id, json }: { readonly id: string; readonly json: boolean }): Promise<number> {
+export async function why(
+  client: RestClient,
+  io: CommandIo,
+  { id, json }: { readonly id: string; readonly json: boolean },
+): Promise<number> {
   const [{ app }, { queue }] = await Promise.all([
     client.get<{ readonly app: Schemas['AppInfo'] }>(appPath(id)),
     client.get<{ readonly queue: readonly Schemas['QueueItem'][] }>('/v2/queue'),
   ]);
   const item = queue.find((entry) => entry.app.id === app.id);
-  const unhealthy = (app.tasks ?? []).filter((task) => task.healthCheckResults.some((result) => !result.alive));
+  const unhealthy = (app.tasks ?? []).filter((task) =>
+    task.healthCheckResults.some((result) => !result.alive),
+  );
   if (json) {
-    io.out(JSON.stringify({ id: app.id, waiting: app.waiting ?? [], notServed: app.notServed ?? [], lastTaskFailure: app.lastTaskFailure, queue: item, unhealthy }, undefined, 2));
+    io.out(
+      JSON.stringify(
+        {
+          id: app.id,
+          waiting: app.waiting ?? [],
+          notServed: app.notServed ?? [],
+          lastTaskFailure: app.lastTaskFailure,
+          queue: item,
+          unhealthy,
+        },
+        undefined,
+        2,
+      ),
+    );
     return exitCodes.ok;
   }
   const running = app.tasksRunning ?? 0;
@@ -66,31 +101,42 @@ export async function why(client: RestClient, io: CommandIo, { id, json }: { rea
     reasons++;
     io.out(`  - ${printable(text)}`);
   };
-  for (const { instanceId, reason } of app.waiting ?? []) say(instanceId === undefined ? reason : `${instanceId}: ${reason}`);
+  for (const { instanceId, reason } of app.waiting ?? [])
+    say(instanceId === undefined ? reason : `${instanceId}: ${reason}`);
   if (item) sayQueue(item, say);
   for (const task of unhealthy) {
     const cause = task.healthCheckResults.find((result) => !result.alive)?.lastFailureCause;
     say(`${task.id} is unhealthy${cause === undefined ? '' : `: ${cause}`}`);
   }
-  for (const { servicePort, reason } of app.notServed ?? []) say(`service port ${servicePort} is not served: ${reason}`);
+  for (const { servicePort, reason } of app.notServed ?? [])
+    say(`service port ${servicePort} is not served: ${reason}`);
   const failure = app.lastTaskFailure;
   if (failure && (running < app.instances || reasons > 0)) {
-    say(`the last task that failed (${failure.timestamp}, ${failure.host}, ${failure.state}) said: ${failure.message}`);
+    say(
+      `the last task that failed (${failure.timestamp}, ${failure.host}, ${failure.state}) said: ${failure.message}`,
+    );
     io.out(`    its output: longrun logs ${failure.taskId}`);
   }
-  if (reasons === 0) io.out(running >= app.instances ? '  Everything is as wanted.' : '  Nothing is known to be in the way; look again in a moment.');
+  if (reasons === 0)
+    io.out(
+      running >= app.instances
+        ? '  Everything is as wanted.'
+        : '  Nothing is known to be in the way; look again in a moment.',
+    );
   return exitCodes.ok;
 }
 
 function sayQueue(item: Schemas['QueueItem'], say: (text: string) => void): void {
   const { processedOffersSummary: summary, delay, count } = item;
-  if (!delay.overdue) say(`${count} wait ${delay.timeLeftSeconds} s more because earlier ones failed (backoff)`);
+  if (!delay.overdue)
+    say(`${count} wait ${delay.timeLeftSeconds} s more because earlier ones failed (backoff)`);
   if (summary.processedOffersCount === 0) {
     if (delay.overdue) say(`${count} wait for a first offer: is an agent connected?`);
     return;
   }
   const refused = summary.rejectSummaryLaunchAttempt.filter(({ declined }) => declined > 0);
-  for (const { reason, declined, processed } of refused) say(`${declined} of ${processed} offers refused: ${words(reason)}`);
+  for (const { reason, declined, processed } of refused)
+    say(`${declined} of ${processed} offers refused: ${words(reason)}`);
 }
 
 const reasonWords: Readonly<Record<string, string>> = {

@@ -50,7 +50,10 @@ export class AgentAdmission {
         cluster.add(agent);
       }
     }
-    const former = [...cluster.gone, ...cluster.unreachable].map(([agentId, { sinceMs }]) => ({ agentId, sinceMs }));
+    const former = [...cluster.gone, ...cluster.unreachable].map(([agentId, { sinceMs }]) => ({
+      agentId,
+      sinceMs,
+    }));
     const forgotten = forgettable(former, clock.wallMs());
     for (const id of forgotten) {
       cluster.gone.delete(id);
@@ -68,7 +71,9 @@ export class AgentAdmission {
     const { cluster, counters, registrar, log } = this.parts;
     if (session.isRegistering) return;
     const givenId = message.agent.id?.value ?? session.agentId;
-    counters.add(givenId === undefined ? 'master/messages_register_slave' : 'master/messages_reregister_slave');
+    counters.add(
+      givenId === undefined ? 'master/messages_register_slave' : 'master/messages_reregister_slave',
+    );
     if (givenId !== undefined && cluster.gone.has(givenId)) {
       session.line.send({ type: 'SHUTDOWN', message: 'Agent has been marked gone' });
       return;
@@ -93,7 +98,13 @@ export class AgentAdmission {
   }
 
   /** The registry has it: now the agent may know. */
-  #written(session: AgentSession, agentId: string, isNew: boolean, message: Register, replay: (held: FromAgent) => void): void {
+  #written(
+    session: AgentSession,
+    agentId: string,
+    isNew: boolean,
+    message: Register,
+    replay: (held: FromAgent) => void,
+  ): void {
     this.loss.setRegistering(agentId, false);
     for (const formerId of message.replaces) this.#retire(formerId, session);
     const held = session.endRegistering();
@@ -124,7 +135,12 @@ export class AgentAdmission {
     const nowMs = clock.wallMs();
     const info = { ...message.agent, id: { value: agentId } };
     const agent = cluster.agents.get(agentId);
-    const facts = { info, bootId: message.bootId, version: message.version, registeredAtMs: agent?.registeredAtMs ?? nowMs };
+    const facts = {
+      info,
+      bootId: message.bootId,
+      version: message.version,
+      registeredAtMs: agent?.registeredAtMs ?? nowMs,
+    };
     const isSame =
       (origin === 'registered' || origin === 'recovered') &&
       agent !== undefined &&
@@ -133,7 +149,9 @@ export class AgentAdmission {
       agent.bootId === message.bootId &&
       agent.version === message.version &&
       isDeepStrictEqual(agent.info, info);
-    const changes: RegistryChange[] = isSame ? [] : [{ agentId, record: registryRecord(facts, 'admitted', nowMs) }];
+    const changes: RegistryChange[] = isSame
+      ? []
+      : [{ agentId, record: registryRecord(facts, 'admitted', nowMs) }];
     for (const formerId of message.replaces) {
       if (cluster.gone.has(formerId)) continue;
       const former = cluster.agents.get(formerId);
@@ -160,7 +178,12 @@ export class AgentAdmission {
     if (!session.line.connected) this.loss.watch();
     cluster.agentChanged(agentId);
     session.line.send({ type: 'REGISTERED', agentId });
-    log.info('an agent is registered', { agentId, hostname: agent.info.hostname, origin, tasks: message.tasks.length });
+    log.info('an agent is registered', {
+      agentId,
+      hostname: agent.info.hostname,
+      origin,
+      tasks: message.tasks.length,
+    });
     this.#takeOver(agent, message.tasks, origin);
     allocator.agentUp(agent);
   }
@@ -224,7 +247,13 @@ export class AgentAdmission {
   }
 }
 
-function newAgent(id: string, info: AgentInfo, bootId: string, version: string, registeredAtMs: number): AgentRecord {
+function newAgent(
+  id: string,
+  info: AgentInfo,
+  bootId: string,
+  version: string,
+  registeredAtMs: number,
+): AgentRecord {
   return {
     id,
     info,
@@ -251,4 +280,3 @@ function byFramework(tasks: readonly MasterTask[]): ReadonlyMap<string, readonly
   }
   return ids;
 }
-

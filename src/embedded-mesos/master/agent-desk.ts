@@ -34,7 +34,8 @@ export class AgentDesk {
   recover(entries: readonly RegistryEntry[]): void {
     this.#admission.recover(entries);
     this.#isReady = true;
-    for (const session of this.#early) for (const message of session.endRegistering()) this.#receive(session, message);
+    for (const session of this.#early)
+      for (const message of session.endRegistering()) this.#receive(session, message);
     this.#early.clear();
   }
 
@@ -103,7 +104,8 @@ export class AgentDesk {
       return;
     }
     // Nobody is left to acknowledge for a framework that was removed.
-    if (status.uuid !== undefined) agent.line?.send({ type: 'ACKNOWLEDGE', frameworkId, taskId, uuid: status.uuid });
+    if (status.uuid !== undefined)
+      agent.line?.send({ type: 'ACKNOWLEDGE', frameworkId, taskId, uuid: status.uuid });
     if (task?.isTerminal) tasks.complete(task);
   }
 
@@ -125,7 +127,11 @@ export class AgentDesk {
   #hungUp(session: AgentSession, reason: string): void {
     const agent = this.#agentOf(session);
     if (agent?.link !== 'connected') return;
-    this.parts.log.warn('the line to an agent broke', { agentId: agent.id, hostname: agent.info.hostname, reason });
+    this.parts.log.warn('the line to an agent broke', {
+      agentId: agent.id,
+      hostname: agent.info.hostname,
+      reason,
+    });
     this.parts.cluster.setLink(agent, 'disconnected');
     this.parts.offers.rescindAllOf(agent);
     this.#loss.watch();

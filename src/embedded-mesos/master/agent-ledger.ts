@@ -1,5 +1,5 @@
-import { Resources } from '../protocol/resources.js';
 import { assert } from '../../util/assert.js';
+import { Resources } from '../protocol/resources.js';
 
 /**
  * The resources of one agent: what it has, what tasks use, what offers hold.

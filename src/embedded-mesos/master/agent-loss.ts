@@ -1,10 +1,10 @@
 import type { Timer } from '../../util/clock.js';
-import type { AgentRecord } from './cluster.js';
 import type { AgentTimeouts } from './agent-desk.js';
+import type { AgentRecord } from './cluster.js';
 import { addSilence } from './decide/agent-silence.js';
 import { masterStatus } from './decide/master-status.js';
-import { registryRecord } from './registry-record.js';
 import type { MasterParts } from './parts.js';
+import { registryRecord } from './registry-record.js';
 import { unreachableStatus } from './task-desk.js';
 
 /** How often silent agents are looked at, unless a timeout is shorter. */
@@ -69,9 +69,11 @@ export class AgentLoss {
     allocator.agentRemoved(agent.id);
     log.info('an agent said goodbye', { agentId: agent.id, hostname: agent.info.hostname });
     const record = registryRecord(agent, 'shut-down', clock.wallMs());
-    registrar
-      .apply([{ agentId: agent.id, record }])
-      .catch((error: unknown) => log.warn('the goodbye of an agent was not written; after a restart it is waited for', { error: String(error) }));
+    registrar.apply([{ agentId: agent.id, record }]).catch((error: unknown) =>
+      log.warn('the goodbye of an agent was not written; after a restart it is waited for', {
+        error: String(error),
+      }),
+    );
   }
 
   /** The agent's host was started anew under another id (the registry says so by now): nothing of it is alive. */
@@ -126,7 +128,8 @@ export class AgentLoss {
       if (this.#marking.has(agent.id) || this.#registering.has(agent.id)) continue;
       agent.silentMs = addSilence(agent.silentMs, elapsedMs, this.#periodMs);
       const { agentPingTimeoutMs, agentReregisterTimeoutMs } = this.timeouts;
-      if (agent.silentMs >= (agent.link === 'recovered' ? agentReregisterTimeoutMs : agentPingTimeoutMs)) this.#mark(agent);
+      if (agent.silentMs >= (agent.link === 'recovered' ? agentReregisterTimeoutMs : agentPingTimeoutMs))
+        this.#mark(agent);
     }
     if (silent > 0) return;
     this.#ticker?.cancel();
@@ -137,7 +140,11 @@ export class AgentLoss {
     const { registrar, clock, log } = this.parts;
     this.#marking.add(agent.id);
     const sinceMs = clock.wallMs();
-    log.warn('an agent is unreachable', { agentId: agent.id, hostname: agent.info.hostname, tasks: agent.tasks.size });
+    log.warn('an agent is unreachable', {
+      agentId: agent.id,
+      hostname: agent.info.hostname,
+      tasks: agent.tasks.size,
+    });
     registrar.apply([{ agentId: agent.id, record: registryRecord(agent, 'unreachable', sinceMs) }]).then(
       () => {
         this.#marking.delete(agent.id);
@@ -161,7 +168,8 @@ export class AgentLoss {
       }
       const framework = cluster.frameworks.get(task.frameworkId);
       tasks.lose(task);
-      if (framework) frameworks.tell(framework, unreachableStatus(task, framework.traits.partitionAware, sinceMs));
+      if (framework)
+        frameworks.tell(framework, unreachableStatus(task, framework.traits.partitionAware, sinceMs));
     }
     cluster.remove(agent);
     allocator.agentRemoved(agent.id);

@@ -55,6 +55,17 @@ function viewRecord(agent: AgentRecord): AgentView {
   };
 }
 
-function facts(id: string, info: AgentInfo, bootId: string): Pick<AgentView, 'id' | 'hostname' | 'port' | 'bootId' | 'attributes' | 'domain'> {
-  return { id, hostname: info.hostname, port: info.port, bootId, attributes: info.attributes ?? [], domain: info.domain };
+function facts(
+  id: string,
+  info: AgentInfo,
+  bootId: string,
+): Pick<AgentView, 'id' | 'hostname' | 'port' | 'bootId' | 'attributes' | 'domain'> {
+  return {
+    id,
+    hostname: info.hostname,
+    port: info.port,
+    bootId,
+    attributes: info.attributes ?? [],
+    domain: info.domain,
+  };
 }

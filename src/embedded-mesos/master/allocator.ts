@@ -1,11 +1,11 @@
 import type { Clock, Timer } from '../../util/clock.js';
 import type { Dice } from '../../util/ids.js';
-import { Resources } from '../protocol/resources.js';
-import { type Candidate, type Claim, type Grant, allocate } from './decide/allocate.js';
-import { addScalars, type Scalars, subtractScalars } from './decide/dominant-share.js';
-import { isRefused } from './decide/decline-filters.js';
-import { leastOfferOf } from './decide/least-offer.js';
+import type { Resources } from '../protocol/resources.js';
 import type { AgentRecord, Cluster, FrameworkRecord } from './cluster.js';
+import { allocate, type Candidate, type Claim, type Grant } from './decide/allocate.js';
+import { isRefused } from './decide/decline-filters.js';
+import { addScalars, type Scalars, subtractScalars } from './decide/dominant-share.js';
+import { leastOfferOf } from './decide/least-offer.js';
 
 /** Something new (an agent, a revive) is served in the next turn; what becomes free waits a little for more of its kind. */
 const URGENT_MS = 0;
@@ -58,7 +58,10 @@ export class Allocator {
   /** An agent is there (or has other resources than before): counted in the cluster and offered. */
   agentUp(agent: AgentRecord): void {
     const scalars = agent.ledger.total.scalars();
-    this.#clusterTotal = addScalars(subtractScalars(this.#clusterTotal, this.#counted.get(agent.id) ?? nothing), scalars);
+    this.#clusterTotal = addScalars(
+      subtractScalars(this.#clusterTotal, this.#counted.get(agent.id) ?? nothing),
+      scalars,
+    );
     this.#counted.set(agent.id, scalars);
     this.#trigger([agent.id], URGENT_MS);
   }
@@ -125,7 +128,9 @@ export class Allocator {
 
   /** A framework's refusals are void: it revived the role (all its roles without `roles`) or is no longer there. */
   clearFilters(frameworkId: string, roles?: ReadonlySet<string>): void {
-    this.#dropFilters((key) => key.frameworkId === frameworkId && (roles === undefined || roles.has(key.role)));
+    this.#dropFilters(
+      (key) => key.frameworkId === frameworkId && (roles === undefined || roles.has(key.role)),
+    );
   }
 
   /** The framework is gone for good: nothing of it stays. */
@@ -172,7 +177,12 @@ export class Allocator {
       roleAllocated: (role) => this.#holdings.get(role)?.scalars ?? nothing,
       clusterTotal: this.#clusterTotal,
       isRefused: ({ frameworkId, role }, agentId, resources) =>
-        isRefused((this.#filters.get(filterKey({ frameworkId, role, agentId })) ?? []).map((filter) => filter.resources), resources),
+        isRefused(
+          (this.#filters.get(filterKey({ frameworkId, role, agentId })) ?? []).map(
+            (filter) => filter.resources,
+          ),
+          resources,
+        ),
     });
     if (grants.length > 0) this.grant(grants);
     if (this.#candidates.size > 0) this.#trigger([], URGENT_MS);
@@ -185,7 +195,11 @@ export class Allocator {
       this.#candidates.delete(id);
       const agent = this.cluster.agents.get(id);
       if (agent?.link !== 'connected' || agent.ledger.free.isEmpty) continue;
-      candidates.push({ agentId: id, available: agent.ledger.free, hasGpus: agent.ledger.total.scalar('gpus') > 0 });
+      candidates.push({
+        agentId: id,
+        available: agent.ledger.free,
+        hasGpus: agent.ledger.total.scalar('gpus') > 0,
+      });
     }
     return this.#shuffled(candidates);
   }
@@ -201,7 +215,9 @@ export class Allocator {
   #claims(): readonly Claim[] {
     const claims: Claim[] = [];
     for (const framework of this.cluster.frameworks.values()) {
-      if (framework.sink) for (const role of framework.roles) if (!framework.suppressed.has(role)) claims.push(this.#claim(framework, role));
+      if (framework.sink)
+        for (const role of framework.roles)
+          if (!framework.suppressed.has(role)) claims.push(this.#claim(framework, role));
     }
     return claims;
   }

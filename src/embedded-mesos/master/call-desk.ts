@@ -1,5 +1,5 @@
-import type { Call } from '../protocol/v1.js';
 import { assertNever } from '../../util/assert.js';
+import type { Call } from '../protocol/v1.js';
 import type { EventSink, FrameworkRecord } from './cluster.js';
 import type { FrameworkDesk } from './framework-desk.js';
 import type { OfferDesk } from './offer-desk.js';
@@ -25,7 +25,9 @@ export class CallDesk {
     const framework = this.parts.cluster.frameworks.get(call.framework_id.value);
     if (framework?.sink !== sink || !framework) {
       this.parts.counters.add('master/dropped_messages');
-      this.parts.log.debug('a call was dropped: its framework is not subscribed on this line', { type: call.type });
+      this.parts.log.debug('a call was dropped: its framework is not subscribed on this line', {
+        type: call.type,
+      });
       return;
     }
     this.#handle(framework, call);
@@ -34,25 +36,35 @@ export class CallDesk {
   #handle(framework: FrameworkRecord, call: CallOfFramework): void {
     switch (call.type) {
       case 'ACCEPT':
-        return this.offers.accept(framework, call.accept);
+        this.offers.accept(framework, call.accept);
+        break;
       case 'DECLINE':
-        return this.offers.decline(framework, call.decline);
+        this.offers.decline(framework, call.decline);
+        break;
       case 'REVIVE':
-        return this.offers.revive(framework, call.revive?.roles);
+        this.offers.revive(framework, call.revive?.roles);
+        break;
       case 'SUPPRESS':
-        return this.offers.suppress(framework, call.suppress?.roles);
+        this.offers.suppress(framework, call.suppress?.roles);
+        break;
       case 'KILL':
-        return this.tasks.kill(framework, call.kill);
+        this.tasks.kill(framework, call.kill);
+        break;
       case 'ACKNOWLEDGE':
-        return this.tasks.acknowledge(framework, call.acknowledge);
+        this.tasks.acknowledge(framework, call.acknowledge);
+        break;
       case 'RECONCILE':
-        return this.tasks.reconcile(framework, call.reconcile);
+        this.tasks.reconcile(framework, call.reconcile);
+        break;
       case 'RECONCILE_OPERATIONS':
-        return this.tasks.reconcileOperations(framework, call.reconcile_operations);
+        this.tasks.reconcileOperations(framework, call.reconcile_operations);
+        break;
       case 'TEARDOWN':
-        return this.frameworks.teardown(framework);
+        this.frameworks.teardown(framework);
+        break;
       case 'UPDATE_FRAMEWORK':
-        return this.frameworks.update(framework, call.update_framework);
+        this.frameworks.update(framework, call.update_framework);
+        break;
       // Executors of frameworks, inverse offers and operations with an acknowledgement do not exist here; a request for
       // resources is a hint that Mesos's own allocator ignores as well.
       case 'ACCEPT_INVERSE_OFFERS':
@@ -62,9 +74,9 @@ export class CallDesk {
       case 'MESSAGE':
       case 'REQUEST':
         this.parts.log.debug('a call has no effect here', { type: call.type, frameworkId: framework.id });
-        return;
+        break;
       default:
-        return assertNever(call, 'call');
+        assertNever(call, 'call');
     }
   }
 }

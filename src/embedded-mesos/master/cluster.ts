@@ -1,12 +1,20 @@
+import type { Timer } from '../../util/clock.js';
+import type { AcceptedLine } from '../../util/line/line.js';
 import type { FromAgent, ToAgent } from '../protocol/agent-line.js';
 import type { Resources } from '../protocol/resources.js';
-import type { AgentInfo, Event, FrameworkInfo, KillPolicy, TaskInfo, TaskState, TaskStatus } from '../protocol/v1.js';
-import type { AcceptedLine } from '../../util/line/line.js';
-import type { Timer } from '../../util/clock.js';
+import type {
+  AgentInfo,
+  Event,
+  FrameworkInfo,
+  KillPolicy,
+  TaskInfo,
+  TaskState,
+  TaskStatus,
+} from '../protocol/v1.js';
 import type { AgentLedger } from './agent-ledger.js';
 import type { FrameworkTraits } from './decide/framework-traits.js';
 import { Ring } from './ring.js';
-import { TaskCounts } from './task-counts.js';
+import type { TaskCounts } from './task-counts.js';
 
 /** Mesos's figures (Mesos reference 4.6). */
 export const MAX_COMPLETED_FRAMEWORKS = 50;
@@ -99,7 +107,10 @@ export function taskKey(frameworkId: string, taskId: string): string {
 /** All that the master knows. Its parts change it only through the books that keep the invariants. */
 export class Cluster {
   readonly agents = new Map<string, AgentRecord>();
-  readonly unreachable = new Map<string, { readonly info: AgentInfo; readonly bootId: string; readonly sinceMs: number }>();
+  readonly unreachable = new Map<
+    string,
+    { readonly info: AgentInfo; readonly bootId: string; readonly sinceMs: number }
+  >();
   readonly gone = new Map<string, { readonly sinceMs: number }>();
   readonly frameworks = new Map<string, FrameworkRecord>();
   readonly completedFrameworks = new Ring<FrameworkRecord>(MAX_COMPLETED_FRAMEWORKS);

@@ -32,7 +32,9 @@ export class FrameworkBook {
   }
 
   change(framework: FrameworkRecord, info: FrameworkInfo, suppressedRoles: readonly string[]): void {
-    const kept = framework.recovered ? info : { ...info, user: framework.info.user, ...(checkpointOf(framework.info)) };
+    const kept = framework.recovered
+      ? info
+      : { ...info, user: framework.info.user, ...checkpointOf(framework.info) };
     framework.info = { ...kept, id: { value: framework.id } };
     framework.traits = traitsOf(info);
     framework.roles = rolesOf(info);

@@ -37,7 +37,9 @@ export class FrameworkDesk {
     if (before && before.id !== id) this.disconnected(sink);
     const known = this.parts.cluster.frameworks.get(id);
     const framework = known ?? this.parts.frameworks.add(id, info, suppressed);
-    this.parts.counters.add(known ? 'master/messages_reregister_framework' : 'master/messages_register_framework');
+    this.parts.counters.add(
+      known ? 'master/messages_reregister_framework' : 'master/messages_register_framework',
+    );
     if (known) this.#failOver(known, sink, info, suppressed);
     this.#connect(framework, sink);
   }
@@ -78,7 +80,10 @@ export class FrameworkDesk {
     const { framework_info: info, suppressed_roles: suppressed = [] } = update;
     const fault = frameworkFault(info, suppressed) ?? immutableFault(framework, info);
     if (fault || info.id?.value !== framework.id) {
-      this.parts.log.warn('UPDATE_FRAMEWORK was refused', { frameworkId: framework.id, reason: fault ?? 'another framework id' });
+      this.parts.log.warn('UPDATE_FRAMEWORK was refused', {
+        frameworkId: framework.id,
+        reason: fault ?? 'another framework id',
+      });
       return;
     }
     const roles = new Set(rolesOf(info));
@@ -98,7 +103,8 @@ export class FrameworkDesk {
 
   #fault(call: Subscribe): string | undefined {
     const info = call.subscribe.framework_info;
-    if (call.framework_id?.value !== info.id?.value) return "'framework_id' differs from 'subscribe.framework_info.id'";
+    if (call.framework_id?.value !== info.id?.value)
+      return "'framework_id' differs from 'subscribe.framework_info.id'";
     const fault = frameworkFault(info, call.subscribe.suppressed_roles);
     if (fault || !info.id) return fault;
     if (this.parts.cluster.isCompletedFramework(info.id.value)) return 'Framework has been removed';
@@ -112,7 +118,12 @@ export class FrameworkDesk {
     return `${this.parts.masterId}-${String(this.#nextNumber++).padStart(4, '0')}`;
   }
 
-  #failOver(framework: FrameworkRecord, sink: EventSink, info: FrameworkInfo, suppressed: readonly string[]): void {
+  #failOver(
+    framework: FrameworkRecord,
+    sink: EventSink,
+    info: FrameworkInfo,
+    suppressed: readonly string[],
+  ): void {
     const old = framework.sink;
     this.parts.offers.withdraw(framework, false);
     this.parts.allocator.clearFilters(framework.id);
@@ -138,8 +149,14 @@ export class FrameworkDesk {
       },
     });
     sink.send({ type: 'HEARTBEAT' });
-    framework.heartbeat = this.parts.clock.every(HEARTBEAT_SECONDS * 1000, () => framework.sink?.send({ type: 'HEARTBEAT' }));
-    this.parts.log.info('a framework subscribed', { frameworkId: framework.id, name: framework.info.name, roles: framework.roles });
+    framework.heartbeat = this.parts.clock.every(HEARTBEAT_SECONDS * 1000, () =>
+      framework.sink?.send({ type: 'HEARTBEAT' }),
+    );
+    this.parts.log.info('a framework subscribed', {
+      frameworkId: framework.id,
+      name: framework.info.name,
+      roles: framework.roles,
+    });
     this.parts.frameworks.catchUp(framework);
     this.parts.allocator.wanted();
   }
@@ -155,7 +172,8 @@ export class FrameworkDesk {
 
 function immutableFault(framework: FrameworkRecord, info: FrameworkInfo): string | undefined {
   for (const name of ['principal', 'user', 'checkpoint'] as const) {
-    if ((framework.info[name] ?? false) !== (info[name] ?? false)) return `Updating 'FrameworkInfo.${name}' is not allowed`;
+    if ((framework.info[name] ?? false) !== (info[name] ?? false))
+      return `Updating 'FrameworkInfo.${name}' is not allowed`;
   }
   return undefined;
 }

@@ -125,7 +125,10 @@ class Line implements EventSink {
     try {
       this.handlers.onEvent(event);
     } catch (error) {
-      this.log.error('the scheduler failed at an event; the event is lost', { type: event.type, error: stackOf(error) });
+      this.log.error('the scheduler failed at an event; the event is lost', {
+        type: event.type,
+        error: stackOf(error),
+      });
     }
   }
 

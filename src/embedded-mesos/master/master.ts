@@ -68,11 +68,29 @@ export class Master {
     this.#registrar = new Registrar(store, epoch, clock, log);
     const allocator = new Allocator(this.cluster, clock, dice, (grants) => offers.issue(grants));
     const timeoutMs = options.offerTimeoutMs ?? DEFAULT_OFFER_TIMEOUT_MS;
-    const offers: OfferBook = new OfferBook(this.id, this.cluster, allocator, this.counters, clock, timeoutMs);
+    const offers: OfferBook = new OfferBook(
+      this.id,
+      this.cluster,
+      allocator,
+      this.counters,
+      clock,
+      timeoutMs,
+    );
     const tasks = new TaskBook(this.cluster, allocator, this.counters);
     const frameworks = new FrameworkBook(this.cluster, clock);
     const { cluster, counters } = this;
-    this.#parts = { masterId: this.id, clock, log, cluster, counters, allocator, offers, tasks, frameworks, registrar: this.#registrar };
+    this.#parts = {
+      masterId: this.id,
+      clock,
+      log,
+      cluster,
+      counters,
+      allocator,
+      offers,
+      tasks,
+      frameworks,
+      registrar: this.#registrar,
+    };
     const taskDesk = new TaskDesk(this.#parts);
     this.#frameworks = new FrameworkDesk(this.#parts, taskDesk, () => this.info);
     this.#calls = new CallDesk(this.#parts, this.#frameworks, new OfferDesk(this.#parts), taskDesk);
@@ -109,7 +127,8 @@ export class Master {
     const receiver = {
       handle: (sink: EventSink, call: Call) => {
         if (this.#phase === 'started') this.#calls.handle(sink, call);
-        else if (this.#phase === 'new' && this.#early.length < MAX_EARLY_CALLS) this.#early.push({ sink, call });
+        else if (this.#phase === 'new' && this.#early.length < MAX_EARLY_CALLS)
+          this.#early.push({ sink, call });
       },
       disconnected: (sink: EventSink) => {
         if (this.#phase === 'started') this.#frameworks.disconnected(sink);

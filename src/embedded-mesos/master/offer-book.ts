@@ -1,5 +1,5 @@
-import type { Clock, Timer } from '../../util/clock.js';
 import { assert } from '../../util/assert.js';
+import type { Clock, Timer } from '../../util/clock.js';
 import type { Resources } from '../protocol/resources.js';
 import type { Offer } from '../protocol/v1.js';
 import type { Allocator } from './allocator.js';
@@ -97,7 +97,9 @@ export class OfferBook {
   rescind(offer: OfferRecord): void {
     this.take(offer);
     this.counters.add('master/offers_rescinded');
-    this.cluster.frameworks.get(offer.frameworkId)?.sink?.send({ type: 'RESCIND', rescind: { offer_id: { value: offer.id } } });
+    this.cluster.frameworks
+      .get(offer.frameworkId)
+      ?.sink?.send({ type: 'RESCIND', rescind: { offer_id: { value: offer.id } } });
   }
 
   rescindAllOf(agent: AgentRecord): void {
@@ -105,7 +107,11 @@ export class OfferBook {
   }
 
   /** Of a framework, when `matches`: RESCIND is sent when `tell`; their agents are offered anew. */
-  withdraw(framework: FrameworkRecord, tell: boolean, matches: (offer: OfferRecord) => boolean = () => true): void {
+  withdraw(
+    framework: FrameworkRecord,
+    tell: boolean,
+    matches: (offer: OfferRecord) => boolean = () => true,
+  ): void {
     for (const offer of this.#named(framework.offerIds)) {
       if (!matches(offer)) continue;
       if (tell) this.rescind(offer);
@@ -153,7 +159,8 @@ export class OfferBook {
   }
 
   #skipAnswered(): void {
-    for (let due = this.#due[this.#dueFrom]; due && !this.#offers.has(due.id); due = this.#due[this.#dueFrom]) this.#dueFrom++;
+    for (let due = this.#due[this.#dueFrom]; due && !this.#offers.has(due.id); due = this.#due[this.#dueFrom])
+      this.#dueFrom++;
     if (this.#dueFrom > 1_024 && this.#dueFrom * 2 > this.#due.length) {
       this.#due.splice(0, this.#dueFrom);
       this.#dueFrom = 0;

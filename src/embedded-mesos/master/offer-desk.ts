@@ -1,3 +1,4 @@
+import { Resources } from '../protocol/resources.js';
 import type { Call, Filters, Operation, TaskStatus } from '../protocol/v1.js';
 import type { AgentRecord, FrameworkRecord } from './cluster.js';
 import { checkOffers } from './decide/check-offers.js';
@@ -6,7 +7,6 @@ import { masterStatus } from './decide/master-status.js';
 import { type OperationPlan, planOperations } from './decide/plan-operations.js';
 import type { OfferRecord } from './offer-book.js';
 import type { MasterParts } from './parts.js';
-import { Resources } from '../protocol/resources.js';
 
 type Accept = Extract<Call, { type: 'ACCEPT' }>['accept'];
 type Decline = Extract<Call, { type: 'DECLINE' }>['decline'];
@@ -22,13 +22,25 @@ export class OfferDesk {
     const ids = accept.offer_ids.map(({ value }) => value);
     const check = checkOffers(ids, framework.id, (id) => offers.get(id));
     if (!check.valid) {
-      this.#refuseAll(framework, operations, `Task launched with invalid offers: ${check.why}`, 'REASON_INVALID_OFFERS', check.held);
+      this.#refuseAll(
+        framework,
+        operations,
+        `Task launched with invalid offers: ${check.why}`,
+        'REASON_INVALID_OFFERS',
+        check.held,
+      );
       return;
     }
     const agent = cluster.agents.get(check.agentId);
     if (agent?.link !== 'connected') {
       const reason = agent ? 'REASON_AGENT_DISCONNECTED' : 'REASON_AGENT_REMOVED';
-      this.#refuseAll(framework, operations, `Agent ${agent ? 'disconnected' : 'removed'}`, reason, check.offers);
+      this.#refuseAll(
+        framework,
+        operations,
+        `Agent ${agent ? 'disconnected' : 'removed'}`,
+        reason,
+        check.offers,
+      );
       return;
     }
     counters.add('master/offers_accepted', check.offers.length);
@@ -93,8 +105,20 @@ export class OfferDesk {
   }
 
   /** What is left goes to others now, and not to this framework until its refusal ends. */
-  #refuse(framework: FrameworkRecord, role: string, agentId: string, resources: Resources, filters: Filters | undefined): void {
-    this.parts.allocator.refuse(framework.id, role, agentId, resources, Math.max(MIN_REFUSE_MS, refuseMs(filters)));
+  #refuse(
+    framework: FrameworkRecord,
+    role: string,
+    agentId: string,
+    resources: Resources,
+    filters: Filters | undefined,
+  ): void {
+    this.parts.allocator.refuse(
+      framework.id,
+      role,
+      agentId,
+      resources,
+      Math.max(MIN_REFUSE_MS, refuseMs(filters)),
+    );
     this.parts.allocator.freed(agentId);
   }
 
@@ -111,7 +135,13 @@ export class OfferDesk {
     }
     for (const operation of operations) {
       for (const task of tasksOf(operation)) {
-        this.#say(framework, { taskId: task.task_id.value, agentId: task.agent_id.value, state: 'TASK_DROPPED', reason, message });
+        this.#say(framework, {
+          taskId: task.task_id.value,
+          agentId: task.agent_id.value,
+          state: 'TASK_DROPPED',
+          reason,
+          message,
+        });
       }
       if (operation.id) this.#operationError(framework, operation.id.value, message);
     }
@@ -133,12 +163,20 @@ export class OfferDesk {
   ): void {
     this.parts.counters.add(`master/${word.state.toLowerCase().replace('task_', 'tasks_')}`);
     const { partitionAware } = framework.traits;
-    this.parts.frameworks.tell(framework, masterStatus({ ...word, nowMs: this.parts.clock.wallMs(), partitionAware }));
+    this.parts.frameworks.tell(
+      framework,
+      masterStatus({ ...word, nowMs: this.parts.clock.wallMs(), partitionAware }),
+    );
   }
 
   #operationError(framework: FrameworkRecord, operationId: string, message: string, agentId?: string): void {
     const agent = agentId === undefined ? {} : { agent_id: { value: agentId } };
-    const status = { operation_id: { value: operationId }, state: 'OPERATION_ERROR' as const, message, ...agent };
+    const status = {
+      operation_id: { value: operationId },
+      state: 'OPERATION_ERROR' as const,
+      message,
+      ...agent,
+    };
     framework.sink?.send({ type: 'UPDATE_OPERATION_STATUS', update_operation_status: { status } });
   }
 
@@ -146,12 +184,18 @@ export class OfferDesk {
   #subscribed(framework: FrameworkRecord, roles: readonly string[]): ReadonlySet<string> | undefined {
     const stranger = roles.find((role) => !framework.roles.includes(role));
     if (stranger === undefined) return new Set(roles.length > 0 ? roles : framework.roles);
-    this.parts.log.warn('a call was dropped: it names a role that is not subscribed', { frameworkId: framework.id, role: stranger });
+    this.parts.log.warn('a call was dropped: it names a role that is not subscribed', {
+      frameworkId: framework.id,
+      role: stranger,
+    });
     return undefined;
   }
 }
 
-function tasksOf(operation: Operation): readonly { readonly task_id: { readonly value: string }; readonly agent_id: { readonly value: string } }[] {
+function tasksOf(operation: Operation): readonly {
+  readonly task_id: { readonly value: string };
+  readonly agent_id: { readonly value: string };
+}[] {
   if (operation.type === 'LAUNCH') return operation.launch.task_infos;
   return operation.type === 'LAUNCH_GROUP' ? operation.launch_group.task_group.tasks : [];
 }

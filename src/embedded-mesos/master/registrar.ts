@@ -1,6 +1,6 @@
-import { keys, StoreError, type StateStore, type StoreWrite } from '../../store/state-store.js';
-import type { Clock, Timer } from '../../util/clock.js';
 import type { Log } from '../../logging/log.js';
+import { keys, type StateStore, StoreError, type StoreWrite } from '../../store/state-store.js';
+import type { Clock, Timer } from '../../util/clock.js';
 import type { AgentInfo } from '../protocol/v1.js';
 
 export const REGISTRY_FORMAT = 1;
@@ -60,7 +60,9 @@ export class Registrar {
     for await (const { key, value } of this.store.scan(prefix)) {
       const record = value as RegistryRecord;
       if (record.format !== REGISTRY_FORMAT) {
-        throw new Error(`the registry entry of agent ${key.slice(prefix.length)} has format ${String(record.format)}, which this version does not know`);
+        throw new Error(
+          `the registry entry of agent ${key.slice(prefix.length)} has format ${String(record.format)}, which this version does not know`,
+        );
       }
       entries.push({ agentId: key.slice(prefix.length), record });
     }
@@ -98,13 +100,18 @@ export class Registrar {
   }
 
   #refused(batch: readonly Waiting[], error: unknown): void {
-    const isHopeless = this.#stopped || (error instanceof StoreError && (error.code === 'stale-epoch' || error.code === 'closed'));
+    const isHopeless =
+      this.#stopped ||
+      (error instanceof StoreError && (error.code === 'stale-epoch' || error.code === 'closed'));
     if (isHopeless) {
       this.#writing = false;
       for (const { failed } of batch) failed(error);
       return;
     }
-    this.log.warn('the registry cannot be written; agents wait', { error: String(error), changes: batch.length });
+    this.log.warn('the registry cannot be written; agents wait', {
+      error: String(error),
+      changes: batch.length,
+    });
     this.#waiting = [...batch, ...this.#waiting];
     this.#retry = this.clock.after(RETRY_MS, () => {
       this.#writing = false;

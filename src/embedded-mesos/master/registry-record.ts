@@ -9,7 +9,11 @@ export interface RegistryFacts {
 }
 
 /** What the registry shall say of an agent from now on. */
-export function registryRecord(facts: RegistryFacts, standing: RegistryRecord['standing'], nowMs: number): RegistryRecord {
+export function registryRecord(
+  facts: RegistryFacts,
+  standing: RegistryRecord['standing'],
+  nowMs: number,
+): RegistryRecord {
   const { info, bootId, version, registeredAtMs } = facts;
   return { format: REGISTRY_FORMAT, standing, info, bootId, version, registeredAtMs, sinceMs: nowMs };
 }

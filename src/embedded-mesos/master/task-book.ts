@@ -2,7 +2,14 @@ import type { AgentTask } from '../protocol/agent-line.js';
 import { Resources } from '../protocol/resources.js';
 import { isTerminalState, type TaskInfo, type TaskStatus } from '../protocol/v1.js';
 import type { Allocator } from './allocator.js';
-import { type AgentRecord, type Cluster, type FrameworkRecord, MAX_UNREACHABLE_TASKS, type MasterTask, taskKey } from './cluster.js';
+import {
+  type AgentRecord,
+  type Cluster,
+  type FrameworkRecord,
+  MAX_UNREACHABLE_TASKS,
+  type MasterTask,
+  taskKey,
+} from './cluster.js';
 import type { Counters } from './counters.js';
 import type { PlannedLaunch } from './decide/plan-operations.js';
 import { isNews } from './decide/task-progress.js';
@@ -30,14 +37,22 @@ export class TaskBook {
   }
 
   /** Accepted: recorded as TASK_STAGING before the agent hears of it. */
-  launch(framework: FrameworkRecord, agent: AgentRecord, role: string, { task, resources }: PlannedLaunch): void {
+  launch(
+    framework: FrameworkRecord,
+    agent: AgentRecord,
+    role: string,
+    { task, resources }: PlannedLaunch,
+  ): void {
     agent.ledger.use(resources);
     this.#enter(framework, agent, newTask(framework.id, agent.id, role, task, resources));
   }
 
   /** A task that an agent brought along. */
   adopt(framework: FrameworkRecord, agent: AgentRecord, { task, status }: AgentTask): MasterTask {
-    const role = task.resources.find((resource) => resource.allocation_info)?.allocation_info?.role ?? framework.roles[0] ?? '*';
+    const role =
+      task.resources.find((resource) => resource.allocation_info)?.allocation_info?.role ??
+      framework.roles[0] ??
+      '*';
     const adopted = newTask(framework.id, agent.id, role, task, Resources.of(task.resources));
     adopted.state = status.state;
     adopted.status = status;
@@ -106,7 +121,10 @@ export class TaskBook {
   }
 
   #changeState(task: MasterTask, state: TaskStatus['state']): void {
-    for (const counts of [this.#framework(task.frameworkId)?.counts, this.cluster.agents.get(task.agentId)?.counts]) {
+    for (const counts of [
+      this.#framework(task.frameworkId)?.counts,
+      this.cluster.agents.get(task.agentId)?.counts,
+    ]) {
       counts?.leave(task.state);
       counts?.enter(state);
     }
@@ -122,11 +140,20 @@ export class TaskBook {
   }
 
   #framework(id: string): FrameworkRecord | undefined {
-    return this.cluster.frameworks.get(id) ?? this.cluster.completedFrameworks.find((framework) => framework.id === id);
+    return (
+      this.cluster.frameworks.get(id) ??
+      this.cluster.completedFrameworks.find((framework) => framework.id === id)
+    );
   }
 }
 
-function newTask(frameworkId: string, agentId: string, role: string, info: TaskInfo, resources: Resources): MasterTask {
+function newTask(
+  frameworkId: string,
+  agentId: string,
+  role: string,
+  info: TaskInfo,
+  resources: Resources,
+): MasterTask {
   return {
     frameworkId,
     agentId,

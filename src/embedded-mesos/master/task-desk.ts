@@ -9,6 +9,8 @@ type Acknowledge = Extract<Call, { type: 'ACKNOWLEDGE' }>['acknowledge'];
 type Reconcile = Extract<Call, { type: 'RECONCILE' }>['reconcile'];
 type ReconcileOperations = Extract<Call, { type: 'RECONCILE_OPERATIONS' }>['reconcile_operations'];
 
+const ANSWERS_PER_TURN = 1_000;
+
 /** What frameworks ask about their tasks: kill, acknowledge, reconcile. */
 export class TaskDesk {
   constructor(private readonly parts: MasterParts) {}
@@ -21,7 +23,10 @@ export class TaskDesk {
       return;
     }
     if (kill.agent_id && kill.agent_id.value !== task.agentId) {
-      this.parts.log.warn('a kill was ignored: the task is on another agent', { taskId: task.taskId, agentId: task.agentId });
+      this.parts.log.warn('a kill was ignored: the task is on another agent', {
+        taskId: task.taskId,
+        agentId: task.agentId,
+      });
       return;
     }
     if (!task.isTerminal) this.killTask(task, kill.kill_policy);
@@ -42,7 +47,11 @@ export class TaskDesk {
     const task = agent?.tasks.get(taskKey(framework.id, taskId));
     if (agent?.link !== 'connected' || (task && task.forwarded?.uuid !== acknowledge.uuid)) {
       counters.add('master/invalid_status_update_acknowledgements');
-      log.debug('an acknowledgement was dropped', { taskId, agentId: acknowledge.agent_id.value, link: agent?.link });
+      log.debug('an acknowledgement was dropped', {
+        taskId,
+        agentId: acknowledge.agent_id.value,
+        link: agent?.link,
+      });
       return;
     }
     counters.add('master/valid_status_update_acknowledgements');
@@ -54,11 +63,15 @@ export class TaskDesk {
     this.parts.counters.add('master/messages_reconcile_tasks');
     if (reconcile.tasks.length === 0) {
       for (const task of framework.tasks.values()) {
-        this.#tell(framework, this.#answer(framework, task.taskId, task.agentId, { kind: 'registered' }, task));
+        this.#tell(
+          framework,
+          this.#answer(framework, task.taskId, task.agentId, { kind: 'registered' }, task),
+        );
       }
       return;
     }
-    for (const { task_id, agent_id } of reconcile.tasks) this.#reconcileOne(framework, task_id.value, agent_id?.value);
+    for (const { task_id, agent_id } of reconcile.tasks)
+      this.#reconcileOne(framework, task_id.value, agent_id?.value);
   }
 
   /** No operation outlives its call here, so none is known (Mesos reference 1.9). */
@@ -66,7 +79,12 @@ export class TaskDesk {
     for (const { operation_id, agent_id } of operations) {
       const standing = agent_id ? this.standing(agent_id.value).kind : 'unknown';
       const state = operationStates[standing];
-      const status = { operation_id, state, message: 'Reconciliation: Operation is unknown', ...(agent_id ? { agent_id } : {}) };
+      const status = {
+        operation_id,
+        state,
+        message: 'Reconciliation: Operation is unknown',
+        ...(agent_id ? { agent_id } : {}),
+      };
       framework.sink?.send({ type: 'UPDATE_OPERATION_STATUS', update_operation_status: { status } });
     }
   }
@@ -78,6 +96,19 @@ export class TaskDesk {
     const unreachable = cluster.unreachable.get(agentId);
     if (unreachable) return { kind: 'unreachable', sinceMs: unreachable.sinceMs };
     return { kind: cluster.gone.has(agentId) ? 'gone' : 'unknown' };
+  }
+
+  /** In slices: there may be many. A task that ended and was acknowledged meanwhile needs no answer. */
+  #reconcileAll(framework: FrameworkRecord, tasks: readonly MasterTask[]): void {
+    const { sink } = framework;
+    for (const task of tasks.slice(0, ANSWERS_PER_TURN)) {
+      if (framework.tasks.get(task.taskId) !== task) continue;
+      this.#tell(framework, this.#answer(framework, task.taskId, task.agentId, { kind: 'registered' }, task));
+    }
+    if (tasks.length <= ANSWERS_PER_TURN) return;
+    this.parts.clock.after(0, () => {
+      if (framework.sink === sink) this.#reconcileAll(framework, tasks.slice(ANSWERS_PER_TURN));
+    });
   }
 
   #reconcileOne(framework: FrameworkRecord, taskId: string, agentId: string | undefined): void {
@@ -130,7 +161,12 @@ export function killMessage(task: MasterTask): {
   readonly killPolicy?: NonNullable<Kill['kill_policy']>;
 } {
   const policy = task.kill?.policy;
-  return { type: 'KILL_TASK', frameworkId: task.frameworkId, taskId: task.taskId, ...(policy ? { killPolicy: policy } : {}) };
+  return {
+    type: 'KILL_TASK',
+    frameworkId: task.frameworkId,
+    taskId: task.taskId,
+    ...(policy ? { killPolicy: policy } : {}),
+  };
 }
 
 /** The word that a task's agent cannot be heard any more. */

@@ -37,8 +37,18 @@ export type ToAgent =
   /** Come back with a REGISTER (the master has no registration for this line). */
   | { readonly type: 'REREGISTER' }
   | { readonly type: 'RUN_TASKS'; readonly frameworkId: string; readonly tasks: readonly TaskInfo[] }
-  | { readonly type: 'KILL_TASK'; readonly frameworkId: string; readonly taskId: string; readonly killPolicy?: KillPolicy }
-  | { readonly type: 'ACKNOWLEDGE'; readonly frameworkId: string; readonly taskId: string; readonly uuid: string }
+  | {
+      readonly type: 'KILL_TASK';
+      readonly frameworkId: string;
+      readonly taskId: string;
+      readonly killPolicy?: KillPolicy;
+    }
+  | {
+      readonly type: 'ACKNOWLEDGE';
+      readonly frameworkId: string;
+      readonly taskId: string;
+      readonly uuid: string;
+    }
   /** Tasks the master believes to be here; the agent answers TASK_DROPPED for those it never had or no longer knows. */
   | { readonly type: 'RECONCILE'; readonly frameworkId: string; readonly taskIds: readonly string[] }
   | { readonly type: 'PING' }

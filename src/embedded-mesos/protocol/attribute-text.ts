@@ -11,7 +11,9 @@ export function attributeText(attribute: Attribute): string {
     case 'SCALAR':
       return scalarText(attribute.scalar?.value ?? 0);
     case 'RANGES':
-      return `[${sorted(attribute.ranges?.range ?? []).map(({ begin, end }) => `${begin}-${end}`).join(',')}]`;
+      return `[${sorted(attribute.ranges?.range ?? [])
+        .map(({ begin, end }) => `${begin}-${end}`)
+        .join(',')}]`;
     case 'SET':
       return `{${[...(attribute.set?.item ?? [])].sort().join(',')}}`;
   }

@@ -1,6 +1,6 @@
+import type { KillPolicy } from './command-info.js';
 import type { FrameworkInfo, OfferConstraints } from './framework-info.js';
 import type { Filters, Operation } from './offer.js';
-import type { KillPolicy } from './command-info.js';
 import type { Resource } from './resource.js';
 import type { IdValue } from './values.js';
 
@@ -35,17 +35,27 @@ export type Call =
     } & OfFramework)
   | ({
       readonly type: 'ACCEPT_INVERSE_OFFERS';
-      readonly accept_inverse_offers: { readonly inverse_offer_ids: readonly IdValue[]; readonly filters?: Filters };
+      readonly accept_inverse_offers: {
+        readonly inverse_offer_ids: readonly IdValue[];
+        readonly filters?: Filters;
+      };
     } & OfFramework)
   | ({
       readonly type: 'DECLINE_INVERSE_OFFERS';
-      readonly decline_inverse_offers: { readonly inverse_offer_ids: readonly IdValue[]; readonly filters?: Filters };
+      readonly decline_inverse_offers: {
+        readonly inverse_offer_ids: readonly IdValue[];
+        readonly filters?: Filters;
+      };
     } & OfFramework)
   | ({ readonly type: 'REVIVE'; readonly revive?: { readonly roles?: readonly string[] } } & OfFramework)
   | ({ readonly type: 'SUPPRESS'; readonly suppress?: { readonly roles?: readonly string[] } } & OfFramework)
   | ({
       readonly type: 'KILL';
-      readonly kill: { readonly task_id: IdValue; readonly agent_id?: IdValue; readonly kill_policy?: KillPolicy };
+      readonly kill: {
+        readonly task_id: IdValue;
+        readonly agent_id?: IdValue;
+        readonly kill_policy?: KillPolicy;
+      };
     } & OfFramework)
   | ({
       readonly type: 'SHUTDOWN';
@@ -67,7 +77,9 @@ export type Call =
   | ({
       readonly type: 'RECONCILE';
       /** No tasks = implicit: everything the master knows of this framework. */
-      readonly reconcile: { readonly tasks: readonly { readonly task_id: IdValue; readonly agent_id?: IdValue }[] };
+      readonly reconcile: {
+        readonly tasks: readonly { readonly task_id: IdValue; readonly agent_id?: IdValue }[];
+      };
     } & OfFramework)
   | ({
       readonly type: 'RECONCILE_OPERATIONS';
@@ -87,7 +99,10 @@ export type Call =
   | ({
       readonly type: 'REQUEST';
       readonly request: {
-        readonly requests: readonly { readonly agent_id?: IdValue; readonly resources: readonly Resource[] }[];
+        readonly requests: readonly {
+          readonly agent_id?: IdValue;
+          readonly resources: readonly Resource[];
+        }[];
       };
     } & OfFramework)
   | ({

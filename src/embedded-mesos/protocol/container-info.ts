@@ -50,14 +50,21 @@ export interface Volume {
 
 export interface VolumeSource {
   readonly type?: 'DOCKER_VOLUME' | 'HOST_PATH' | 'SANDBOX_PATH' | 'SECRET' | 'CSI_VOLUME';
-  readonly docker_volume?: { readonly driver?: string; readonly name: string; readonly driver_options?: Parameters };
+  readonly docker_volume?: {
+    readonly driver?: string;
+    readonly name: string;
+    readonly driver_options?: Parameters;
+  };
   readonly host_path?: {
     readonly path: string;
     readonly mount_propagation?: { readonly mode?: 'HOST_TO_CONTAINER' | 'BIDIRECTIONAL' };
   };
   readonly sandbox_path?: { readonly type?: 'SELF' | 'PARENT'; readonly path: string };
   readonly secret?: Secret;
-  readonly csi_volume?: { readonly plugin_name: string; readonly static_provisioning?: CsiStaticProvisioning };
+  readonly csi_volume?: {
+    readonly plugin_name: string;
+    readonly static_provisioning?: CsiStaticProvisioning;
+  };
 }
 
 export interface CsiStaticProvisioning {
@@ -132,4 +139,3 @@ export interface ContainerStatus {
   readonly cgroup_info?: { readonly net_cls?: { readonly classid?: number } };
   readonly executor_pid?: number;
 }
-

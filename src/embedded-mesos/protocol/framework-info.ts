@@ -40,7 +40,10 @@ export interface OfferFilters {
 /** By role: groups are alternatives, all constraints of a group must hold. */
 export interface OfferConstraints {
   readonly role_constraints?: Readonly<
-    Record<string, { readonly groups?: readonly { readonly attribute_constraints: readonly AttributeConstraint[] }[] }>
+    Record<
+      string,
+      { readonly groups?: readonly { readonly attribute_constraints: readonly AttributeConstraint[] }[] }
+    >
   >;
 }
 

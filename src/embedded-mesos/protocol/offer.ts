@@ -1,5 +1,5 @@
-import type { ExecutorInfo, TaskGroupInfo, TaskInfo } from './task-info.js';
 import type { Resource } from './resource.js';
+import type { ExecutorInfo, TaskGroupInfo, TaskInfo } from './task-info.js';
 import type { Attribute, DomainInfo, IdValue, Unavailability, Url, Value } from './values.js';
 
 export interface Offer {
@@ -41,12 +41,21 @@ export type Operation = { readonly id?: IdValue } & (
       readonly type: 'LAUNCH_GROUP';
       readonly launch_group: { readonly executor: ExecutorInfo; readonly task_group: TaskGroupInfo };
     }
-  | { readonly type: 'RESERVE'; readonly reserve: { readonly source?: readonly Resource[]; readonly resources: readonly Resource[] } }
+  | {
+      readonly type: 'RESERVE';
+      readonly reserve: { readonly source?: readonly Resource[]; readonly resources: readonly Resource[] };
+    }
   | { readonly type: 'UNRESERVE'; readonly unreserve: { readonly resources: readonly Resource[] } }
   | { readonly type: 'CREATE'; readonly create: { readonly volumes: readonly Resource[] } }
   | { readonly type: 'DESTROY'; readonly destroy: { readonly volumes: readonly Resource[] } }
-  | { readonly type: 'GROW_VOLUME'; readonly grow_volume: { readonly volume: Resource; readonly addition: Resource } }
-  | { readonly type: 'SHRINK_VOLUME'; readonly shrink_volume: { readonly volume: Resource; readonly subtract: Value<number> } }
+  | {
+      readonly type: 'GROW_VOLUME';
+      readonly grow_volume: { readonly volume: Resource; readonly addition: Resource };
+    }
+  | {
+      readonly type: 'SHRINK_VOLUME';
+      readonly shrink_volume: { readonly volume: Resource; readonly subtract: Value<number> };
+    }
   | {
       readonly type: 'CREATE_DISK';
       readonly create_disk: {

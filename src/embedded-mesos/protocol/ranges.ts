@@ -7,7 +7,8 @@ export function coalesce(ranges: readonly Range[]): readonly Range[] {
   const joined: Range[] = [];
   for (const range of sorted) {
     const last = joined.at(-1);
-    if (last && range.begin <= last.end + 1) joined[joined.length - 1] = { begin: last.begin, end: Math.max(last.end, range.end) };
+    if (last && range.begin <= last.end + 1)
+      joined[joined.length - 1] = { begin: last.begin, end: Math.max(last.end, range.end) };
     else joined.push(range);
   }
   return joined;

@@ -1,6 +1,6 @@
 import { coalesce } from './ranges.js';
-import { reservationsOf } from './resources.js';
 import type { Resource } from './resource.js';
+import { reservationsOf } from './resources.js';
 import type { Attribute, Range } from './values.js';
 
 /** A text of --resources or --attributes is wrong; the message is a sentence that says what is allowed. */
@@ -24,10 +24,14 @@ export function parseResources(text: string): Resource[] {
     const match = /^([^:(){}[\];]+)(?:\(([^()]*)\))?:(.+)$/.exec(piece);
     const [, name, role, valueText] = match ?? [];
     if (!name || valueText === undefined) {
-      throw new ResourceTextError(`'${piece}' is not a resource; write name:value or name(role):value, for example cpus:4`);
+      throw new ResourceTextError(
+        `'${piece}' is not a resource; write name:value or name(role):value, for example cpus:4`,
+      );
     }
-    if (role === '') throw new ResourceTextError(`'${piece}' has an empty role; leave the parentheses out or write (*)`);
-    const reserved = role !== undefined && role !== '*' ? { reservations: [{ type: 'STATIC' as const, role }] } : {};
+    if (role === '')
+      throw new ResourceTextError(`'${piece}' has an empty role; leave the parentheses out or write (*)`);
+    const reserved =
+      role !== undefined && role !== '*' ? { reservations: [{ type: 'STATIC' as const, role }] } : {};
     return { name, ...resourceValue(piece, valueText), ...reserved };
   });
 }
@@ -66,7 +70,10 @@ function attributeOf(name: string, piece: string, valueText: string): Attribute 
   }
 }
 
-function resourceValue(piece: string, valueText: string): Pick<Resource, 'type' | 'scalar' | 'ranges' | 'set'> {
+function resourceValue(
+  piece: string,
+  valueText: string,
+): Pick<Resource, 'type' | 'scalar' | 'ranges' | 'set'> {
   const value = parseValue(piece, valueText);
   switch (value.type) {
     case 'SCALAR':
@@ -101,13 +108,17 @@ function parseValue(piece: string, text: string): ParsedValue {
 }
 
 function parseRanges(piece: string, text: string): readonly Range[] {
-  if (!text.endsWith(']')) throw new ResourceTextError(`'${piece}': ranges end with ']', for example [31000-32000]`);
+  if (!text.endsWith(']'))
+    throw new ResourceTextError(`'${piece}': ranges end with ']', for example [31000-32000]`);
   const inner = text.slice(1, -1);
   if (inner === '') return [];
   return coalesce(
     inner.split(',').map((range) => {
       const match = /^(\d+)-(\d+)$/.exec(range);
-      if (!match) throw new ResourceTextError(`'${piece}': '${range}' is not a range; write first-last, for example 31000-32000`);
+      if (!match)
+        throw new ResourceTextError(
+          `'${piece}': '${range}' is not a range; write first-last, for example 31000-32000`,
+        );
       const begin = Number(match[1]);
       const end = Number(match[2]);
       if (begin > end) throw new ResourceTextError(`'${piece}': the range ${range} begins above its end`);
@@ -118,8 +129,12 @@ function parseRanges(piece: string, text: string): readonly Range[] {
 
 function parseSet(piece: string, text: string): readonly string[] {
   if (!text.endsWith('}')) throw new ResourceTextError(`'${piece}': a set ends with '}', for example {a,b}`);
-  const items = text.slice(1, -1).split(',').filter((item) => item !== '');
-  if (new Set(items).size !== items.length) throw new ResourceTextError(`'${piece}': an item of the set comes twice`);
+  const items = text
+    .slice(1, -1)
+    .split(',')
+    .filter((item) => item !== '');
+  if (new Set(items).size !== items.length)
+    throw new ResourceTextError(`'${piece}': an item of the set comes twice`);
   return [...items].sort();
 }
 
@@ -130,7 +145,11 @@ export function rangesText(ranges: readonly Range[]): string {
 
 /** A resource list as Mesos writes it in messages: `cpus(allocated: web):1.5; ports(allocated: web):[31000-31005]`. */
 export function resourcesText(list: readonly Resource[]): string {
-  return list.map((resource) => `${resource.name}${allocation(resource)}${reservation(resource)}:${amountText(resource)}`).join('; ');
+  return list
+    .map(
+      (resource) => `${resource.name}${allocation(resource)}${reservation(resource)}:${amountText(resource)}`,
+    )
+    .join('; ');
 }
 
 function allocation(resource: Resource): string {
@@ -140,7 +159,9 @@ function allocation(resource: Resource): string {
 function reservation(resource: Resource): string {
   const reservations = reservationsOf(resource);
   if (reservations.length === 0) return '';
-  const stack = reservations.map(({ type, role, principal }) => `(${[type ?? 'STATIC', role, principal].filter(Boolean).join(',')})`);
+  const stack = reservations.map(
+    ({ type, role, principal }) => `(${[type ?? 'STATIC', role, principal].filter(Boolean).join(',')})`,
+  );
   return `(reservations: [${stack.join(',')}])`;
 }
 

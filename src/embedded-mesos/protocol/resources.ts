@@ -1,5 +1,5 @@
-import type { DiskInfo, ReservationInfo, Resource } from './resource.js';
 import { coalesce, rangesContain, subtractRanges, uniteRanges } from './ranges.js';
+import type { DiskInfo, ReservationInfo, Resource } from './resource.js';
 import type { Range } from './values.js';
 
 /**
@@ -113,7 +113,9 @@ export class Resources {
     const list: Resource[] = [];
     for (const { base, amount } of this.#entries.values()) {
       const resource = { ...base, ...amountFields(amount) };
-      list.push(allocationRole === undefined ? resource : { ...resource, allocation_info: { role: allocationRole } });
+      list.push(
+        allocationRole === undefined ? resource : { ...resource, allocation_info: { role: allocationRole } },
+      );
     }
     return list;
   }
@@ -147,7 +149,11 @@ function entryOf(resource: Resource): Entry {
     !resource.shared &&
     !resource.provider_id;
   if (isPlain) {
-    return { key: `${resource.type} ${resource.name}`, base: { name: resource.name, type: resource.type }, amount };
+    return {
+      key: `${resource.type} ${resource.name}`,
+      base: { name: resource.name, type: resource.type },
+      amount,
+    };
   }
   const base = baseOf(resource);
   return { key: `${resource.type} ${resource.name} ${particulars(base, amount)}`, base, amount };
@@ -191,7 +197,8 @@ function particulars(base: Resource, amount: Amount): string {
 
 /** Volumes and mounted disks are indivisible: another size is another resource. */
 function diskIdentity(disk: DiskInfo, amount: Amount): unknown {
-  const whole = disk.persistence !== undefined || disk.source?.type === 'MOUNT' || disk.source?.type === 'BLOCK';
+  const whole =
+    disk.persistence !== undefined || disk.source?.type === 'MOUNT' || disk.source?.type === 'BLOCK';
   return [
     disk.persistence?.id,
     disk.persistence?.principal,
@@ -242,14 +249,17 @@ function isNothing(amount: Amount): boolean {
 
 function addAmounts(a: Amount, b: Amount): Amount {
   if (a.type === 'SCALAR' && b.type === 'SCALAR') return { type: 'SCALAR', milli: a.milli + b.milli };
-  if (a.type === 'RANGES' && b.type === 'RANGES') return { type: 'RANGES', ranges: uniteRanges(a.ranges, b.ranges) };
+  if (a.type === 'RANGES' && b.type === 'RANGES')
+    return { type: 'RANGES', ranges: uniteRanges(a.ranges, b.ranges) };
   if (a.type === 'SET' && b.type === 'SET') return { type: 'SET', items: new Set([...a.items, ...b.items]) };
   return a;
 }
 
 function subtractAmounts(a: Amount, b: Amount): Amount {
-  if (a.type === 'SCALAR' && b.type === 'SCALAR') return { type: 'SCALAR', milli: Math.max(0, a.milli - b.milli) };
-  if (a.type === 'RANGES' && b.type === 'RANGES') return { type: 'RANGES', ranges: subtractRanges(a.ranges, b.ranges) };
+  if (a.type === 'SCALAR' && b.type === 'SCALAR')
+    return { type: 'SCALAR', milli: Math.max(0, a.milli - b.milli) };
+  if (a.type === 'RANGES' && b.type === 'RANGES')
+    return { type: 'RANGES', ranges: subtractRanges(a.ranges, b.ranges) };
   if (a.type === 'SET' && b.type === 'SET') {
     return { type: 'SET', items: new Set([...a.items].filter((item) => !b.items.has(item))) };
   }
@@ -262,4 +272,3 @@ function amountContains(a: Amount, b: Amount): boolean {
   if (a.type === 'SET' && b.type === 'SET') return [...b.items].every((item) => a.items.has(item));
   return false;
 }
-

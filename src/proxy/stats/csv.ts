@@ -18,16 +18,13 @@ export const csvColumns: readonly string[] = (
 
 type Row = Record<string, string | number>;
 
-/** `/haproxy?stats;csv`: a frontend row per port, a row per server, a backend row per service. */
-export function statsCsv(stats: ProxyStats): string {
-  const lines = [`# ${csvColumns.join(',')},`];
+/** `/haproxy?stats;csv` piece by piece: a frontend row per port, a row per server, a backend row per service. */
+export function* statsCsv(stats: ProxyStats): Iterable<string> {
+  yield `# ${csvColumns.join(',')},\n`;
   let proxyNumber = 1;
-  const add = (row: Row): void => {
-    lines.push(`${csvColumns.map((column) => cell(row[column] ?? '')).join(',')},`);
-  };
   for (const frontend of stats.frontends) {
     proxyNumber += 1;
-    add({
+    yield line({
       pxname: frontend.name,
       svname: 'FRONTEND',
       ...common(frontend.values, frontend.mode, 0, proxyNumber),
@@ -40,19 +37,20 @@ export function statsCsv(stats: ProxyStats): string {
   }
   for (const service of stats.services) {
     proxyNumber += 1;
-    addService(service, proxyNumber, add);
+    yield* serviceLines(service, proxyNumber);
   }
-  return `${lines.join('\n')}\n`;
 }
 
-function addService(service: ServiceStats, iid: number, add: (row: Row) => void): void {
-  service.servers.forEach((server, index) => {
+function* serviceLines(service: ServiceStats, iid: number): Iterable<string> {
+  let sid = 0;
+  for (const server of service.servers) {
     const { values } = server;
-    add({
+    sid += 1;
+    yield line({
       pxname: service.name,
       svname: server.name,
       ...common(values, service.mode, 2, iid),
-      sid: index + 1,
+      sid,
       status: server.status,
       weight: 1,
       act: server.status === 'UP' ? 1 : 0,
@@ -64,9 +62,9 @@ function addService(service: ServiceStats, iid: number, add: (row: Row) => void)
       srv_icur: server.idle,
       ...serverSide(values),
     });
-  });
+  }
   const up = service.servers.filter(({ status }) => status === 'UP').length;
-  add({
+  yield line({
     pxname: service.name,
     svname: 'BACKEND',
     ...common(service.values, service.mode, 1, iid),
@@ -94,6 +92,15 @@ function common(values: CounterValues, mode: string, type: number, iid: number):
 function serverSide(values: CounterValues): Row {
   const { econ, eresp, wretr, wredis, cli_abrt, srv_abrt, lastsess, ctime, rtime, ttime, connect, reuse, ctime_max, rtime_max, ttime_max } = values;
   return { econ, eresp, wretr, wredis, cli_abrt, srv_abrt, lastsess, qtime: 0, ctime, rtime, ttime, connect, reuse, qtime_max: 0, ctime_max, rtime_max, ttime_max };
+}
+
+function line(row: Row): string {
+  let text = '';
+  for (const column of csvColumns) {
+    const value = row[column];
+    text += value === undefined ? ',' : `${cell(value)},`;
+  }
+  return `${text}\n`;
 }
 
 function cell(value: string | number): string {

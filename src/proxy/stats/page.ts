@@ -12,20 +12,20 @@ th:first-child,td:first-child{text-align:left}th{font-weight:600;color:var(--sof
 `;
 const columns = ['', 'status', 'now', 'max', 'total', 'requests', '2xx', '3xx', '4xx', '5xx', 'in', 'out', 'conn. err.', 'resp. err.', 'retries', 'answer'];
 
-/** The statistics page for people: one table per service, one for the ports. Needs no script. */
-export function statsPage(stats: ProxyStats): string {
+/** The statistics page for people, piece by piece: one table for the ports, one per service. Needs no script. */
+export function* statsPage(stats: ProxyStats): Iterable<string> {
   const workers = stats.workers.map(({ pid, uptimeS, rssBytes, retiring }) => `${pid} (up ${duration(uptimeS)}, ${Math.round(rssBytes / 1_048_576)} MiB${retiring ? ', retiring' : ''})`);
   const notServed = Object.entries(stats.notServed);
-  return `<!doctype html>
+  yield `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>longrun load balancer</title><meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="5"><style>${style}</style></head><body>
 <h1>longrun load balancer</h1>
 <p>workers: ${escape(workers.join(', '))}. Routing table ${stats.table.epoch}-${stats.table.version}${stats.connected ? '' : '; the server is away, serving by the last table'}. <a href="/haproxy?stats;csv">CSV</a>, <a href="/metrics">Prometheus</a></p>
 ${notServed.length === 0 ? '' : `<h2>Not served</h2>\n<table>${notServed.map(([port, reason]) => `<tr><td class="down">port ${escape(port)}</td><td style="text-align:left;white-space:normal">${escape(reason)}</td></tr>`).join('')}</table>`}
 <h2>Ports</h2>
 ${table(stats.frontends.map(({ name, port, mode, values }) => row(`${escape(name)} :${port}`, `<span class="up">OPEN ${mode}</span>`, values)))}
-${stats.services.map(serviceSection).join('\n')}
-</body></html>
 `;
+  for (const service of stats.services) yield serviceSection(service);
+  yield '</body></html>\n';
 }
 
 function serviceSection(service: ServiceStats): string {

@@ -36,36 +36,34 @@ interface Labelled {
   readonly values: CounterValues;
 }
 
-/** Prometheus text with the names of HAProxy's own exporter. */
-export function statsPrometheus(stats: ProxyStats): string {
-  const lines: string[] = [];
+/** Prometheus text with the names of HAProxy's own exporter, piece by piece. */
+export function* statsPrometheus(stats: ProxyStats): Iterable<string> {
   const frontends = stats.frontends.map(({ name, values }) => ({ labels: `proxy="${escape(name)}"`, values }));
   const backends = stats.services.map(({ name, values }) => ({ labels: `proxy="${escape(name)}"`, values }));
   const servers = stats.services.flatMap(({ name, servers: each }) =>
     each.map((server) => ({ labels: `proxy="${escape(name)}",server="${escape(server.name)}"`, values: server.values })),
   );
-  family(lines, 'haproxy_frontend', [...shared, ...frontendOnly], frontends);
-  family(lines, 'haproxy_backend', [...shared, ...serverSide], backends);
-  family(lines, 'haproxy_server', [...shared, ...serverSide], servers);
-  lines.push('# HELP haproxy_server_status 1 while the server gets requests', '# TYPE haproxy_server_status gauge');
+  yield* family('haproxy_frontend', [...shared, ...frontendOnly], frontends);
+  yield* family('haproxy_backend', [...shared, ...serverSide], backends);
+  yield* family('haproxy_server', [...shared, ...serverSide], servers);
+  yield '# HELP haproxy_server_status 1 while the server gets requests\n# TYPE haproxy_server_status gauge\n';
   for (const service of stats.services) {
     for (const server of service.servers) {
-      lines.push(`haproxy_server_status{proxy="${escape(service.name)}",server="${escape(server.name)}",state="UP"} ${server.status === 'UP' ? 1 : 0}`);
+      yield `haproxy_server_status{proxy="${escape(service.name)}",server="${escape(server.name)}",state="UP"} ${server.status === 'UP' ? 1 : 0}\n`;
     }
   }
-  lines.push('# HELP haproxy_process_uptime_seconds Age of the youngest worker', '# TYPE haproxy_process_uptime_seconds gauge');
-  lines.push(`haproxy_process_uptime_seconds ${Math.floor(Math.min(...stats.workers.map(({ uptimeS }) => uptimeS)))}`);
-  return `${lines.join('\n')}\n`;
+  yield '# HELP haproxy_process_uptime_seconds Age of the youngest worker\n# TYPE haproxy_process_uptime_seconds gauge\n';
+  yield `haproxy_process_uptime_seconds ${Math.floor(Math.min(...stats.workers.map(({ uptimeS }) => uptimeS)))}\n`;
 }
 
-function family(lines: string[], prefix: string, metrics: readonly Metric[], rows: readonly Labelled[]): void {
+function* family(prefix: string, metrics: readonly Metric[], rows: readonly Labelled[]): Iterable<string> {
   for (const { name, type, help, value } of metrics) {
-    lines.push(`# HELP ${prefix}_${name} ${help}`, `# TYPE ${prefix}_${name} ${type}`);
-    for (const { labels, values } of rows) lines.push(`${prefix}_${name}{${labels}} ${value(values)}`);
+    yield `# HELP ${prefix}_${name} ${help}\n# TYPE ${prefix}_${name} ${type}\n`;
+    for (const { labels, values } of rows) yield `${prefix}_${name}{${labels}} ${value(values)}\n`;
   }
-  lines.push(`# HELP ${prefix}_http_responses_total Answers by class`, `# TYPE ${prefix}_http_responses_total counter`);
+  yield `# HELP ${prefix}_http_responses_total Answers by class\n# TYPE ${prefix}_http_responses_total counter\n`;
   for (const { labels, values } of rows) {
-    for (const code of responseClasses) lines.push(`${prefix}_http_responses_total{${labels},code="${code}"} ${values[`hrsp_${code}`]}`);
+    for (const code of responseClasses) yield `${prefix}_http_responses_total{${labels},code="${code}"} ${values[`hrsp_${code}`]}\n`;
   }
 }
 

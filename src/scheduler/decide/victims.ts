@@ -91,7 +91,7 @@ class Evenness {
     }
   }
 
-  /** Whether losing this one leaves every field even (difference at most 1) or evener than before. */
+  /** Whether losing this one leaves every field even (difference at most 1) or no less even than before. */
   allows(instance: Instance): boolean {
     for (const [field, groups] of this.#groups) {
       const before = unevenness(groups);
@@ -100,7 +100,7 @@ class Evenness {
       groups.set(value, size - 1);
       const after = unevenness(groups);
       groups.set(value, size);
-      if (after > 1 && after >= before) return false;
+      if (after > 1 && after > before) return false;
     }
     return true;
   }

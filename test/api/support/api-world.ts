@@ -1,4 +1,4 @@
-import { type IncomingHttpHeaders, request as httpRequest, type Server } from 'node:http';
+import { request as httpRequest, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ApiOptions } from '../../../src/api/api-context.js';
 import { type Api, createApi, createApiServer } from '../../../src/api/create-api.js';
@@ -6,7 +6,14 @@ import type { Settings } from '../../../src/config/settings.js';
 import { silentLog } from '../../../src/logging/log.js';
 import { SystemClock } from '../../../src/util/clock.js';
 import { SystemDice } from '../../../src/util/ids.js';
-import { FakeChanges, FakeDeployments, FakeEvents, FakeMetrics, FakeRegistry, FakeScheduler } from './fakes.js';
+import {
+  FakeChanges,
+  FakeDeployments,
+  FakeEvents,
+  FakeMetrics,
+  FakeRegistry,
+  FakeScheduler,
+} from './fakes.js';
 
 export interface Answer {
   readonly status: number;
@@ -47,7 +54,11 @@ export class ApiWorld {
       servicePorts: { min: 10_000, max: 20_000 },
       defaultUser: 'nobody',
     } as Settings;
-    const log = { ...silentLog, error: (_: string, fields?: unknown) => void this.defects.push(fields), child: () => log };
+    const log = {
+      ...silentLog,
+      error: (_: string, fields?: unknown) => void this.defects.push(fields),
+      child: () => log,
+    };
     this.#api = createApi({
       settings,
       registry: this.registry,
@@ -88,8 +99,10 @@ export class ApiWorld {
 
   ask(method: string, path: string, { headers = {}, body }: Ask = {}): Promise<Answer> {
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
-    const type: Record<string, string | number> = text === undefined ? {} : { 'content-type': 'application/json' };
-    if (text !== undefined && !('transfer-encoding' in headers)) type['content-length'] = Buffer.byteLength(text);
+    const type: Record<string, string | number> =
+      text === undefined ? {} : { 'content-type': 'application/json' };
+    if (text !== undefined && !('transfer-encoding' in headers))
+      type['content-length'] = Buffer.byteLength(text);
     return new Promise((resolve, reject) => {
       const request = httpRequest(
         { host: '127.0.0.1', port: this.port, method, path, headers: { ...type, ...headers }, agent: false },

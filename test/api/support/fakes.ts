@@ -12,8 +12,13 @@ import type {
 } from '../../../src/deployments/deployment.js';
 import { CatalogError } from '../../../src/errors/registry.js';
 import type { EventBody, EventBus, PublishedEvent } from '../../../src/events/event-bus.js';
-import { type AgentId, type Instance, type InstanceId, type TaskId } from '../../../src/scheduler/instance.js';
-import type { InstanceReadModel, QueueEntry, Scheduler, TaskFailure } from '../../../src/scheduler/scheduler.js';
+import type { AgentId, Instance, InstanceId, TaskId } from '../../../src/scheduler/instance.js';
+import type {
+  InstanceReadModel,
+  QueueEntry,
+  Scheduler,
+  TaskFailure,
+} from '../../../src/scheduler/scheduler.js';
 import { type Timestamp, timestamp, VersionSource } from '../../../src/util/timestamp.js';
 
 export const START_MS = Date.UTC(2026, 0, 1);
@@ -151,7 +156,8 @@ export class FakeScheduler implements Scheduler {
 
   #model(): InstanceReadModel {
     const { byId } = this;
-    const ofApp = (appId: AppId): readonly Instance[] => [...byId.values()].filter((one) => one.appId === appId);
+    const ofApp = (appId: AppId): readonly Instance[] =>
+      [...byId.values()].filter((one) => one.appId === appId);
     return {
       get: (id) => byId.get(id),
       byTask: (taskId) => [...byId.values()].find((one) => one.task?.id === taskId),
@@ -162,7 +168,12 @@ export class FakeScheduler implements Scheduler {
       },
       counts: (appId) => {
         const live = ofApp(appId).filter((one) => one.condition === 'Running');
-        return { staged: 0, running: live.length, healthy: live.filter((one) => one.health?.healthy).length, unhealthy: 0 };
+        return {
+          staged: 0,
+          running: live.length,
+          healthy: live.filter((one) => one.health?.healthy).length,
+          unhealthy: 0,
+        };
       },
       onChange: () => () => undefined,
     };
@@ -262,7 +273,8 @@ export class FakeChanges implements AppChanges {
       throw new CatalogError('invalid-json', {}, [{ path: '/', errors: ['error.expected.jsobject'] }]);
     }
     const name = id ?? input.id;
-    if (typeof name !== 'string') throw new CatalogError('invalid-json', {}, [{ path: '/id', errors: ["'id' is undefined"] }]);
+    if (typeof name !== 'string')
+      throw new CatalogError('invalid-json', {}, [{ path: '/id', errors: ["'id' is undefined"] }]);
     const path = `/${name.split('/').filter(Boolean).join('/')}`;
     const base = this.registry.get(path as AppId)?.app ?? app(path);
     const wanted = input.instances === undefined ? {} : { instances: input.instances };
@@ -290,15 +302,19 @@ export class FakeChanges implements AppChanges {
 
   #bulk(body: unknown): Prepare {
     return (version) => {
-      if (!Array.isArray(body)) throw new CatalogError('invalid-json', {}, [{ path: '/', errors: ['error.expected.jsarray'] }]);
-      return body.map((item: unknown) => this.#record(item, version)).map((after) => ({ appId: after.app.id, after }));
+      if (!Array.isArray(body))
+        throw new CatalogError('invalid-json', {}, [{ path: '/', errors: ['error.expected.jsarray'] }]);
+      return body
+        .map((item: unknown) => this.#record(item, version))
+        .map((after) => ({ appId: after.app.id, after }));
     };
   }
 
   updateApp(appId: AppId, body: unknown, options: { partialUpdate: boolean; mayCreate: boolean }): Prepare {
     this.calls.push({ name: 'updateApp', options });
     return (version) => {
-      if (!options.mayCreate && !this.registry.get(appId)) throw new CatalogError('app-not-found', { id: appId });
+      if (!options.mayCreate && !this.registry.get(appId))
+        throw new CatalogError('app-not-found', { id: appId });
       return [{ appId, after: this.#record(body, version, appId) }];
     };
   }
@@ -318,13 +334,14 @@ export class FakeChanges implements AppChanges {
     };
   }
 
-  scaleDown(appId: AppId, count: number): Prepare {
-    return (version) => {
-      const before = this.registry.get(appId);
-      if (!before) throw new CatalogError('app-not-found', { id: appId });
-      const instances = Math.max(0, before.app.instances - count);
-      return [{ appId, after: { ...before, app: { ...before.app, instances, version } } }];
-    };
+  scaleAppsDown(fewer: ReadonlyMap<AppId, number>): Prepare {
+    return (version) =>
+      [...fewer].map(([appId, count]) => {
+        const before = this.registry.get(appId);
+        if (!before) throw new CatalogError('app-not-found', { id: appId });
+        const instances = Math.max(0, before.app.instances - count);
+        return { appId, after: { ...before, app: { ...before.app, instances, version } } };
+      });
   }
 }
 

@@ -18,7 +18,7 @@ export interface Outcome {
   readonly state: TaskState;
   readonly message?: string;
   readonly reason?: string;
-  readonly limitation?: TaskStatus['limitation'];
+  readonly limitation?: NonNullable<TaskStatus['limitation']>;
 }
 
 /** A UUID's 16 bytes in base64, as updates carry them. */

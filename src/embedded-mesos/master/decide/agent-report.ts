@@ -18,7 +18,10 @@ export interface ReportComparison<K> {
 }
 
 /** Lays an agent's report beside the master's books (Mesos reference 4.4, re-registration). */
-export function compareReport<K extends KnownTask>(known: Iterable<K>, reported: readonly AgentTask[]): ReportComparison<K> {
+export function compareReport<K extends KnownTask>(
+  known: Iterable<K>,
+  reported: readonly AgentTask[],
+): ReportComparison<K> {
   const open = new Map<string, AgentTask>();
   for (const task of reported) open.set(`${task.frameworkId} ${task.task.task_id.value}`, task);
   const common: { known: K; reported: AgentTask }[] = [];

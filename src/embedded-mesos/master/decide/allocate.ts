@@ -1,4 +1,4 @@
-import { reservedRole, type Resources } from '../../protocol/resources.js';
+import { type Resources, reservedRole } from '../../protocol/resources.js';
 import type { Resource } from '../../protocol/v1.js';
 import { addScalars, fairOrder, type Scalars } from './dominant-share.js';
 import type { FrameworkTraits } from './framework-traits.js';
@@ -62,7 +62,12 @@ export function allocate(input: AllocationInput): readonly Grant[] {
         if (!isWorthOffering(resources, claim.leastOffer)) continue;
         if (candidate.hasGpus && !claim.traits.gpuResources) continue;
         if (input.isRefused(claim, candidate.agentId, resources)) continue;
-        grants.push({ frameworkId: claim.frameworkId, role: claim.role, agentId: candidate.agentId, resources });
+        grants.push({
+          frameworkId: claim.frameworkId,
+          role: claim.role,
+          agentId: candidate.agentId,
+          resources,
+        });
         available = available.minus(resources);
         for (const holder of [role, standing]) {
           holder.allocated = addScalars(holder.allocated, resources.scalars());
@@ -74,7 +79,9 @@ export function allocate(input: AllocationInput): readonly Grant[] {
   return grants;
 }
 
-function rolesWithClaims(input: AllocationInput): Map<string, Standing & { readonly claims: (Standing & { claim: Claim })[] }> {
+function rolesWithClaims(
+  input: AllocationInput,
+): Map<string, Standing & { readonly claims: (Standing & { claim: Claim })[] }> {
   const roles = new Map<string, Standing & { readonly claims: (Standing & { claim: Claim })[] }>();
   for (const claim of input.claims) {
     let role = roles.get(claim.role);

@@ -30,7 +30,11 @@ export function checkOffers<O extends OfferFacts>(
   return { valid: true, offers: held, agentId: first.agentId, role: first.role };
 }
 
-function fault<O extends OfferFacts>(ids: readonly string[], frameworkId: string, find: (id: string) => O | undefined): string | undefined {
+function fault<O extends OfferFacts>(
+  ids: readonly string[],
+  frameworkId: string,
+  find: (id: string) => O | undefined,
+): string | undefined {
   const seen = new Set<string>();
   let first: O | undefined;
   for (const id of ids) {

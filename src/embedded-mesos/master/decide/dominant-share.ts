@@ -26,7 +26,10 @@ export function fairOrder<C extends FairClient>(clients: readonly C[], clusterTo
   if (clients.length < 2) return clients;
   return clients
     .map((client) => ({ client, share: dominantShare(client.allocated, clusterTotal) }))
-    .sort((a, b) => a.share - b.share || a.client.grants - b.client.grants || (a.client.name < b.client.name ? -1 : 1))
+    .sort(
+      (a, b) =>
+        a.share - b.share || a.client.grants - b.client.grants || (a.client.name < b.client.name ? -1 : 1),
+    )
     .map(({ client }) => client);
 }
 

@@ -10,7 +10,9 @@ export const defaultLeastOffer: LeastOffer = [{ cpus: 0.01 }, { mem: 32 }];
 export function isWorthOffering(resources: Resources, least: LeastOffer): boolean {
   if (resources.isEmpty) return false;
   if (least.length === 0) return true;
-  return least.some((amounts) => Object.entries(amounts).every(([name, amount]) => resources.scalar(name) >= amount));
+  return least.some((amounts) =>
+    Object.entries(amounts).every(([name, amount]) => resources.scalar(name) >= amount),
+  );
 }
 
 /** A framework may set its own least offer for a role. */

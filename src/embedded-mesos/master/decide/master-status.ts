@@ -42,6 +42,8 @@ export function masterStatus(word: MasterWord): TaskStatus {
     ...(last?.healthy === undefined ? {} : { healthy: last.healthy }),
     ...(last?.check_status ? { check_status: last.check_status } : {}),
     ...(last?.container_status ? { container_status: last.container_status } : {}),
-    ...(word.unreachableSinceMs === undefined ? {} : { unreachable_time: { nanoseconds: word.unreachableSinceMs * 1e6 } }),
+    ...(word.unreachableSinceMs === undefined
+      ? {}
+      : { unreachable_time: { nanoseconds: word.unreachableSinceMs * 1e6 } }),
   };
 }

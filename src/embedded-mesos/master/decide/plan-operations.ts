@@ -34,7 +34,11 @@ export interface OperationPlan {
  * operation is left out, the others proceed (Mesos reference 1.7.3, 1.7.4). Task groups and changes of reservations are
  * answered as errors: this master does not carry them out.
  */
-export function planOperations(operations: readonly Operation[], offered: Resources, setting: TaskSetting): OperationPlan {
+export function planOperations(
+  operations: readonly Operation[],
+  offered: Resources,
+  setting: TaskSetting,
+): OperationPlan {
   const launches: PlannedLaunch[] = [];
   const faultyTasks: TaskFault[] = [];
   const faultyOperations: OperationFault[] = [];
@@ -67,7 +71,12 @@ export function planOperations(operations: readonly Operation[], offered: Resour
 }
 
 /** The launch, or what is wrong with it. */
-function judge(given: TaskInfo, hasOperationId: boolean, remaining: Resources, setting: TaskSetting): PlannedLaunch | string {
+function judge(
+  given: TaskInfo,
+  hasOperationId: boolean,
+  remaining: Resources,
+  setting: TaskSetting,
+): PlannedLaunch | string {
   if (hasOperationId) return 'Operation ID is not supported on LAUNCH';
   const fault = taskFault(given, setting);
   if (fault) return fault;

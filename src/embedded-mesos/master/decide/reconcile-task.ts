@@ -14,7 +14,7 @@ export interface ReconcileQuestion {
   readonly taskId: string;
   readonly agentId: string | undefined;
   /** The newest status the framework was told of, when the task is known. */
-  readonly known: Pick<TaskStatus, 'state' | 'agent_id'> & Partial<TaskStatus> | undefined;
+  readonly known: (Pick<TaskStatus, 'state' | 'agent_id'> & Partial<TaskStatus>) | undefined;
   /** Of `agentId`; not used without one. */
   readonly standing: AgentStanding;
   /** Whether any agent of the registry is not back yet. */
@@ -26,7 +26,11 @@ export interface ReconcileQuestion {
 /** The answer to one explicitly reconciled task; undefined: no answer yet, ask again (Mesos reference 1.9). */
 export function reconcileTask(question: ReconcileQuestion): TaskStatus | undefined {
   const { taskId, agentId, known, standing, partitionAware, nowMs } = question;
-  const answer = (state: TaskStatus['state'], message: string, more: { agentId?: string; sinceMs?: number } = {}): TaskStatus =>
+  const answer = (
+    state: TaskStatus['state'],
+    message: string,
+    more: { agentId?: string; sinceMs?: number } = {},
+  ): TaskStatus =>
     masterStatus({
       taskId,
       agentId: more.agentId ?? agentId,
@@ -41,7 +45,8 @@ export function reconcileTask(question: ReconcileQuestion): TaskStatus | undefin
   if (known) {
     return answer(known.state, 'Latest task state', known.agent_id ? { agentId: known.agent_id.value } : {});
   }
-  if (agentId === undefined) return question.anyRecovered ? undefined : answer('TASK_UNKNOWN', 'Task is unknown');
+  if (agentId === undefined)
+    return question.anyRecovered ? undefined : answer('TASK_UNKNOWN', 'Task is unknown');
   switch (standing.kind) {
     case 'recovered':
       return undefined;

@@ -15,5 +15,7 @@ export function forgettable(
   maxCount = REGISTRY_MAX_COUNT,
 ): readonly string[] {
   const byAge = [...former].sort((a, b) => b.sinceMs - a.sinceMs);
-  return byAge.filter(({ sinceMs }, index) => index >= maxCount || nowMs - sinceMs > maxAgeMs).map(({ agentId }) => agentId);
+  return byAge
+    .filter(({ sinceMs }, index) => index >= maxCount || nowMs - sinceMs > maxAgeMs)
+    .map(({ agentId }) => agentId);
 }

@@ -6,7 +6,10 @@ const MAX_ID_LENGTH = 255;
 const MAX_TIMEOUT_SECONDS = 9_223_372_036;
 
 /** What is wrong with a FrameworkInfo that wants to subscribe, or undefined (Mesos reference 1.6.1). */
-export function frameworkFault(info: FrameworkInfo, suppressedRoles: readonly string[] = []): string | undefined {
+export function frameworkFault(
+  info: FrameworkInfo,
+  suppressedRoles: readonly string[] = [],
+): string | undefined {
   if (info.id) {
     const fault = idFault(info.id.value);
     if (fault) return `'FrameworkInfo.id' is not valid: ${fault}`;
@@ -20,7 +23,8 @@ export function frameworkFault(info: FrameworkInfo, suppressedRoles: readonly st
 
 function rolesFault(info: FrameworkInfo): string | undefined {
   if (traitsOf(info).multiRole) {
-    if (info.role !== undefined) return "'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable";
+    if (info.role !== undefined)
+      return "'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable";
     const seen = new Set<string>();
     for (const role of info.roles ?? []) {
       if (seen.has(role)) return `'FrameworkInfo.roles' contains duplicate item: ${role}`;
@@ -39,7 +43,9 @@ function rolesFault(info: FrameworkInfo): string | undefined {
 function suppressedFault(info: FrameworkInfo, suppressedRoles: readonly string[]): string | undefined {
   const subscribed = new Set(rolesOf(info));
   const stranger = suppressedRoles.find((role) => !subscribed.has(role));
-  return stranger === undefined ? undefined : `Suppressed role '${stranger}' is not contained in the list of roles`;
+  return stranger === undefined
+    ? undefined
+    : `Suppressed role '${stranger}' is not contained in the list of roles`;
 }
 
 /** A role is `*` or a path `a/b/c` of plain words. */
@@ -49,9 +55,11 @@ export function roleFault(role: string): string | undefined {
   if (role.startsWith('/') || role.endsWith('/')) return `Role '${role}' cannot start or end with a slash`;
   for (const part of role.split('/')) {
     if (part === '') return `Role '${role}' cannot contain two adjacent slashes`;
-    if (part === '.' || part === '..' || part === '*') return `Role '${role}' cannot include '${part}' as a component`;
+    if (part === '.' || part === '..' || part === '*')
+      return `Role '${role}' cannot include '${part}' as a component`;
     if (part.startsWith('-')) return `Role component '${part}' is invalid because it begins with a dash`;
-    if (/[\s\p{Cc}]/u.test(part)) return `Role component '${part}' is invalid because it contains a blank or a control character`;
+    if (/[\s\p{Cc}]/u.test(part))
+      return `Role component '${part}' is invalid because it contains a blank or a control character`;
   }
   return undefined;
 }

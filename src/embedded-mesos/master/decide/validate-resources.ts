@@ -11,8 +11,12 @@ export function resourcesFault(resources: readonly Resource[], role: string): st
     if (allocated !== undefined && allocated !== role) {
       return `Resource '${resource.name}' is allocated to role '${allocated}' while role '${role}' is expected`;
     }
-    if (resource.disk && resource.name !== 'disk') return `DiskInfo should not be set for ${resource.name} resource`;
-    if (resource.reservations?.length && (resource.reservation || (resource.role !== undefined && resource.role !== '*'))) {
+    if (resource.disk && resource.name !== 'disk')
+      return `DiskInfo should not be set for ${resource.name} resource`;
+    if (
+      resource.reservations?.length &&
+      (resource.reservation || (resource.role !== undefined && resource.role !== '*'))
+    ) {
       return `Resource '${resource.name}' mixes the old and the new format of reservations`;
     }
     const before = revocable.get(resource.name);
@@ -34,8 +38,10 @@ function amountFault(resource: Resource): string | undefined {
     case 'SCALAR': {
       const value = resource.scalar?.value;
       if (value === undefined || resource.ranges || resource.set) return `Invalid scalar resource '${name}'`;
-      if (!Number.isFinite(value) || value < 0) return `Invalid scalar resource '${name}': ${value} is not an amount`;
-      if (name === 'gpus' && !Number.isInteger(value)) return "The 'gpus' resource must be an unsigned integer";
+      if (!Number.isFinite(value) || value < 0)
+        return `Invalid scalar resource '${name}': ${value} is not an amount`;
+      if (name === 'gpus' && !Number.isInteger(value))
+        return "The 'gpus' resource must be an unsigned integer";
       return undefined;
     }
     case 'RANGES':

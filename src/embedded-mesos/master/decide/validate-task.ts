@@ -21,8 +21,10 @@ export function taskFault(task: TaskInfo, setting: TaskSetting): string | undefi
   if (task.agent_id.value !== setting.agentId) {
     return `Task uses invalid agent ${task.agent_id.value} while agent ${setting.agentId} is expected`;
   }
-  if ((task.kill_policy?.grace_period?.nanoseconds ?? 0) < 0) return "Task's 'kill_policy.grace_period' must be non-negative";
-  if ((task.max_completion_time?.nanoseconds ?? 0) < 0) return "Task's 'max_completion_time' must be non-negative";
+  if ((task.kill_policy?.grace_period?.nanoseconds ?? 0) < 0)
+    return "Task's 'kill_policy.grace_period' must be non-negative";
+  if ((task.max_completion_time?.nanoseconds ?? 0) < 0)
+    return "Task's 'max_completion_time' must be non-negative";
   return (
     checkFault(task.check) ??
     healthCheckFault(task.health_check) ??
@@ -37,7 +39,8 @@ function whatRunsFault(task: TaskInfo): string | undefined {
   if ((task.command === undefined) === (task.executor === undefined)) {
     return 'Task should have at least one (but not both) of CommandInfo or ExecutorInfo present';
   }
-  if (task.executor) return 'This master launches tasks with a command only; executors of a framework are not supported';
+  if (task.executor)
+    return 'This master launches tasks with a command only; executors of a framework are not supported';
   return undefined;
 }
 
@@ -45,7 +48,8 @@ function commandFault(command: CommandInfo | undefined): string | undefined {
   for (const { name, type, value, secret } of command?.environment?.variables ?? []) {
     if (type === 'SECRET') {
       if (!secret) return `Environment variable '${name}' of type 'SECRET' must have a secret set`;
-      if (value !== undefined) return `Environment variable '${name}' of type 'SECRET' must not have a value set`;
+      if (value !== undefined)
+        return `Environment variable '${name}' of type 'SECRET' must not have a value set`;
     } else if (value === undefined) {
       return `Environment variable '${name}' of type 'VALUE' must have a value set`;
     }
@@ -55,7 +59,8 @@ function commandFault(command: CommandInfo | undefined): string | undefined {
 
 function limitsFault(task: TaskInfo): string | undefined {
   for (const [name, limit] of Object.entries(task.limits ?? {})) {
-    if (name !== 'cpus' && name !== 'mem') return `Limit for '${name}' is not supported; only cpus and mem may have one`;
+    if (name !== 'cpus' && name !== 'mem')
+      return `Limit for '${name}' is not supported; only cpus and mem may have one`;
     const requested = task.resources
       .filter((resource) => resource.name === name)
       .reduce((sum, resource) => sum + (resource.scalar?.value ?? 0), 0);
@@ -72,7 +77,8 @@ function checkFault(check: CheckInfo | undefined): string | undefined {
   const kinds = [check.command, check.http, check.tcp].filter((kind) => kind !== undefined).length;
   if (kinds !== 1) return 'Task uses invalid check: exactly one of command, http and tcp must be set';
   return (
-    timesFault('check', check.delay_seconds, check.interval_seconds, check.timeout_seconds) ?? pathFault('check', check.http?.path)
+    timesFault('check', check.delay_seconds, check.interval_seconds, check.timeout_seconds) ??
+    pathFault('check', check.http?.path)
   );
 }
 
@@ -84,10 +90,16 @@ function healthCheckFault(check: HealthCheck | undefined): string | undefined {
   if (scheme !== undefined && scheme !== 'http' && scheme !== 'https') {
     return `Task uses invalid health check: unsupported HTTP scheme '${scheme}'`;
   }
-  if (check.command && check.command.value === undefined) return 'Task uses invalid health check: command has no value';
+  if (check.command && check.command.value === undefined)
+    return 'Task uses invalid health check: command has no value';
   return (
-    timesFault('health check', check.delay_seconds, check.interval_seconds, check.timeout_seconds, check.grace_period_seconds) ??
-    pathFault('health check', check.http?.path)
+    timesFault(
+      'health check',
+      check.delay_seconds,
+      check.interval_seconds,
+      check.timeout_seconds,
+      check.grace_period_seconds,
+    ) ?? pathFault('health check', check.http?.path)
   );
 }
 
@@ -98,5 +110,7 @@ function timesFault(what: string, ...seconds: readonly (number | undefined)[]): 
 }
 
 function pathFault(what: string, path: string | undefined): string | undefined {
-  return path === undefined || path.startsWith('/') ? undefined : `Task uses invalid ${what}: the path '${path}' must start with '/'`;
+  return path === undefined || path.startsWith('/')
+    ? undefined
+    : `Task uses invalid ${what}: the path '${path}' must start with '/'`;
 }

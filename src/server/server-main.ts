@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs';
+import { type ChildService, runAsChild } from '../cli/child-entry.js';
+import { entries } from '../cli/entries.js';
+import type { FromChild } from '../cli/process-messages.js';
+import type { Settings } from '../config/settings.js';
+import { openWorkDir } from '../config/work-dir.js';
+import type { Log } from '../logging/log.js';
+import { makeLog } from '../logging/pino-log.js';
+import { SystemClock } from '../util/clock.js';
+import { SystemDice } from '../util/ids.js';
+import { Server } from './server.js';
+
+/** The server as a service: a child of `up`, or what `longrun server` runs in its own process. */
+export function makeServerService(settings: Settings, tell: (message: FromChild) => void): { service: ChildService; log: Log } {
+  const log = makeLog({ level: settings.logLevel, format: settings.logFormat });
+  const { version } = JSON.parse(readFileSync(entries.package, 'utf8')) as { version: string };
+  const server = new Server({
+    settings,
+    workDir: openWorkDir(settings.workDir),
+    files: { contract: entries.contract, prober: entries.prober, version },
+    clock: new SystemClock(),
+    dice: new SystemDice(),
+    log,
+    onDown: (mode) => tell({ type: 'down', mode }),
+  });
+  return { log, service: { start: () => server.start(), quiesce: () => server.quiesce(), stop: () => server.stop() } };
+}
+
+if (process.send) runAsChild((message, tell) => makeServerService(message.settings, tell));

@@ -1,0 +1,273 @@
+import type { Server as HttpServer } from 'node:http';
+import { createServer } from 'node:http';
+import type { Socket } from 'node:net';
+import { loadContract } from '../api/contract/load-contract.js';
+import { type Api, createApi, createApiServer } from '../api/create-api.js';
+import { AppChanges } from '../apps/app-changes.js';
+import { AppRegistryImpl } from '../apps/registry.js';
+import type { Settings } from '../config/settings.js';
+import type { WorkDir } from '../config/work-dir.js';
+import { DeploymentService } from '../deployments/deployment-service.js';
+import { masterRequestListener } from '../embedded-mesos/master/http.js';
+import { Master } from '../embedded-mesos/master/master.js';
+import {
+  AGENT_LINE_PATH,
+  AGENT_PROTOCOL_VERSION,
+  type FromAgent,
+  type ToAgent,
+} from '../embedded-mesos/protocol/agent-line.js';
+import { EventBuffer } from '../events/event-buffer.js';
+import { ChildProber } from '../health/child-prober.js';
+import { HealthService } from '../health/health-service.js';
+import type { Log } from '../logging/log.js';
+import { Metrics } from '../metrics/metrics.js';
+import { ProxyControl } from '../proxy/control.js';
+import { type FromProxy, PROXY_LINE_PATH, PROXY_PROTOCOL_VERSION, type ToProxy } from '../proxy/table.js';
+import { selectVictims } from '../scheduler/decide/victims.js';
+import type { Drainer } from '../scheduler/scheduler.js';
+import { SchedulerService } from '../scheduler/scheduler-service.js';
+import { LmdbStore } from '../store/lmdb-store.js';
+import { keys } from '../store/state-store.js';
+import type { Clock } from '../util/clock.js';
+import type { Dice } from '../util/ids.js';
+import { LineServer } from '../util/line/line-server.js';
+import { listen, urlOf } from '../util/listen.js';
+import type { PidLock } from '../util/pid-lock.js';
+import { VersionSource } from '../util/timestamp.js';
+import { countStates } from './metric-gauges.js';
+import { OperatorRoutes } from './operator-routes.js';
+import { FileProxyMemory } from './proxy-memory.js';
+import { takeServerLock } from './server-lock.js';
+
+export interface ServerFiles {
+  /** openapi.yaml */
+  readonly contract: string;
+  /** Entry of the prober child. */
+  readonly prober: string;
+  readonly version: string;
+}
+
+export interface ServerOptions {
+  readonly settings: Settings;
+  readonly workDir: WorkDir;
+  readonly files: ServerFiles;
+  readonly clock: Clock;
+  readonly dice: Dice;
+  readonly log: Log;
+  /** The operator asked for an end of everything. */
+  readonly onDown: (mode: 'leave-tasks' | 'kill-tasks') => void;
+}
+
+/** Most changes of apps that may wait for their turn. */
+const MAX_QUEUED_CHANGES = 5_000;
+
+interface Running {
+  readonly lock: PidLock;
+  readonly store: LmdbStore;
+  readonly master: Master;
+  readonly scheduler: SchedulerService;
+  readonly proxyControl: ProxyControl;
+  readonly health: HealthService;
+  readonly deployments: DeploymentService;
+  readonly api: Api;
+  readonly apiServer: HttpServer;
+  readonly masterServer: HttpServer;
+  readonly agentLines: LineServer<FromAgent, ToAgent>;
+  readonly proxyLines: LineServer<FromProxy, ToProxy>;
+}
+
+/**
+ * The server process: builds every service, starts them from the store upwards, stops them from the API downwards.
+ * Nothing else happens here.
+ */
+export class Server {
+  #running: Running | undefined;
+  #ready = false;
+  readonly #sockets = new Set<Socket>();
+
+  constructor(private readonly options: ServerOptions) {}
+
+  /** Resolves with the URLs when everything answers. Rejects with a sentence (busy port, store of a newer format). */
+  async start(): Promise<{ api: string; master: string }> {
+    const { settings, workDir, clock, dice, log } = this.options;
+    const lock = await takeServerLock(workDir, clock);
+    const store = new LmdbStore({ dir: workDir.store, log: log.child('store'), clock, guarded: true });
+    await store.open();
+    const epoch = await nextEpoch(store);
+    const events = new EventBuffer({ epoch, clock, log });
+    const metrics = new Metrics(clock);
+    const registry = new AppRegistryImpl({ store, servicePorts: settings.servicePorts, log: log.child('apps') });
+    await registry.load();
+    const masterServer = createServer();
+    const masterPort = await listen(masterServer, { address: settings.address, port: settings.masterPort, what: 'the master', flag: '--master-port' });
+    const master = new Master({
+      store,
+      epoch,
+      clock,
+      dice,
+      log,
+      agentPingTimeoutMs: settings.agentPingTimeoutSeconds * 1_000,
+      agentReregisterTimeoutMs: settings.agentReregisterTimeoutSeconds * 1_000,
+      hostname: settings.hostname,
+      port: masterPort,
+    });
+    await master.start();
+    const drainer: Drainer = {
+      drain: (instance, aborted) => proxyControl.drain(instance, aborted),
+      portResting: (agentId, port) => proxyControl.portResting(agentId, port),
+    };
+    const scheduler = new SchedulerService({
+      store,
+      epoch,
+      apps: registry,
+      driver: master.driver(),
+      drainer,
+      events,
+      clock,
+      dice,
+      log,
+      settings: {
+        agentReregisterTimeoutSeconds: settings.agentReregisterTimeoutSeconds,
+        frameworkName: 'longrun',
+        hostname: settings.hostname,
+      },
+      metrics: { count: (name, by) => metrics.counter(name).inc(by) },
+    });
+    const proxyControl: ProxyControl = new ProxyControl({
+      registry,
+      instances: scheduler.instances,
+      bootId: (agentId) => master.bootId(agentId),
+      epoch,
+      clock,
+      log: log.child('proxy'),
+      memory: new FileProxyMemory(workDir.run, log),
+    });
+    const health = new HealthService({
+      apps: registry,
+      scheduler,
+      prober: new ChildProber({ entry: this.options.files.prober, clock, log: log.child('health') }),
+      events,
+      clock,
+      log: log.child('health'),
+    });
+    const versions = new VersionSource(() => clock.wallMs());
+    for (const { app } of registry.all()) versions.observe(app.version);
+    const deployments = new DeploymentService({
+      store,
+      epoch,
+      registry,
+      scheduler,
+      readiness: health,
+      selectVictims: (app, instances, count) => selectVictims({ app, instances, count }),
+      events,
+      versions,
+      clock,
+      dice,
+      log: log.child('deployments'),
+      settings: { maxRunningDeployments: settings.maxRunningDeployments, maxQueuedChanges: MAX_QUEUED_CHANGES },
+    });
+    countStates(metrics, { registry, scheduler, deployments, clock });
+    await scheduler.start();
+    proxyControl.start();
+    await health.start();
+    await deployments.start();
+
+    const contract = await loadContract(this.options.files.contract);
+    const api = createApi({
+      settings: { ...settings, masterPort },
+      registry,
+      scheduler,
+      deployments,
+      events,
+      metrics,
+      changes: new AppChanges({
+        registry,
+        contract,
+        settings: { defaultRole: '*', restartOnAnyChange: settings.restartOnAnyChange },
+      }),
+      agents: { byId: (agentId) => master.agent(agentId) },
+      notServed: (appId) => proxyControl.notServed(appId).map(({ port, reason }) => ({ servicePort: port, reason })),
+      ready: () => this.#ready,
+      version: this.options.files.version,
+      clock,
+      dice,
+      log,
+    });
+    const operator = new OperatorRoutes({ token: workDir.token, store, scratchDir: workDir.run, down: this.options.onDown, log });
+    const apiServer = createApiServer((request, response) => {
+      if (!operator.handle(request, response)) api.listener(request, response);
+    });
+    const agentLines = new LineServer<FromAgent, ToAgent>({
+      path: AGENT_LINE_PATH,
+      token: workDir.token,
+      protocolVersion: AGENT_PROTOCOL_VERSION,
+      clock,
+      log: log.child('lines'),
+      onLine: (line) => master.acceptLine(line),
+    });
+    const proxyLines = new LineServer<FromProxy, ToProxy>({
+      path: PROXY_LINE_PATH,
+      token: workDir.token,
+      protocolVersion: PROXY_PROTOCOL_VERSION,
+      clock,
+      log: log.child('lines'),
+      onLine: (line) => proxyControl.acceptLine(line),
+    });
+    const isOwnHost = (host: string): boolean =>
+      isHostAllowed({ host, localAddress: settings.address, localPort: masterPort, names: [settings.address, settings.hostname] });
+    masterServer.on('request', masterRequestListener(master, { log: log.child('master'), isOwnHost }));
+    masterServer.on('upgrade', (request, socket, head) => {
+      if (!agentLines.upgrade(request, socket, head) && !proxyLines.upgrade(request, socket, head)) socket.destroy();
+    });
+    for (const server of [masterServer, apiServer]) server.on('connection', (socket) => this.#track(socket));
+    const httpPort = await listen(apiServer, { address: settings.address, port: settings.httpPort, what: 'the API', flag: '--http-port' });
+    this.#running = { lock, store, master, scheduler, proxyControl, health, deployments, api, apiServer, masterServer, agentLines, proxyLines };
+    this.#ready = true;
+    return { api: urlOf(settings.address, httpPort), master: urlOf(settings.address, masterPort) };
+  }
+
+  /** Launches nothing any more: tasks are about to be killed on purpose and must not come back now. */
+  async quiesce(): Promise<void> {
+    this.#running?.scheduler.quiesce();
+  }
+
+  /** Stops everything of the server; tasks, agents and proxies go on. Idempotent. */
+  async stop(): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    this.#ready = false;
+    if (!running) return;
+    await running.api.stop();
+    running.apiServer.close();
+    await running.deployments.stop();
+    await running.health.stop();
+    await running.scheduler.stop();
+    running.proxyControl.stop();
+    running.agentLines.close();
+    running.proxyLines.close();
+    running.master.stop();
+    running.masterServer.close();
+    running.apiServer.closeIdleConnections();
+    this.#hangUp();
+    await running.store.close();
+    running.lock.release();
+  }
+
+  #track(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
+  }
+
+  #hangUp(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}
+
+/** Every start of a server is an epoch of its own: events and store batches carry it. */
+async function nextEpoch(store: LmdbStore): Promise<number> {
+  const last = await store.get(keys.meta('epoch'));
+  const epoch = (typeof last === 'number' ? last : 0) + 1;
+  await store.commit({ epoch, writes: [{ op: 'put', key: keys.meta('epoch'), value: epoch }] });
+  return epoch;
+}
+
