@@ -36,7 +36,7 @@ export interface AppChangesDependencies {
 }
 
 /** Most apps in one bulk request: what is left once they are read is prepared in one turn of the event loop. */
-export const MAX_BULK_APPS = 2_000;
+export const MAX_BULK_APPS = 1_000;
 /** Apps of a bulk request that are read, normalised and validated in one turn of the event loop. */
 const BULK_SLICE = 50;
 
@@ -158,6 +158,11 @@ export class AppChanges {
 
 function duplicateId(at: string, id: string): CatalogError {
   return new CatalogError('invalid-object', {}, [
-    { path: prefixed(at, '/id'), errors: ['must be unique'], code: 'duplicate', hint: `${id} is named twice in one request.` },
+    {
+      path: prefixed(at, '/id'),
+      errors: ['must be unique'],
+      code: 'duplicate',
+      hint: `${id} is named twice in one request.`,
+    },
   ]);
 }

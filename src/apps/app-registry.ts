@@ -1,5 +1,5 @@
-import type { Timestamp } from '../util/timestamp.js';
 import type { StoreWrite } from '../store/state-store.js';
+import type { Timestamp } from '../util/timestamp.js';
 import type { AppId, AppRecord } from './app.js';
 
 /** A change of what is wanted, already normalised, validated, ports and versions assigned: old and new record per app. */

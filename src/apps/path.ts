@@ -3,7 +3,8 @@ import type { AppId } from './app.js';
 /** What every segment of a path must match: lower case letters, digits, inner hyphens; dots between such labels. */
 export const SEGMENT_PATTERN =
   '^(([a-z0-9]|[a-z0-9][a-z0-9\\-]*[a-z0-9])\\.)*([a-z0-9]|[a-z0-9][a-z0-9\\-]*[a-z0-9])|(\\.|\\.\\.)$';
-const segmentRegex = /^(?:(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])\.)*(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])$/;
+const segmentRegex =
+  /^(?:(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])\.)*(?:[a-z0-9]|[a-z0-9][a-z0-9-]*[a-z0-9])$/;
 
 /** Last segments that name sub-resources of an app in the API. */
 const reservedLastSegments: ReadonlySet<string> = new Set(['restart', 'tasks', 'versions', '.', '..']);

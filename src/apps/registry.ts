@@ -109,7 +109,11 @@ export class AppRegistryImpl implements AppRegistry {
     if (value === undefined) return undefined;
     const record = readStoredRecord(value, appId);
     if ('problem' in record) {
-      this.#log.warn('a stored version of an app cannot be read', { app: appId, version, problem: record.problem });
+      this.#log.warn('a stored version of an app cannot be read', {
+        app: appId,
+        version,
+        problem: record.problem,
+      });
       return undefined;
     }
     return record;
@@ -120,7 +124,9 @@ export class AppRegistryImpl implements AppRegistry {
       const { appId, after } = change;
       const staged = this.#staged.get(appId)?.find(({ record }) => record === after);
       const { versions, dropped } = staged ?? this.#entryAfter(change);
-      const drops = dropped.map((version): StoreWrite => ({ op: 'delete', key: keys.appVersion(appId, version) }));
+      const drops = dropped.map(
+        (version): StoreWrite => ({ op: 'delete', key: keys.appVersion(appId, version) }),
+      );
       if (!after) return [...drops, { op: 'delete', key: keys.app(appId) }];
       return [
         ...drops,
@@ -145,7 +151,10 @@ export class AppRegistryImpl implements AppRegistry {
     for (const { appId, after } of [...changes].reverse()) {
       const staged = this.#staged.get(appId);
       const entry = staged?.pop();
-      assert(staged && entry && entry.record === after, `the change of ${appId} taken back is the last one staged`);
+      assert(
+        staged && entry && entry.record === after,
+        `the change of ${appId} taken back is the last one staged`,
+      );
       if (staged.length === 0) this.#staged.delete(appId);
       this.#index(entry.record, this.#prospective(appId)?.record);
     }
@@ -156,7 +165,10 @@ export class AppRegistryImpl implements AppRegistry {
       const staged = this.#staged.get(change.appId);
       if (staged) {
         const entry = staged.shift();
-        assert(entry && entry.record === change.after, `the change of ${change.appId} applied is the first one staged`);
+        assert(
+          entry && entry.record === change.after,
+          `the change of ${change.appId} applied is the first one staged`,
+        );
         if (staged.length === 0) this.#staged.delete(change.appId);
         this.#settle(change.appId, entry);
       } else {

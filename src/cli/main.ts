@@ -64,7 +64,7 @@ Examples:
     );
   const { addRunCommands } = await import('./run-commands.js');
   addRunCommands(root, { addSettings, upFlags, serverFlags, agentFlags, proxyFlags });
-  const { addRestCommands } = await import('./rest/commands.js');
+  const { addRestCommands } = await import('./rest/add-rest-commands.js');
   addRestCommands(root);
   const { addHostCommands } = await import('./host-commands.js');
   addHostCommands(root, addSettings);

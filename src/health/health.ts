@@ -26,6 +26,8 @@ export interface ProbeResult {
   readonly key: string;
   readonly ok: boolean;
   readonly cause?: string;
+  /** How long the probe took by the prober's own monotonic clock. */
+  readonly elapsedMs?: number;
   readonly response?: { readonly status: number; readonly contentType: string; readonly body: string };
 }
 

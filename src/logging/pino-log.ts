@@ -21,7 +21,7 @@ const severity: Readonly<Record<LogLevel, number>> = { debug: 20, info: 30, warn
 /** The real log. Lines below `level` cost a comparison. */
 export function makeLog(options: LogOptions): Log {
   const destination = options.destination ?? process.stderr;
-  return options.format === 'json' ? new JsonLog(jsonRoot(options.level, destination)) : new TextLog(options.level, destination);
+  return options.format === 'json' ? new JsonLog(jsonRoot(options.level, destination), {}) : new TextLog(options.level, destination);
 }
 
 class TextLog implements Log {
@@ -64,26 +64,34 @@ class TextLog implements Log {
 }
 
 class JsonLog implements Log {
-  constructor(private readonly logger: pino.Logger) {}
+  readonly #logger: pino.Logger;
+
+  /** Children come from the root with all bindings: pino would repeat a key that a parent has bound already. */
+  constructor(
+    private readonly root: pino.Logger,
+    private readonly bindings: LogFields,
+  ) {
+    this.#logger = root.child(bindings);
+  }
 
   debug(message: string, fields: LogFields = {}): void {
-    if (this.logger.isLevelEnabled('debug')) this.logger.debug(plainFields(fields), message);
+    if (this.#logger.isLevelEnabled('debug')) this.#logger.debug(plainFields(fields), message);
   }
 
   info(message: string, fields: LogFields = {}): void {
-    if (this.logger.isLevelEnabled('info')) this.logger.info(plainFields(fields), message);
+    if (this.#logger.isLevelEnabled('info')) this.#logger.info(plainFields(fields), message);
   }
 
   warn(message: string, fields: LogFields = {}): void {
-    this.logger.warn(plainFields(fields), message);
+    this.#logger.warn(plainFields(fields), message);
   }
 
   error(message: string, fields: LogFields = {}): void {
-    this.logger.error(plainFields(fields), message);
+    this.#logger.error(plainFields(fields), message);
   }
 
   child(room: string, fields: LogFields = {}): Log {
-    return new JsonLog(this.logger.child({ room, ...plainFields(fields) }));
+    return new JsonLog(this.root, { ...this.bindings, room, ...plainFields(fields) });
   }
 }
 

@@ -6,11 +6,13 @@ import type { Clock } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
 import { timestamp } from '../util/timestamp.js';
 import type { Deadlines } from './deadlines.js';
+import { conditionOf } from './decide/condition.js';
 import { instanceChanged, statusUpdate } from './decide/event-bodies.js';
 import { makeInstanceId } from './decide/ids.js';
 import { type LaunchLimits, nextDeadline } from './decide/instance-deadline.js';
 import type { Effect, InstanceEvent, StepContext, StepResult } from './decide/instance-event.js';
 import { stepInstance } from './decide/instance-step.js';
+import { isAway } from './decide/unreachable-step.js';
 import { selectVictims } from './decide/victims.js';
 import type { Instance, InstanceId } from './instance.js';
 import type { EffectGroup, Journal } from './journal.js';
@@ -47,12 +49,14 @@ export class InstanceLife {
     private readonly effects: LifeEffects,
   ) {}
 
-  /** The surroundings in which a step of this instance is decided now. */
-  context(appId: Instance['appId']): StepContext {
+  /** The surroundings in which a step of this instance is decided now; a fresh id only for events that may need one. */
+  context(instance: Instance, event: InstanceEvent): StepContext {
     return {
       now: timestamp(this.clock.wallMs()),
-      record: this.apps.get(appId),
-      replacementId: makeInstanceId(appId, this.dice.timeUuid()),
+      record: this.apps.get(instance.appId),
+      replacementId: mayReplace(instance, event)
+        ? makeInstanceId(instance.appId, this.dice.timeUuid())
+        : ('' as InstanceId),
     };
   }
 
@@ -77,7 +81,7 @@ export class InstanceLife {
       durable?.();
       return true;
     }
-    const result = stepInstance(before, event, this.context(before.appId));
+    const result = stepInstance(before, event, this.context(before, event));
     if (result.instance === before) {
       if (durable) this.journal.afterKey(keys.instance(id), durable);
     } else {
@@ -93,7 +97,7 @@ export class InstanceLife {
       return;
     }
     const before = this.tracker.get(id);
-    const after = before && stepInstance(before, event, this.context(before.appId)).instance;
+    const after = before && stepInstance(before, event, this.context(before, event)).instance;
     if (!before || !after || after === before) return;
     this.journal.recordLazily(keys.instance(id), after);
     this.tracker.set(id, after);
@@ -103,7 +107,7 @@ export class InstanceLife {
   launch(id: InstanceId, event: Extract<InstanceEvent, { kind: 'launched' }>, group: EffectGroup): void {
     const before = this.tracker.get(id);
     if (!before) return;
-    const result = stepInstance(before, event, this.context(before.appId));
+    const result = stepInstance(before, event, this.context(before, event));
     group.put(keys.instance(id), result.instance);
     this.#tell(id, result);
   }
@@ -207,6 +211,12 @@ export class InstanceLife {
     this.log.info('an instance that was replaced is back; one of the two goes', { kept: pair, victim });
     this.happen(victim, { kind: 'take-out', reason: 'surplus', decommission: true, immediate: false });
   }
+}
+
+/** Whether this may end in a new instance that takes the place of this one. */
+function mayReplace(instance: Instance, event: InstanceEvent): boolean {
+  if (event.kind === 'update') return conditionOf(event.status) === 'Unreachable';
+  return isAway(instance.condition) && event.kind !== 'health';
 }
 
 function needsArming(before: Instance | undefined, after: Instance | undefined): boolean {

@@ -3,6 +3,7 @@ import { CatalogError } from '../errors/registry.js';
 import { keys, type StoreWrite } from '../store/state-store.js';
 import type { Clock } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
+import { timestamp } from '../util/timestamp.js';
 import { makeInstanceId } from './decide/ids.js';
 import type { InstanceEvent, StepResult } from './decide/instance-event.js';
 import { stepInstance } from './decide/instance-step.js';
@@ -88,7 +89,7 @@ export class Requests {
     for (const id of ids) {
       const instance = this.tracker.get(id);
       if (!instance) continue;
-      const result = stepInstance(instance, event, this.life.context(instance.appId));
+      const result = stepInstance(instance, event, this.life.context(instance, event));
       if (result.instance !== instance) results.push([id, result]);
     }
     return results;
@@ -96,13 +97,12 @@ export class Requests {
 
   async #make(appId: AppId, count: number): Promise<Instance[]> {
     const made: Instance[] = [];
+    const now = timestamp(this.clock.wallMs());
     for (let index = 0; index < count; index++) {
-      if (index > 0 && index % (4 * ADOPT_SLICE) === 0) await this.#nextTurn();
+      if (index > 0 && index % (2 * ADOPT_SLICE) === 0) await this.#nextTurn();
       const record = this.apps.get(appId);
       if (!record) throw new CatalogError('app-not-found', { id: appId });
-      made.push(
-        newInstance(record, makeInstanceId(appId, this.dice.timeUuid()), this.life.context(appId).now),
-      );
+      made.push(newInstance(record, makeInstanceId(appId, this.dice.timeUuid()), now));
     }
     return made;
   }

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { loadContract } from '../api/contract/load-contract.js';
 import { type Api, createApi, createApiServer } from '../api/create-api.js';
+import { hostAllowed } from '../api/decide/host-allowed.js';
 import { AppChanges } from '../apps/app-changes.js';
 import { AppRegistryImpl } from '../apps/registry.js';
 import type { Settings } from '../config/settings.js';
@@ -214,7 +215,7 @@ export class Server {
       onLine: (line) => proxyControl.acceptLine(line),
     });
     const isOwnHost = (host: string): boolean =>
-      isHostAllowed({ host, localAddress: settings.address, localPort: masterPort, names: [settings.address, settings.hostname] });
+      hostAllowed({ host, localAddress: settings.address, localPort: masterPort, names: [settings.address, settings.hostname] });
     masterServer.on('request', masterRequestListener(master, { log: log.child('master'), isOwnHost }));
     masterServer.on('upgrade', (request, socket, head) => {
       if (!agentLines.upgrade(request, socket, head) && !proxyLines.upgrade(request, socket, head)) socket.destroy();

@@ -18,7 +18,8 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address ? address.port : 0;
 }
 
-const answer = async (port: number, path = '/'): Promise<string> => (await fetch(`http://127.0.0.1:${port}${path}`)).text();
+const answer = async (port: number, path = '/'): Promise<string> =>
+  (await fetch(`http://127.0.0.1:${port}${path}`)).text();
 const answers = (port: number, path?: string): Promise<unknown> =>
   waitFor(async () => {
     try {
@@ -31,7 +32,11 @@ const answers = (port: number, path?: string): Promise<unknown> =>
 describe('the examples', () => {
   const running: ChildProcess[] = [];
   const run = (app: App, env: Record<string, string>): ChildProcess => {
-    const child = spawn('/bin/sh', ['-c', app.cmd ?? ''], { cwd: tmpdir(), stdio: ['ignore', 'pipe', 'inherit'], env: { PATH: process.env['PATH'], ...app.env, ...env } });
+    const child = spawn('/bin/sh', ['-c', app.cmd ?? ''], {
+      cwd: tmpdir(),
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { PATH: process.env['PATH'], ...app.env, ...env },
+    });
     running.push(child);
     return child;
   };
@@ -61,7 +66,9 @@ describe('the examples', () => {
 
   it('depend on each other as a bulk PUT, and one calls the other', async () => {
     const world = new AppWorld();
-    await world.acceptLater(() => world.changes.replaceApps(example('two-apps.json'), { partialUpdate: true }));
+    await world.acceptLater(() =>
+      world.changes.replaceApps(example('two-apps.json'), { partialUpdate: true }),
+    );
     const [backend, frontend] = [world.get('/shop/backend').app, world.get('/shop/frontend').app];
     expect(frontend.dependencies).toEqual([backend.id]);
     expect(new URL(frontend.env['BACKEND_URL'] ?? '').port).toBe(String(backend.portDefinitions[0]?.port));
@@ -78,8 +85,13 @@ describe('the examples', () => {
     const world = new AppWorld();
     await world.post(example('hello.json'));
     await world.post(example('worker.json'));
-    await world.acceptLater(() => world.changes.replaceApps(example('two-apps.json'), { partialUpdate: true }));
-    const cpus = [...world.registry.all()].reduce((sum, { app }) => sum + app.cpus * app.instances * (1 + app.upgradeStrategy.maximumOverCapacity), 0);
+    await world.acceptLater(() =>
+      world.changes.replaceApps(example('two-apps.json'), { partialUpdate: true }),
+    );
+    const cpus = [...world.registry.all()].reduce(
+      (sum, { app }) => sum + app.cpus * app.instances * (1 + app.upgradeStrategy.maximumOverCapacity),
+      0,
+    );
     expect(cpus).toBeLessThanOrEqual(1);
   });
 });

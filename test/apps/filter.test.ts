@@ -27,7 +27,22 @@ describe('a label selector', () => {
     expect(parseLabelSelector(selector)(labels)).toBe(expected);
   });
 
-  it.each(['', ',', 'env==', 'env=prod', 'env in', 'env in ()', 'env in (a', 'env in a', 'env,', '==x', 'a b', 'env!prod', '(', 'env\\'])('%j cannot be parsed', async (selector) => {
+  it.each([
+    '',
+    ',',
+    'env==',
+    'env=prod',
+    'env in',
+    'env in ()',
+    'env in (a',
+    'env in a',
+    'env,',
+    '==x',
+    'a b',
+    'env!prod',
+    '(',
+    'env\\',
+  ])('%j cannot be parsed', async (selector) => {
     const error = await refusal(() => parseLabelSelector(selector));
     expect(error.status).toBe(422);
     expect(error.message.startsWith(`Can not parse label selector ${selector}. Reason: `)).toBe(true);
@@ -47,6 +62,8 @@ describe('the filters of the list of apps', () => {
     await world.post({ id: '/shop/web', cmd: './RUN' });
     await world.post({ id: '/db', args: ['run'], labels: { a: 'b' } });
     const matches = appFilter(filter);
-    expect([...world.registry.all()].filter(({ app }) => matches(app)).map(({ app }) => app.id)).toEqual(expected);
+    expect([...world.registry.all()].filter(({ app }) => matches(app)).map(({ app }) => app.id)).toEqual(
+      expected,
+    );
   });
 });

@@ -10,7 +10,9 @@ async function observable(world: AppWorld): Promise<unknown> {
   const [probe] = world.prepared(world.changes.createApp({ id: '/probe', cmd: 'x', ports: [0, 0, 0, 0] }));
   const clashes = [];
   for (const id of ['/g', '/g/a', '/g/h', '/g/a/x']) {
-    const error = await refusal(() => world.prepared(world.changes.createApp(body(id)))).catch(() => undefined);
+    const error = await refusal(() => world.prepared(world.changes.createApp(body(id)))).catch(
+      () => undefined,
+    );
     clashes.push(error?.code);
   }
   return { ports: probe?.after?.app.portDefinitions.map(({ port }) => port), clashes };
@@ -65,11 +67,19 @@ describe('the registry', () => {
     const world = new AppWorld();
     const changes = world.prepared(world.changes.createApp(body('/g/a', { ports: [0] })));
     world.registry.stage(changes);
-    expect([world.registry.get('/g/a' as AppId), world.registry.size, [...world.registry.all()]]).toEqual([undefined, 0, []]);
+    expect([world.registry.get('/g/a' as AppId), world.registry.size, [...world.registry.all()]]).toEqual([
+      undefined,
+      0,
+      [],
+    ]);
     const [second] = world.prepared(world.changes.createApp(body('/b')));
     expect(second?.after?.app.portDefinitions[0]?.port).toBe(10_001);
-    expect((await refusal(() => world.prepared(world.changes.createApp(body('/g/a'))))).code).toBe('app-exists');
-    expect((await refusal(() => world.prepared(world.changes.createApp(body('/g'))))).code).toBe('invalid-object');
+    expect((await refusal(() => world.prepared(world.changes.createApp(body('/g/a'))))).code).toBe(
+      'app-exists',
+    );
+    expect((await refusal(() => world.prepared(world.changes.createApp(body('/g'))))).code).toBe(
+      'invalid-object',
+    );
     world.registry.apply(changes);
     expect(world.registry.size).toBe(1);
   });
@@ -77,7 +87,13 @@ describe('the registry', () => {
   it('writes the same for a change whether it is staged or not', async () => {
     const world = new AppWorld();
     await world.post(body('/a'));
-    const change = world.prepared(await world.changes.updateApp('/a' as AppId, { instances: 2 }, { partialUpdate: true, mayCreate: false }));
+    const change = world.prepared(
+      await world.changes.updateApp(
+        '/a' as AppId,
+        { instances: 2 },
+        { partialUpdate: true, mayCreate: false },
+      ),
+    );
     const before = world.registry.writesFor(change);
     world.registry.stage(change);
     expect(world.registry.writesFor(change)).toEqual(before);
@@ -91,30 +107,41 @@ describe('the registry', () => {
 
   it('is as if nothing had been when staged changes are taken back, whatever they were', async () => {
     const ids = ['/a', '/g/a', '/g/b', '/g/h/c'] as const;
-    const step = fc.record({ id: fc.constantFrom(...ids), act: fc.constantFrom('put', 'delete', 'restart'), ports: fc.uniqueArray(fc.constantFrom(0, 10_000, 10_001, 10_002), { maxLength: 3 }) });
-    const prepare = (world: AppWorld, { id, act, ports }: { id: string; act: string; ports: readonly number[] }): readonly AppChange[] => {
+    const step = fc.record({
+      id: fc.constantFrom(...ids),
+      act: fc.constantFrom('put', 'delete', 'restart'),
+      ports: fc.uniqueArray(fc.constantFrom(0, 10_000, 10_001, 10_002), { maxLength: 3 }),
+    });
+    const prepare = (
+      world: AppWorld,
+      { id, act, ports }: { id: string; act: string; ports: readonly number[] },
+    ): readonly AppChange[] => {
       const exists = world.registry.prospect.get(id as AppId) !== undefined;
       if (act === 'delete' && exists) return world.prepared(world.changes.deleteApp(id as AppId));
       if (act === 'restart' && exists) return world.prepared(world.changes.restartApp(id as AppId));
       return exists ? [] : world.prepared(world.changes.createApp(body(id, { ports })));
     };
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 6 }), fc.array(step, { maxLength: 6 }), async (kept, takenBack) => {
-        const world = new AppWorld();
-        for (const one of kept) {
-          const changes = prepare(world, one);
-          world.registry.stage(changes);
-          world.registry.apply(changes);
-        }
-        const before = await observable(world);
-        const staged = takenBack.map((one) => {
-          const changes = prepare(world, one);
-          world.registry.stage(changes);
-          return changes;
-        });
-        for (const changes of staged.reverse()) world.registry.unstage(changes);
-        expect(await observable(world)).toEqual(before);
-      }),
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 6 }),
+        fc.array(step, { maxLength: 6 }),
+        async (kept, takenBack) => {
+          const world = new AppWorld();
+          for (const one of kept) {
+            const changes = prepare(world, one);
+            world.registry.stage(changes);
+            world.registry.apply(changes);
+          }
+          const before = await observable(world);
+          const staged = takenBack.map((one) => {
+            const changes = prepare(world, one);
+            world.registry.stage(changes);
+            return changes;
+          });
+          for (const changes of staged.reverse()) world.registry.unstage(changes);
+          expect(await observable(world)).toEqual(before);
+        },
+      ),
       { numRuns: 200 },
     );
   });

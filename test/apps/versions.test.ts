@@ -2,7 +2,16 @@ import type { AppId, AppRecord } from '../../src/apps/app.js';
 import { MAX_VERSIONS } from '../../src/apps/decide/stored-app.js';
 import { AppWorld, refusal } from './support/app-world.js';
 
-const web = { id: '/web', cmd: './run', labels: { a: 'b', HAPROXY_0_VHOST: 'old' }, healthChecks: [{ path: '/' }], constraints: [['rack', 'UNIQUE'], ['zone', 'CLUSTER']] };
+const web = {
+  id: '/web',
+  cmd: './run',
+  labels: { a: 'b', HAPROXY_0_VHOST: 'old' },
+  healthChecks: [{ path: '/' }],
+  constraints: [
+    ['rack', 'UNIQUE'],
+    ['zone', 'CLUSTER'],
+  ],
+};
 const second = (n: number): string => `2026-01-01T00:00:0${n}.000Z`;
 
 /** What an update of `web` does: versions as seconds, and whether instances must be replaced. */
@@ -28,12 +37,25 @@ describe('a change', () => {
   it.each([
     ['of nothing', {}, unchanged],
     ['to the same values', { cmd: './run', instances: 1 }, unchanged],
-    ['of the order in a set', { constraints: [['zone', 'CLUSTER'], ['rack', 'UNIQUE']] }, unchanged],
+    [
+      'of the order in a set',
+      {
+        constraints: [
+          ['zone', 'CLUSTER'],
+          ['rack', 'UNIQUE'],
+        ],
+      },
+      unchanged,
+    ],
     ['of instances', { instances: 3 }, scaled],
     ['of a label of the load balancer', { labels: { a: 'b', HAPROXY_0_VHOST: 'new' } }, inPlace],
     ['of instances and such a label', { instances: 3, labels: { a: 'b' } }, scaled],
     ['of another label', { labels: { a: 'c', HAPROXY_0_VHOST: 'old' } }, relaunch],
-    ['of the upgrade strategy', { upgradeStrategy: { minimumHealthCapacity: 0, maximumOverCapacity: 0 } }, inPlace],
+    [
+      'of the upgrade strategy',
+      { upgradeStrategy: { minimumHealthCapacity: 0, maximumOverCapacity: 0 } },
+      inPlace,
+    ],
     ['of the kill selection', { killSelection: 'OLDEST_FIRST' }, inPlace],
     ['of the backoff', { backoffSeconds: 9, backoffFactor: 2, maxLaunchDelaySeconds: 9 }, inPlace],
     ['of dependencies', { dependencies: ['/db'] }, inPlace],
@@ -88,7 +110,11 @@ describe('a restart', () => {
   it('of an unknown app is 404, as is its deletion and scaling', async () => {
     const world = new AppWorld();
     const id = '/nowhere' as AppId;
-    for (const prepare of [world.changes.restartApp(id), world.changes.deleteApp(id), world.changes.scaleDown(id, 1)]) {
+    for (const prepare of [
+      world.changes.restartApp(id),
+      world.changes.deleteApp(id),
+      world.changes.scaleDown(id, 1),
+    ]) {
       expect((await refusal(() => world.accept(prepare))).code).toBe('app-not-found');
     }
   });
@@ -99,7 +125,10 @@ describe('scaling down by a kill', () => {
     const world = new AppWorld();
     const before = await world.post({ ...web, instances: 3 });
     await world.accept(world.changes.scaleDown('/web' as AppId, 2));
-    expect(world.get('/web')).toMatchObject({ launchHash: before.launchHash, app: { instances: 1, versionInfo: { lastScalingAt: second(2), lastConfigChangeAt: second(1) } } });
+    expect(world.get('/web')).toMatchObject({
+      launchHash: before.launchHash,
+      app: { instances: 1, versionInfo: { lastScalingAt: second(2), lastConfigChangeAt: second(1) } },
+    });
     await world.accept(world.changes.scaleDown('/web' as AppId, 2));
     expect(world.get('/web').app.instances).toBe(0);
   });
@@ -125,13 +154,25 @@ describe('a rollback by version', () => {
 
   it('reads any form of the timestamp, in bulk too', async () => {
     const { world, first } = await history();
-    await world.acceptLater(() => world.changes.patchApps([{ id: 'web', version: '2026-01-01T01:00:01+01:00' }]));
+    await world.acceptLater(() =>
+      world.changes.patchApps([{ id: 'web', version: '2026-01-01T01:00:01+01:00' }]),
+    );
     expect(world.get('/web').launchHash).toBe(first.launchHash);
   });
 
   it.each([
-    ['a version that is not kept', { version: '2020-01-01T00:00:00.000Z' }, 404, "App '/web' does not exist in version 2020-01-01T00:00:00.000Z"],
-    ['no timestamp', { version: 'yesterday' }, 422, "Invalid timestamp provided 'yesterday'. Expecting ISO-8601 datetime string."],
+    [
+      'a version that is not kept',
+      { version: '2020-01-01T00:00:00.000Z' },
+      404,
+      "App '/web' does not exist in version 2020-01-01T00:00:00.000Z",
+    ],
+    [
+      'no timestamp',
+      { version: 'yesterday' },
+      422,
+      "Invalid timestamp provided 'yesterday'. Expecting ISO-8601 datetime string.",
+    ],
     ['a version beside other fields', { version: second(1), instances: 1 }, 422, 'Object is not valid'],
   ])('is refused for %s', async (_what, body, status, message) => {
     const { world } = await history();

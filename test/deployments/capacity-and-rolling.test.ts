@@ -5,13 +5,18 @@ import { scaleStep } from '../../src/deployments/decide/scale-step.js';
 import { stopStep } from '../../src/deployments/decide/stop-step.js';
 import { upgradeCapacity } from '../../src/deployments/decide/upgrade-capacity.js';
 import type { Instance, InstanceId } from '../../src/scheduler/instance.js';
-import { firstVictims, instanceOf, type InstanceWish, recordOf, type Wish } from './support/builders.js';
+import { firstVictims, type InstanceWish, instanceOf, recordOf, type Wish } from './support/builders.js';
 
 function some(count: number, made: string, wish: InstanceWish = {}, from = 1): Instance[] {
-  return Array.from({ length: count }, (_, index) => instanceOf('/web', `${made}.${from + index}`, { made, ...wish }));
+  return Array.from({ length: count }, (_, index) =>
+    instanceOf('/web', `${made}.${from + index}`, { made, ...wish }),
+  );
 }
 
-function roll(wish: Wish, instances: readonly Instance[]): { start: number; stop: readonly string[]; done: boolean } {
+function roll(
+  wish: Wish,
+  instances: readonly Instance[],
+): { start: number; stop: readonly string[]; done: boolean } {
   const record = recordOf('/web', { made: 'v2', ...wish });
   const { start, stop, done } = rollingStep({ record, instances, selectVictims: firstVictims });
   return { start, stop, done };
@@ -28,9 +33,15 @@ describe('the bounds of an upgrade', () => {
     [10, 0.1, 0.1, 1, 11],
     [100, 0.07, 0.07, 7, 107],
     [0, 1, 1, 0, 1],
-  ])('of %i instances with minimum %d and over-capacity %d are %i and %i', (instances, min, over, minHealthy, maxCapacity) => {
-    expect(upgradeCapacity(recordOf('/web', { instances, min, over }).app)).toEqual({ minHealthy, maxCapacity });
-  });
+  ])(
+    'of %i instances with minimum %d and over-capacity %d are %i and %i',
+    (instances, min, over, minHealthy, maxCapacity) => {
+      expect(upgradeCapacity(recordOf('/web', { instances, min, over }).app)).toEqual({
+        minHealthy,
+        maxCapacity,
+      });
+    },
+  );
 });
 
 describe('a rolling replacement of four healthy instances', () => {
@@ -48,9 +59,17 @@ describe('a rolling replacement of four healthy instances', () => {
 
   it('of a single one that may fall to half starts the second before the first goes', () => {
     const first = some(1, 'v1', { healthy: true });
-    expect(roll({ instances: 1, min: 0.5, over: 0, checked: true }, first)).toEqual({ start: 1, stop: [], done: false });
+    expect(roll({ instances: 1, min: 0.5, over: 0, checked: true }, first)).toEqual({
+      start: 1,
+      stop: [],
+      done: false,
+    });
     const both = [...first, ...some(1, 'v2', { healthy: true })];
-    expect(roll({ instances: 1, min: 0.5, over: 0, checked: true }, both)).toEqual({ start: 0, stop: ['v1.1'], done: false });
+    expect(roll({ instances: 1, min: 0.5, over: 0, checked: true }, both)).toEqual({
+      start: 0,
+      stop: ['v1.1'],
+      done: false,
+    });
   });
 
   it('gives up one old one for each new one that is healthy and ready, not before', () => {
@@ -64,7 +83,9 @@ describe('a rolling replacement of four healthy instances', () => {
   });
 
   it('uses the verdicts of all kinds of checks, so that server-side checks never stall it', () => {
-    expect(roll({ instances: 4, min: 1, over: 0, checked: true }, some(4, 'v1', { healthy: true })).start).toBe(1);
+    expect(
+      roll({ instances: 4, min: 1, over: 0, checked: true }, some(4, 'v1', { healthy: true })).start,
+    ).toBe(1);
     const ailing = [...some(3, 'v1', { healthy: true }), ...some(1, 'v1', { healthy: false }, 4)];
     expect(roll({ instances: 4, min: 1, over: 0, checked: true }, ailing).start).toBe(1);
   });
@@ -83,7 +104,9 @@ describe('a rolling replacement of four healthy instances', () => {
   });
 
   it('keeps unhealthy old ones that need not go while too few are healthy', () => {
-    expect(roll({ instances: 4, min: 0.5, over: 1, checked: true }, some(4, 'v1', { healthy: false }))).toEqual({
+    expect(
+      roll({ instances: 4, min: 0.5, over: 1, checked: true }, some(4, 'v1', { healthy: false })),
+    ).toEqual({
       start: 4,
       stop: [],
       done: false,
@@ -91,8 +114,15 @@ describe('a rolling replacement of four healthy instances', () => {
   });
 
   it('counts those that drain towards the capacity but not towards the healthy minimum', () => {
-    const drained = [...some(2, 'v1', { healthy: true }), ...some(2, 'v1', { healthy: true, leaving: true }, 3)];
-    expect(roll({ instances: 4, min: 0.5, over: 0, checked: true }, drained)).toEqual({ start: 0, stop: [], done: false });
+    const drained = [
+      ...some(2, 'v1', { healthy: true }),
+      ...some(2, 'v1', { healthy: true, leaving: true }, 3),
+    ];
+    expect(roll({ instances: 4, min: 0.5, over: 0, checked: true }, drained)).toEqual({
+      start: 0,
+      stop: [],
+      done: false,
+    });
   });
 
   it('counts known-unreachable ones apart', () => {
@@ -112,7 +142,9 @@ describe('a rolling replacement of four healthy instances', () => {
     const wish = { instances: 2, checked: true };
     expect(roll(wish, [...fresh, ...some(1, 'v1', { leaving: true })]).done).toBe(false);
     expect(roll(wish, fresh).done).toBe(true);
-    expect(roll(wish, [...fresh, ...some(1, 'v1', { leaving: true, condition: 'Unreachable' })]).done).toBe(true);
+    expect(roll(wish, [...fresh, ...some(1, 'v1', { leaving: true, condition: 'Unreachable' })]).done).toBe(
+      true,
+    );
   });
 
   it('goes back to the old definition without touching its healthy instances', () => {
@@ -124,7 +156,11 @@ describe('a rolling replacement of four healthy instances', () => {
 });
 
 describe('scaling', () => {
-  const scale = (wish: Wish, instances: readonly Instance[], more: { victims?: string[]; awaitHealthy?: boolean } = {}) =>
+  const scale = (
+    wish: Wish,
+    instances: readonly Instance[],
+    more: { victims?: string[]; awaitHealthy?: boolean } = {},
+  ) =>
     scaleStep({
       record: recordOf('/web', wish),
       instances,
@@ -136,12 +172,20 @@ describe('scaling', () => {
   it('starts what is missing and waits until enough are healthy', () => {
     expect(scale({ instances: 3 }, some(1, 'v1'))).toMatchObject({ start: 2, stop: [], done: false });
     expect(scale({ instances: 3, checked: true }, some(3, 'v1'))).toMatchObject({ start: 0, done: false });
-    expect(scale({ instances: 3, checked: true }, some(3, 'v1', { healthy: true }))).toMatchObject({ done: true });
+    expect(scale({ instances: 3, checked: true }, some(3, 'v1', { healthy: true }))).toMatchObject({
+      done: true,
+    });
   });
 
   it('is done also with more healthy ones than asked for once the surplus is gone', () => {
-    expect(scale({ instances: 1 }, some(3, 'v1'))).toMatchObject({ start: 0, stop: ['v1.1', 'v1.2'], done: false });
-    expect(scale({ instances: 1 }, [...some(1, 'v1', {}, 3), ...some(2, 'v1', { leaving: true })]).done).toBe(false);
+    expect(scale({ instances: 1 }, some(3, 'v1'))).toMatchObject({
+      start: 0,
+      stop: ['v1.1', 'v1.2'],
+      done: false,
+    });
+    expect(scale({ instances: 1 }, [...some(1, 'v1', {}, 3), ...some(2, 'v1', { leaving: true })]).done).toBe(
+      false,
+    );
   });
 
   it('does not wait for the health of what stays when it only goes down', () => {
@@ -151,7 +195,10 @@ describe('scaling', () => {
   });
 
   it('stops the named ones first and only them when they are enough', () => {
-    expect(scale({ instances: 2 }, some(3, 'v1'), { victims: ['v1.3'] })).toMatchObject({ stop: ['v1.3'], start: 0 });
+    expect(scale({ instances: 2 }, some(3, 'v1'), { victims: ['v1.3'] })).toMatchObject({
+      stop: ['v1.3'],
+      start: 0,
+    });
   });
 
   it('starts anew what naming too many takes away', () => {

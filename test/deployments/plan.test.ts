@@ -30,7 +30,9 @@ function planned(pairs: Readonly<Record<string, Pair>>, standing: readonly AppRe
     },
   });
   return steps
-    .map(({ actions }) => actions.map(({ action, app }) => `${action.replace('Application', '')} ${app}`).join(', '))
+    .map(({ actions }) =>
+      actions.map(({ action, app }) => `${action.replace('Application', '')} ${app}`).join(', '),
+    )
     .join(' | ');
 }
 
@@ -43,7 +45,14 @@ describe('planning', () => {
     ['only the number of instances differs', [{ instances: 1 }, { instances: 3 }], 'Scale /web'],
     ['what instances are made from differs', [{ made: 'v1' }, { made: 'v2' }], 'Restart /web'],
     ['both differ', [{ made: 'v1' }, { made: 'v2', instances: 3 }], 'Restart /web'],
-    ['both differ and none is wanted any more', [{ made: 'v1', instances: 2 }, { made: 'v2', instances: 0 }], 'Scale /web'],
+    [
+      'both differ and none is wanted any more',
+      [
+        { made: 'v1', instances: 2 },
+        { made: 'v2', instances: 0 },
+      ],
+      'Scale /web',
+    ],
     ['nothing an instance is made from differs', [{ labels: {} }, { labels: { HAPROXY_GROUP: 'x' } }], ''],
     ['the app is removed', [{}, undefined], 'Stop /web'],
     ['none is wanted before and after', [{ instances: 0 }, { instances: 0, labels: { a: 'b' } }], ''],
@@ -72,7 +81,9 @@ describe('planning', () => {
         '/db': [undefined, {}],
         '/cache': [undefined, {}],
       }),
-    ).toBe('Start /web, Start /api, Start /db, Start /cache | Scale /db, Scale /cache | Scale /api | Scale /web');
+    ).toBe(
+      'Start /web, Start /api, Start /db, Start /cache | Scale /db, Scale /cache | Scale /api | Scale /web',
+    );
   });
 
   it('leaves out layers in which nothing changes', () => {
@@ -99,7 +110,15 @@ describe('planning', () => {
   it('names the victims of a kill-and-scale in the action', () => {
     const victims = { ['/web' as AppId]: ['web.1' as InstanceId] };
     const apps = new Map([
-      ['/web' as AppId, { before: recordOf('/web', { instances: 2 }), after: recordOf('/web'), continues: false, mixed: false }],
+      [
+        '/web' as AppId,
+        {
+          before: recordOf('/web', { instances: 2 }),
+          after: recordOf('/web'),
+          continues: false,
+          mixed: false,
+        },
+      ],
     ]);
     const steps = planSteps({ apps, graph: { dependenciesOf: () => [], appsUnder: () => [] }, victims });
     expect(steps).toEqual([{ actions: [{ action: 'ScaleApplication', app: '/web', victims: ['web.1'] }] }]);
@@ -127,7 +146,9 @@ describe('dependency layers', () => {
           edges.map((_, number) => id(number)),
           { dependenciesOf: (app) => edges[Number(app.slice(2))]?.map(id), appsUnder: () => [] },
         );
-        const layerOf = new Map(layers.flatMap((members, layer) => members.map((app) => [app, layer] as const)));
+        const layerOf = new Map(
+          layers.flatMap((members, layer) => members.map((app) => [app, layer] as const)),
+        );
         expect(layerOf.size).toBe(edges.length);
         edges.forEach((targets, from) => {
           for (const to of targets) expect(layerOf.get(id(to))).toBeLessThan(layerOf.get(id(from)) ?? -1);

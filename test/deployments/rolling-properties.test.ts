@@ -1,16 +1,25 @@
 import fc from 'fast-check';
+import type { AppRecord } from '../../src/apps/app.js';
 import { gateOf, isGood } from '../../src/deployments/decide/gating.js';
 import { isUnreachable, sortInstances } from '../../src/deployments/decide/instance-buckets.js';
 import { rollingStep } from '../../src/deployments/decide/rolling-step.js';
 import { upgradeCapacity } from '../../src/deployments/decide/upgrade-capacity.js';
-import type { AppRecord } from '../../src/apps/app.js';
 import type { Instance } from '../../src/scheduler/instance.js';
 import { firstVictims, instanceOf, recordOf } from './support/builders.js';
 
 /** What chance does to one instance between two moves. */
 const happening = fc.record({
   which: fc.nat({ max: 50 }),
-  what: fc.constantFrom('launch', 'healthy', 'unhealthy', 'die', 'unreachable', 'back', 'gone', 'health-kill'),
+  what: fc.constantFrom(
+    'launch',
+    'healthy',
+    'unhealthy',
+    'die',
+    'unreachable',
+    'back',
+    'gone',
+    'health-kill',
+  ),
 });
 type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
 
@@ -34,7 +43,11 @@ class Floor {
   constructor({ wanted, old, min, over, checked, readied, oldHealthy }: Setting) {
     this.record = recordOf('/web', { made: 'v2', instances: wanted, min, over, checked, readied });
     this.instances = Array.from({ length: old }, (_, index) =>
-      instanceOf('/web', `old.${index}`, { made: 'v1', healthy: oldHealthy[index] ?? true, ready: oldHealthy[index] ?? true }),
+      instanceOf('/web', `old.${index}`, {
+        made: 'v1',
+        healthy: oldHealthy[index] ?? true,
+        ready: oldHealthy[index] ?? true,
+      }),
     );
   }
 
@@ -54,7 +67,11 @@ class Floor {
     this.instances = instances.flatMap((each) => {
       if (!stopped.has(each.id)) return [each];
       const away = isUnreachable(each) || each.condition === 'Scheduled';
-      const takingOut = { reason: 'replaced by a new version' as const, since: each.since, phase: 'draining' as const };
+      const takingOut = {
+        reason: 'replaced by a new version' as const,
+        since: each.since,
+        phase: 'draining' as const,
+      };
       return away ? [] : [{ ...each, goal: 'Decommissioned' as const, takingOut }];
     });
     for (let count = 0; count < start; count++) {
@@ -96,7 +113,10 @@ function change(one: Instance, what: Happening['what']): Instance | undefined {
     case 'healthy':
     case 'unhealthy':
       if (!running || !one.task || one.takingOut) return one;
-      return { ...one, health: { taskId: one.task.id, results: [], healthy: what === 'healthy', ready: true } };
+      return {
+        ...one,
+        health: { taskId: one.task.id, results: [], healthy: what === 'healthy', ready: true },
+      };
     case 'die': {
       if (one.goal !== 'Running') return undefined;
       return instanceOf('/web', one.id, { made: 'v2', condition: 'Scheduled' });
@@ -109,7 +129,11 @@ function change(one: Instance, what: Happening['what']): Instance | undefined {
     case 'back':
       return isUnreachable(one) ? { ...one, condition: 'Running' } : one;
     case 'health-kill': {
-      const takingOut = { reason: 'failed health checks' as const, since: one.since, phase: 'killing' as const };
+      const takingOut = {
+        reason: 'failed health checks' as const,
+        since: one.since,
+        phase: 'killing' as const,
+      };
       return running ? { ...one, takingOut } : one;
     }
     default:
@@ -172,9 +196,15 @@ describe('a rolling replacement, whatever happens to the instances', () => {
         });
         const gate = gateOf(back.app);
         const kept = new Set(
-          floor.instances.filter((each) => each.launchHash === back.launchHash && isGood(each, gate)).map(({ id }) => id),
+          floor.instances
+            .filter((each) => each.launchHash === back.launchHash && isGood(each, gate))
+            .map(({ id }) => id),
         );
-        const { stop } = rollingStep({ record: back, instances: floor.instances, selectVictims: firstVictims });
+        const { stop } = rollingStep({
+          record: back,
+          instances: floor.instances,
+          selectVictims: firstVictims,
+        });
         for (const id of stop) expect(kept.has(id)).toBe(false);
       }),
     );

@@ -57,7 +57,8 @@ describe.each(['text', 'json'] as const)('the %s log', (format) => {
 describe('the json log', () => {
   it('writes one JSON value per line with level, room and fields', () => {
     const { lines, log } = collect('json');
-    log.child('agent', { agentId: 'a1' }).info('hello', { n: 1 });
+    log.child('up', { agentId: 'a0' }).child('agent', { agentId: 'a1' }).info('hello', { n: 1 });
+    expect(lines[0]?.match(/"room"/g)).toHaveLength(1);
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({
       level: 'info',
       room: 'agent',

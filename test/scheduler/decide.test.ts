@@ -3,11 +3,22 @@ import fc from 'fast-check';
 import type { AppId, Constraint } from '../../src/apps/app.js';
 import type { Offer } from '../../src/embedded-mesos/protocol/v1.js';
 import { attributeText, scalarText } from '../../src/scheduler/decide/attribute-text.js';
-import { afterFailure, afterProgress, currentBackoff, launchAllowedAtMs } from '../../src/scheduler/decide/backoff.js';
+import {
+  afterFailure,
+  afterProgress,
+  currentBackoff,
+  launchAllowedAtMs,
+} from '../../src/scheduler/decide/backoff.js';
 import { judgeConstraint, type PlacedView } from '../../src/scheduler/decide/constraints.js';
 import { javaDouble, taskEnvironment } from '../../src/scheduler/decide/environment.js';
-import { appIdOfInstance, hostnameForm, makeInstanceId, makeTaskId, parseTaskId } from '../../src/scheduler/decide/ids.js';
-import { matchOffer, takeResources, type MatchContext } from '../../src/scheduler/decide/match-offer.js';
+import {
+  appIdOfInstance,
+  hostnameForm,
+  makeInstanceId,
+  makeTaskId,
+  parseTaskId,
+} from '../../src/scheduler/decide/ids.js';
+import { type MatchContext, matchOffer, takeResources } from '../../src/scheduler/decide/match-offer.js';
 import { OfferPool } from '../../src/scheduler/decide/offer-pool.js';
 import { taskInfo } from '../../src/scheduler/decide/task-info.js';
 import type { AgentId, TaskId } from '../../src/scheduler/instance.js';
@@ -20,14 +31,22 @@ describe('ids', () => {
     const id = makeInstanceId('/a/b.c' as AppId, uuid);
     expect(id).toBe(`a_b.c.instance-${uuid}`);
     const taskId = makeTaskId(id, 3);
-    expect(parseTaskId(taskId)).toEqual({ appId: '/a/b.c', instanceId: id, container: '_app', incarnation: 3 });
+    expect(parseTaskId(taskId)).toEqual({
+      appId: '/a/b.c',
+      instanceId: id,
+      container: '_app',
+      incarnation: 3,
+    });
     expect(appIdOfInstance(id)).toBe('/a/b.c');
     expect(hostnameForm('/a/b' as AppId)).toBe('b.a');
   });
 
   it.each([
     [`a_b.instance-${uuid}._app`, { appId: '/a/b', instanceId: `a_b.instance-${uuid}`, container: '_app' }],
-    [`a.instance-${uuid}.main.2`, { appId: '/a', instanceId: `a.instance-${uuid}`, container: 'main', incarnation: 2 }],
+    [
+      `a.instance-${uuid}.main.2`,
+      { appId: '/a', instanceId: `a.instance-${uuid}`, container: 'main', incarnation: 2 },
+    ],
     [`a.marathon-${uuid}`, { appId: '/a', instanceId: `a.marathon-${uuid}` }],
     [`a_b.${uuid}`, { appId: '/a/b', instanceId: `a_b.marathon-${uuid}` }],
     [`a_b_${uuid}`, { appId: '/a/b', instanceId: `a_b.marathon-${uuid}` }],
@@ -39,43 +58,90 @@ describe('ids', () => {
 });
 
 describe('the environment', () => {
-  it.each([[1, '1.0'], [0.1, '0.1'], [128, '128.0'], [0, '0.0'], [0.0001, '1.0E-4'], [1e7, '1.0E7'], [12345678.5, '1.23456785E7'], [0.001, '0.001']])(
-    'prints %d as Java does: %s',
-    (value, text) => expect(javaDouble(value)).toBe(text),
-  );
+  it.each([
+    [1, '1.0'],
+    [0.1, '0.1'],
+    [128, '128.0'],
+    [0, '0.0'],
+    [0.0001, '1.0E-4'],
+    [1e7, '1.0E7'],
+    [12345678.5, '1.23456785E7'],
+    [0.001, '0.001'],
+  ])('prints %d as Java does: %s', (value, text) => expect(javaDouble(value)).toBe(text));
 
   it('is what the worked example says, and the author wins', () => {
     const record = appRecord('/a/b', {
-      portDefinitions: [{ port: 10003, name: 'a', protocol: 'tcp' }, { port: 10044, protocol: 'tcp' }],
+      portDefinitions: [
+        { port: 10003, name: 'a', protocol: 'tcp' },
+        { port: 10044, protocol: 'tcp' },
+      ],
       labels: { 'my.label-x': 'v', ['k'.repeat(493)]: 'dropped' },
       env: { PORT1: 'mine' },
     });
     expect(taskEnvironment(record, { taskId: 't', hostname: 'h', hostPorts: [31001, 31002] })).toEqual({
-      MESOS_TASK_ID: 't', MARATHON_APP_ID: '/a/b', MARATHON_APP_VERSION: record.app.version,
-      MARATHON_APP_RESOURCE_CPUS: '1.0', MARATHON_APP_RESOURCE_MEM: '64.0', MARATHON_APP_RESOURCE_DISK: '0.0', MARATHON_APP_RESOURCE_GPUS: '0',
-      MARATHON_APP_ENFORCE_GROUP_ROLE: 'FALSE', MARATHON_APP_LABELS: 'MY_LABEL_X', MARATHON_APP_LABEL_MY_LABEL_X: 'v',
-      HOST: 'h', PORT: '31001', PORTS: '31001,31002', PORT0: '31001', PORT1: 'mine', PORT_10003: '31001', PORT_10044: '31002', PORT_A: '31001',
+      MESOS_TASK_ID: 't',
+      MARATHON_APP_ID: '/a/b',
+      MARATHON_APP_VERSION: record.app.version,
+      MARATHON_APP_RESOURCE_CPUS: '1.0',
+      MARATHON_APP_RESOURCE_MEM: '64.0',
+      MARATHON_APP_RESOURCE_DISK: '0.0',
+      MARATHON_APP_RESOURCE_GPUS: '0',
+      MARATHON_APP_ENFORCE_GROUP_ROLE: 'FALSE',
+      MARATHON_APP_LABELS: 'MY_LABEL_X',
+      MARATHON_APP_LABEL_MY_LABEL_X: 'v',
+      HOST: 'h',
+      PORT: '31001',
+      PORTS: '31001,31002',
+      PORT0: '31001',
+      PORT1: 'mine',
+      PORT_10003: '31001',
+      PORT_10044: '31002',
+      PORT_A: '31001',
     });
   });
 
   it('has no port variables without ports', () => {
-    const names = Object.keys(taskEnvironment(appRecord('/a'), { taskId: 't', hostname: 'h', hostPorts: [] }));
+    const names = Object.keys(
+      taskEnvironment(appRecord('/a'), { taskId: 't', hostname: 'h', hostPorts: [] }),
+    );
     expect(names.filter((name) => name.startsWith('PORT'))).toEqual([]);
   });
 
   it('goes with command, grace, labels and discovery into the task', () => {
     const record = appRecord('/a/b', {
-      taskKillGracePeriodSeconds: 3, labels: { x: 'y' }, user: 'nobody',
+      taskKillGracePeriodSeconds: 3,
+      labels: { x: 'y' },
+      user: 'nobody',
       portDefinitions: [{ port: 1, name: 'dns', protocol: 'udp,tcp' }],
     });
-    const info = taskInfo(record, { taskId: 't' as TaskId, agentId: 'a' as AgentId, hostname: 'h', hostPorts: [31000], resources: [] });
+    const info = taskInfo(record, {
+      taskId: 't' as TaskId,
+      agentId: 'a' as AgentId,
+      hostname: 'h',
+      hostPorts: [31000],
+      resources: [],
+    });
     expect(info).toMatchObject({
-      name: 'b.a', kill_policy: { grace_period: { nanoseconds: 3e9 } }, labels: { labels: [{ key: 'x', value: 'y' }] },
+      name: 'b.a',
+      kill_policy: { grace_period: { nanoseconds: 3e9 } },
+      labels: { labels: [{ key: 'x', value: 'y' }] },
       command: { shell: true, value: 'run', user: 'nobody' },
-      discovery: { visibility: 'FRAMEWORK', name: 'b.a', ports: { ports: [{ number: 31000, name: 'dns', protocol: 'tcp' }, { number: 31000, name: 'dns', protocol: 'udp' }] } },
+      discovery: {
+        visibility: 'FRAMEWORK',
+        name: 'b.a',
+        ports: {
+          ports: [
+            { number: 31000, name: 'dns', protocol: 'tcp' },
+            { number: 31000, name: 'dns', protocol: 'udp' },
+          ],
+        },
+      },
     });
     const { cmd: _cmd, ...withoutCmd } = record.app;
-    const args = taskInfo({ ...record, app: { ...withoutCmd, args: ['/bin/x', '-v'] } }, { taskId: 't' as TaskId, agentId: 'a' as AgentId, hostname: 'h', hostPorts: [], resources: [] });
+    const args = taskInfo(
+      { ...record, app: { ...withoutCmd, args: ['/bin/x', '-v'] } },
+      { taskId: 't' as TaskId, agentId: 'a' as AgentId, hostname: 'h', hostPorts: [], resources: [] },
+    );
     expect(args.command).toMatchObject({ shell: false, value: '/bin/x', arguments: ['/bin/x', '-v'] });
   });
 });
@@ -103,18 +169,35 @@ describe('launch backoff', () => {
       state = afterFailure(state, policy, 'v', 0);
       delays.push(state.delayMs);
     }
-    expect(delays.findIndex((delay) => delay === 300_000) + 1).toBe(42);
+    expect(delays.indexOf(300_000) + 1).toBe(42);
     expect(Math.max(...delays)).toBe(300_000);
   });
 });
 
 describe('attributes as text', () => {
-  it.each([[1.0005, '1'], [1.1005, '1.101'], [0.0625, '0.062'], [2, '2'], [-0.0001, '0'], [1e6, '1000000'], [0.5, '0.5'], [100, '100']])(
-    '%d is %s',
-    (value, text) => expect(scalarText(value)).toBe(text),
-  );
+  it.each([
+    [1.0005, '1'],
+    [1.1005, '1.101'],
+    [0.0625, '0.062'],
+    [2, '2'],
+    [-0.0001, '0'],
+    [1e6, '1000000'],
+    [0.5, '0.5'],
+    [100, '100'],
+  ])('%d is %s', (value, text) => expect(scalarText(value)).toBe(text));
   it('sorts ranges and sets', () => {
-    expect(attributeText({ name: 'r', type: 'RANGES', ranges: { range: [{ begin: 5, end: 6 }, { begin: 1, end: 2 }] } })).toBe('[1-2,5-6]');
+    expect(
+      attributeText({
+        name: 'r',
+        type: 'RANGES',
+        ranges: {
+          range: [
+            { begin: 5, end: 6 },
+            { begin: 1, end: 2 },
+          ],
+        },
+      }),
+    ).toBe('[1-2,5-6]');
     expect(attributeText({ name: 's', type: 'SET', set: { item: ['b', 'a'] } })).toBe('{a,b}');
   });
 });
@@ -151,7 +234,12 @@ describe('constraints', () => {
     [['rack', 'GROUP_BY', '3'], 'r4', placed({ r1: 1, r2: 1, r3: 1 }), true],
     [['rack', 'GROUP_BY', 'inf'], 'r1', placed({ r1: 1 }), false],
     ...(['UNIQUE', 'CLUSTER', 'GROUP_BY', 'LIKE', 'MAX_PER', 'IS'] as const).map(
-      (operator): [Constraint, undefined, PlacedView, boolean] => [['rack', operator, '1'], undefined, placed({}), false],
+      (operator): [Constraint, undefined, PlacedView, boolean] => [
+        ['rack', operator, '1'],
+        undefined,
+        placed({}),
+        false,
+      ],
     ),
   ];
   it.each(table)('%j on %s', (constraint, offered, view, accepts) => {
@@ -160,77 +248,169 @@ describe('constraints', () => {
 
   it('GROUP_BY keeps groups within one of each other while every group can take more', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 6 }), fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 60 }), (racks, offers) => {
-        const known = Array.from({ length: racks }, (_, index) => `r${index}`);
-        const groups: Record<string, number> = {};
-        for (const offer of offers) {
-          const rack = `r${offer % racks}`;
-          if (judgeConstraint(['rack', 'GROUP_BY'], rack, placed(groups, known)) === undefined) groups[rack] = (groups[rack] ?? 0) + 1;
-        }
-        const sizes = known.map((rack) => groups[rack] ?? 0);
-        expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 6 }),
+        fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 60 }),
+        (racks, offers) => {
+          const known = Array.from({ length: racks }, (_, index) => `r${index}`);
+          const groups: Record<string, number> = {};
+          for (const offer of offers) {
+            const rack = `r${offer % racks}`;
+            if (judgeConstraint(['rack', 'GROUP_BY'], rack, placed(groups, known)) === undefined)
+              groups[rack] = (groups[rack] ?? 0) + 1;
+          }
+          const sizes = known.map((rack) => groups[rack] ?? 0);
+          expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
+        },
+      ),
     );
   });
 });
 
 function offer(parts: Partial<Offer> = {}, resources: Offer['resources'] = []): Offer {
   return {
-    id: { value: 'o1' }, framework_id: { value: 'f' }, agent_id: { value: 'a1' }, hostname: 'h1', allocation_info: { role: '*' },
-    resources: resources.length > 0 ? resources : [
-      { name: 'cpus', type: 'SCALAR', scalar: { value: 2 } }, { name: 'mem', type: 'SCALAR', scalar: { value: 256 } },
-      { name: 'ports', type: 'RANGES', ranges: { range: [{ begin: 31000, end: 31004 }, { begin: 31010, end: 31011 }] } },
-    ],
+    id: { value: 'o1' },
+    framework_id: { value: 'f' },
+    agent_id: { value: 'a1' },
+    hostname: 'h1',
+    allocation_info: { role: '*' },
+    resources:
+      resources.length > 0
+        ? resources
+        : [
+            { name: 'cpus', type: 'SCALAR', scalar: { value: 2 } },
+            { name: 'mem', type: 'SCALAR', scalar: { value: 256 } },
+            {
+              name: 'ports',
+              type: 'RANGES',
+              ranges: {
+                range: [
+                  { begin: 31000, end: 31004 },
+                  { begin: 31010, end: 31011 },
+                ],
+              },
+            },
+          ],
     ...parts,
   };
 }
 
-const context = (more: Partial<MatchContext> = {}): MatchContext => ({ placed: placed({}), nowMs: 0, startAt: 0, resting: () => false, ...more });
+const context = (more: Partial<MatchContext> = {}): MatchContext => ({
+  placed: placed({}),
+  nowMs: 0,
+  startAt: 0,
+  resting: () => false,
+  ...more,
+});
 
 describe('matching an offer', () => {
   it('says in words everything that is missing, in the order of the funnel', () => {
-    const record = appRecord('/a', { cpus: 4, mem: 512, disk: 10, gpus: 1, constraints: [['rack', 'LIKE', 'r1']], role: 'web' });
+    const record = appRecord('/a', {
+      cpus: 4,
+      mem: 512,
+      disk: 10,
+      gpus: 1,
+      constraints: [['rack', 'LIKE', 'r1']],
+      role: 'web',
+    });
     expect(matchOffer(record, new OfferPool(offer()), context())).toEqual({
       kind: 'refusal',
-      reasons: ['UnfulfilledRole', 'UnfulfilledConstraint', 'InsufficientCpus', 'InsufficientMemory', 'InsufficientDisk', 'InsufficientGpus'],
+      reasons: [
+        'UnfulfilledRole',
+        'UnfulfilledConstraint',
+        'InsufficientCpus',
+        'InsufficientMemory',
+        'InsufficientDisk',
+        'InsufficientGpus',
+      ],
       explanation: [
-        "offered to role '*', the app has role 'web'", 'LIKE rack: the agent has no rack', 'needs 4 cpus, 2 offered',
-        'needs 512 MiB of memory, 256 offered', 'needs 10 MiB of disk, 0 offered', 'needs 1 gpus, 0 offered',
+        "offered to role '*', the app has role 'web'",
+        'LIKE rack: the agent has no rack',
+        'needs 4 cpus, 2 offered',
+        'needs 512 MiB of memory, 256 offered',
+        'needs 10 MiB of disk, 0 offered',
+        'needs 1 gpus, 0 offered',
       ],
     });
   });
 
   it('starts with a random port and goes on with the next, round the end', () => {
-    const ports = [{ port: 0, protocol: 'tcp' as const }, { port: 0, protocol: 'tcp' as const }, { port: 0, protocol: 'tcp' as const }];
+    const ports = [
+      { port: 0, protocol: 'tcp' as const },
+      { port: 0, protocol: 'tcp' as const },
+      { port: 0, protocol: 'tcp' as const },
+    ];
     const record = appRecord('/a', { portDefinitions: ports });
-    expect(matchOffer(record, new OfferPool(offer()), context({ startAt: 6 / 7 }))).toEqual({ kind: 'match', hostPorts: [31011, 31000, 31001] });
-    expect(matchOffer(record, new OfferPool(offer()), context({ startAt: 4 / 7 }))).toEqual({ kind: 'match', hostPorts: [31004, 31010, 31011] });
+    expect(matchOffer(record, new OfferPool(offer()), context({ startAt: 6 / 7 }))).toEqual({
+      kind: 'match',
+      hostPorts: [31011, 31000, 31001],
+    });
+    expect(matchOffer(record, new OfferPool(offer()), context({ startAt: 4 / 7 }))).toEqual({
+      kind: 'match',
+      hostPorts: [31004, 31010, 31011],
+    });
   });
 
   it('avoids resting ports and gives exactly the required ones', () => {
-    const record = appRecord('/a', { portDefinitions: [{ port: 31002, protocol: 'tcp' }], requirePorts: true });
-    expect(matchOffer(record, new OfferPool(offer()), context())).toEqual({ kind: 'match', hostPorts: [31002] });
-    expect(matchOffer(record, new OfferPool(offer()), context({ resting: (port) => port === 31002 }))).toMatchObject({ kind: 'refusal', reasons: ['InsufficientPorts'], resting: true });
+    const record = appRecord('/a', {
+      portDefinitions: [{ port: 31002, protocol: 'tcp' }],
+      requirePorts: true,
+    });
+    expect(matchOffer(record, new OfferPool(offer()), context())).toEqual({
+      kind: 'match',
+      hostPorts: [31002],
+    });
+    expect(
+      matchOffer(record, new OfferPool(offer()), context({ resting: (port) => port === 31002 })),
+    ).toMatchObject({ kind: 'refusal', reasons: ['InsufficientPorts'], resting: true });
     const other = appRecord('/a', { portDefinitions: [{ port: 9, protocol: 'tcp' }], requirePorts: true });
-    expect(matchOffer(other, new OfferPool(offer()), context())).toMatchObject({ explanation: ['needs host port 9, not in the offer'] });
+    expect(matchOffer(other, new OfferPool(offer()), context())).toMatchObject({
+      explanation: ['needs host port 9, not in the offer'],
+    });
     const random = appRecord('/a', { portDefinitions: [{ port: 9, protocol: 'tcp' }] });
-    expect(matchOffer(random, new OfferPool(offer()), context({ resting: (port) => port < 31010 }))).toEqual({ kind: 'match', hostPorts: [31010] });
+    expect(matchOffer(random, new OfferPool(offer()), context({ resting: (port) => port < 31010 }))).toEqual({
+      kind: 'match',
+      hostPorts: [31010],
+    });
   });
 
   it('keeps agents with gpus and agents in maintenance and in other regions for others', () => {
     const gpu = offer({}, [...offer().resources, { name: 'gpus', type: 'SCALAR', scalar: { value: 1 } }]);
-    expect(matchOffer(appRecord('/a'), new OfferPool(gpu), context())).toMatchObject({ reasons: ['DeclinedScarceResources'] });
-    expect(matchOffer(appRecord('/a', { labels: { GPU_SCHEDULING_BEHAVIOR: 'unrestricted' } }), new OfferPool(gpu), context()).kind).toBe('match');
+    expect(matchOffer(appRecord('/a'), new OfferPool(gpu), context())).toMatchObject({
+      reasons: ['DeclinedScarceResources'],
+    });
+    expect(
+      matchOffer(
+        appRecord('/a', { labels: { GPU_SCHEDULING_BEHAVIOR: 'unrestricted' } }),
+        new OfferPool(gpu),
+        context(),
+      ).kind,
+    ).toBe('match');
     const window = offer({ unavailability: { start: { nanoseconds: 1e9 }, duration: { nanoseconds: 1e9 } } });
-    expect(matchOffer(appRecord('/a'), new OfferPool(window), context({ nowMs: 1_500 }))).toMatchObject({ reasons: ['AgentMaintenance'] });
+    expect(matchOffer(appRecord('/a'), new OfferPool(window), context({ nowMs: 1_500 }))).toMatchObject({
+      reasons: ['AgentMaintenance'],
+    });
     expect(matchOffer(appRecord('/a'), new OfferPool(window), context({ nowMs: 2_500 })).kind).toBe('match');
     const far = offer({ domain: { fault_domain: { region: { name: 'far' }, zone: { name: 'z' } } } });
-    expect(matchOffer(appRecord('/a'), new OfferPool(far), context({ localRegion: 'near' }))).toMatchObject({ reasons: ['UnfulfilledConstraint'] });
-    expect(matchOffer(appRecord('/a', { constraints: [['@zone', 'IS', 'z']] }), new OfferPool(far), context({ localRegion: 'near' })).kind).toBe('match');
+    expect(matchOffer(appRecord('/a'), new OfferPool(far), context({ localRegion: 'near' }))).toMatchObject({
+      reasons: ['UnfulfilledConstraint'],
+    });
+    expect(
+      matchOffer(
+        appRecord('/a', { constraints: [['@zone', 'IS', 'z']] }),
+        new OfferPool(far),
+        context({ localRegion: 'near' }),
+      ).kind,
+    ).toBe('match');
   });
 
   it('uses reserved resources first and declares them as they were offered', () => {
-    const reserved = { name: 'cpus', type: 'SCALAR' as const, scalar: { value: 0.5 }, reservations: [{ role: 'web', type: 'STATIC' as const }] };
+    const reserved = {
+      name: 'cpus',
+      type: 'SCALAR' as const,
+      scalar: { value: 0.5 },
+      reservations: [{ role: 'web', type: 'STATIC' as const }],
+    };
     const mixed = offer({ allocation_info: { role: 'web' } }, [...offer().resources, reserved]);
     const record = appRecord('/a', { role: 'web', cpus: 1 });
     const pool = new OfferPool(mixed);
@@ -238,25 +418,36 @@ describe('matching an offer', () => {
     const cpus = takeResources(record, pool, []).filter((each) => each.name === 'cpus');
     expect(cpus).toEqual([reserved, { name: 'cpus', type: 'SCALAR', scalar: { value: 0.5 } }]);
     const only = appRecord('/a', { role: 'web', cpus: 1, acceptedResourceRoles: ['web'] });
-    expect(matchOffer(only, new OfferPool(mixed), context())).toMatchObject({ explanation: expect.arrayContaining(['needs 1 cpus, 0.5 offered']) });
+    expect(matchOffer(only, new OfferPool(mixed), context())).toMatchObject({
+      explanation: expect.arrayContaining(['needs 1 cpus, 0.5 offered']),
+    });
   });
 
   it('never gives out a port twice, nor more than was offered', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 3 }), fc.double({ min: 0, max: 0.999, noNaN: true }))), (apps) => {
-        const pool = new OfferPool(offer());
-        const used: number[] = [];
-        for (const [count, startAt] of apps) {
-          const record = appRecord('/a', { cpus: 0.1, mem: 1, portDefinitions: Array.from({ length: count }, () => ({ port: 0, protocol: 'tcp' as const })) });
-          const match = matchOffer(record, pool, context({ startAt }));
-          if (match.kind === 'refusal') continue;
-          takeResources(record, pool, match.hostPorts);
-          used.push(...match.hostPorts);
-        }
-        expect(new Set(used).size).toBe(used.length);
-        expect(used.every((port) => (port >= 31000 && port <= 31004) || port === 31010 || port === 31011)).toBe(true);
-        expect(pool.left('cpus', ['*'])).toBeGreaterThanOrEqual(0);
-      }),
+      fc.property(
+        fc.array(fc.tuple(fc.integer({ min: 0, max: 3 }), fc.double({ min: 0, max: 0.999, noNaN: true }))),
+        (apps) => {
+          const pool = new OfferPool(offer());
+          const used: number[] = [];
+          for (const [count, startAt] of apps) {
+            const record = appRecord('/a', {
+              cpus: 0.1,
+              mem: 1,
+              portDefinitions: Array.from({ length: count }, () => ({ port: 0, protocol: 'tcp' as const })),
+            });
+            const match = matchOffer(record, pool, context({ startAt }));
+            if (match.kind === 'refusal') continue;
+            takeResources(record, pool, match.hostPorts);
+            used.push(...match.hostPorts);
+          }
+          expect(new Set(used).size).toBe(used.length);
+          expect(
+            used.every((port) => (port >= 31000 && port <= 31004) || port === 31010 || port === 31011),
+          ).toBe(true);
+          expect(pool.left('cpus', ['*'])).toBeGreaterThanOrEqual(0);
+        },
+      ),
     );
   });
 });

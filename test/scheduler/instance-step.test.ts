@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { TaskState, TaskStatus } from '../../src/embedded-mesos/protocol/v1.js';
 import type { UnreachableStrategy } from '../../src/apps/app.js';
+import type { TaskState, TaskStatus } from '../../src/embedded-mesos/protocol/v1.js';
 import { conditionOf } from '../../src/scheduler/decide/condition.js';
 import { nextDeadline } from '../../src/scheduler/decide/instance-deadline.js';
 import type { StepContext, StepResult } from '../../src/scheduler/decide/instance-event.js';
@@ -46,22 +46,55 @@ function instance(condition: Condition, goal: Goal, more: Partial<Instance> = {}
   };
 }
 
-function update(from: Instance, state: TaskState, more: Partial<TaskStatus> = {}, strategy?: UnreachableStrategy): StepResult {
-  const status: TaskStatus = { task_id: { value: from.task?.id ?? '' }, state, agent_id: { value: 'a1' }, ...more };
-  const own = strategy === undefined ? record : appRecord('/web', { unreachableStrategy: strategy }, 'hash-2');
+function update(
+  from: Instance,
+  state: TaskState,
+  more: Partial<TaskStatus> = {},
+  strategy?: UnreachableStrategy,
+): StepResult {
+  const status: TaskStatus = {
+    task_id: { value: from.task?.id ?? '' },
+    state,
+    agent_id: { value: 'a1' },
+    ...more,
+  };
+  const own =
+    strategy === undefined ? record : appRecord('/web', { unreachableStrategy: strategy }, 'hash-2');
   return stepInstance(from, { kind: 'update', status }, { ...context, record: own });
 }
 
 const states: readonly TaskState[] = [
-  'TASK_STAGING', 'TASK_STARTING', 'TASK_RUNNING', 'TASK_KILLING', 'TASK_FINISHED', 'TASK_FAILED', 'TASK_KILLED',
-  'TASK_ERROR', 'TASK_LOST', 'TASK_DROPPED', 'TASK_UNREACHABLE', 'TASK_GONE', 'TASK_GONE_BY_OPERATOR', 'TASK_UNKNOWN',
+  'TASK_STAGING',
+  'TASK_STARTING',
+  'TASK_RUNNING',
+  'TASK_KILLING',
+  'TASK_FINISHED',
+  'TASK_FAILED',
+  'TASK_KILLED',
+  'TASK_ERROR',
+  'TASK_LOST',
+  'TASK_DROPPED',
+  'TASK_UNREACHABLE',
+  'TASK_GONE',
+  'TASK_GONE_BY_OPERATOR',
+  'TASK_UNKNOWN',
 ];
 const goals: readonly Goal[] = ['Running', 'Stopped', 'Decommissioned'];
-const live: readonly Condition[] = ['Provisioned', 'Staging', 'Starting', 'Running', 'Killing', 'Unreachable', 'UnreachableInactive'];
+const live: readonly Condition[] = [
+  'Provisioned',
+  'Staging',
+  'Starting',
+  'Running',
+  'Killing',
+  'Unreachable',
+  'UnreachableInactive',
+];
 const order: readonly Condition[] = ['Provisioned', 'Staging', 'Starting', 'Running', 'Killing'];
 
 describe('a status update, for every state, goal and condition', () => {
-  const table = states.flatMap((state) => goals.flatMap((goal) => live.map((condition) => [state, goal, condition] as const)));
+  const table = states.flatMap((state) =>
+    goals.flatMap((goal) => live.map((condition) => [state, goal, condition] as const)),
+  );
   it.each(table)('%s with goal %s while %s', (state, goal, condition) => {
     const before = instance(condition, goal);
     const { instance: after, created, effects } = update(before, state);
@@ -75,7 +108,12 @@ describe('a status update, for every state, goal and condition', () => {
       } else if (goal === 'Stopped') {
         expect(after).toMatchObject({ condition: meant, goal: 'Stopped' });
       } else {
-        expect(after).toMatchObject({ id: before.id, condition: 'Scheduled', incarnation: 1, launchHash: 'hash-2' });
+        expect(after).toMatchObject({
+          id: before.id,
+          condition: 'Scheduled',
+          incarnation: 1,
+          launchHash: 'hash-2',
+        });
         expect(after?.task).toBeUndefined();
         expect(after?.takingOut).toBeUndefined();
       }
@@ -87,7 +125,8 @@ describe('a status update, for every state, goal and condition', () => {
         // Default strategy {0,0}: replaced at once when still wanted.
         expect(after).toBeUndefined();
         expect(created?.id).toBe(goal === 'Running' ? replacementId : undefined);
-        if (created) expect(created).toMatchObject({ condition: 'Scheduled', launchHash: 'hash-2', incarnation: 0 });
+        if (created)
+          expect(created).toMatchObject({ condition: 'Scheduled', launchHash: 'hash-2', incarnation: 0 });
       }
     } else if (away || order.indexOf(meant) > order.indexOf(condition)) {
       expect(after).toMatchObject({ condition: meant, since: now, goal });
@@ -108,28 +147,52 @@ describe('a status update, for every state, goal and condition', () => {
     const backoff = (from: Instance, state: TaskState, more: Partial<TaskStatus> = {}): unknown =>
       update(from, state, more).effects.find((effect) => effect.kind === 'backoff');
     const running = instance('Running', 'Running');
-    for (const state of ['TASK_FAILED', 'TASK_ERROR', 'TASK_DROPPED', 'TASK_GONE', 'TASK_FINISHED'] as const) {
+    for (const state of [
+      'TASK_FAILED',
+      'TASK_ERROR',
+      'TASK_DROPPED',
+      'TASK_GONE',
+      'TASK_FINISHED',
+    ] as const) {
       expect(backoff(running, state)).toEqual({ kind: 'backoff', what: 'failure' });
     }
     expect(backoff(running, 'TASK_KILLED')).toBeUndefined();
     expect(backoff(running, 'TASK_DROPPED', { reason: 'REASON_INVALID_OFFERS' })).toBeUndefined();
-    expect(backoff(running, 'TASK_FAILED', { reason: 'REASON_AGENT_DRAINING' })).toEqual({ kind: 'backoff', what: 'forget' });
-    expect(backoff(instance('Provisioned', 'Running'), 'TASK_GONE', { reason: 'REASON_RECONCILIATION' })).toBeUndefined();
-    const leaving = instance('Running', 'Running', { takingOut: { reason: 'killed by request', since: t0, phase: 'killing' } });
+    expect(backoff(running, 'TASK_FAILED', { reason: 'REASON_AGENT_DRAINING' })).toEqual({
+      kind: 'backoff',
+      what: 'forget',
+    });
+    expect(
+      backoff(instance('Provisioned', 'Running'), 'TASK_GONE', { reason: 'REASON_RECONCILIATION' }),
+    ).toBeUndefined();
+    const leaving = instance('Running', 'Running', {
+      takingOut: { reason: 'killed by request', since: t0, phase: 'killing' },
+    });
     expect(backoff(leaving, 'TASK_FAILED')).toBeUndefined();
   });
 
   it('records a last failure for failures, never for finishes or kills', () => {
     const failure = (state: TaskState): string | undefined => {
-      const effect = update(instance('Running', 'Running'), state, { message: 'why' }).effects.find((each) => each.kind === 'record-failure');
+      const effect = update(instance('Running', 'Running'), state, { message: 'why' }).effects.find(
+        (each) => each.kind === 'record-failure',
+      );
       return effect?.kind === 'record-failure' ? effect.failure.state : undefined;
     };
     const recorded = states.filter((state) => failure(state) !== undefined);
-    expect(recorded).toEqual(['TASK_FAILED', 'TASK_ERROR', 'TASK_LOST', 'TASK_DROPPED', 'TASK_GONE', 'TASK_GONE_BY_OPERATOR', 'TASK_UNKNOWN']);
+    expect(recorded).toEqual([
+      'TASK_FAILED',
+      'TASK_ERROR',
+      'TASK_LOST',
+      'TASK_DROPPED',
+      'TASK_GONE',
+      'TASK_GONE_BY_OPERATOR',
+      'TASK_UNKNOWN',
+    ]);
   });
 
   it('reads TASK_LOST by its reason', () => {
-    const lost = (reason: string, message = ''): Condition => conditionOf({ task_id: { value: 't' }, state: 'TASK_LOST', reason, message });
+    const lost = (reason: string, message = ''): Condition =>
+      conditionOf({ task_id: { value: 't' }, state: 'TASK_LOST', reason, message });
     expect(lost('REASON_AGENT_REMOVED')).toBe('Unreachable');
     expect(lost('REASON_RECONCILIATION', 'Reconciliation: Task is unreachable')).toBe('Unreachable');
     expect(lost('REASON_RECONCILIATION', 'Reconciliation: Task is unknown to the agent')).toBe('Gone');
@@ -144,10 +207,20 @@ describe('an unreachable agent', () => {
   const patient = { inactiveAfterSeconds: 10, expungeAfterSeconds: 30 };
 
   it('is waited for as the strategy says', () => {
-    expect(update(running, 'TASK_UNREACHABLE', {}, patient)).toMatchObject({ instance: { condition: 'Unreachable', unreachableSince: now } });
+    expect(update(running, 'TASK_UNREACHABLE', {}, patient)).toMatchObject({
+      instance: { condition: 'Unreachable', unreachableSince: now },
+    });
     expect(update(running, 'TASK_UNREACHABLE', {}, 'disabled').instance?.condition).toBe('Unreachable');
-    const atOnce = update(running, 'TASK_UNREACHABLE', {}, { inactiveAfterSeconds: 0, expungeAfterSeconds: 30 });
-    expect(atOnce).toMatchObject({ instance: { condition: 'UnreachableInactive', replacedBy: replacementId }, created: { id: replacementId } });
+    const atOnce = update(
+      running,
+      'TASK_UNREACHABLE',
+      {},
+      { inactiveAfterSeconds: 0, expungeAfterSeconds: 30 },
+    );
+    expect(atOnce).toMatchObject({
+      instance: { condition: 'UnreachableInactive', replacedBy: replacementId },
+      created: { id: replacementId },
+    });
   });
 
   it('takes its deadlines from the strategy, and a wall clock that jumps never lengthens them', () => {
@@ -159,8 +232,13 @@ describe('an unreachable agent', () => {
     expect(at(4_000)).toEqual({ kind: 'inactive', inMs: 6_000 });
     expect(at(3_600_000)).toEqual({ kind: 'inactive', inMs: 0 });
     expect(at(-3_600_000)).toEqual({ kind: 'inactive', inMs: 10_000 });
-    expect(nextDeadline({ ...away, condition: 'UnreachableInactive' }, own, Date.parse(t0), limits)).toEqual({ kind: 'expunge', inMs: 30_000 });
-    expect(nextDeadline(away, appRecord('/web', { unreachableStrategy: 'disabled' }), Date.parse(t0), limits)).toBeUndefined();
+    expect(nextDeadline({ ...away, condition: 'UnreachableInactive' }, own, Date.parse(t0), limits)).toEqual({
+      kind: 'expunge',
+      inMs: 30_000,
+    });
+    expect(
+      nextDeadline(away, appRecord('/web', { unreachableStrategy: 'disabled' }), Date.parse(t0), limits),
+    ).toBeUndefined();
   });
 
   it('is replaced once: at inactive, not again at expunge', () => {
@@ -174,8 +252,15 @@ describe('an unreachable agent', () => {
   });
 
   it('with i = e is expunged and replaced at that time', () => {
-    const own = { ...context, record: appRecord('/web', { unreachableStrategy: { inactiveAfterSeconds: 5, expungeAfterSeconds: 5 } }) };
-    const result = stepInstance(instance('Unreachable', 'Running', { unreachableSince: t0 }), { kind: 'inactive' }, own);
+    const own = {
+      ...context,
+      record: appRecord('/web', { unreachableStrategy: { inactiveAfterSeconds: 5, expungeAfterSeconds: 5 } }),
+    };
+    const result = stepInstance(
+      instance('Unreachable', 'Running', { unreachableSince: t0 }),
+      { kind: 'inactive' },
+      own,
+    );
     expect(result).toMatchObject({ instance: undefined, created: { id: replacementId } });
   });
 
@@ -190,7 +275,9 @@ describe('an unreachable agent', () => {
   it('cannot confirm a kill: the instance is forgotten, or replaced when it shall run', () => {
     const away = instance('Unreachable', 'Running');
     const kill = { kind: 'take-out', reason: 'killed by request', immediate: false } as const;
-    expect(stepInstance(away, { ...kill, decommission: true }, context)).toMatchObject({ instance: undefined });
+    expect(stepInstance(away, { ...kill, decommission: true }, context)).toMatchObject({
+      instance: undefined,
+    });
     expect(stepInstance(away, { ...kill, decommission: true }, context).created).toBeUndefined();
     expect(stepInstance(away, { ...kill, decommission: false }, context).created?.id).toBe(replacementId);
   });
@@ -207,7 +294,10 @@ describe('taking out', () => {
     ['Killing', 'killing'],
   ] as const)('%s begins %s', (condition, phase) => {
     const result = stepInstance(instance(condition, 'Running'), event, context);
-    expect(result.instance).toMatchObject({ goal: 'Decommissioned', takingOut: { phase, since: now, reason: 'scale down' } });
+    expect(result.instance).toMatchObject({
+      goal: 'Decommissioned',
+      takingOut: { phase, since: now, reason: 'scale down' },
+    });
     expect(result.effects.at(-1)).toEqual({ kind: 'take-out', instanceId: 'web.instance-1' });
   });
 
@@ -222,31 +312,56 @@ describe('taking out', () => {
 
   it('skips the drain without ports or when told to', () => {
     const running = instance('Running', 'Running');
-    const portless: Instance = { ...running, ...(running.task ? { task: { ...running.task, hostPorts: [] } } : {}) };
+    const portless: Instance = {
+      ...running,
+      ...(running.task ? { task: { ...running.task, hostPorts: [] } } : {}),
+    };
     expect(stepInstance(portless, event, context).instance?.takingOut?.phase).toBe('killing');
-    expect(stepInstance(running, { ...event, immediate: true }, context).instance?.takingOut?.phase).toBe('killing');
+    expect(stepInstance(running, { ...event, immediate: true }, context).instance?.takingOut?.phase).toBe(
+      'killing',
+    );
   });
 
   it('can be sharpened, never softened', () => {
-    const draining = stepInstance(instance('Running', 'Running'), { ...event, decommission: false }, context).instance;
+    const draining = stepInstance(
+      instance('Running', 'Running'),
+      { ...event, decommission: false },
+      context,
+    ).instance;
     if (!draining) throw new Error('gone');
     expect(stepInstance(draining, { ...event, decommission: false }, context).instance).toBe(draining);
     const dropped = stepInstance(draining, event, context).instance;
     expect(dropped).toMatchObject({ goal: 'Decommissioned', takingOut: { phase: 'draining' } });
-    const hurried = stepInstance(draining, { ...event, decommission: false, immediate: true }, context).instance;
+    const hurried = stepInstance(
+      draining,
+      { ...event, decommission: false, immediate: true },
+      context,
+    ).instance;
     expect(hurried).toMatchObject({ goal: 'Running', takingOut: { phase: 'killing', immediate: true } });
-    expect(stepInstance(dropped ?? draining, { ...event, decommission: false }, context).instance?.goal).toBe('Decommissioned');
+    expect(stepInstance(dropped ?? draining, { ...event, decommission: false }, context).instance?.goal).toBe(
+      'Decommissioned',
+    );
   });
 
   it('goes from drained to killing, for the task that was drained only', () => {
     const draining = stepInstance(instance('Running', 'Running'), event, context).instance;
     if (!draining?.task) throw new Error('gone');
-    expect(stepInstance(draining, { kind: 'drained', taskId: 'other' as TaskId }, context).instance).toBe(draining);
-    expect(stepInstance(draining, { kind: 'drained', taskId: draining.task.id }, context).instance?.takingOut?.phase).toBe('killing');
+    expect(stepInstance(draining, { kind: 'drained', taskId: 'other' as TaskId }, context).instance).toBe(
+      draining,
+    );
+    expect(
+      stepInstance(draining, { kind: 'drained', taskId: draining.task.id }, context).instance?.takingOut
+        ?.phase,
+    ).toBe('killing');
   });
 
   it('repeats a kill that may have met nobody', () => {
-    const killing = instance('Provisioned', 'Decommissioned', { takingOut: { reason: 'scale down', since: t0, phase: 'killing' } });
-    expect(update(killing, 'TASK_RUNNING').effects).toContainEqual({ kind: 'take-out', instanceId: killing.id });
+    const killing = instance('Provisioned', 'Decommissioned', {
+      takingOut: { reason: 'scale down', since: t0, phase: 'killing' },
+    });
+    expect(update(killing, 'TASK_RUNNING').effects).toContainEqual({
+      kind: 'take-out',
+      instanceId: killing.id,
+    });
   });
 });

@@ -18,7 +18,12 @@ describe('launching', () => {
     expect(instances.map((each) => each.condition)).toEqual(['Running', 'Running']);
     expect(world.master.violations).toEqual([]);
     expect(world.callTypes().filter((type) => type === 'ACCEPT')).toHaveLength(1);
-    expect(world.scheduler.instances.counts(instances[0]!.appId)).toEqual({ staged: 0, running: 2, healthy: 0, unhealthy: 0 });
+    expect(world.scheduler.instances.counts(instances[0]!.appId)).toEqual({
+      staged: 0,
+      running: 2,
+      healthy: 0,
+      unhealthy: 0,
+    });
     expect(world.master.unacknowledged).toBe(0);
   });
 });

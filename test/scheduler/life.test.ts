@@ -11,7 +11,11 @@ function first<T>(list: readonly T[]): T {
   return one;
 }
 
-async function running(count: number, app: Parameters<World['app']>[1] = {}, settings: ConstructorParameters<typeof World>[0] = {}): Promise<World> {
+async function running(
+  count: number,
+  app: Parameters<World['app']>[1] = {},
+  settings: ConstructorParameters<typeof World>[0] = {},
+): Promise<World> {
   const world = await new World(settings).start();
   world.master.addAgent('a1', { cpus: 100, mem: 100_000 });
   world.app('/web', app);
@@ -44,7 +48,9 @@ describe('taking out', () => {
     first(world.drainer.drains).end();
     await world.settle();
     const kill = world.master.calls.find((call) => call.type === 'KILL');
-    expect(kill).toMatchObject({ kill: { agent_id: { value: 'a1' }, kill_policy: { grace_period: { nanoseconds: 7e9 } } } });
+    expect(kill).toMatchObject({
+      kill: { agent_id: { value: 'a1' }, kill_policy: { grace_period: { nanoseconds: 7e9 } } },
+    });
     expect(world.of('/web')).toEqual([]);
     expect(world.stored().size).toBe(0);
     expect(world.master.unacknowledged).toBe(0);
@@ -86,8 +92,12 @@ describe('taking out', () => {
   it('never has more kills in flight than allowed, and a dead agent does not hold up the others', async () => {
     const world = await running(5, {}, { maxKillsInFlight: 2 });
     world.master.automatic = false;
-    await world.stop1('/web', world.of('/web').map((each) => each.id));
-    const killed = (): string[] => world.master.calls.flatMap((call) => (call.type === 'KILL' ? [call.kill.task_id.value] : []));
+    await world.stop1(
+      '/web',
+      world.of('/web').map((each) => each.id),
+    );
+    const killed = (): string[] =>
+      world.master.calls.flatMap((call) => (call.type === 'KILL' ? [call.kill.task_id.value] : []));
     expect(killed()).toHaveLength(2);
     world.master.update(first(killed()), 'TASK_KILLED');
     await world.settle();
@@ -105,14 +115,22 @@ describe('taking out', () => {
     await done;
     await world.settle();
     const after = first(world.of('/web'));
-    expect(after).toMatchObject({ id: before.id, incarnation: 2, condition: 'Running', launchHash: 'hash-2' });
+    expect(after).toMatchObject({
+      id: before.id,
+      incarnation: 2,
+      condition: 'Running',
+      launchHash: 'hash-2',
+    });
     expect(after.task?.id).toBe(`${before.id}._app.2`);
     expect(after.takingOut).toBeUndefined();
   });
 
   it('wipes without draining', async () => {
     const world = await running(1, ports);
-    await Promise.all([world.scheduler.kill([first(world.of('/web')).id], { decommission: true, wipe: true }), world.settle()]);
+    await Promise.all([
+      world.scheduler.kill([first(world.of('/web')).id], { decommission: true, wipe: true }),
+      world.settle(),
+    ]);
     await world.settle();
     expect(world.drainer.drains).toHaveLength(0);
     expect(world.of('/web')).toEqual([]);
@@ -124,12 +142,20 @@ describe('taking out', () => {
     world.scheduler.report({ kind: 'give-up', instanceId: id, taskId: 'stale' as TaskId, reason: 'x' });
     await world.settle();
     expect(first(world.of('/web')).incarnation).toBe(1);
-    world.scheduler.report({ kind: 'give-up', instanceId: id, taskId: task?.id as TaskId, reason: 'HTTP 500' });
+    world.scheduler.report({
+      kind: 'give-up',
+      instanceId: id,
+      taskId: task?.id as TaskId,
+      reason: 'HTTP 500',
+    });
     await world.settle();
     expect(world.drainer.drains).toHaveLength(0);
     expect(first(world.of('/web'))).toMatchObject({ id, incarnation: 2, condition: 'Running' });
     const failure = world.scheduler.lastTaskFailure('/web' as AppId);
-    expect(failure).toMatchObject({ state: 'TASK_KILLED', message: 'Task was killed since health check failed. Reason: HTTP 500' });
+    expect(failure).toMatchObject({
+      state: 'TASK_KILLED',
+      message: 'Task was killed since health check failed. Reason: HTTP 500',
+    });
     await world.crash();
     await world.start();
     expect(world.scheduler.lastTaskFailure('/web' as AppId)).toEqual(failure);
@@ -151,7 +177,9 @@ describe('silence', () => {
     expect(world.of('/web').every((each) => each.incarnation === 1)).toBe(true);
     world.master.register('a1');
     await world.tick(1_000);
-    expect(world.of('/web').every((each) => each.condition === 'Running' && each.incarnation === 1)).toBe(true);
+    expect(world.of('/web').every((each) => each.condition === 'Running' && each.incarnation === 1)).toBe(
+      true,
+    );
   });
 
   it('ends when every task is answered for', async () => {
@@ -185,7 +213,9 @@ describe('silence', () => {
     world.master.calls.length = 0;
     await world.start();
     await world.tick(50_000);
-    const explicit = world.master.calls.filter((call) => call.type === 'RECONCILE' && call.reconcile.tasks.length > 0);
+    const explicit = world.master.calls.filter(
+      (call) => call.type === 'RECONCILE' && call.reconcile.tasks.length > 0,
+    );
     expect(explicit.length).toBeGreaterThanOrEqual(5);
     expect(explicit.length).toBeLessThan(9);
     expect(first(explicit)).toMatchObject({ reconcile: { tasks: [{ agent_id: { value: 'a1' } }] } });
@@ -233,7 +263,9 @@ describe('an agent that cannot be reached', () => {
   });
 
   it('is given its time by {i, e}; back in between, one of the two goes', async () => {
-    const world = await running(1, { unreachableStrategy: { inactiveAfterSeconds: 10, expungeAfterSeconds: 60 } });
+    const world = await running(1, {
+      unreachableStrategy: { inactiveAfterSeconds: 10, expungeAfterSeconds: 60 },
+    });
     world.master.addAgent('a2', { cpus: 4, mem: 1024 });
     world.master.lose('a1');
     await world.tick(9_000);
@@ -247,7 +279,9 @@ describe('an agent that cannot be reached', () => {
   });
 
   it('is expunged at e, also across a restart', async () => {
-    const world = await running(1, { unreachableStrategy: { inactiveAfterSeconds: 10, expungeAfterSeconds: 60 } });
+    const world = await running(1, {
+      unreachableStrategy: { inactiveAfterSeconds: 10, expungeAfterSeconds: 60 },
+    });
     world.master.lose('a1');
     await world.tick(40_000);
     expect(world.conditions('/web')).toEqual(['Scheduled', 'UnreachableInactive']);
@@ -309,7 +343,11 @@ describe('launches', () => {
     await world.settle();
     expect(world.conditions('/web')).toEqual(['Running']);
     expect(world.scheduler.resetDelay('/web' as AppId)).toBe(false);
-    expect(world.scheduler.lastTaskFailure('/web' as AppId)).toMatchObject({ state: 'TASK_FAILED', message: 'exit 1', slaveId: 'a1' });
+    expect(world.scheduler.lastTaskFailure('/web' as AppId)).toMatchObject({
+      state: 'TASK_FAILED',
+      message: 'exit 1',
+      slaveId: 'a1',
+    });
   });
 
   it('are not made any more once the server quiesces', async () => {
@@ -318,7 +356,9 @@ describe('launches', () => {
     world.master.update(taskIdOf(world), 'TASK_KILLED');
     await world.tick(60_000);
     expect(world.conditions('/web')).toEqual(['Scheduled']);
-    expect(world.scheduler.queueEntry('/web' as AppId)?.why).toEqual(['Nothing is launched any more: the server is shutting down.']);
+    expect(world.scheduler.queueEntry('/web' as AppId)?.why).toEqual([
+      'Nothing is launched any more: the server is shutting down.',
+    ]);
     await world.crash();
     await world.start();
     await world.settle();
@@ -339,6 +379,7 @@ describe('launches', () => {
     world.store.release();
     await world.settle();
     expect(first(world.of('/web'))).toMatchObject({ condition: 'Running', incarnation: 2 });
+    expect(world.callTypes().filter((type) => type === 'ACCEPT')).toHaveLength(1);
     expect(world.master.launched.size).toBe(1);
   });
 
@@ -375,7 +416,13 @@ describe('launches', () => {
     world.master.reconnect();
     await world.tick(20_000);
     expect(first(world.of('/web'))).toMatchObject({ condition: 'Running', incarnation: 2 });
-    expect(world.events.bodies.map((body) => body.eventType)).toEqual(expect.arrayContaining(['scheduler_registered_event', 'scheduler_disconnected_event', 'scheduler_reregistered_event']));
+    expect(world.events.bodies.map((body) => body.eventType)).toEqual(
+      expect.arrayContaining([
+        'scheduler_registered_event',
+        'scheduler_disconnected_event',
+        'scheduler_reregistered_event',
+      ]),
+    );
   });
 });
 
@@ -385,7 +432,10 @@ describe('tasks that nobody knows', () => {
     const known = first(world.of('/web'));
     const stranger = 'ghost.instance-6f1d2c3e-8b1a-11ee-b9d1-0242ac120002._app.1';
     const update = (state: 'TASK_RUNNING' | 'TASK_KILLED', uuid: string): void =>
-      world.master.emit({ type: 'UPDATE', update: { status: { task_id: { value: stranger }, state, uuid, agent_id: { value: 'a1' } } } });
+      world.master.emit({
+        type: 'UPDATE',
+        update: { status: { task_id: { value: stranger }, state, uuid, agent_id: { value: 'a1' } } },
+      });
     update('TASK_RUNNING', 'x1');
     update('TASK_RUNNING', 'x2');
     await world.settle();
@@ -394,10 +444,27 @@ describe('tasks that nobody knows', () => {
     expect(kills[0]).toMatchObject({ kill: { task_id: { value: stranger }, agent_id: { value: 'a1' } } });
     update('TASK_KILLED', 'x3');
     await world.settle();
-    expect(world.events.bodies).toContainEqual(expect.objectContaining({ eventType: 'unknown_instance_terminated_event', runSpecId: '/ghost', condition: 'Killed' }));
-    const acknowledged = world.master.calls.flatMap((call) => (call.type === 'ACKNOWLEDGE' ? [call.acknowledge.uuid] : []));
+    expect(world.events.bodies).toContainEqual(
+      expect.objectContaining({
+        eventType: 'unknown_instance_terminated_event',
+        runSpecId: '/ghost',
+        condition: 'Killed',
+      }),
+    );
+    const acknowledged = world.master.calls.flatMap((call) =>
+      call.type === 'ACKNOWLEDGE' ? [call.acknowledge.uuid] : [],
+    );
     expect(acknowledged).toEqual(expect.arrayContaining(['x1', 'x2', 'x3']));
-    world.master.emit({ type: 'UPDATE', update: { status: { task_id: { value: `${known.id}._app.9` }, state: 'TASK_RUNNING', agent_id: { value: 'a1' } } } });
+    world.master.emit({
+      type: 'UPDATE',
+      update: {
+        status: {
+          task_id: { value: `${known.id}._app.9` },
+          state: 'TASK_RUNNING',
+          agent_id: { value: 'a1' },
+        },
+      },
+    });
     await world.settle();
     expect(world.master.calls.filter((call) => call.type === 'KILL')).toHaveLength(2);
     expect(world.conditions('/web')).toEqual(['Running']);
@@ -409,8 +476,12 @@ describe('a store that refuses', () => {
     const world = await running(1);
     const before = first(world.of('/web'));
     world.store.refuse('disk-full');
-    await expect(world.scheduler.want('/web' as AppId, { start: 3, stop: [before.id], reason: 'surplus' })).rejects.toMatchObject({ code: 'disk-full' });
-    await expect(world.scheduler.kill([before.id], { decommission: true, wipe: true })).rejects.toMatchObject({ code: 'disk-full' });
+    await expect(
+      world.scheduler.want('/web' as AppId, { start: 3, stop: [before.id], reason: 'surplus' }),
+    ).rejects.toMatchObject({ code: 'disk-full' });
+    await expect(world.scheduler.kill([before.id], { decommission: true, wipe: true })).rejects.toMatchObject(
+      { code: 'disk-full' },
+    );
     await world.settle();
     expect(world.of('/web')).toEqual([before]);
     expect(world.callTypes()).not.toContain('KILL');
@@ -427,7 +498,9 @@ describe('a store that refuses', () => {
     await world.tick(20_000);
     expect(world.master.unacknowledged).toBe(1);
     expect(world.master.liveTasks()).toHaveLength(1);
-    expect(world.scheduler.queueEntry('/web' as AppId)?.why).toEqual(['Nothing is launched while the store cannot be written.']);
+    expect(world.scheduler.queueEntry('/web' as AppId)?.why).toEqual([
+      'Nothing is launched while the store cannot be written.',
+    ]);
     world.store.recover();
     await world.tick(2_000);
     expect(world.master.unacknowledged).toBe(0);
@@ -459,18 +532,31 @@ describe('health facts', () => {
     const world = await running(1, ports);
     const { id, task } = first(world.of('/web'));
     const taskId = task?.id as TaskId;
-    const health = (alive: boolean, of = taskId): InstanceHealth => ({ taskId: of, healthy: alive, results: [{ alive, consecutiveFailures: alive ? 0 : 1 }] });
+    const health = (alive: boolean, of = taskId): InstanceHealth => ({
+      taskId: of,
+      healthy: alive,
+      results: [{ alive, consecutiveFailures: alive ? 0 : 1 }],
+    });
     world.scheduler.report({ kind: 'health', instanceId: id, health: health(true), flip: true });
     await world.settle();
     expect(world.stored().get(id)?.health?.healthy).toBe(true);
-    expect(world.scheduler.instances.counts('/web' as AppId)).toMatchObject({ running: 1, healthy: 1, unhealthy: 0 });
+    expect(world.scheduler.instances.counts('/web' as AppId)).toMatchObject({
+      running: 1,
+      healthy: 1,
+      unhealthy: 0,
+    });
     world.scheduler.report({ kind: 'health', instanceId: id, health: health(false), flip: false });
     await world.settle();
     expect(world.scheduler.instances.counts('/web' as AppId)).toMatchObject({ healthy: 0, unhealthy: 1 });
     expect(world.stored().get(id)?.health?.healthy).toBe(true);
     await world.tick(5_100);
     expect(world.stored().get(id)?.health?.healthy).toBe(false);
-    world.scheduler.report({ kind: 'health', instanceId: id, health: health(true, 'other' as TaskId), flip: true });
+    world.scheduler.report({
+      kind: 'health',
+      instanceId: id,
+      health: health(true, 'other' as TaskId),
+      flip: true,
+    });
     expect(world.scheduler.instances.get(id as InstanceId)?.health?.healthy).toBe(false);
   });
 });

@@ -82,7 +82,13 @@ export async function loadContract(file: string): Promise<Contract> {
 
 function newAjv(shapes: object, allErrors: boolean): Ajv2020 {
   // `verbose` hands over the offending values, which the texts quote; `default` only documents and fills nothing in.
-  const ajv = new Ajv2020({ allErrors, verbose: true, allowUnionTypes: true, strictTypes: false, strictRequired: false });
+  const ajv = new Ajv2020({
+    allErrors,
+    verbose: true,
+    allowUnionTypes: true,
+    strictTypes: false,
+    strictRequired: false,
+  });
   ajv.addVocabulary(['components']);
   ajv.addSchema({ components: shapes }, DOCUMENT);
   return ajv;
@@ -116,4 +122,3 @@ function holdsMoreValuesThan(value: unknown, limit: number): boolean {
   }
   return false;
 }
-

@@ -14,7 +14,11 @@ interface Finding {
   readonly hint: string;
 }
 
-type Reading = (error: ErrorObject) => { readonly text: string; readonly hint: string; readonly member?: string };
+type Reading = (error: ErrorObject) => {
+  readonly text: string;
+  readonly hint: string;
+  readonly member?: string;
+};
 
 const typeTexts: Readonly<Record<string, string>> = {
   string: 'error.expected.jsstring',
@@ -29,7 +33,8 @@ const a = (type: string): string => (/^[aeiou]/.test(type) ? `an ${type}` : `a $
 /** JSON Schema keyword -> Marathon's text (Marathon reference 1.2) and our hint. */
 const readings: Readonly<Record<string, Reading>> = {
   type: ({ params, data }) => {
-    const wanted = ([] as string[]).concat(params['type'] as string | string[]).find((type) => type !== 'null') ?? 'null';
+    const wanted =
+      ([] as string[]).concat(params['type'] as string | string[]).find((type) => type !== 'null') ?? 'null';
     const hint = `Must be ${a(wanted)}.`;
     if (wanted === 'integer') {
       return { text: typeof data === 'number' ? 'error.expected.int' : 'error.expected.jsnumber', hint };
@@ -41,10 +46,22 @@ const readings: Readonly<Record<string, Reading>> = {
     params['limit'] === INT32_MAX
       ? { text: 'error.expected.int', hint: `Must be a 32-bit integer, at most ${INT32_MAX}.` }
       : { text: 'error.max', hint: `Must be at most ${String(params['limit'])}.` },
-  minLength: ({ params }) => ({ text: 'error.minLength', hint: `Must have at least ${String(params['limit'])} characters.` }),
-  maxLength: ({ params }) => ({ text: 'error.maxLength', hint: `Must have at most ${String(params['limit'])} characters.` }),
-  minItems: ({ params }) => ({ text: 'error.minLength', hint: `Must have at least ${String(params['limit'])} elements.` }),
-  maxItems: ({ params }) => ({ text: 'error.maxLength', hint: `Must have at most ${String(params['limit'])} elements.` }),
+  minLength: ({ params }) => ({
+    text: 'error.minLength',
+    hint: `Must have at least ${String(params['limit'])} characters.`,
+  }),
+  maxLength: ({ params }) => ({
+    text: 'error.maxLength',
+    hint: `Must have at most ${String(params['limit'])} characters.`,
+  }),
+  minItems: ({ params }) => ({
+    text: 'error.minLength',
+    hint: `Must have at least ${String(params['limit'])} elements.`,
+  }),
+  maxItems: ({ params }) => ({
+    text: 'error.maxLength',
+    hint: `Must have at most ${String(params['limit'])} elements.`,
+  }),
   pattern: ({ params }) => ({ text: 'error.pattern', hint: `Must match ${String(params['pattern'])}` }),
   enum: ({ params }) => ({
     text: 'error.unknown.enum.literal',
@@ -96,13 +113,15 @@ function withoutOtherBranches(errors: readonly ErrorObject[]): readonly ErrorObj
   for (const choice of errors) {
     if (choice.keyword !== 'anyOf') continue;
     const ofBranch = (error: ErrorObject): string | undefined =>
-      error.schemaPath.startsWith(`${choice.schemaPath}/`) && error.instancePath.startsWith(choice.instancePath)
+      error.schemaPath.startsWith(`${choice.schemaPath}/`) &&
+      error.instancePath.startsWith(choice.instancePath)
         ? error.schemaPath.slice(choice.schemaPath.length + 1).split('/')[0]
         : undefined;
     const mistyped = new Map<string, ErrorObject>();
     for (const error of kept) {
       const branch = ofBranch(error);
-      if (branch !== undefined && error.keyword === 'type' && error.instancePath === choice.instancePath) mistyped.set(branch, error);
+      if (branch !== undefined && error.keyword === 'type' && error.instancePath === choice.instancePath)
+        mistyped.set(branch, error);
     }
     const first = mistyped.get('0');
     const anyFits = kept.some((error) => {
@@ -146,8 +165,15 @@ function shallow(data: unknown): string {
   for (const name in data) {
     if (members.length === 8) break;
     const value = (data as Record<string, unknown>)[name];
-    const text = typeof value === 'object' && value !== null ? (Array.isArray(value) ? '[...]' : '{...}') : JSON.stringify(value);
-    members.push(`${JSON.stringify(name.slice(0, 64))}:${text.length > 64 ? `${text.slice(0, 64)}...` : text}`);
+    const text =
+      typeof value === 'object' && value !== null
+        ? Array.isArray(value)
+          ? '[...]'
+          : '{...}'
+        : JSON.stringify(value);
+    members.push(
+      `${JSON.stringify(name.slice(0, 64))}:${text.length > 64 ? `${text.slice(0, 64)}...` : text}`,
+    );
   }
   return `{${members.join(',')}}`;
 }

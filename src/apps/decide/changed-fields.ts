@@ -34,13 +34,18 @@ const isLoadBalancerLabel = (name: string): boolean => name.startsWith('HAPROXY_
 
 /** Names of the fields in which two definitions differ. */
 export function changedFields(before: AppFields, after: AppFields): readonly AppField[] {
-  const names = new Set([...fieldsOf(before), ...fieldsOf(after)]);
-  return [...names].filter((name) => !sameField(name, before[name], after[name]));
+  const added = fieldsOf(after).filter((name) => before[name] === undefined);
+  return [...fieldsOf(before), ...added].filter((name) => !sameField(name, before[name], after[name]));
 }
 
-/** Whether instances of `before` are as good as new ones of `after`. */
-export function sameLaunch(before: AppFields, after: AppFields, restartOnAnyChange: boolean): boolean {
-  return changedFields(before, after).every(
+/** Whether instances of `before` are as good as new ones of `after`, which differs in the fields `changed`. */
+export function sameLaunch(
+  before: AppFields,
+  after: AppFields,
+  changed: readonly AppField[],
+  restartOnAnyChange: boolean,
+): boolean {
+  return changed.every(
     (field) =>
       field === 'instances' ||
       (!restartOnAnyChange &&
@@ -53,10 +58,15 @@ export function sameLaunch(before: AppFields, after: AppFields, restartOnAnyChan
 export function launchFields(app: AppFields, restartOnAnyChange: boolean): Readonly<Record<string, unknown>> {
   const kept = fieldsOf(app).filter(
     (field) =>
-      field !== 'id' && field !== 'instances' && field !== 'labels' && (restartOnAnyChange || !inPlaceFields.has(field)),
+      field !== 'id' &&
+      field !== 'instances' &&
+      field !== 'labels' &&
+      (restartOnAnyChange || !inPlaceFields.has(field)),
   );
   return {
-    ...Object.fromEntries(kept.map((field) => [field, setFields.has(field) ? asSet(app[field]) : app[field]])),
+    ...Object.fromEntries(
+      kept.map((field) => [field, setFields.has(field) ? asSet(app[field]) : app[field]]),
+    ),
     labels: restartOnAnyChange ? app.labels : launchLabels(app.labels),
   };
 }

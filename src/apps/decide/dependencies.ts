@@ -11,7 +11,10 @@ export interface DependencyGraph {
  * undefined when there is none. Only what the starts can reach is looked at: when their dependencies are the only ones
  * that changed, any new cycle passes through one of them.
  */
-export function findDependencyCycle(starts: Iterable<string>, graph: DependencyGraph): readonly string[] | undefined {
+export function findDependencyCycle(
+  starts: Iterable<string>,
+  graph: DependencyGraph,
+): readonly string[] | undefined {
   const done = new Set<string>();
   for (const start of starts) {
     const cycle = cycleFrom(start, graph, done);

@@ -19,7 +19,12 @@ export function deprecatedFormProblems(input: AppInput): readonly ErrorDetail[] 
   if (ports) {
     const fixed = ports.filter((port) => port !== 0);
     if (new Set(fixed).size !== fixed.length) {
-      problems.push({ path: '/ports', errors: ['ports must be unique'], code: 'duplicate', hint: 'Name each port once; 0 means any.' });
+      problems.push({
+        path: '/ports',
+        errors: ['ports must be unique'],
+        code: 'duplicate',
+        hint: 'Name each port once; 0 means any.',
+      });
     }
   }
   if (uris?.length && fetch?.length) {

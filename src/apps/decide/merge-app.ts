@@ -9,7 +9,9 @@ import { presentApp } from '../present-app.js';
  */
 export function mergeApp(current: App, patch: AppInput): AppInput {
   const { version, versionInfo, ...kept } = presentApp(current);
-  const given = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== null && value !== undefined));
+  const given = Object.fromEntries(
+    Object.entries(patch).filter(([, value]) => value !== null && value !== undefined),
+  );
   return { ...kept, ...given, id: current.id };
 }
 

@@ -27,9 +27,12 @@ export function nextRecord(
   restartOnAnyChange: boolean,
 ): AppRecord {
   const { fields, explicitPorts, restartedAt, source } = next;
-  const related = [before, source].filter((record): record is AppRecord => record !== undefined);
-  const hash = launchHash(fields, { restartedAt, restartOnAnyChange }, related);
   const changed = before ? changedFields(before.app, fields) : [];
+  const related = [
+    ...(before ? [{ record: before, changed }] : []),
+    ...(source ? [{ record: source, changed: changedFields(source.app, fields) }] : []),
+  ];
+  const hash = launchHash(fields, { restartedAt, restartOnAnyChange }, related);
   const kind = changeKind(before?.app, changed, hash !== before?.launchHash);
   if (before && kind === 'unchanged' && before.explicitPorts === explicitPorts) return before;
   const stamped = kind === 'unchanged' ? 'in-place' : kind;
@@ -43,7 +46,11 @@ export function nextRecord(
 }
 
 /** The record after a restart by request: every instance of before is outdated. */
-export function restartedRecord(before: AppRecord, version: Timestamp, restartOnAnyChange: boolean): AppRecord {
+export function restartedRecord(
+  before: AppRecord,
+  version: Timestamp,
+  restartOnAnyChange: boolean,
+): AppRecord {
   return {
     app: { ...before.app, ...versionsAfter('restarted', before.app, false, version) },
     launchHash: launchHash(before.app, { restartedAt: version, restartOnAnyChange }, []),

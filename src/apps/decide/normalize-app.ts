@@ -1,4 +1,11 @@
-import type { AppId, HealthCheck, PortDefinition, ReadinessCheck, UnreachableStrategy, UpgradeStrategy } from '../app.js';
+import type {
+  AppId,
+  HealthCheck,
+  PortDefinition,
+  ReadinessCheck,
+  UnreachableStrategy,
+  UpgradeStrategy,
+} from '../app.js';
 import type { AppDraft, AppInput, DefinitionSettings } from '../app-input.js';
 import { parentPath, resolvePath } from '../path.js';
 import { canonicalJson } from './canonical-json.js';
@@ -29,18 +36,25 @@ export function normalizeApp(input: AppInput, id: string, settings: DefinitionSe
     gpus: 0,
     executor: '',
     constraints: distinct((input.constraints ?? []).map(normalizeConstraint)),
-    ...optional('acceptedResourceRoles', input.acceptedResourceRoles && distinct(input.acceptedResourceRoles)),
+    ...optional(
+      'acceptedResourceRoles',
+      input.acceptedResourceRoles && distinct(input.acceptedResourceRoles),
+    ),
     role: input.role ?? settings.defaultRole,
     networks: [{ mode: 'host' }],
     portDefinitions,
     requirePorts: input.requirePorts ?? false,
-    healthChecks: distinct((input.healthChecks ?? []).map((check) => healthCheck(check, portDefinitions.length > 0))),
+    healthChecks: distinct(
+      (input.healthChecks ?? []).map((check) => healthCheck(check, portDefinitions.length > 0)),
+    ),
     readinessChecks: (input.readinessChecks ?? []).map(readinessCheck),
     backoffSeconds: input.backoffSeconds ?? 1,
     backoffFactor: input.backoffFactor ?? 1.15,
     maxLaunchDelaySeconds: input.maxLaunchDelaySeconds ?? 300,
     ...optional('taskKillGracePeriodSeconds', input.taskKillGracePeriodSeconds),
-    dependencies: distinct((input.dependencies ?? []).map((path) => resolvePath(path, parentPath(id)) as AppId)),
+    dependencies: distinct(
+      (input.dependencies ?? []).map((path) => resolvePath(path, parentPath(id)) as AppId),
+    ),
     upgradeStrategy: upgradeStrategy(input.upgradeStrategy),
     unreachableStrategy: unreachableStrategy(input.unreachableStrategy),
     killSelection: input.killSelection ?? 'YOUNGEST_FIRST',
@@ -50,16 +64,23 @@ export function normalizeApp(input: AppInput, id: string, settings: DefinitionSe
 }
 
 /** `{[name]: value}`, or nothing when the value is absent or null. */
-function optional<Name extends string, T>(name: Name, value: T | null | undefined): { readonly [N in Name]?: T } {
+function optional<Name extends string, T>(
+  name: Name,
+  value: T | null | undefined,
+): { readonly [N in Name]?: T } {
   return value === null || value === undefined ? {} : ({ [name]: value } as { readonly [N in Name]: T });
 }
 
 /** The first of each set of equal values, in their order: these lists are sets to Marathon. */
 function distinct<T>(values: readonly T[]): readonly T[] {
-  return values.length < 2 ? values : [...new Map(values.map((value) => [canonicalJson(value), value])).values()];
+  return values.length < 2
+    ? values
+    : [...new Map(values.map((value) => [canonicalJson(value), value])).values()];
 }
 
-function textMembers(members: Readonly<Record<string, unknown>> | null | undefined): Readonly<Record<string, string>> {
+function textMembers(
+  members: Readonly<Record<string, unknown>> | null | undefined,
+): Readonly<Record<string, string>> {
   return Object.fromEntries(
     Object.entries(members ?? {}).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
   );
@@ -70,7 +91,9 @@ const valueMayBeEmpty: ReadonlySet<string> = new Set(['UNIQUE', 'CLUSTER', 'GROU
 
 function normalizeConstraint(constraint: readonly string[]): readonly string[] {
   const upper = constraint.map((part, index) => (index === 1 ? part.toUpperCase() : part));
-  return upper.length === 3 && upper[2] === '' && valueMayBeEmpty.has(upper[1] ?? '') ? upper.slice(0, 2) : upper;
+  return upper.length === 3 && upper[2] === '' && valueMayBeEmpty.has(upper[1] ?? '')
+    ? upper.slice(0, 2)
+    : upper;
 }
 
 function portDefinition(input: PortInput): PortDefinition {
@@ -86,7 +109,8 @@ function portDefinition(input: PortInput): PortDefinition {
 /** A check that names neither port nor port index means the first port, if there is one. */
 function healthCheck(input: HealthCheckInput, hasPorts: boolean): HealthCheck {
   const protocol = input.protocol === 'HTTPS' || input.protocol === 'TCP' ? input.protocol : 'HTTP';
-  const impliedIndex = input.port === null || input.port === undefined ? (hasPorts ? 0 : undefined) : undefined;
+  const impliedIndex =
+    input.port === null || input.port === undefined ? (hasPorts ? 0 : undefined) : undefined;
   return {
     protocol,
     ...optional('path', protocol === 'TCP' ? undefined : input.path),

@@ -107,7 +107,9 @@ function readOne(definition: Definition, view: AppsView, settings: DefinitionSet
 function isExplicit({ input, mode }: Definition, draft: AppDraft, before: AppRecord | undefined): boolean {
   const given = Boolean(input.portDefinitions ?? input.ports);
   if (!given) return mode === 'merge' && (before?.explicitPorts ?? false);
-  return before !== undefined && sameJson(before.app.portDefinitions, draft.portDefinitions) ? before.explicitPorts : true;
+  return before !== undefined && sameJson(before.app.portDefinitions, draft.portDefinitions)
+    ? before.explicitPorts
+    : true;
 }
 
 /** Every instance anew. Throws `app-not-found`. */

@@ -34,7 +34,8 @@ export function readDefinition(
 
 function refuse(problems: readonly ErrorDetail[], at: string): void {
   if (problems.length === 0) return;
-  const details = at === '' ? problems : problems.map((problem) => ({ ...problem, path: prefixed(at, problem.path) }));
+  const details =
+    at === '' ? problems : problems.map((problem) => ({ ...problem, path: prefixed(at, problem.path) }));
   throw new CatalogError('invalid-object', {}, details);
 }
 

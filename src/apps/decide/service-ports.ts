@@ -15,7 +15,9 @@ export function assignServicePorts(
   if (wanted.every(({ port }) => port !== 0)) return wanted;
   const named = new Set(wanted.map(({ port }) => port));
   const { min, max } = choice.range;
-  const kept = previous.map(({ port }) => port).filter((port) => port >= min && port <= max && !named.has(port));
+  const kept = previous
+    .map(({ port }) => port)
+    .filter((port) => port >= min && port <= max && !named.has(port));
   choice.reserve(kept);
   let nextKept = 0;
   return wanted.map((definition) => {

@@ -30,7 +30,8 @@ const maybe =
 const withMembers =
   (members: Readonly<Record<string, Check>>): Check =>
   (value) =>
-    isObject(value) && Object.entries(members).every(([name, check]) => check((value as Record<string, unknown>)[name]));
+    isObject(value) &&
+    Object.entries(members).every(([name, check]) => check((value as Record<string, unknown>)[name]));
 
 const fieldChecks: { readonly [Field in keyof App]-?: Check } = {
   id: isText,
@@ -48,17 +49,44 @@ const fieldChecks: { readonly [Field in keyof App]-?: Check } = {
   acceptedResourceRoles: maybe(arrayOf(isText)),
   role: isText,
   networks: arrayOf(isObject),
-  portDefinitions: arrayOf(withMembers({ port: isNumber, protocol: isText, name: maybe(isText), labels: maybe(membersOf(isText)) })),
+  portDefinitions: arrayOf(
+    withMembers({ port: isNumber, protocol: isText, name: maybe(isText), labels: maybe(membersOf(isText)) }),
+  ),
   requirePorts: isFlag,
-  healthChecks: arrayOf(withMembers({ protocol: isText, gracePeriodSeconds: isNumber, intervalSeconds: isNumber, timeoutSeconds: isNumber, maxConsecutiveFailures: isNumber })),
-  readinessChecks: arrayOf(withMembers({ name: isText, protocol: isText, path: isText, portName: isText, intervalSeconds: isNumber, timeoutSeconds: isNumber, httpStatusCodesForReady: arrayOf(isNumber) })),
+  healthChecks: arrayOf(
+    withMembers({
+      protocol: isText,
+      gracePeriodSeconds: isNumber,
+      intervalSeconds: isNumber,
+      timeoutSeconds: isNumber,
+      maxConsecutiveFailures: isNumber,
+    }),
+  ),
+  readinessChecks: arrayOf(
+    withMembers({
+      name: isText,
+      protocol: isText,
+      path: isText,
+      portName: isText,
+      intervalSeconds: isNumber,
+      timeoutSeconds: isNumber,
+      httpStatusCodesForReady: arrayOf(isNumber),
+    }),
+  ),
   backoffSeconds: isNumber,
   backoffFactor: isNumber,
   maxLaunchDelaySeconds: isNumber,
   taskKillGracePeriodSeconds: maybe(isNumber),
   dependencies: arrayOf(isText),
-  upgradeStrategy: withMembers({ minimumHealthCapacity: isNumber, maximumOverCapacity: isNumber, deadlineSeconds: maybe(isNumber), onFailure: maybe(isText) }),
-  unreachableStrategy: (value) => value === 'disabled' || withMembers({ inactiveAfterSeconds: isNumber, expungeAfterSeconds: isNumber })(value),
+  upgradeStrategy: withMembers({
+    minimumHealthCapacity: isNumber,
+    maximumOverCapacity: isNumber,
+    deadlineSeconds: maybe(isNumber),
+    onFailure: maybe(isText),
+  }),
+  unreachableStrategy: (value) =>
+    value === 'disabled' ||
+    withMembers({ inactiveAfterSeconds: isNumber, expungeAfterSeconds: isNumber })(value),
   killSelection: isText,
   labels: membersOf(isText),
   loadBalancer: maybe(isObject),
@@ -72,12 +100,14 @@ export function readStoredRecord(value: unknown, appId: string): AppRecord | { r
   const { app, launchHash, restartedAt, explicitPorts } = value as Readonly<Record<string, unknown>>;
   if (!isObject(app)) return { problem: 'there is no definition' };
   for (const [field, check] of Object.entries(fieldChecks)) {
-    if (!check((app as Record<string, unknown>)[field])) return { problem: `\`${field}\` is missing or of a wrong kind` };
+    if (!check((app as Record<string, unknown>)[field]))
+      return { problem: `\`${field}\` is missing or of a wrong kind` };
   }
   const { id } = app as App;
   if (id !== appId || parseAppId(id) !== id) return { problem: `it names ${JSON.stringify(id)} as its id` };
   if (!isText(launchHash) || launchHash === '') return { problem: 'there is no launch hash' };
-  if (!maybe(isTime)(restartedAt) || !isFlag(explicitPorts)) return { problem: '`restartedAt` or `explicitPorts` is of a wrong kind' };
+  if (!maybe(isTime)(restartedAt) || !isFlag(explicitPorts))
+    return { problem: '`restartedAt` or `explicitPorts` is of a wrong kind' };
   return value as unknown as AppRecord;
 }
 
@@ -105,4 +135,3 @@ export function versionsWith(
   const dropped = others.slice(MAX_VERSIONS - 1);
   return { kept: all.filter((known) => !dropped.includes(known)), dropped };
 }
-

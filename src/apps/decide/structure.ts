@@ -29,20 +29,26 @@ function* groupClashes(records: readonly PlacedRecord[], view: AppsView): Iterab
   const createdGroups = new Set(created.flatMap(({ after }) => [...ancestorPaths(after.app.id)]));
   for (const { at, after } of created) {
     const { id } = after.app;
-    const app = [...ancestorPaths(id)].find((path) => createdApps.has(path as AppId) || view.get(path as AppId));
+    const app = [...ancestorPaths(id)].find(
+      (path) => createdApps.has(path as AppId) || view.get(path as AppId),
+    );
     if (app === undefined && !view.groups.has(id) && !createdGroups.has(id)) continue;
     yield {
       path: `${at}/id`,
       errors: ['Groups and Applications may not have the same identifier.'],
       code: 'group-clash',
-      hint: app === undefined ? `Apps lie below ${id}, so it is a group.` : `${app} is an app, so nothing can lie below it.`,
+      hint:
+        app === undefined
+          ? `Apps lie below ${id}, so it is a group.`
+          : `${app} is an app, so nothing can lie below it.`,
     };
   }
 }
 
 function* cycles(records: readonly PlacedRecord[], view: AppsView): Iterable<ErrorDetail> {
   const changed = records.filter(
-    ({ before, after }) => after.app.dependencies.length > 0 && !sameJson(before?.app.dependencies, after.app.dependencies),
+    ({ before, after }) =>
+      after.app.dependencies.length > 0 && !sameJson(before?.app.dependencies, after.app.dependencies),
   );
   if (changed.length === 0) return;
   const afters = new Map(records.map(({ after }) => [after.app.id, after]));
@@ -50,7 +56,8 @@ function* cycles(records: readonly PlacedRecord[], view: AppsView): Iterable<Err
   const cycle = findDependencyCycle(
     changed.map(({ after }) => after.app.id),
     {
-      dependenciesOf: (path) => (afters.get(path as AppId) ?? view.get(path as AppId))?.app.dependencies ?? [],
+      dependenciesOf: (path) =>
+        (afters.get(path as AppId) ?? view.get(path as AppId))?.app.dependencies ?? [],
       childrenOf: function* (path) {
         yield* view.groups.childrenOf(path);
         yield* created.get(path) ?? [];

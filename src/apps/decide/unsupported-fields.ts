@@ -11,18 +11,29 @@ const isEmpty = (value: object): boolean => Object.keys(value).length === 0;
  * was read can be posted again, and refused otherwise: better told than ignored.
  */
 export function unsupportedFieldProblems(input: AppInput): readonly ErrorDetail[] {
-  return [...scalarFindings(input), ...networkFindings(input), ...healthCheckFindings(input), ...secretFindings(input)].map(
-    ([path, text, hint]) => ({ path, errors: [text], code: 'not-supported', hint }),
-  );
+  return [
+    ...scalarFindings(input),
+    ...networkFindings(input),
+    ...healthCheckFindings(input),
+    ...secretFindings(input),
+  ].map(([path, text, hint]) => ({ path, errors: [text], code: 'not-supported', hint }));
 }
 
 function* scalarFindings(input: AppInput): Iterable<Finding> {
-  const absent = ['container', 'ipAddress', 'executorResources', 'resourceLimits', 'check', 'residency'] as const;
+  const absent = [
+    'container',
+    'ipAddress',
+    'executorResources',
+    'resourceLimits',
+    'check',
+    'residency',
+  ] as const;
   for (const field of absent) {
     if (input[field]) yield [`/${field}`, notYet, `Leave \`${field}\` out.`];
   }
   for (const field of ['fetch', 'uris'] as const) {
-    if (input[field]?.length) yield [`/${field}`, notYet, 'Leave it empty; let the command fetch what it needs.'];
+    if (input[field]?.length)
+      yield [`/${field}`, notYet, 'Leave it empty; let the command fetch what it needs.'];
   }
   if (input.gpus) yield ['/gpus', notYet, 'Leave it 0.'];
   if (input.tty) yield ['/tty', notYet, 'Leave it false.'];
@@ -34,7 +45,11 @@ function* scalarFindings(input: AppInput): Iterable<Finding> {
 function* networkFindings(input: AppInput): Iterable<Finding> {
   for (const [index, network] of (input.networks ?? []).entries()) {
     if (network.mode !== 'host') {
-      yield [`/networks(${index})/mode`, notYet, 'Only host networking for now: `"networks": [{"mode": "host"}]`.'];
+      yield [
+        `/networks(${index})/mode`,
+        notYet,
+        'Only host networking for now: `"networks": [{"mode": "host"}]`.',
+      ];
     }
   }
 }
@@ -47,7 +62,8 @@ function* healthCheckFindings(input: AppInput): Iterable<Finding> {
     } else if (check.command) {
       yield [`/healthChecks(${index})/command`, notYet, 'Use HTTP, HTTPS or TCP.'];
     }
-    if (check.ipProtocol === 'IPv6') yield [`/healthChecks(${index})/ipProtocol`, notYet, 'Leave it out, or IPv4.'];
+    if (check.ipProtocol === 'IPv6')
+      yield [`/healthChecks(${index})/ipProtocol`, notYet, 'Leave it out, or IPv4.'];
   }
 }
 

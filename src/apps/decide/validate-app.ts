@@ -12,7 +12,11 @@ type Rule = (draft: AppDraft, input: AppInput, settings: DefinitionSettings) => 
  * Every rule about one app by itself (Marathon reference 2.4): findings grouped by path, empty when all is well.
  * `draft` is the normalised definition, `input` what it was made from (networks keep their names there).
  */
-export function validateApp(draft: AppDraft, input: AppInput, settings: DefinitionSettings): readonly ErrorDetail[] {
+export function validateApp(
+  draft: AppDraft,
+  input: AppInput,
+  settings: DefinitionSettings,
+): readonly ErrorDetail[] {
   const byPath = new Map<string, { errors: string[]; code: string; hint: string }>();
   for (const rule of rules) {
     for (const [path, error, code, hint] of rule(draft, input, settings)) {
@@ -42,7 +46,12 @@ const rules: readonly Rule[] = [
 
 function* identity({ id }: AppDraft): Iterable<Finding> {
   for (const problem of appIdProblems(id)) {
-    yield ['/id', problem.message, `id-${problem.code}`, 'Segments of a-z, 0-9 and inner hyphens, joined by slashes.'];
+    yield [
+      '/id',
+      problem.message,
+      `id-${problem.code}`,
+      'Segments of a-z, 0-9 and inner hyphens, joined by slashes.',
+    ];
   }
 }
 
@@ -66,7 +75,12 @@ function* environment({ env, labels }: AppDraft): Iterable<Finding> {
   for (const [name, value] of Object.entries(env)) {
     if (name === '') yield ['/env', 'must not be empty', 'env-name', 'Every variable needs a name.'];
     else if (name.includes('=') || hasNul(name)) {
-      yield ['/env', "names must not contain '=' or a NUL character", 'env-name', `\`${name.slice(0, 40)}\` does.`];
+      yield [
+        '/env',
+        "names must not contain '=' or a NUL character",
+        'env-name',
+        `\`${name.slice(0, 40)}\` does.`,
+      ];
     }
     if (hasNul(value)) yield nul(`/env/${name.slice(0, 80)}`);
   }
@@ -76,7 +90,12 @@ function* environment({ env, labels }: AppDraft): Iterable<Finding> {
 }
 
 const hasNul = (text: string): boolean => text.includes('\0');
-const nul = (path: string): Finding => [path, 'must not contain a NUL character', 'nul', 'Processes cannot receive it.'];
+const nul = (path: string): Finding => [
+  path,
+  'must not contain a NUL character',
+  'nul',
+  'Processes cannot receive it.',
+];
 
 function* networks(_draft: AppDraft, input: AppInput): Iterable<Finding> {
   const given = input.networks ?? [];
@@ -101,7 +120,12 @@ function* networks(_draft: AppDraft, input: AppInput): Iterable<Finding> {
 function* ports({ portDefinitions }: AppDraft): Iterable<Finding> {
   const names = portDefinitions.flatMap(({ name }) => (name === undefined ? [] : [name]));
   if (new Set(names).size !== names.length) {
-    yield ['/portDefinitions', 'Port names must be unique.', 'duplicate', 'Give every port a name of its own.'];
+    yield [
+      '/portDefinitions',
+      'Port names must be unique.',
+      'duplicate',
+      'Give every port a name of its own.',
+    ];
   }
   const fixed = portDefinitions.map(({ port }) => port).filter((port) => port !== 0);
   if (new Set(fixed).size !== fixed.length) {
@@ -127,7 +151,11 @@ function roleNameProblem(role: string): string | undefined {
   return found && `A role name must not include ${found[1]} character.`;
 }
 
-function* roles({ role, acceptedResourceRoles }: AppDraft, _input: AppInput, settings: DefinitionSettings): Iterable<Finding> {
+function* roles(
+  { role, acceptedResourceRoles }: AppDraft,
+  _input: AppInput,
+  settings: DefinitionSettings,
+): Iterable<Finding> {
   const nameProblem = roleNameProblem(role);
   if (nameProblem) yield ['/role', nameProblem, 'role', `Leave \`role\` out: it is ${settings.defaultRole}.`];
   else if (role !== settings.defaultRole) {
@@ -138,7 +166,12 @@ function* roles({ role, acceptedResourceRoles }: AppDraft, _input: AppInput, set
   const path = '/acceptedResourceRoles';
   const allowed = [...new Set(['*', role])].sort();
   if (acceptedResourceRoles.length === 0) {
-    yield [path, 'must not be empty', 'empty', 'Leave it out, or name the roles whose resources may be used.'];
+    yield [
+      path,
+      'must not be empty',
+      'empty',
+      'Leave it out, or name the roles whose resources may be used.',
+    ];
   } else if (acceptedResourceRoles.some((accepted) => !allowed.includes(accepted))) {
     const text = `acceptedResourceRoles can only contain ${allowed.join(' and ')}`;
     yield [path, text, 'role', `Allowed here: ${allowed.join(', ')}.`];
@@ -157,7 +190,9 @@ function* healthChecks({ healthChecks: checks, portDefinitions }: AppDraft): Ite
     const path = `/healthChecks(${index})`;
     const addressed =
       check.port !== undefined ||
-      (check.portIndex === undefined ? portDefinitions.length === 1 : check.portIndex < portDefinitions.length);
+      (check.portIndex === undefined
+        ? portDefinitions.length === 1
+        : check.portIndex < portDefinitions.length);
     if (!addressed) {
       yield [
         path,
@@ -174,7 +209,12 @@ function* healthChecks({ healthChecks: checks, portDefinitions }: AppDraft): Ite
 
 function* readinessChecks({ readinessChecks: checks, portDefinitions }: AppDraft): Iterable<Finding> {
   if (checks.length > 1) {
-    yield ['/readinessChecks', `got ${checks.length}, expected 1 or less`, 'too-many', 'Keep one readiness check.'];
+    yield [
+      '/readinessChecks',
+      `got ${checks.length}, expected 1 or less`,
+      'too-many',
+      'Keep one readiness check.',
+    ];
   }
   for (const [index, check] of checks.entries()) {
     const path = `/readinessChecks(${index})`;
@@ -184,7 +224,12 @@ function* readinessChecks({ readinessChecks: checks, portDefinitions }: AppDraft
     }
     if (check.timeoutSeconds >= check.intervalSeconds) {
       const text = `got ${check.timeoutSeconds}, expected less than ${check.intervalSeconds}`;
-      yield [`${path}/timeoutSeconds`, text, 'contradiction', 'The timeout must be shorter than `intervalSeconds`.'];
+      yield [
+        `${path}/timeoutSeconds`,
+        text,
+        'contradiction',
+        'The timeout must be shorter than `intervalSeconds`.',
+      ];
     }
     if (check.httpStatusCodesForReady.length === 0) {
       const hint = 'Leave it out for [200].';
@@ -204,7 +249,8 @@ function* urlPath(path: string, value: string | undefined): Iterable<Finding> {
 function* dependencies({ dependencies: paths }: AppDraft): Iterable<Finding> {
   for (const [index, path] of paths.entries()) {
     if (isWellFormedPath(path)) continue;
-    const text = path === '/' ? 'must not be root' : `must fully match regular expression '${SEGMENT_PATTERN}'`;
+    const text =
+      path === '/' ? 'must not be root' : `must fully match regular expression '${SEGMENT_PATTERN}'`;
     yield [`/dependencies(${index})`, text, 'path', 'Name an app or a group, e.g. `/shop/db` or `../db`.'];
   }
 }
@@ -225,10 +271,12 @@ function* strategies({ unreachableStrategy }: AppDraft): Iterable<Finding> {
 function* singleInstance({ labels, instances, upgradeStrategy }: AppDraft): Iterable<Finding> {
   if (labels['MARATHON_SINGLE_INSTANCE_APP'] !== 'true') return;
   const hint = 'Because of the label MARATHON_SINGLE_INSTANCE_APP.';
-  if (instances > 1) yield ['/instances', 'Single instance app may only have one instance', 'single-instance', hint];
+  if (instances > 1)
+    yield ['/instances', 'Single instance app may only have one instance', 'single-instance', hint];
   for (const field of ['minimumHealthCapacity', 'maximumOverCapacity'] as const) {
     const got = upgradeStrategy[field];
-    if (got !== 0) yield [`/upgradeStrategy/${field}`, `got ${jvmDouble(got)}, expected 0.0`, 'single-instance', hint];
+    if (got !== 0)
+      yield [`/upgradeStrategy/${field}`, `got ${jvmDouble(got)}, expected 0.0`, 'single-instance', hint];
   }
 }
 

@@ -26,7 +26,10 @@ const rules: Readonly<Record<string, Rule>> = {
   MAX_PER: (value) =>
     value !== undefined && wholeNumber.test(value)
       ? undefined
-      : { error: 'MAX_PER requires an integer value', hint: 'Give the most instances per value, at least 1.' },
+      : {
+          error: 'MAX_PER requires an integer value',
+          hint: 'Give the most instances per value, at least 1.',
+        },
   LIKE: pattern,
   UNLIKE: pattern,
   IS: (value) =>
@@ -80,7 +83,10 @@ function pattern(value: string | undefined): ConstraintProblem | undefined {
   try {
     new RegExp(`^(?:${value})$`);
   } catch (error) {
-    return { error: 'is not a valid regular expression', hint: error instanceof Error ? error.message : String(error) };
+    return {
+      error: 'is not a valid regular expression',
+      hint: error instanceof Error ? error.message : String(error),
+    };
   }
   if (repeatsARepetition(value)) {
     return {
@@ -111,7 +117,11 @@ function repeatsARepetition(text: string): boolean {
       const held = open.pop() ?? false;
       closedHeldRepetition = held;
       if (held) open[open.length - 1] = true;
-    } else if (char === '*' || char === '+' || (char === '{' && /^\{\d+,\d*\}/.test(text.slice(at, at + 24)))) {
+    } else if (
+      char === '*' ||
+      char === '+' ||
+      (char === '{' && /^\{\d+,\d*\}/.test(text.slice(at, at + 24)))
+    ) {
       if (justClosed) return true;
       open[open.length - 1] = true;
     }

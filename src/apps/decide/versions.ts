@@ -6,7 +6,11 @@ import type { AppField } from './changed-fields.js';
 export type ChangeKind = 'created' | 'unchanged' | 'scaled' | 'in-place' | 'relaunch' | 'restarted';
 
 /** `fields`: those that changed; `relaunch`: whether the launch hash did. */
-export function changeKind(before: App | undefined, fields: readonly AppField[], relaunch: boolean): ChangeKind {
+export function changeKind(
+  before: App | undefined,
+  fields: readonly AppField[],
+  relaunch: boolean,
+): ChangeKind {
   if (!before) return 'created';
   if (relaunch) return 'relaunch';
   if (fields.length === 0) return 'unchanged';
@@ -34,6 +38,9 @@ export function versionsAfter(
       return { version, versionInfo: { lastScalingAt, lastConfigChangeAt: version } };
     case 'scaled':
     case 'in-place':
-      return { version, versionInfo: { lastScalingAt: scaled ? version : lastScalingAt, lastConfigChangeAt } };
+      return {
+        version,
+        versionInfo: { lastScalingAt: scaled ? version : lastScalingAt, lastConfigChangeAt },
+      };
   }
 }

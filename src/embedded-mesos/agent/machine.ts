@@ -52,6 +52,7 @@ export function ownAddresses(): readonly string[] {
 
 /** The address under which tasks on the host's network are reached: the one listened on, else the first real one. */
 export function taskAddress(address: string): string {
+  if (address === 'localhost') return '127.0.0.1';
   if (!isWildcard(address)) return address;
   const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   const real = all.find(({ internal, family }) => !internal && family === 'IPv4') ?? all.find(({ internal }) => !internal);

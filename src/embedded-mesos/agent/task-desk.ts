@@ -95,7 +95,7 @@ export class TaskDesk {
         updates: [],
         latest: this.#bare(task.task_id.value, 'TASK_STAGING'),
       });
-      entry.chain = this.#admit(entry);
+      entry.chain = entry.chain.then(() => this.#admit(entry));
     }
   }
 
@@ -197,7 +197,7 @@ export class TaskDesk {
     const forgets = effects.some(({ type }) => type === 'forget-task');
     // A lost acknowledgement only repeats an update: it is written with whatever comes next.
     const write = event.type !== 'acknowledged';
-    entry.chain = entry.chain.then(() => this.#settle(entry, record, effects, write && !forgets));
+    entry.chain = entry.chain.then(() => this.#settle(record, effects, write && !forgets));
   }
 
   #facts(): StatusFacts {
@@ -211,11 +211,11 @@ export class TaskDesk {
     else if (isTerminalState(state)) this.totals.failed++;
   }
 
-  async #settle(entry: Entry, record: TaskRecord, effects: readonly TaskEffect[], write: boolean): Promise<void> {
+  async #settle(record: TaskRecord, effects: readonly TaskEffect[], write: boolean): Promise<void> {
     const taskId = record.task.task_id.value;
     if (write) await this.#persist(() => this.parts.checkpoints.put(checkpointKeys.task(taskId), record));
     if (this.#stopped) return;
-    for (const effect of effects) await this.#execute(entry, effect);
+    for (const effect of effects) await this.#execute(record, effect);
   }
 
   /** Until the disk takes it: no effect may overtake its record. */
@@ -231,8 +231,8 @@ export class TaskDesk {
     }
   }
 
-  async #execute(entry: Entry, effect: TaskEffect): Promise<void> {
-    const { containerId } = entry.record;
+  async #execute(record: TaskRecord, effect: TaskEffect): Promise<void> {
+    const { containerId } = record;
     switch (effect.type) {
       case 'kill-container':
         this.parts.containerizer.kill(containerId, effect.graceMs);
@@ -241,19 +241,21 @@ export class TaskDesk {
         this.parts.containerizer.forget(containerId);
         return;
       case 'send-update':
-        this.#sendFirst(entry.record);
+        this.#sendFirst(record);
         return;
       case 'forget-task':
-        await this.#forget(entry.record);
+        await this.#forget(record);
         return;
       default:
         assertNever(effect, 'task effect');
     }
   }
 
-  #sendFirst({ frameworkId, updates }: TaskRecord): void {
+  /** Of this very record, which is durable; the newest one may hold a status that is not yet. */
+  #sendFirst({ frameworkId, task, updates }: TaskRecord): void {
     const first = updates[0];
     if (first) this.parts.sender.send(frameworkId, first);
+    else this.parts.sender.drop(task.task_id.value);
   }
 
   async #forget({ task, containerId, frameworkId }: TaskRecord): Promise<void> {
@@ -275,6 +277,10 @@ export class TaskDesk {
 
   record(taskId: string): TaskRecord | undefined {
     return this.#entries.get(taskId)?.record;
+  }
+
+  hasContainer(containerId: string): boolean {
+    return this.#taskByContainer.has(containerId);
   }
 
   /** For REGISTER. */

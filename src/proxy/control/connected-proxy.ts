@@ -1,5 +1,6 @@
 import type { TaskId } from '../../scheduler/instance.js';
 import type { AcceptedLine } from '../../util/line/line.js';
+import type { ServiceStats } from '../stats/proxy-stats.js';
 import type { FromProxy, ToProxy } from '../table.js';
 
 /** Most tasks of which one proxy may report requests in flight; beyond it the newest are not tracked. */
@@ -19,7 +20,8 @@ export class ConnectedProxy {
   leased = true;
   readonly inFlight = new Map<TaskId, number>();
   notServed: Readonly<Record<number, string>> = {};
-  stats: unknown;
+  /** By service key, without its servers. */
+  readonly stats = new Map<string, ServiceStats>();
 
   constructor(
     readonly line: AcceptedLine<FromProxy, ToProxy>,
@@ -27,6 +29,14 @@ export class ConnectedProxy {
     leaseMs: number,
   ) {
     this.leaseUntilMs = nowMs + leaseMs;
+  }
+
+  /** Takes over what changed; null = the service is gone. */
+  reportStats(changed: Readonly<Record<string, ServiceStats | null>>): void {
+    for (const [key, stats] of Object.entries(changed)) {
+      if (stats === null) this.stats.delete(key);
+      else this.stats.set(key, stats);
+    }
   }
 
   reportInFlight(taskId: TaskId, count: number): void {

@@ -6,6 +6,7 @@ import type { Drainer, InstanceChange, InstanceReadModel } from '../../scheduler
 import type { Clock, Timer } from '../../util/clock.js';
 import type { AcceptedLine } from '../../util/line/line.js';
 import { HTTP_DRAIN_MS } from '../decide/build-table.js';
+import type { ServiceStats } from '../stats/proxy-stats.js';
 import type { FromProxy, RoutingTable, ToProxy } from '../table.js';
 import { ConnectedProxy } from './connected-proxy.js';
 import { type DrainWait, DrainWaits } from './drain-waits.js';
@@ -49,7 +50,8 @@ export interface ProxyStatus {
   readonly connected: boolean;
   readonly leased: boolean;
   readonly acked: number;
-  readonly stats: unknown;
+  /** Cumulative since the proxy's start, by service key; servers are left out. */
+  readonly stats: ReadonlyMap<string, ServiceStats>;
 }
 
 const LEASE_MS = 10_000;
@@ -206,7 +208,7 @@ export class ProxyControl implements Drainer {
     return found;
   }
 
-  /** Every proxy with a line, with its last statistics (a ProxyStats, once it sent any). */
+  /** Every proxy with a line, with its last statistics. */
   stats(): readonly ProxyStatus[] {
     return [...this.#proxies].map(({ proxyId, host, pid, line, leased, acked, stats }) => ({
       proxyId,
@@ -294,7 +296,7 @@ export class ProxyControl implements Drainer {
         proxy.notServed = message.ports;
         break;
       case 'STATS':
-        proxy.stats = message.stats;
+        proxy.reportStats((message.stats ?? {}) as Readonly<Record<string, ServiceStats | null>>);
         break;
       case 'LEASE':
         break;

@@ -1,3 +1,6 @@
+import type { LogLevel } from '../../logging/log-line.js';
+import type { LogFields } from '../../logging/log.js';
+
 /** What a worker must know; sent once by the parent, before anything else. */
 export interface WorkerConfig {
   readonly type: 'CONFIG';
@@ -8,9 +11,7 @@ export interface WorkerConfig {
   readonly serverUrl: string;
   readonly token: string;
   readonly hostname: string;
-  readonly lbAddress: string;
-  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
-  readonly logFormat: 'text' | 'json';
+  readonly logLevel: LogLevel;
   /** Client connections of this worker at once; default 10 000, less when descriptors are short. */
   readonly maxConnections?: number;
 }
@@ -23,7 +24,10 @@ export type ToWorker =
   | { readonly type: 'LISTENER'; readonly role: ListenerRole; readonly port: number }
   | { readonly type: 'NOT_BOUND'; readonly port: number; readonly reason: string }
   | { readonly type: 'SERVER'; readonly url: string }
-  | { readonly type: 'RETIRE' };
+  /** Accept nothing more, answer what is in flight, then end. */
+  | { readonly type: 'RETIRE' }
+  /** End now. */
+  | { readonly type: 'EXIT' };
 
 /** From a worker to its parent. */
 export type ToParent =
@@ -36,4 +40,6 @@ export type ToParent =
   /** All ports of the last table were asked for: what this slot held before and did not ask for again is free. */
   | { readonly type: 'SYNCED' }
   /** Where is the server now? */
-  | { readonly type: 'WHERE' };
+  | { readonly type: 'WHERE' }
+  /** A log line, written by the parent in its own format. */
+  | { readonly type: 'LOG'; readonly level: LogLevel; readonly message: string; readonly fields: LogFields };

@@ -37,6 +37,8 @@ export const RETIRE_LIMIT_MS = 30_000;
 const WHERE_PERIOD_MS = 500;
 const SIBLING_TIMEOUT_MS = 500;
 const RETIRE_POLL_MS = 50;
+/** Time for the last words to reach the server. */
+const GOODBYE_MS = 50;
 /** HAProxy's and marathon-lb's name for the vhost frontend. */
 const VHOST_FRONTEND = 'marathon_http_in';
 
@@ -82,7 +84,11 @@ export class ProxyWorker {
     this.#follower = new TableFollower(
       { proxyId: config.proxyId, pid: process.pid, bootId: options.bootId, host: config.hostname },
       this.#routes,
-      { notServed: () => this.#ports.notServed, changedStats: () => this.#changedStats() },
+      {
+        notServed: () => this.#ports.notServed,
+        changedStats: () => this.#changedStats(),
+        forgetStats: () => this.#sent.clear(),
+      },
       clock,
       log,
       {
@@ -105,7 +111,7 @@ export class ProxyWorker {
           return this.#identity();
         },
         exit: () => {
-          clock.after(10, () => this.#exit());
+          this.#exit();
           return this.#identity();
         },
       },
@@ -143,6 +149,9 @@ export class ProxyWorker {
       case 'RETIRE':
         this.retire();
         break;
+      case 'EXIT':
+        this.#exit();
+        break;
       case 'CONFIG':
         break;
     }
@@ -170,11 +179,16 @@ export class ProxyWorker {
     this.#ports.close();
     this.#stats.close();
     this.#control.close();
+    this.#plane.retiring = true;
     this.#sessions.closeAll();
     this.#follower.stop(true);
-    this.#follower.close();
     this.#cache.stop();
     this.#deadlines.stop();
+  }
+
+  /** Cuts the line to the server; what `stop` said last needs a moment before that. */
+  closeLine(): void {
+    this.#follower.close();
   }
 
   stats(): ProxyStats {
@@ -223,7 +237,10 @@ export class ProxyWorker {
 
   #exit(): void {
     this.stop();
-    this.options.exit();
+    this.options.clock.after(GOODBYE_MS, () => {
+      this.closeLine();
+      this.options.exit();
+    });
   }
 
   /** This worker's and its siblings' numbers together; a sibling that does not answer in time is left out. */

@@ -17,6 +17,8 @@ export interface FollowerSource {
   notServed(): Readonly<Record<number, string>>;
   /** What changed in the statistics since the last call; undefined: nothing. */
   changedStats(): unknown;
+  /** The server knows nothing of them any more. */
+  forgetStats(): void;
 }
 
 /** Requests in flight are reported at most so often per task; their end at once. */
@@ -116,6 +118,7 @@ export class TableFollower {
   /** A new line: the server knows nothing of us. */
   #hello(): void {
     this.#reported.clear();
+    this.source.forgetStats();
     this.#send({ type: 'HELLO', ...this.identity });
     for (const [taskId, count] of this.routes.leaving()) this.#report(taskId, count);
     const notServed = this.source.notServed();

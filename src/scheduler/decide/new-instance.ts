@@ -1,9 +1,11 @@
 import type { AppRecord } from '../../apps/app.js';
+import { assert } from '../../util/assert.js';
 import type { Timestamp } from '../../util/timestamp.js';
 import type { Instance, InstanceId } from '../instance.js';
 
 /** A new instance of the app's current definition, waiting for an offer. */
 export function newInstance(record: AppRecord, id: InstanceId, now: Timestamp): Instance {
+  assert(id.length > 0, `a new instance of ${record.app.id} has no id`);
   return {
     id,
     appId: record.app.id,

@@ -70,7 +70,11 @@ export class AppWorld {
   }
 
   prepared(prepare: Prepare): readonly AppChange[] {
-    return prepare(this.nextVersion()).map(({ appId, after }) => ({ appId, before: this.registry.get(appId), after }));
+    return prepare(this.nextVersion()).map(({ appId, after }) => ({
+      appId,
+      before: this.registry.get(appId),
+      after,
+    }));
   }
 
   async accept(prepare: Prepare | Promise<Prepare>): Promise<readonly AppChange[]> {
@@ -85,11 +89,15 @@ export class AppWorld {
     return only(await this.acceptLater(() => this.changes.createApp(body)));
   }
   async patch(id: string, body: unknown): Promise<AppRecord | undefined> {
-    await this.acceptLater(() => this.changes.updateApp(id as AppId, body, { partialUpdate: true, mayCreate: false }));
+    await this.acceptLater(() =>
+      this.changes.updateApp(id as AppId, body, { partialUpdate: true, mayCreate: false }),
+    );
     return this.registry.get(id as AppId);
   }
   async put(id: string, body: unknown, partialUpdate = true): Promise<AppRecord | undefined> {
-    await this.acceptLater(() => this.changes.updateApp(id as AppId, body, { partialUpdate, mayCreate: true }));
+    await this.acceptLater(() =>
+      this.changes.updateApp(id as AppId, body, { partialUpdate, mayCreate: true }),
+    );
     return this.registry.get(id as AppId);
   }
   async acceptLater(make: () => Prepare | Promise<Prepare>): Promise<readonly AppChange[]> {

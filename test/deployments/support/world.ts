@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { AppId, AppRecord } from '../../../src/apps/app.js';
 import { AppRegistryImpl } from '../../../src/apps/registry.js';
 import type { Accepted, AcceptOptions } from '../../../src/deployments/deployment.js';
@@ -93,7 +94,8 @@ export class World {
   /** The process dies; another one starts on what is durable. */
   async crash(inFlight: 'lost' | 'kept' = 'lost', options: WorldOptions = {}): Promise<World> {
     const disk = this.store.crash(inFlight);
-    await this.service.stop();
+    // What is under way never ends: a dead process gets no answers.
+    void this.service.stop();
     return World.start({
       disk,
       wallMs: this.clock.wallMs() + 1_000,
@@ -109,10 +111,11 @@ export class World {
   ): Promise<Accepted> {
     return this.service.change(
       (version: Timestamp) =>
-        Object.entries(wishes).map(([id, wish]) => ({
-          appId: id as AppId,
-          after: wish && recordOf(id, { ...wish, version: wish.version ?? version }),
-        })),
+        Object.entries(wishes).map(([id, wish]) => {
+          const before = this.registry.prospect.get(id as AppId);
+          const after = wish && recordOf(id, { ...wish, version });
+          return { appId: id as AppId, after: sameButVersion(before, after) ? before : after };
+        }),
       options,
     );
   }
@@ -149,4 +152,13 @@ export class World {
   eventTypes(): string[] {
     return this.events.map(({ eventType }) => eventType);
   }
+}
+
+/** As the apps room does it: what changes nothing gets no new version. */
+function sameButVersion(a: AppRecord | undefined, b: AppRecord | undefined): boolean {
+  if (!a || !b) return a === b;
+  return isDeepStrictEqual(b, {
+    ...a,
+    app: { ...a.app, version: b.app.version, versionInfo: b.app.versionInfo },
+  });
 }

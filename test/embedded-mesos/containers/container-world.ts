@@ -10,7 +10,7 @@ import { allPids } from '../../../src/embedded-mesos/containers/processes.js';
 import { silentLog } from '../../../src/logging/log.js';
 import { SystemClock } from '../../../src/util/clock.js';
 import { waitFor } from '../../support/wait-for.js';
-import { compiledPump } from './compiled-pump.js';
+import { compiledPump } from '../support/compiled-sources.js';
 
 export const isRoot = process.getuid?.() === 0;
 export const nobody: Account = { name: 'nobody', uid: 65534, gid: 65534, groups: [65534] };

@@ -128,14 +128,18 @@ export class FakeMaster implements SchedulerDriver {
     }
     for (const task of agent.tasks.values()) {
       if (!isTerminalState(task.state)) {
-        this.#emit({ type: 'UPDATE', update: { status: { ...this.#status(agent, task), state: 'TASK_UNREACHABLE' } } });
+        this.#emit({
+          type: 'UPDATE',
+          update: { status: { ...this.#status(agent, task), state: 'TASK_UNREACHABLE' } },
+        });
       }
     }
     this.#emit({ type: 'FAILURE', failure: { agent_id: { value: agentId } } });
   }
 
   rescindAll(): void {
-    for (const id of this.#offers.keys()) this.#emit({ type: 'RESCIND', rescind: { offer_id: { value: id } } });
+    for (const id of this.#offers.keys())
+      this.#emit({ type: 'RESCIND', rescind: { offer_id: { value: id } } });
     this.#dropOffers();
     this.#allocateSoon();
   }
@@ -223,14 +227,21 @@ export class FakeMaster implements SchedulerDriver {
         this.#dropOffers();
         this.#suppressed = false;
         for (const agent of this.agents.values()) agent.filtered = false;
-        this.#emit({ type: 'SUBSCRIBED', subscribed: { framework_id: { value: this.frameworkId }, master_info: { id: 'm', ip: 0, port: 5050, hostname: 'master' } } });
+        this.#emit({
+          type: 'SUBSCRIBED',
+          subscribed: {
+            framework_id: { value: this.frameworkId },
+            master_info: { id: 'm', ip: 0, port: 5050, hostname: 'master' },
+          },
+        });
         this.#allocateSoon();
         return;
       case 'ACCEPT':
         this.#accept(call.accept);
         return;
       case 'DECLINE':
-        for (const { value } of call.decline.offer_ids) this.#release(value, call.decline.filters?.refuse_seconds ?? 5);
+        for (const { value } of call.decline.offer_ids)
+          this.#release(value, call.decline.filters?.refuse_seconds ?? 5);
         this.#allocateSoon();
         return;
       case 'REVIVE':
@@ -246,7 +257,8 @@ export class FakeMaster implements SchedulerDriver {
         return;
       case 'ACKNOWLEDGE': {
         const found = this.task(call.acknowledge.task_id.value);
-        const index = found?.task.unacknowledged.findIndex((each) => each.uuid === call.acknowledge.uuid) ?? -1;
+        const index =
+          found?.task.unacknowledged.findIndex((each) => each.uuid === call.acknowledge.uuid) ?? -1;
         if (found && index >= 0) found.task.unacknowledged.splice(index, 1);
         if (found && isTerminalState(found.task.state) && found.task.unacknowledged.length === 0) {
           found.agent.tasks.delete(call.acknowledge.task_id.value);
@@ -268,7 +280,12 @@ export class FakeMaster implements SchedulerDriver {
   }
 
   #status(agent: Agent, task: Task): TaskStatus {
-    return { task_id: task.info.task_id, state: task.state, agent_id: { value: agent.id }, source: 'SOURCE_AGENT' };
+    return {
+      task_id: task.info.task_id,
+      state: task.state,
+      agent_id: { value: agent.id },
+      source: 'SOURCE_AGENT',
+    };
   }
 
   #kill(taskId: string): void {
@@ -338,7 +355,11 @@ export class FakeMaster implements SchedulerDriver {
         { name: 'mem', type: 'SCALAR', scalar: { value: left.mem }, ...resource },
         { name: 'ports', type: 'RANGES', ranges: { range }, ...resource },
       ],
-      attributes: Object.entries(agent.spec.attributes ?? {}).map(([name, value]) => ({ name, type: 'TEXT', text: { value } })),
+      attributes: Object.entries(agent.spec.attributes ?? {}).map(([name, value]) => ({
+        name,
+        type: 'TEXT',
+        text: { value },
+      })),
     };
   }
 
@@ -361,7 +382,14 @@ export class FakeMaster implements SchedulerDriver {
     );
     if (!offer || !first) {
       for (const info of tasks) {
-        const status: TaskStatus = { task_id: info.task_id, state: 'TASK_DROPPED', agent_id: info.agent_id, source: 'SOURCE_MASTER', reason: 'REASON_INVALID_OFFERS', message: 'Task launched with invalid offers' };
+        const status: TaskStatus = {
+          task_id: info.task_id,
+          state: 'TASK_DROPPED',
+          agent_id: info.agent_id,
+          source: 'SOURCE_MASTER',
+          reason: 'REASON_INVALID_OFFERS',
+          message: 'Task launched with invalid offers',
+        };
         this.#emit({ type: 'UPDATE', update: { status } });
       }
       return;
@@ -372,7 +400,8 @@ export class FakeMaster implements SchedulerDriver {
       cpus -= amount(info.resources, 'cpus');
       mem -= amount(info.resources, 'mem');
       for (const port of portsOf(info.resources)) {
-        if (!ports.delete(port)) this.violations.push(`port ${port} of ${info.task_id.value} was not offered or used twice (I7)`);
+        if (!ports.delete(port))
+          this.violations.push(`port ${port} of ${info.task_id.value} was not offered or used twice (I7)`);
       }
       this.#launch(offer.agent, info);
     }
@@ -399,7 +428,10 @@ export class FakeMaster implements SchedulerDriver {
 
   #reconcile(asked: readonly { task_id: { value: string }; agent_id?: { value: string } }[]): void {
     const answer = (status: TaskStatus): void =>
-      this.#emit({ type: 'UPDATE', update: { status: { ...status, source: 'SOURCE_MASTER', reason: 'REASON_RECONCILIATION' } } });
+      this.#emit({
+        type: 'UPDATE',
+        update: { status: { ...status, source: 'SOURCE_MASTER', reason: 'REASON_RECONCILIATION' } },
+      });
     if (asked.length === 0) {
       for (const agent of this.agents.values()) {
         if (agent.state !== 'registered') continue;
@@ -416,7 +448,13 @@ export class FakeMaster implements SchedulerDriver {
       const agent = agent_id === undefined ? undefined : this.agents.get(agent_id.value);
       if (agent?.state === 'recovered') continue;
       const state: TaskState =
-        agent?.state === 'registered' ? 'TASK_GONE' : agent?.state === 'unreachable' ? 'TASK_UNREACHABLE' : agent?.state === 'gone' ? 'TASK_GONE_BY_OPERATOR' : 'TASK_UNKNOWN';
+        agent?.state === 'registered'
+          ? 'TASK_GONE'
+          : agent?.state === 'unreachable'
+            ? 'TASK_UNREACHABLE'
+            : agent?.state === 'gone'
+              ? 'TASK_GONE_BY_OPERATOR'
+              : 'TASK_UNKNOWN';
       answer({ task_id, state, ...(agent_id === undefined ? {} : { agent_id }) });
     }
   }

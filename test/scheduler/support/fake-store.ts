@@ -1,7 +1,7 @@
 import {
-  StoreError,
   type StateStore,
   type StoreBatch,
+  StoreError,
   type StoreErrorCode,
   type StoreHealth,
   type StoreRecord,

@@ -116,7 +116,12 @@ export class World {
       clock: this.clock,
       dice: this.#dice,
       log: silentLog,
-      settings: { agentReregisterTimeoutSeconds: 60, frameworkName: 'longrun', hostname: 'here', ...this.settings },
+      settings: {
+        agentReregisterTimeoutSeconds: 60,
+        frameworkName: 'longrun',
+        hostname: 'here',
+        ...this.settings,
+      },
     });
   }
 
@@ -167,7 +172,9 @@ export class World {
   }
 
   conditions(id: string): string[] {
-    return this.of(id).map((each) => each.condition).sort();
+    return this.of(id)
+      .map((each) => each.condition)
+      .sort();
   }
 
   stored(): Map<string, Instance> {

@@ -18,7 +18,7 @@ export type TaskEffect =
   | { readonly type: 'kill-container'; readonly graceMs: number }
   /** Its end is durable here: the containerizer need not remember it. */
   | { readonly type: 'forget-container' }
-  /** The first of `updates` is another one now. */
+  /** The first of `updates` is another one now, or none. */
   | { readonly type: 'send-update' }
   /** All is said and acknowledged. */
   | { readonly type: 'forget-task' };
@@ -83,6 +83,5 @@ function acknowledged(record: TaskRecord, uuid: string): TaskStep {
   const [first, ...rest] = record.updates;
   if (first?.uuid !== uuid) return { record, effects: [] };
   const next: TaskRecord = { ...record, updates: rest };
-  if (rest.length > 0) return { record: next, effects: [{ type: 'send-update' }] };
-  return { record: next, effects: isTerminalState(first.state) ? [{ type: 'forget-task' }] : [] };
+  return { record: next, effects: [{ type: isTerminalState(first.state) ? 'forget-task' : 'send-update' }] };
 }

@@ -62,6 +62,8 @@ export class OutputFile {
       }
     }
     if (this.files === 1) rmSync(this.path, { force: true });
+    // Readers always find the newest file under its name.
+    this.#open();
   }
 
   close(): void {

@@ -1,0 +1,105 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Log } from '../../../logging/log.js';
+import { listen, urlOf } from '../../../util/listen.js';
+import { allowedHosts } from '../decide/host-names.js';
+import type { PlaceLookup } from '../decide/file-request.js';
+import { isWildcard, ownAddresses } from '../machine.js';
+import { type AgentView, containersJson, metricsJson, stateJson } from './agent-state.js';
+import { answerJson, refuse } from './answers.js';
+import { SandboxFiles } from './files.js';
+
+const HEADERS_TIMEOUT_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const MAX_CONNECTIONS = 500;
+/** One answer with the statistics of every container serves all requests of this time. */
+const STATISTICS_FRESH_MS = 500;
+
+/** The agent's own port: sandbox files, state, statistics. Answers GET only, and only by its own names. */
+export class AgentHttp {
+  readonly #server: Server;
+  readonly #files: SandboxFiles;
+  #hosts: ReadonlySet<string> = new Set();
+  #port = 0;
+  #containers: { readonly atMs: number; readonly body: readonly Record<string, unknown>[] } | undefined;
+
+  constructor(
+    private readonly options: { readonly address: string; readonly port: number; readonly hostname: string },
+    private readonly view: () => AgentView,
+    lookup: PlaceLookup,
+    private readonly log: Log,
+  ) {
+    this.#files = new SandboxFiles(view().files, lookup);
+    this.#server = createServer((request, response) => void this.#answer(request, response));
+    this.#server.headersTimeout = HEADERS_TIMEOUT_MS;
+    this.#server.requestTimeout = REQUEST_TIMEOUT_MS;
+    this.#server.maxConnections = MAX_CONNECTIONS;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get url(): string {
+    return urlOf(this.options.address, this.#port);
+  }
+
+  async start(): Promise<void> {
+    const { address, port, hostname } = this.options;
+    this.#port = await listen(this.#server, { address, port, what: 'the agent', flag: '--agent-port' });
+    const addresses = isWildcard(address) ? ownAddresses() : undefined;
+    this.#hosts = allowedHosts({ address, hostname, addresses, port: this.#port });
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const host = request.headers.host?.toLowerCase() ?? '';
+      if (!this.#hosts.has(host)) return refuse(response, 403, `This agent is not called '${host}'.`);
+      if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405, 'This agent answers GET only.');
+      request.resume();
+      const { pathname, searchParams } = new URL(request.url ?? '/', 'http://agent');
+      const files = /^\/(?:slave\(1\)\/)?files\/(\w+)$/.exec(pathname)?.[1];
+      if (files) await this.#files.answer(files, searchParams, request, response);
+      else this.#answerState(pathname.replace(/^\/slave\(1\)/, ''), response);
+    } catch (error) {
+      this.log.error('a request failed', { url: request.url, error: (error as Error).message });
+      if (response.headersSent) response.destroy();
+      else refuse(response, 500, 'The agent failed to answer; its log says why.');
+    }
+  }
+
+  #answerState(path: string, response: ServerResponse): void {
+    switch (path) {
+      case '/health':
+        response.writeHead(200, { 'content-length': 0 }).end();
+        return;
+      case '/version':
+        return answerJson(response, 200, { version: this.view().version });
+      case '/state':
+      case '/state.json':
+        return answerJson(response, 200, stateJson(this.view()));
+      case '/containers':
+        return answerJson(response, 200, this.#statistics());
+      case '/monitor/statistics':
+        return answerJson(response, 200, this.#statistics().map(({ container_id: _id, status: _status, ...rest }) => rest));
+      case '/metrics/snapshot':
+        return answerJson(response, 200, metricsJson(this.view()));
+      default:
+        return refuse(response, 404, `There is no ${path} on an agent.`);
+    }
+  }
+
+  #statistics(): readonly Record<string, unknown>[] {
+    const view = this.view();
+    const fresh = this.#containers;
+    if (fresh && Math.abs(view.nowMs - fresh.atMs) < STATISTICS_FRESH_MS) return fresh.body;
+    this.#containers = { atMs: view.nowMs, body: containersJson(view) };
+    return this.#containers.body;
+  }
+
+  async stop(): Promise<void> {
+    await new Promise<void>((done) => {
+      this.#server.close(() => done());
+      this.#server.closeAllConnections();
+    });
+  }
+}

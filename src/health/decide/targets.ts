@@ -1,0 +1,107 @@
+import type { App, AppRecord, HealthCheck } from '../../apps/app.js';
+import type { Instance, InstanceHealth, InstanceTask } from '../../scheduler/instance.js';
+import type { ProbeTarget } from '../health.js';
+
+/** The first connect to an app without checks is tried ever more slowly, up to this interval. */
+export const PORT_INTERVAL_MS = 5_000;
+export const PORT_TIMEOUT_MS = 5_000;
+
+/** Something to probe, and what its results are about: `index` is that of the health check. */
+export interface WantedProbe {
+  readonly kind: 'health' | 'ready' | 'port';
+  readonly index: number;
+  readonly target: ProbeTarget;
+}
+
+/**
+ * What needs probing on an instance right now: its health checks while it runs, its readiness check while a deployment wants
+ * to know and it is not ready yet, and, for an app that the load balancer serves without checks, its first port until it
+ * once accepted a connection. Nothing once it is being killed. A check whose port the task does not have is left out.
+ */
+export function wantedProbes(
+  instance: Instance,
+  record: AppRecord,
+  health: InstanceHealth,
+  readinessWanted: boolean,
+): readonly WantedProbe[] {
+  const { task } = instance;
+  if (!task || instance.condition !== 'Running' || instance.takingOut?.phase === 'killing') return [];
+  const { app } = record;
+  const probes = app.healthChecks.flatMap((check, index) => healthProbe(task, check, index, health));
+  if (readinessWanted && health.ready !== true) probes.push(...readinessProbe(task, app));
+  if (app.healthChecks.length === 0 && health.portOpen !== true && isServedWithoutChecks(record)) {
+    probes.push(...portProbe(task, app));
+  }
+  return probes;
+}
+
+/** Whether two targets are probed alike, so that nothing needs to change; `eager` matters only at the beginning. */
+export function probesAlike(a: ProbeTarget, b: ProbeTarget): boolean {
+  return JSON.stringify({ ...a, eager: false }) === JSON.stringify({ ...b, eager: false });
+}
+
+/** The path with its leading `/`, which Marathon adds where it is missing. */
+export function probePath(path: string | undefined): string {
+  if (path === undefined || path === '') return '/';
+  return path.startsWith('/') ? path : `/${path}`;
+}
+
+/** The load balancer serves apps with ports of their author's choice, or with one of its labels. */
+function isServedWithoutChecks({ app, explicitPorts }: AppRecord): boolean {
+  return explicitPorts || Object.keys(app.labels).some((label) => label.startsWith('HAPROXY_'));
+}
+
+function healthProbe(task: InstanceTask, check: HealthCheck, index: number, health: InstanceHealth): WantedProbe[] {
+  const port = check.port ?? task.hostPorts[check.portIndex ?? 0];
+  if (port === undefined) return [];
+  const target: ProbeTarget = {
+    key: `${task.id}#health-${index}`,
+    protocol: check.protocol,
+    host: task.hostname,
+    port,
+    path: probePath(check.path),
+    intervalMs: check.intervalSeconds * 1000,
+    timeoutMs: check.timeoutSeconds * 1000,
+    ...(check.ignoreHttp1xx === undefined ? {} : { ignoreHttp1xx: check.ignoreHttp1xx }),
+    eager: health.results[index]?.firstSuccess === undefined,
+  };
+  return [{ kind: 'health', index, target }];
+}
+
+function readinessProbe(task: InstanceTask, app: App): WantedProbe[] {
+  const [check] = app.readinessChecks;
+  if (!check) return [];
+  const index = app.portDefinitions.findIndex(({ name }) => name === check.portName);
+  const port = task.hostPorts[index];
+  if (port === undefined) return [];
+  const target: ProbeTarget = {
+    key: `${task.id}#ready`,
+    protocol: check.protocol,
+    host: task.hostname,
+    port,
+    path: probePath(check.path),
+    intervalMs: check.intervalSeconds * 1000,
+    timeoutMs: check.timeoutSeconds * 1000,
+    successStatuses: check.httpStatusCodesForReady,
+    keepResponse: check.preserveLastResponse,
+    eager: true,
+  };
+  return [{ kind: 'ready', index: 0, target }];
+}
+
+function portProbe(task: InstanceTask, app: App): WantedProbe[] {
+  const index = app.portDefinitions.findIndex(({ protocol }) => protocol !== 'udp');
+  const port = task.hostPorts[index];
+  if (port === undefined) return [];
+  const target: ProbeTarget = {
+    key: `${task.id}#port`,
+    protocol: 'TCP',
+    host: task.hostname,
+    port,
+    path: '/',
+    intervalMs: PORT_INTERVAL_MS,
+    timeoutMs: PORT_TIMEOUT_MS,
+    eager: true,
+  };
+  return [{ kind: 'port', index: 0, target }];
+}

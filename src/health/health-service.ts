@@ -1,0 +1,286 @@
+import type { AppId, AppRecord } from '../apps/app.js';
+import type { AppChange, AppRegistry } from '../apps/app-registry.js';
+import type { ReadinessResult } from '../deployments/deployment.js';
+import type { EventBus } from '../events/event-bus.js';
+import type { Log } from '../logging/log.js';
+import type { Instance, InstanceHealth, InstanceId } from '../scheduler/instance.js';
+import type { HealthFact, InstanceChange, InstanceReadModel } from '../scheduler/scheduler.js';
+import type { Clock, Timer } from '../util/clock.js';
+import { timestamp, timestampMs } from '../util/timestamp.js';
+import { carryHealth, isFlip, restoredHealth, unknownHealth, withResult } from './decide/instance-health.js';
+import { probesAlike, wantedProbes } from './decide/targets.js';
+import { judgeProbe } from './decide/verdict.js';
+import type { HealthReadModel, ProbeResult, Prober } from './health.js';
+import { HealthEvents } from './health-events.js';
+import { readinessResult } from './readiness-result.js';
+import type { ActiveProbe, TrackedTask } from './tracked-task.js';
+
+/** Repeated successes are told to the scheduler at most this often; whatever changes a verdict is told at once. */
+export const QUIET_REPORT_MS = 15_000;
+/** A definition that could not be read from the store is asked for again. */
+const DEFINITION_RETRY_MS = 5_000;
+
+export interface HealthServiceOptions {
+  readonly apps: Pick<AppRegistry, 'get' | 'version' | 'onChange'>;
+  readonly scheduler: {
+    readonly instances: Pick<InstanceReadModel, 'all' | 'onChange'>;
+    report(fact: HealthFact): void;
+  };
+  readonly prober: Prober;
+  readonly events: Pick<EventBus, 'publish'>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Keeps a probe for every check of every running task, turns results into verdicts and tells them to the scheduler as facts.
+ *
+ * INVARIANTS
+ * - Only a counted failure takes health away. A restart, a prober that is gone, a missing definition and a check that was
+ *   just added leave an instance as it was.
+ * - A task is probed by the checks of the definition it runs: those of the app's current one only when its launch hash is
+ *   the same.
+ * - After `stop` nothing is reported.
+ */
+export class HealthService implements HealthReadModel {
+  readonly #tasks = new Map<InstanceId, TrackedTask>();
+  readonly #byApp = new Map<AppId, Set<TrackedTask>>();
+  readonly #byProbe = new Map<string, TrackedTask>();
+  readonly #readinessWanted = new Set<AppId>();
+  readonly #retries = new Map<TrackedTask, Timer>();
+  readonly #events: HealthEvents;
+  #unsubscribe: (() => void)[] = [];
+  #stopped = false;
+
+  constructor(private readonly options: HealthServiceOptions) {
+    this.#events = new HealthEvents(options.events);
+  }
+
+  /** Starts the prober, then probes everything that runs already. */
+  async start(): Promise<void> {
+    const { apps, prober, scheduler } = this.options;
+    await prober.start((result) => this.#onResult(result));
+    if (this.#stopped) return;
+    this.#unsubscribe = [
+      scheduler.instances.onChange((change) => this.#onInstance(change)),
+      apps.onChange((changes) => this.#onApps(changes)),
+    ];
+    for (const instance of scheduler.instances.all()) this.#onInstance({ before: undefined, after: instance });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
+    for (const timer of this.#retries.values()) timer.cancel();
+    this.#retries.clear();
+    await this.options.prober.stop();
+  }
+
+  /** Results of the app's readiness check per task, while a deployment wants them. */
+  readiness(appId: AppId): readonly ReadinessResult[] {
+    return [...(this.#byApp.get(appId) ?? [])].flatMap(({ readiness }) => (readiness ? [readiness] : []));
+  }
+
+  /** A deployment begins or ends to wait for the app's readiness check. Idempotent. */
+  setReadinessWanted(appId: AppId, wanted: boolean): void {
+    if (wanted === this.#readinessWanted.has(appId)) return;
+    if (wanted) this.#readinessWanted.add(appId);
+    else this.#readinessWanted.delete(appId);
+    for (const tracked of this.#byApp.get(appId) ?? []) {
+      if (!wanted) tracked.readiness = undefined;
+      this.#syncProbes(tracked);
+    }
+  }
+
+  #onInstance({ before, after }: InstanceChange): void {
+    const id = after?.id ?? before?.id;
+    const tracked = id && this.#tasks.get(id);
+    if (tracked && (after?.condition !== 'Running' || after.task?.id !== tracked.task.id)) this.#untrack(tracked);
+    if (!after || after.condition !== 'Running') return;
+    const known = this.#tasks.get(after.id);
+    if (!known) {
+      this.#track(after);
+      return;
+    }
+    const goesNow = known.instance.takingOut?.phase !== after.takingOut?.phase;
+    known.instance = after;
+    if (goesNow) this.#syncProbes(known);
+  }
+
+  #track(instance: Instance): void {
+    const { clock } = this.options;
+    const { task } = instance;
+    if (!task) return;
+    const ranForMs = Math.max(0, clock.wallMs() - timestampMs(instance.since));
+    const tracked: TrackedTask = {
+      instance,
+      task,
+      record: undefined,
+      health: instance.health?.taskId === task.id ? instance.health : unknownHealth(task.id, 0),
+      runningSinceMs: clock.monotonicMs() - ranForMs,
+      probes: new Map(),
+      readiness: undefined,
+      reportedMs: Number.NEGATIVE_INFINITY,
+      gaveUp: false,
+    };
+    this.#tasks.set(instance.id, tracked);
+    const siblings = this.#byApp.get(instance.appId) ?? new Set();
+    this.#byApp.set(instance.appId, siblings.add(tracked));
+    const record = this.#knownDefinition(instance, siblings);
+    if (record) this.#define(tracked, record);
+    else void this.#lookUp(tracked);
+  }
+
+  #untrack(tracked: TrackedTask): void {
+    const { id, appId } = tracked.instance;
+    this.#tasks.delete(id);
+    const siblings = this.#byApp.get(appId);
+    siblings?.delete(tracked);
+    if (siblings?.size === 0) this.#byApp.delete(appId);
+    this.#retries.get(tracked)?.cancel();
+    this.#retries.delete(tracked);
+    for (const key of [...tracked.probes.keys()]) this.#removeProbe(tracked, key);
+  }
+
+  /** The definition an instance runs, if memory has it: the app's current one, or the one of a task launched from the same. */
+  #knownDefinition({ appId, launchHash }: Instance, siblings: Iterable<TrackedTask>): AppRecord | undefined {
+    const current = this.options.apps.get(appId);
+    if (current?.launchHash === launchHash) return current;
+    for (const { instance, record } of siblings) if (record && instance.launchHash === launchHash) return record;
+    return undefined;
+  }
+
+  /** After a restart in the middle of a deployment: the old definition comes from the store. */
+  async #lookUp(tracked: TrackedTask): Promise<void> {
+    const { apps, clock, log } = this.options;
+    const { appId, id, runSpecVersion: version } = tracked.instance;
+    try {
+      const record = await apps.version(appId, version);
+      if (this.#stopped || this.#tasks.get(id) !== tracked || tracked.record) return;
+      if (record) this.#define(tracked, record);
+      else log.warn('the definition of a running task is gone; it keeps its health unprobed', { instance: id, version });
+    } catch (error) {
+      if (this.#stopped || this.#tasks.get(id) !== tracked) return;
+      log.warn('the definition of a running task cannot be read; asked again', { instance: id, version, error });
+      this.#retries.set(
+        tracked,
+        clock.after(DEFINITION_RETRY_MS, () => void this.#lookUp(tracked)),
+      );
+    }
+  }
+
+  #define(tracked: TrackedTask, record: AppRecord): void {
+    tracked.record = record;
+    tracked.health = restoredHealth(tracked.health, tracked.task.id, record.app.healthChecks.length);
+    this.#syncProbes(tracked);
+  }
+
+  #onApps(changes: readonly AppChange[]): void {
+    for (const change of changes) {
+      this.#events.appChanged(change);
+      const { after } = change;
+      if (!after) continue;
+      for (const tracked of this.#byApp.get(change.appId) ?? []) {
+        if (tracked.instance.launchHash !== after.launchHash) continue;
+        const checksBefore = tracked.record?.app.healthChecks;
+        if (!checksBefore) {
+          this.#define(tracked, after);
+          continue;
+        }
+        tracked.record = after;
+        this.#become(tracked, carryHealth(tracked.health, checksBefore, after.app.healthChecks));
+        this.#syncProbes(tracked);
+      }
+    }
+  }
+
+  /** Makes the prober's targets of a task what they should be; equal ones are left alone. */
+  #syncProbes(tracked: TrackedTask): void {
+    const { instance, record, health, probes } = tracked;
+    const wanted = record ? wantedProbes(instance, record, health, this.#readinessWanted.has(instance.appId)) : [];
+    const keep = new Map(wanted.map((probe) => [probe.target.key, probe]));
+    for (const [key, active] of [...probes]) {
+      const same = keep.get(key);
+      if (same && probesAlike(same.target, active.target)) keep.delete(key);
+      else this.#removeProbe(tracked, key);
+    }
+    for (const [key, probe] of keep) {
+      probes.set(key, { ...probe });
+      this.#byProbe.set(key, tracked);
+      this.options.prober.add(probe.target);
+    }
+  }
+
+  #removeProbe(tracked: TrackedTask, key: string): void {
+    tracked.probes.delete(key);
+    this.#byProbe.delete(key);
+    this.options.prober.remove(key);
+  }
+
+  #onResult(result: ProbeResult): void {
+    const tracked = this.#byProbe.get(result.key);
+    const probe = tracked?.probes.get(result.key);
+    if (this.#stopped || !tracked || !probe) return;
+    switch (probe.kind) {
+      case 'health':
+        this.#onHealth(tracked, probe, result);
+        return;
+      case 'ready':
+        tracked.readiness = readinessResult(tracked, probe.target, result);
+        if (result.ok) this.#achieved(tracked, result.key, { ...tracked.health, ready: true });
+        return;
+      case 'port':
+        if (result.ok) this.#achieved(tracked, result.key, { ...tracked.health, portOpen: true });
+    }
+  }
+
+  /** What needs to succeed only once has succeeded. */
+  #achieved(tracked: TrackedTask, key: string, health: InstanceHealth): void {
+    this.#removeProbe(tracked, key);
+    this.#become(tracked, health);
+  }
+
+  #onHealth(tracked: TrackedTask, probe: ActiveProbe, { ok, cause }: ProbeResult): void {
+    const check = tracked.record?.app.healthChecks[probe.index];
+    if (!check) return;
+    const { clock } = this.options;
+    const nowMs = clock.monotonicMs();
+    const before = tracked.health.results[probe.index];
+    const verdict = judgeProbe({
+      check,
+      before,
+      ok,
+      cause,
+      now: timestamp(clock.wallMs()),
+      runningForMs: nowMs - tracked.runningSinceMs,
+      sinceFailureMs: probe.lastFailureMs === undefined ? undefined : nowMs - probe.lastFailureMs,
+    });
+    if (!verdict.after || verdict.after === before) return;
+    const { instance, task } = tracked;
+    if (verdict.failureCounted) {
+      probe.lastFailureMs = nowMs;
+      this.#events.failed(instance, check);
+    }
+    if (verdict.aliveChanged) this.#events.statusChanged(instance, verdict.after.alive);
+    this.#become(tracked, withResult(tracked.health, probe.index, verdict.after), ok);
+    // Whoever is on the way out already need not be given up.
+    if (verdict.giveUp === undefined || instance.takingOut) return;
+    if (!tracked.gaveUp) this.#events.gaveUp(instance, task, verdict.giveUp);
+    tracked.gaveUp = true;
+    const fact = { kind: 'give-up', instanceId: instance.id, taskId: task.id, reason: verdict.giveUp } as const;
+    this.options.scheduler.report(fact);
+  }
+
+  /** Takes new health over and tells it: a flip at once, counts too, a mere repetition (`quiet`) only now and then. */
+  #become(tracked: TrackedTask, health: InstanceHealth, quiet = false): void {
+    const { clock, scheduler } = this.options;
+    const before = tracked.health;
+    tracked.health = health;
+    const flip = isFlip(before, health);
+    if (before.healthy !== health.healthy) this.#events.instanceChanged(tracked.instance, health.healthy);
+    const nowMs = clock.monotonicMs();
+    if (!flip && quiet && nowMs - tracked.reportedMs < QUIET_REPORT_MS) return;
+    tracked.reportedMs = nowMs;
+    scheduler.report({ kind: 'health', instanceId: tracked.instance.id, health, flip });
+  }
+}

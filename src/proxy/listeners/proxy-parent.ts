@@ -1,0 +1,216 @@
+import { randomUUID } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, statSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LogLevel } from '../../logging/log-line.js';
+import type { Log } from '../../logging/log.js';
+import type { Clock } from '../../util/clock.js';
+import { ListenError, urlOf } from '../../util/listen.js';
+import { BindError } from './bind-socket.js';
+import { findFormerWorkers, retireFormerWorkers } from './former-workers.js';
+import { ListenerHolder } from './listener-holder.js';
+import type { ToParent, WorkerConfig } from './worker-messages.js';
+import { WorkerSupervisor } from './worker-supervisor.js';
+
+export interface ProxyParentOptions {
+  readonly workDir: string;
+  readonly lbAddress: string;
+  /** 0: any free port, kept from earlier workers when there are any. */
+  readonly lbHttpPort: number;
+  readonly lbStatsPort: number;
+  /** Number of worker processes. */
+  readonly workers: number;
+  /** File of worker-main. */
+  readonly workerEntry: string;
+  readonly execArgv: readonly string[];
+  /** Where the server is at this moment; asked whenever a worker has lost it. */
+  readonly serverUrl: () => string;
+  readonly token: string;
+  readonly hostname: string;
+  readonly logLevel: LogLevel;
+  /** Workers log through the parent, in its format. */
+  readonly logFormat?: 'text' | 'json';
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly maxConnections?: number;
+}
+
+export interface ProxyStarted {
+  readonly lbUrl: string;
+  readonly statsUrl: string;
+  readonly pids: readonly number[];
+}
+
+const START_TIMEOUT_MS = 20_000;
+const STOP_LIMIT_MS = 3_000;
+/** While earlier workers close their sockets. */
+const BIND_RETRY_MS = 5;
+const BIND_PATIENCE_MS = 5_000;
+const MAX_ERROR_FILE_BYTES = 1_048_576;
+
+/**
+ * The load balancer on one host: holds its listening sockets, keeps its workers alive, takes over from the workers of a
+ * parent that is gone.
+ */
+export class ProxyParent {
+  readonly #holder: ListenerHolder;
+  readonly #workers: WorkerSupervisor[] = [];
+  readonly #parentId = randomUUID();
+  readonly #ready = new Set<number>();
+  readonly #accepting = new Set<number>();
+  #onProgress: (() => void) | undefined;
+  #errorFile: number | undefined;
+
+  constructor(private readonly options: ProxyParentOptions) {
+    this.#holder = new ListenerHolder(options.lbAddress, options.log);
+  }
+
+  /**
+   * Resolves when every worker accepts connections. New workers are started and have their table before earlier ones
+   * close their sockets, so that the gap is as short as closing and binding. Rejects with ListenError on a busy port.
+   */
+  async start(): Promise<ProxyStarted> {
+    const { options } = this;
+    const runDir = join(options.workDir, 'run');
+    const proxyDir = join(options.workDir, 'proxy');
+    for (const dir of [runDir, proxyDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+    this.#errorFile = openErrorFile(join(proxyDir, 'worker.log'));
+    const former = await findFormerWorkers(runDir, options.log);
+    const kept = former.find(({ retiring }) => !retiring);
+    const lbPort = options.lbHttpPort || kept?.lbPort || 0;
+    const statsPort = options.lbStatsPort || kept?.statsPort || 0;
+    let ports: { lb: number; stats: number } | undefined;
+    if (former.length === 0) ports = { lb: await this.#bind('lb', lbPort, 0), stats: await this.#bind('stats', statsPort, 0) };
+    else this.#holder.pause();
+    for (let slot = 0; slot < options.workers; slot++) this.#startWorker(slot);
+    if (!ports) {
+      await this.#until(() => this.#ready.size === options.workers, 'the proxy workers do not start');
+      const startedMs = options.clock.monotonicMs();
+      await retireFormerWorkers(former, options.log);
+      ports = { lb: await this.#bind('lb', lbPort, BIND_PATIENCE_MS), stats: await this.#bind('stats', statsPort, BIND_PATIENCE_MS) };
+      for (const worker of this.#workers) this.#holder.sendFixed((message, socket) => worker.send(message, socket));
+      this.#holder.resume();
+      const gapMs = Math.round(options.clock.monotonicMs() - startedMs);
+      options.log.info('took over from earlier proxy workers', { workers: former.map(({ pid }) => pid), gapMs });
+    }
+    await this.#until(() => this.#accepting.size === options.workers, 'the proxy workers do not accept connections');
+    return { lbUrl: urlOf(options.lbAddress, ports.lb), statsUrl: urlOf(options.lbAddress, ports.stats), pids: this.pids() };
+  }
+
+  /** `leaveWorkers`: they serve on without a parent, until the next one takes over. */
+  async stop({ leaveWorkers }: { readonly leaveWorkers: boolean }): Promise<void> {
+    if (leaveWorkers) for (const worker of this.#workers) worker.leave();
+    else await Promise.all(this.#workers.map((worker) => worker.stop(STOP_LIMIT_MS)));
+    this.#holder.close();
+    if (this.#errorFile !== undefined) closeSync(this.#errorFile);
+    this.#errorFile = undefined;
+  }
+
+  pids(): number[] {
+    return this.#workers.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+  }
+
+  #startWorker(slot: number): void {
+    const { options } = this;
+    const worker = new WorkerSupervisor({
+      slot,
+      entry: options.workerEntry,
+      execArgv: options.execArgv,
+      stderr: this.#errorFile ?? 2,
+      config: () => this.#config(slot),
+      onStart: () => {
+        this.#ready.delete(slot);
+        this.#accepting.delete(slot);
+        this.#holder.started(slot);
+      },
+      onMessage: (message) => this.#received(worker, slot, message),
+      clock: options.clock,
+      log: options.log,
+    });
+    this.#workers.push(worker);
+    worker.start();
+  }
+
+  #received(worker: WorkerSupervisor, slot: number, message: ToParent): void {
+    switch (message.type) {
+      case 'READY':
+        this.#ready.add(slot);
+        this.#holder.sendFixed((fixed, socket) => worker.send(fixed, socket));
+        this.#onProgress?.();
+        break;
+      case 'ACCEPTING':
+        this.#accepting.add(slot);
+        this.#onProgress?.();
+        break;
+      case 'LISTEN':
+        this.#holder.listen(slot, message.port, (answer, socket) => worker.send(answer, socket));
+        break;
+      case 'DROP':
+        this.#holder.drop(slot, message.port);
+        break;
+      case 'SYNCED':
+        this.#holder.synced(slot);
+        break;
+      case 'WHERE':
+        worker.send({ type: 'SERVER', url: this.options.serverUrl() });
+        break;
+      case 'LOG':
+        this.options.log[message.level](message.message, { ...message.fields, worker: worker.pid });
+        break;
+    }
+  }
+
+  #config(slot: number): WorkerConfig {
+    const { workDir, token, hostname, logLevel, maxConnections } = this.options;
+    return {
+      type: 'CONFIG',
+      slot,
+      proxyId: `${this.#parentId}-${slot}`,
+      workDir,
+      serverUrl: this.options.serverUrl(),
+      token,
+      hostname,
+      logLevel,
+      ...(maxConnections === undefined ? {} : { maxConnections }),
+    };
+  }
+
+  async #bind(role: 'lb' | 'stats', port: number, patienceMs: number): Promise<number> {
+    const { clock } = this.options;
+    const endMs = clock.monotonicMs() + patienceMs;
+    for (;;) {
+      try {
+        return this.#holder.bindFixed(role, port);
+      } catch (error) {
+        if (!(error instanceof BindError)) throw error;
+        if (error.code !== 'EADDRINUSE' || clock.monotonicMs() >= endMs) {
+          const flag = role === 'lb' ? '--lb-http-port' : '--lb-stats-port';
+          throw new ListenError(`the load balancer cannot listen: ${error.message}; choose another with ${flag} (0 = any free one)`);
+        }
+      }
+      await new Promise<void>((again) => void clock.after(BIND_RETRY_MS, again));
+    }
+  }
+
+  async #until(reached: () => boolean, what: string): Promise<void> {
+    if (reached()) return;
+    await new Promise<void>((resolve, reject) => {
+      const limit = this.options.clock.after(START_TIMEOUT_MS, () => {
+        this.#onProgress = undefined;
+        reject(new Error(`${what} within ${START_TIMEOUT_MS / 1_000} s; see ${join(this.options.workDir, 'proxy', 'worker.log')}`));
+      });
+      this.#onProgress = () => {
+        if (!reached()) return;
+        limit.cancel();
+        this.#onProgress = undefined;
+        resolve();
+      };
+    });
+  }
+}
+
+/** Takes what workers write when they have no parent, or crash; bounded by emptying it at a start. */
+function openErrorFile(path: string): number {
+  const file = openSync(path, 'a', 0o600);
+  if (statSync(path).size > MAX_ERROR_FILE_BYTES) truncateSync(path);
+  return file;
+}
