@@ -10,6 +10,7 @@ import { SystemClock } from '../util/clock.js';
 import { SystemDice } from '../util/ids.js';
 import { LineClient } from '../util/line/line-client.js';
 import { type ChildService, runAsChild } from './child-entry.js';
+import { entries } from './entries.js';
 
 /** The agent as a service: also what `longrun agent` runs in its own process. */
 export function makeAgentService(settings: Settings, serverUrl: string): { service: ChildService; log: Log } {
@@ -28,6 +29,7 @@ export function makeAgentService(settings: Settings, serverUrl: string): { servi
     allowRootTasks: settings.allowRootTasks,
     outputFileBytes: settings.outputFileBytes,
     outputFiles: settings.outputFiles,
+    pumpScript: entries.logPump,
     line: (handlers) => {
       const line = new LineClient<ToAgent, FromAgent>({
         url: () => serverUrl,

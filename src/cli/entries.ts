@@ -6,6 +6,7 @@ export const entries = {
   agent: fileURLToPath(new URL('./agent-main.js', import.meta.url)),
   proxyWorker: fileURLToPath(new URL('../proxy/worker-main.js', import.meta.url)),
   prober: fileURLToPath(new URL('../health/prober-main.js', import.meta.url)),
+  logPump: fileURLToPath(new URL('../embedded-mesos/containers/log-pump/main.js', import.meta.url)),
   contract: fileURLToPath(new URL('../../openapi.yaml', import.meta.url)),
   package: fileURLToPath(new URL('../../package.json', import.meta.url)),
 } as const;

@@ -49,6 +49,7 @@ export class HealthService implements HealthReadModel {
   readonly #readinessWanted = new Set<AppId>();
   readonly #retries = new Map<TrackedTask, Timer>();
   readonly #events: HealthEvents;
+  readonly #readinessListeners = new Set<(appId: AppId) => void>();
   #unsubscribe: (() => void)[] = [];
   #stopped = false;
 
@@ -79,6 +80,12 @@ export class HealthService implements HealthReadModel {
   /** Results of the app's readiness check per task, while a deployment wants them. */
   readiness(appId: AppId): readonly ReadinessResult[] {
     return [...(this.#byApp.get(appId) ?? [])].flatMap(({ readiness }) => (readiness ? [readiness] : []));
+  }
+
+  /** Told the app whose readiness results changed. */
+  onReadinessChange(listener: (appId: AppId) => void): () => void {
+    this.#readinessListeners.add(listener);
+    return () => this.#readinessListeners.delete(listener);
   }
 
   /** A deployment begins or ends to wait for the app's readiness check. Idempotent. */
@@ -227,6 +234,7 @@ export class HealthService implements HealthReadModel {
         return;
       case 'ready':
         tracked.readiness = readinessResult(tracked, probe.target, result);
+        for (const listener of this.#readinessListeners) listener(tracked.instance.appId);
         if (result.ok) this.#achieved(tracked, result.key, { ...tracked.health, ready: true });
         return;
       case 'port':

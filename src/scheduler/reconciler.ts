@@ -6,8 +6,10 @@ import type { InstanceTracker } from './tracker.js';
 
 /** Tasks named in one RECONCILE call. */
 export const RECONCILE_CHUNK = 1_000;
-export const FIRST_RETRY_MS = 1_000;
+export const FIRST_RETRY_MS = 250;
 export const LONGEST_RETRY_MS = 30_000;
+/** While agents are coming back it is worth asking more often: that is when the server knows least. */
+export const LONGEST_RETRY_SETTLING_MS = 2_000;
 
 type Tasks = Extract<Call, { type: 'RECONCILE' }>['reconcile']['tasks'];
 
@@ -149,7 +151,8 @@ export class Reconciler {
     }
     if (this.#awaited.size === 0) return;
     this.#retryTimer = this.clock.after(this.#retryMs, () => {
-      this.#retryMs = Math.min(LONGEST_RETRY_MS, this.#retryMs * 2);
+      const longestMs = this.settling ? LONGEST_RETRY_SETTLING_MS : LONGEST_RETRY_MS;
+      this.#retryMs = Math.min(longestMs, this.#retryMs * 2);
       this.#ask([...this.#awaited]);
     });
   }

@@ -39,7 +39,8 @@ export class StatusIntake {
     this.metrics.count('status-updates');
     const instance = this.tracker.byTask(status.task_id.value as TaskId);
     if (instance) {
-      this.life.happen(instance.id, { kind: 'update', status }, acknowledge);
+      acknowledge?.();
+      this.life.happen(instance.id, { kind: 'update', status });
       return;
     }
     this.strangers.heard(status);

@@ -33,6 +33,7 @@ export class Subscription {
   #frameworkId: string | undefined;
   #subscribed = false;
   #stopped = false;
+  #superseded = false;
   #attempt = 0;
   #timer: Timer | undefined;
 
@@ -55,10 +56,6 @@ export class Subscription {
 
   start(frameworkId: string | undefined): void {
     this.#frameworkId = frameworkId;
-    this.driver.start({
-      onEvent: (event) => this.#onEvent(event),
-      onDisconnected: () => this.#lost('the connection to the master broke'),
-    });
     this.#subscribe();
   }
 
@@ -96,8 +93,13 @@ export class Subscription {
     };
   }
 
+  /** A new line for every attempt: whatever was on an older one is void. */
   #subscribe(): void {
     if (this.#stopped) return;
+    this.driver.start({
+      onEvent: (event) => this.#onEvent(event),
+      onDisconnected: () => this.#lost('the connection to the master broke'),
+    });
     this.#attempt += 1;
     this.#timer?.cancel();
     this.#timer = this.clock.after(SUBSCRIBE_ANSWER_MS, () => this.#subscribe());
@@ -128,7 +130,8 @@ export class Subscription {
   #onError(message: string): void {
     this.log.error('the master refused us', { message });
     if (message.includes('failed over')) {
-      this.#lost(message, false);
+      this.#superseded = true;
+      this.#lost(message);
       this.handlers.onSuperseded();
       return;
     }
@@ -139,7 +142,7 @@ export class Subscription {
     this.#lost(message);
   }
 
-  #lost(why: string, again = true): void {
+  #lost(why: string): void {
     if (this.#stopped) return;
     if (this.#subscribed) {
       this.#subscribed = false;
@@ -147,7 +150,7 @@ export class Subscription {
       this.handlers.onLost();
     }
     this.#timer?.cancel();
-    if (!again) return;
+    if (this.#superseded) return;
     const longest = Math.min(
       SUBSCRIBE_RETRY_MAX_MS,
       SUBSCRIBE_RETRY_MIN_MS * 2 ** Math.min(10, this.#attempt),

@@ -158,7 +158,11 @@ export class Server {
       epoch,
       registry,
       scheduler,
-      readiness: health,
+      readiness: {
+        readiness: (appId) => health.readiness(appId),
+        setReadinessWanted: (appId, wanted) => health.setReadinessWanted(appId, wanted),
+        onChange: (listener) => health.onReadinessChange(listener),
+      },
       selectVictims: (app, instances, count) => selectVictims({ app, instances, count }),
       events,
       versions,

@@ -55,7 +55,7 @@ describe('a server that leaves the table', () => {
   });
 
   it('keeps upgraded and tcp connections until they end, and counts them', async () => {
-    const backend = await Backend.start((socket, soFar) => socket.write(soFar.startsWith('GET') ? 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n' : 'raw'));
+    const backend = await Backend.start((socket, soFar) => socket.write(soFar.startsWith('GET') ? 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n' : 'raw'), (socket) => socket.on('end', () => socket.end()));
     const web = service([serverAt(backend.port, 'task')]);
     const raw = service([serverAt(backend.port, 'task')], { servicePort: 10_001, mode: 'tcp', vhosts: [] });
     plane = await Plane.start([web, raw]);

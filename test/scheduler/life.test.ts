@@ -213,12 +213,15 @@ describe('silence', () => {
     world.master.calls.length = 0;
     await world.start();
     await world.tick(50_000);
-    const explicit = world.master.calls.filter(
-      (call) => call.type === 'RECONCILE' && call.reconcile.tasks.length > 0,
-    );
-    expect(explicit.length).toBeGreaterThanOrEqual(5);
-    expect(explicit.length).toBeLessThan(9);
-    expect(first(explicit)).toMatchObject({ reconcile: { tasks: [{ agent_id: { value: 'a1' } }] } });
+    const explicit = (): typeof world.master.calls =>
+      world.master.calls.filter((call) => call.type === 'RECONCILE' && call.reconcile.tasks.length > 0);
+    expect(explicit().length).toBeGreaterThanOrEqual(20);
+    expect(explicit().length).toBeLessThan(32);
+    await world.tick(60_000);
+    const settled = explicit().length;
+    await world.tick(120_000);
+    expect(explicit().length - settled).toBe(4);
+    expect(first(explicit())).toMatchObject({ reconcile: { tasks: [{ agent_id: { value: 'a1' } }] } });
   });
 
   it('is broken by "gone" from the registered agent: launched again, without a delay when it was never launched', async () => {
@@ -558,5 +561,32 @@ describe('health facts', () => {
       flip: true,
     });
     expect(world.scheduler.instances.get(id as InstanceId)?.health?.healthy).toBe(false);
+  });
+});
+
+describe('a refusal by the master', () => {
+  it('to know the framework any more leads to a new one; its tasks are launched again', async () => {
+    const world = await running(1);
+    world.master.frameworkId = 'fw-0001';
+    world.master.agents.get('a1')?.tasks.clear();
+    world.master.emit({ type: 'ERROR', error: { message: 'Framework has been removed' } });
+    await world.tick(1_000);
+    const subscribes = world.master.calls.filter((call) => call.type === 'SUBSCRIBE');
+    expect(subscribes.at(-1)).not.toHaveProperty('framework_id');
+    expect(world.scheduler.frameworkId).toBe('fw-0001');
+    await world.tick(5_000);
+    expect(JSON.parse(world.store.records.get('framework!id') ?? '')).toEqual({ id: 'fw-0001' });
+    expect(first(world.of('/web'))).toMatchObject({ condition: 'Running', incarnation: 2 });
+  });
+
+  it('because another scheduler took over ends all activity', async () => {
+    const world = await running(1);
+    world.master.emit({ type: 'ERROR', error: { message: 'Framework failed over' } });
+    await world.settle();
+    world.master.disconnect();
+    world.master.reconnect();
+    const calls = world.master.calls.length;
+    await world.tick(300_000);
+    expect(world.master.calls.length).toBe(calls);
   });
 });

@@ -136,6 +136,8 @@ restart
   > SUPPRESS
 tick 2
   > RECONCILE i1.1
+  > RECONCILE i1.1
+  > RECONCILE i1.1
 return a1
 tick 60`);
   });

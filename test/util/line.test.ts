@@ -2,7 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import fc from 'fast-check';
 import { silentLog } from '../../src/logging/log.js';
-import { SystemClock } from '../../src/util/clock.js';
+import { type Clock, SystemClock } from '../../src/util/clock.js';
+import { VirtualClock } from '../../src/util/virtual-clock.js';
 import type { AcceptedLine } from '../../src/util/line/line.js';
 import { LineClient } from '../../src/util/line/line-client.js';
 import { LineServer } from '../../src/util/line/line-server.js';
@@ -44,13 +45,13 @@ describe('a line', () => {
   let client: LineClient<string, string>;
   let lines: LineServer<string, string>;
 
-  const listen = async (port = 0): Promise<number> => {
+  const listen = async (port = 0, clock: Clock = new SystemClock()): Promise<number> => {
     sockets = new Set();
     lines = new LineServer<string, string>({
       path: '/line',
       token,
       protocolVersion: 1,
-      clock: new SystemClock(),
+      clock,
       log: silentLog,
       onLine: (line) => {
         accepted.push(line);
@@ -70,14 +71,14 @@ describe('a line', () => {
     await new Promise<void>((ready) => http.listen(port, '127.0.0.1', ready));
     return (http.address() as AddressInfo).port;
   };
-  const dial = (port: number, secret = token): LineClient<string, string> =>
+  const dial = (port: number, secret = token, clock: Clock = new SystemClock()): LineClient<string, string> =>
     new LineClient<string, string>({
       url: () => `http://127.0.0.1:${port}`,
       path: '/line',
       token: () => secret,
       protocolVersion: 1,
       peer: 'p',
-      clock: new SystemClock(),
+      clock,
       log: silentLog,
       retryMs: 5,
       handlers: {
@@ -136,6 +137,36 @@ describe('a line', () => {
     await waitFor(() => atServer.length > 0);
     expect(atServer).toEqual(['for the new process']);
     expect(accepted).toHaveLength(2);
+  });
+
+  it('stays up as long as both ends live, however long nothing is said', async () => {
+    const virtual = new VirtualClock();
+    client = dial(await listen(0, virtual), token, virtual);
+    let breaks = 0;
+    client.start();
+    await waitFor(() => client.connected);
+    for (const socket of sockets) socket.on('close', () => (breaks += 1));
+    for (let second = 0; second < 30; second++) {
+      virtual.advance(1_000);
+      for (let turn = 0; turn < 20; turn++) await new Promise((next) => setImmediate(next));
+    }
+    expect(breaks).toBe(0);
+    accepted[0]?.send('still here');
+    await waitFor(() => atClient.length > 0);
+    expect(accepted).toHaveLength(1);
+  });
+
+  it('never takes what was said before the greeting for part of the new line', async () => {
+    client = dial(await listen());
+    client.start();
+    while (!client.connected) {
+      client.send('too early');
+      await new Promise((next) => setImmediate(next));
+    }
+    client.send('first');
+    client.send('second');
+    await waitFor(() => atServer.length >= 2);
+    expect(atServer).toEqual(['first', 'second']);
   });
 
   it('refuses a wrong token', async () => {

@@ -6,7 +6,7 @@ import { gateOf, obstacleOf } from './gating.js';
 import { isUnreachable } from './instance-buckets.js';
 import { upgradeCapacity } from './upgrade-capacity.js';
 
-/** More reasons than anyone reads are cut; the last one says how many. */
+/** More reasons than anyone reads are cut; the last one says so. */
 export const MAX_WAITING_REASONS = 100;
 const REFUSALS_NAMED = 3;
 
@@ -20,13 +20,13 @@ export interface WaitingInput {
   readonly nowWallMs: number;
 }
 
-/** What an action still waits for, in words, instance by instance. */
+/** What an action still waits for, in words, instance by instance; not many more than are shown. */
 export function waitingReasons(input: WaitingInput): Waiting[] {
   const { app, action } = input.action;
   const waiting: Waiting[] = [];
   let leaving = 0;
   for (const instance of input.instances) {
-    const reason = reasonOf(instance, input);
+    const reason = waiting.length > MAX_WAITING_REASONS ? undefined : reasonOf(instance, input);
     if (reason !== undefined) waiting.push({ app, instance: instance.id, reason });
     if (instance.goal !== 'Running') leaving += 1;
   }
@@ -51,12 +51,11 @@ export function waitsForEarlierSteps(app: AppId, step: number): Waiting {
   return { app, reason: `waits for what it depends on: its turn comes in step ${step}` };
 }
 
-/** The first reasons, and how many were left out. */
+/** The first reasons, and whether there are more. */
 export function cutWaiting(waiting: readonly Waiting[]): readonly Waiting[] {
   const first = waiting[MAX_WAITING_REASONS - 1];
   if (waiting.length <= MAX_WAITING_REASONS || !first) return waiting;
-  const left = waiting.length - MAX_WAITING_REASONS + 1;
-  return [...waiting.slice(0, MAX_WAITING_REASONS - 1), { app: first.app, reason: `and ${left} more` }];
+  return [...waiting.slice(0, MAX_WAITING_REASONS - 1), { app: first.app, reason: 'and more' }];
 }
 
 function reasonOf(instance: Instance, input: WaitingInput): string | undefined {

@@ -11,7 +11,7 @@ export interface TunnelObserver {
 
 /**
  * Carries bytes both ways between two connected sockets (made with allowHalfOpen) until both directions have ended, one
- * side breaks, or nothing passes for the tunnel timeout. One side's end is passed on and the other direction goes on.
+ * side breaks, or nothing passes for the tunnel timeout (after one side's end: the client and server timeout). One side's end is passed on and the other direction goes on.
  * Both sockets are paused and without listeners when they come here.
  */
 export class Tunnel implements Expiring {
@@ -50,7 +50,7 @@ export class Tunnel implements Expiring {
 
   #carry(from: Socket, to: Socket, count: (bytes: number) => void): void {
     from.on('data', (chunk: Buffer) => {
-      this.plane.deadlines.tunnel.wait(this);
+      this.#moved();
       count(chunk.length);
       to.write(chunk);
       if (to.writableLength > PAUSE_ABOVE_BYTES) from.pause();
@@ -59,12 +59,20 @@ export class Tunnel implements Expiring {
     from.on('end', () => {
       to.end();
       this.#open -= 1;
+      this.#moved();
     });
     from.on('error', () => this.destroy());
     // A socket that closes before both directions ended broke. Otherwise the other one still sends out what it has got.
     from.on('close', () => {
       if (this.#open > 0 || to.destroyed) this.destroy();
-      else if (!this.#over) this.plane.deadlines.exchange.wait(this);
+      else this.#moved();
     });
+  }
+
+  /** The silence begins anew. With one direction ended it may not last as long: half of it is usually a dead peer. */
+  #moved(): void {
+    if (this.#over) return;
+    const { tunnel, exchange } = this.plane.deadlines;
+    (this.#open === 2 ? tunnel : exchange).wait(this);
   }
 }

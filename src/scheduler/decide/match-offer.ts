@@ -156,7 +156,7 @@ export function takeResources(record: AppRecord, pool: OfferPool, hostPorts: rea
     const need = milli(record.app[field]);
     if (need > 0) taken.push(...pool.take(name, need, roles));
   }
-
+  if (hostPorts.length > 0) taken.push(...pool.takePorts(hostPorts, roles));
   return taken;
 }
 

@@ -138,6 +138,7 @@ export class LineClient<In, Out> implements LineEnd<Out> {
       this.#core.resume(welcome.ack);
     } else {
       this.#core.reset();
+      this.#core.resume(0);
       this.options.handlers.onReset();
     }
     this.options.handlers.onConnected?.();

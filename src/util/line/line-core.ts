@@ -43,6 +43,8 @@ export class LineCore {
   #kept: Kept[] = [];
   #keptFrom = 0;
   #socket: Socket | undefined;
+  /** Both greetings are done: what is sent before belongs to no line that the peer knows. */
+  #open = false;
   #decoder = new RecordDecoder();
   #outbox: string[] = [];
   #flushQueued = false;
@@ -88,13 +90,14 @@ export class LineCore {
       this.on.overflow();
       return;
     }
-    if (this.#socket) this.#queue(record);
+    if (this.#socket && this.#open) this.#queue(record);
   }
 
   /** Takes over a fresh connection (dropping an older one) and reads what `head` already holds. */
   attach(socket: Socket, head: Buffer): void {
     this.detach('replaced by a newer connection', false);
     this.#socket = socket;
+    this.#open = false;
     this.#decoder = new RecordDecoder();
     this.#outbox = [];
     const now = this.clock.monotonicMs();
@@ -115,6 +118,7 @@ export class LineCore {
 
   /** After both greetings: drop what the peer has, resend the rest. */
   resume(peerReceived: number): void {
+    this.#open = true;
     this.#acknowledged(peerReceived);
     for (let i = this.#keptFrom; i < this.#kept.length; i++) {
       const kept = this.#kept[i];
@@ -130,6 +134,14 @@ export class LineCore {
     this.#ticker = undefined;
     socket.destroy();
     if (tell) this.on.lost(reason);
+  }
+
+  /** Lets go of the connection without closing it: another core takes it over. */
+  release(): void {
+    this.#ticker?.cancel();
+    this.#ticker = undefined;
+    this.#socket?.removeAllListeners('data').removeAllListeners('close').removeAllListeners('error');
+    this.#socket = undefined;
   }
 
   #read(socket: Socket, chunk: Buffer): void {

@@ -71,10 +71,8 @@ export class LineServer<In, Out> {
       overflow: () => socket.destroy(),
       lost: (reason) => log.debug('a line ended before its hello', { reason }),
       greeting: (frame) => {
-        socket.removeAllListeners('data');
-        socket.removeAllListeners('close');
-        socket.removeAllListeners('error');
-        socket.setTimeout(0);
+        door.release();
+        socket.setTimeout(0).removeAllListeners('timeout');
         this.#take(socket, frame);
       },
     });

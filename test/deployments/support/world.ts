@@ -5,11 +5,12 @@ import type { Accepted, AcceptOptions } from '../../../src/deployments/deploymen
 import { DeploymentService } from '../../../src/deployments/deployment-service.js';
 import type { EventBody, EventBus } from '../../../src/events/event-bus.js';
 import { silentLog } from '../../../src/logging/log.js';
+import { selectVictims } from '../../../src/scheduler/decide/victims.js';
 import { MemoryDisk, type MemoryFlush, MemoryStore } from '../../../src/store/memory-store.js';
 import { SeededDice } from '../../../src/util/ids.js';
 import { type Timestamp, VersionSource } from '../../../src/util/timestamp.js';
 import { VirtualClock } from '../../../src/util/virtual-clock.js';
-import { firstVictims, recordOf, type Wish } from './builders.js';
+import { recordOf, type Wish } from './builders.js';
 import { SimulatedScheduler } from './simulated-scheduler.js';
 
 export interface WorldOptions {
@@ -68,7 +69,7 @@ export class World {
         },
         onChange: () => () => undefined,
       },
-      selectVictims: firstVictims,
+      selectVictims: (app, instances, count) => selectVictims({ app, instances, count }),
       events: bus,
       versions: new VersionSource(() => this.clock.wallMs()),
       clock: this.clock,

@@ -2,7 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointLog } from '../../../src/embedded-mesos/agent/checkpoint-log.js';
 import { checkpointKeys } from '../../../src/embedded-mesos/agent/task-record.js';
-import { isTerminalState } from '../../../src/embedded-mesos/protocol/v1.js';
+import { isTerminalState, type TaskInfo, type TaskState } from '../../../src/embedded-mesos/protocol/v1.js';
 import { silentLog } from '../../../src/logging/log.js';
 import { waitFor } from '../../support/wait-for.js';
 import { AgentWorld, framework } from './agent-world.js';
@@ -71,23 +71,26 @@ asRoot('an agent that is killed with SIGKILL and started again', () => {
   });
 
   it('runs each task once and ends it in one status, wherever in the launch it was killed', async () => {
-    const all: string[] = [];
+    const sent: TaskInfo[] = [];
+    const over = (task: string): boolean => world.states(task).some((state) => isTerminalState(state as TaskState));
     for (const afterMs of [0, 3, 8, 15, 25, 40, 60]) {
       const tasks = Array.from({ length: 12 }, () => world.task('echo ran >> ran; sleep 0.2; exit 0'));
-      all.push(...world.run(...tasks));
+      sent.push(...tasks);
+      world.run(...tasks);
       await pause(afterMs);
       await world.crash();
       await world.start();
       // The master sends again what it does not find in the registration.
       const known = new Set(world.registers.at(-1)?.tasks.map(({ task }) => task.task_id.value));
-      world.run(...tasks.filter(({ task_id }) => !known.has(task_id.value) && !world.states(task_id.value).some((state) => isTerminalState(state as 'TASK_LOST'))));
+      world.run(...sent.filter(({ task_id }) => !known.has(task_id.value) && !over(task_id.value)));
     }
+    const all = sent.map(({ task_id }) => task_id.value);
     for (const task of all) {
-      await waitFor(() => world.states(task).some((state) => isTerminalState(state as 'TASK_LOST')), {
+      await waitFor(() => over(task), {
         what: () => `the end of ${task}; it said ${world.states(task).join(', ')}; records: ${world.files('records').join(' ')}`,
       });
     }
-    const ends = all.map((task) => world.states(task).filter((state) => isTerminalState(state as 'TASK_LOST')));
+    const ends = all.map((task) => world.states(task).filter((state) => isTerminalState(state as TaskState)));
     expect(ends).toEqual(all.map(() => ['TASK_FINISHED']));
     const ran = world.files('sandboxes').map((id) => readFileSync(join(world.workDir, 'agent/sandboxes', id, 'ran'), 'utf8'));
     expect(ran).toEqual(all.map(() => 'ran\n'));

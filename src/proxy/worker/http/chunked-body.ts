@@ -78,7 +78,7 @@ export class ChunkedBody {
           this.#state = 'done';
           break;
         }
-        this.#trailerBytes += line.length;
+        this.#trailerBytes += line.length + 2;
         if (this.#trailerBytes > MAX_TRAILER_BYTES) throw new ChunksBroken('the trailers are too long');
         if (!isTrailer(line)) throw new ChunksBroken('malformed trailer');
         break;
