@@ -100,7 +100,10 @@ export class EventBuffer implements EventBus {
         try {
           listener(event);
         } catch (error) {
-          this.options.log.error('a subscriber failed on an event; the others are told', { event: event.id, error });
+          this.options.log.error('a subscriber failed on an event; the others are told', {
+            event: event.id,
+            error,
+          });
         }
       }
     }

@@ -1,8 +1,13 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Log } from '../logging/log.js';
 import type { Clock, Timer } from '../util/clock.js';
-import type { Prober, ProbeResult, ProbeTarget } from './health.js';
-import { ALIVE_PERIOD_MS, type FromProber, type NumberedResult, type ProberChange } from './prober-messages.js';
+import type { ProbeResult, Prober, ProbeTarget } from './health.js';
+import {
+  ALIVE_PERIOD_MS,
+  type FromProber,
+  type NumberedResult,
+  type ProberChange,
+} from './prober-messages.js';
 
 /** A prober that has been silent for so many of its alive periods hangs, and is replaced. */
 const SILENT_PERIODS = 8;
@@ -83,7 +88,10 @@ export class ChildProber implements Prober {
     const startedMs = clock.monotonicMs();
     let child: ChildProcess;
     try {
-      child = fork(entry, [], { execArgv: [...(execArgv ?? [])], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+      child = fork(entry, [], {
+        execArgv: [...(execArgv ?? [])],
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      });
     } catch (error) {
       this.#startAgain(startedMs, error instanceof Error ? error.message : String(error));
       return;

@@ -11,7 +11,13 @@ export class HealthEvents {
   /** `taskId` carries the instance id, as clients of Marathon know it; `instanceId` says so plainly. */
   failed(instance: Instance, healthCheck: HealthCheck): void {
     const { appId, id } = instance;
-    this.events.publish({ eventType: 'failed_health_check_event', appId, taskId: id, instanceId: id, healthCheck });
+    this.events.publish({
+      eventType: 'failed_health_check_event',
+      appId,
+      taskId: id,
+      instanceId: id,
+      healthCheck,
+    });
   }
 
   statusChanged(instance: Instance, alive: boolean): void {
@@ -49,7 +55,9 @@ function checkEvents(appId: AppId, before: AppRecord | undefined, after: AppReco
   const [old, current] = [before?.app.healthChecks ?? [], after?.app.healthChecks ?? []];
   const missingIn = (list: readonly HealthCheck[]) => (check: HealthCheck) =>
     !list.some((each) => asksSameEndpoint(each, check));
-  const removed = old.filter(missingIn(current)).map((): EventBody => ({ eventType: 'remove_health_check_event', appId }));
+  const removed = old
+    .filter(missingIn(current))
+    .map((): EventBody => ({ eventType: 'remove_health_check_event', appId }));
   const version = after?.app.version;
   const added = current
     .filter(missingIn(old))

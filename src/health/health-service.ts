@@ -66,7 +66,8 @@ export class HealthService implements HealthReadModel {
       scheduler.instances.onChange((change) => this.#onInstance(change)),
       apps.onChange((changes) => this.#onApps(changes)),
     ];
-    for (const instance of scheduler.instances.all()) this.#onInstance({ before: undefined, after: instance });
+    for (const instance of scheduler.instances.all())
+      this.#onInstance({ before: undefined, after: instance });
   }
 
   async stop(): Promise<void> {
@@ -102,8 +103,9 @@ export class HealthService implements HealthReadModel {
   #onInstance({ before, after }: InstanceChange): void {
     const id = after?.id ?? before?.id;
     const tracked = id && this.#tasks.get(id);
-    if (tracked && (after?.condition !== 'Running' || after.task?.id !== tracked.task.id)) this.#untrack(tracked);
-    if (!after || after.condition !== 'Running') return;
+    if (tracked && (after?.condition !== 'Running' || after.task?.id !== tracked.task.id))
+      this.#untrack(tracked);
+    if (after?.condition !== 'Running') return;
     const known = this.#tasks.get(after.id);
     if (!known) {
       this.#track(after);
@@ -153,7 +155,8 @@ export class HealthService implements HealthReadModel {
   #knownDefinition({ appId, launchHash }: Instance, siblings: Iterable<TrackedTask>): AppRecord | undefined {
     const current = this.options.apps.get(appId);
     if (current?.launchHash === launchHash) return current;
-    for (const { instance, record } of siblings) if (record && instance.launchHash === launchHash) return record;
+    for (const { instance, record } of siblings)
+      if (record && instance.launchHash === launchHash) return record;
     return undefined;
   }
 
@@ -165,10 +168,18 @@ export class HealthService implements HealthReadModel {
       const record = await apps.version(appId, version);
       if (this.#stopped || this.#tasks.get(id) !== tracked || tracked.record) return;
       if (record) this.#define(tracked, record);
-      else log.warn('the definition of a running task is gone; it keeps its health unprobed', { instance: id, version });
+      else
+        log.warn('the definition of a running task is gone; it keeps its health unprobed', {
+          instance: id,
+          version,
+        });
     } catch (error) {
       if (this.#stopped || this.#tasks.get(id) !== tracked) return;
-      log.warn('the definition of a running task cannot be read; asked again', { instance: id, version, error });
+      log.warn('the definition of a running task cannot be read; asked again', {
+        instance: id,
+        version,
+        error,
+      });
       this.#retries.set(
         tracked,
         clock.after(DEFINITION_RETRY_MS, () => void this.#lookUp(tracked)),
@@ -204,7 +215,9 @@ export class HealthService implements HealthReadModel {
   /** Makes the prober's targets of a task what they should be; equal ones are left alone. */
   #syncProbes(tracked: TrackedTask): void {
     const { instance, record, health, probes } = tracked;
-    const wanted = record ? wantedProbes(instance, record, health, this.#readinessWanted.has(instance.appId)) : [];
+    const wanted = record
+      ? wantedProbes(instance, record, health, this.#readinessWanted.has(instance.appId))
+      : [];
     const keep = new Map(wanted.map((probe) => [probe.target.key, probe]));
     for (const [key, active] of [...probes]) {
       const same = keep.get(key);
@@ -275,7 +288,12 @@ export class HealthService implements HealthReadModel {
     if (verdict.giveUp === undefined || instance.takingOut) return;
     if (!tracked.gaveUp) this.#events.gaveUp(instance, task, verdict.giveUp);
     tracked.gaveUp = true;
-    const fact = { kind: 'give-up', instanceId: instance.id, taskId: task.id, reason: verdict.giveUp } as const;
+    const fact = {
+      kind: 'give-up',
+      instanceId: instance.id,
+      taskId: task.id,
+      reason: verdict.giveUp,
+    } as const;
     this.options.scheduler.report(fact);
   }
 

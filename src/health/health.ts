@@ -1,6 +1,6 @@
 import type { AppId } from '../apps/app.js';
-import type { InstanceId, TaskId } from '../scheduler/instance.js';
 import type { ReadinessResult } from '../deployments/deployment.js';
+import type { InstanceId, TaskId } from '../scheduler/instance.js';
 
 /** One thing to probe: a health check, a readiness check, or the first TCP connect of an app without checks. */
 export interface ProbeTarget {

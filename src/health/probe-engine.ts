@@ -98,7 +98,13 @@ export class ProbeEngine {
     });
   }
 
-  #judge(scheduled: Scheduled, running: RunningProbe, outcome: ProbeOutcome, startedMs: number, lateMs: number): void {
+  #judge(
+    scheduled: Scheduled,
+    running: RunningProbe,
+    outcome: ProbeOutcome,
+    startedMs: number,
+    lateMs: number,
+  ): void {
     if (scheduled.running !== running) return;
     const { clock, dice, onResult } = this.options;
     const { target } = scheduled;

@@ -1,4 +1,9 @@
-import { request as httpRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import {
+  type ClientRequest,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect, isIP } from 'node:net';
 import type { ProbeResult, ProbeTarget } from './health.js';
@@ -6,7 +11,11 @@ import type { ProbeResult, ProbeTarget } from './health.js';
 /** How one probe ended. `ignored`: it says nothing (an informational answer that the check wants ignored). */
 export type ProbeOutcome =
   | { readonly kind: 'ok'; readonly response?: NonNullable<ProbeResult['response']> }
-  | { readonly kind: 'failed'; readonly cause: string; readonly response?: NonNullable<ProbeResult['response']> }
+  | {
+      readonly kind: 'failed';
+      readonly cause: string;
+      readonly response?: NonNullable<ProbeResult['response']>;
+    }
   | { readonly kind: 'ignored' };
 
 /** A probe under way. */
@@ -82,7 +91,10 @@ function probeHttp(target: ProbeTarget, done: (outcome: ProbeOutcome) => void): 
           });
   } catch (error) {
     // A path with characters that no request may hold.
-    const outcome: ProbeOutcome = { kind: 'failed', cause: error instanceof Error ? error.message : String(error) };
+    const outcome: ProbeOutcome = {
+      kind: 'failed',
+      cause: error instanceof Error ? error.message : String(error),
+    };
     const soon = setImmediate(() => done(outcome));
     return { cancel: () => clearImmediate(soon), timedOut: () => outcome };
   }

@@ -31,7 +31,8 @@ export function formatLine({ atMs, level, room, message, fields }: LogLine, colo
 function formatValue(value: unknown): string {
   const plain = plainValue(value);
   const text = typeof plain === 'string' ? plain : (JSON.stringify(plain) ?? 'undefined');
-  if (typeof plain === 'string' && (text === '' || /[\s"=]/.test(text))) return escapeControls(JSON.stringify(text));
+  if (typeof plain === 'string' && (text === '' || /[\s"=]/.test(text)))
+    return escapeControls(JSON.stringify(text));
   return escapeControls(text);
 }
 
@@ -42,7 +43,8 @@ export function plainValue(value: unknown): unknown {
     const cause = value.cause === undefined ? {} : { cause: plainValue(value.cause) };
     return { message: value.message, ...(code === undefined ? {} : { code }), stack: value.stack, ...cause };
   }
-  if (typeof value === 'bigint' || typeof value === 'symbol' || typeof value === 'function') return String(value);
+  if (typeof value === 'bigint' || typeof value === 'symbol' || typeof value === 'function')
+    return String(value);
   if (typeof value !== 'object' || value === null) return value;
   try {
     JSON.stringify(value);

@@ -21,7 +21,9 @@ const severity: Readonly<Record<LogLevel, number>> = { debug: 20, info: 30, warn
 /** The real log. Lines below `level` cost a comparison. */
 export function makeLog(options: LogOptions): Log {
   const destination = options.destination ?? process.stderr;
-  return options.format === 'json' ? new JsonLog(jsonRoot(options.level, destination), {}) : new TextLog(options.level, destination);
+  return options.format === 'json'
+    ? new JsonLog(jsonRoot(options.level, destination), {})
+    : new TextLog(options.level, destination);
 }
 
 class TextLog implements Log {

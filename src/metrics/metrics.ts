@@ -14,7 +14,10 @@ export interface MetricsJson {
   readonly histograms: Readonly<Record<string, { readonly count: number } & Distribution>>;
   readonly meters: Readonly<Record<string, RateSnapshot & { readonly units: string }>>;
   readonly timers: Readonly<
-    Record<string, RateSnapshot & Distribution & { readonly duration_units: string; readonly rate_units: string }>
+    Record<
+      string,
+      RateSnapshot & Distribution & { readonly duration_units: string; readonly rate_units: string }
+    >
   >;
 }
 
@@ -70,7 +73,13 @@ export class Metrics {
 
   /** What `/metrics` answers by default. `nowMs` is monotonic. */
   toJson(nowMs: number = this.#nowMs()): MetricsJson {
-    const json = { counters: {}, gauges: {}, histograms: {}, meters: {}, timers: {} } satisfies Partial<MetricsJson>;
+    const json = {
+      counters: {},
+      gauges: {},
+      histograms: {},
+      meters: {},
+      timers: {},
+    } satisfies Partial<MetricsJson>;
     const into = (section: Record<string, unknown>, name: string, value: unknown): void => {
       section[`${this.prefix}.${name}`] = value;
     };
@@ -102,7 +111,13 @@ export class Metrics {
       if (kind === 'counter') samples.push({ kind, name: full, value: it.count });
       else if (kind === 'gauge') samples.push({ kind, name: full, value: it.value });
       else if (kind === 'histogram') {
-        samples.push({ kind: 'summary', name: full, count: it.count, sum: it.sum, distribution: it.distribution() });
+        samples.push({
+          kind: 'summary',
+          name: full,
+          count: it.count,
+          sum: it.sum,
+          distribution: it.distribution(),
+        });
       } else if (kind === 'meter') samples.push({ kind: 'rates', name: full, rates: it.rates(nowMs) });
       else {
         const { count, sum } = it.durations;

@@ -76,8 +76,14 @@ function rateGauges(registry: Registry, name: string, rates: RateSnapshot): void
 
 function summary(name: string, count: number, sum: number, distribution: Distribution): string {
   const lines = quantiles.map(([quantile, key]) => `${name}{quantile="${quantile}"} ${distribution[key]}`);
-  return [`# HELP ${name} ${name}`, `# TYPE ${name} summary`, ...lines, `${name}_sum ${sum}`, `${name}_count ${count}`, '']
-    .join('\n');
+  return [
+    `# HELP ${name} ${name}`,
+    `# TYPE ${name} summary`,
+    ...lines,
+    `${name}_sum ${sum}`,
+    `${name}_count ${count}`,
+    '',
+  ].join('\n');
 }
 
 /** Read when asked, without timers or observers: the names that Prometheus dashboards know. */

@@ -1,6 +1,5 @@
 import type { AppId, AppRecord } from '../apps/app.js';
-import type { Call, Offer, TaskStatus } from '../embedded-mesos/protocol/v1.js';
-import type { Log } from '../logging/log.js';
+import type { Offer } from '../embedded-mesos/protocol/v1.js';
 import type { Clock } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
 import { timestamp } from '../util/timestamp.js';
@@ -9,16 +8,12 @@ import type { PlacedView } from './decide/constraints.js';
 import { makeTaskId } from './decide/ids.js';
 import { isLasting, matchOffer, takeResources } from './decide/match-offer.js';
 import { taskInfo } from './decide/task-info.js';
-import { HeldOffer, type HeldTask } from './held-offer.js';
+import { HeldOffer } from './held-offer.js';
 import type { InstanceId, InstanceTask, TaskId } from './instance.js';
-import type { InstanceLife } from './instance-life.js';
-import type { Journal } from './journal.js';
+import { type DispatchParts, LaunchDispatch } from './launch-dispatch.js';
 import type { AppQueue, LaunchQueue } from './launch-queue.js';
-import type { OfferDemand } from './offer-demand.js';
 import type { PlacementBook } from './placement-book.js';
 import type { Drainer } from './scheduler.js';
-import type { CompleteSettings, SchedulerMetrics } from './scheduler-settings.js';
-import type { InstanceTracker } from './tracker.js';
 
 /** Fitting offers looked at for one instance before the least crowded of them is taken. */
 export const MAX_CANDIDATES = 16;
@@ -31,40 +26,26 @@ export const RESTING_RETRY_MS = 1_000;
 /** Ended instances may make room under a constraint; their pokes are gathered for so long. */
 export const FREED_MS = 50;
 
-type Accept = Extract<Call, { type: 'ACCEPT' }>['accept'];
-
-export interface LauncherParts {
-  readonly tracker: InstanceTracker;
-  readonly life: InstanceLife;
-  readonly journal: Journal;
+export interface LauncherParts extends DispatchParts {
   readonly queue: LaunchQueue;
   readonly book: PlacementBook;
-  readonly demand: OfferDemand;
   readonly drainer: Drainer;
   readonly deadlines: Deadlines;
   readonly clock: Clock;
   readonly dice: Dice;
-  readonly log: Log;
-  readonly metrics: SchedulerMetrics;
-  readonly settings: CompleteSettings;
-  readonly accept: (accept: Accept) => void;
 }
 
 /**
  * Puts waiting instances on offers: app by app in turn, in slices that never hold the event loop for long, many tasks per ACCEPT.
  *
- * INVARIANTS
- * - An ACCEPT leaves only when every launch in it is durable, and only with launches that are still wanted.
- * - An offer is used for one ACCEPT at most, never after it was rescinded or the subscription was lost.
+ * How a used offer then leaves is in launch-dispatch.ts.
  */
 export class Launcher {
   #held: HeldOffer[] = [];
-  readonly #dispatched = new Map<string, HeldOffer>();
-  readonly #unsent = new Set<TaskId>();
+  readonly #dispatch: LaunchDispatch;
   readonly #exhausted = new Set<AppId>();
   #views = new Map<AppId, PlacedView>();
   #cursor = 0;
-  #generation = 0;
   #connected = false;
   #launching = true;
   #stopped = false;
@@ -72,7 +53,9 @@ export class Launcher {
   #sawResting = false;
   localRegion: string | undefined;
 
-  constructor(private readonly parts: LauncherParts) {}
+  constructor(private readonly parts: LauncherParts) {
+    this.#dispatch = new LaunchDispatch(parts);
+  }
 
   get launching(): boolean {
     return this.#launching;
@@ -84,7 +67,7 @@ export class Launcher {
 
   /** Whether this task's ACCEPT has not left yet. */
   isUnsent(taskId: TaskId): boolean {
-    return this.#unsent.has(taskId);
+    return this.#dispatch.isUnsent(taskId);
   }
 
   subscribed(): void {
@@ -128,8 +111,7 @@ export class Launcher {
 
   rescind(offerId: string): void {
     this.#held = this.#held.filter((held) => held.offer.id.value !== offerId);
-    const dispatched = this.#dispatched.get(offerId);
-    if (dispatched) dispatched.rescinded = true;
+    this.#dispatch.rescind(offerId);
   }
 
   /** Something may be launchable now, or no longer: looked at once, at the end of this turn. */
@@ -145,7 +127,7 @@ export class Launcher {
   }
 
   #drop(): void {
-    this.#generation += 1;
+    this.#dispatch.drop();
     this.#held = [];
     this.#exhausted.clear();
   }
@@ -277,7 +259,7 @@ export class Launcher {
   }
 
   #place(id: InstanceId, record: AppRecord, held: HeldOffer, hostPorts: readonly number[]): void {
-    const { tracker, life, journal, clock } = this.parts;
+    const { tracker, life, clock } = this.parts;
     const instance = tracker.get(id);
     if (!instance) return;
     const { agentId, hostname, attributes, region, zone } = held.pool.agent;
@@ -296,15 +278,13 @@ export class Launcher {
       mesosState: 'TASK_STAGING',
       runSpecVersion: record.app.version,
     };
-    const generation = this.#generation;
-    held.group ??= journal.group(() => this.#accept(held, generation));
+    held.group ??= this.#dispatch.open(held);
     held.used(record.app.id);
-    held.tasks.push({
+    this.#dispatch.put(held, {
       instanceId: id,
       taskId,
       info: taskInfo(record, { taskId, agentId, hostname, hostPorts, resources }),
     });
-    this.#unsent.add(taskId);
     life.launch(id, { kind: 'launched', task, record }, held.group);
   }
 
@@ -317,61 +297,8 @@ export class Launcher {
     this.#held = this.#held.filter((held) => held.group === undefined);
     for (const held of used) {
       held.book(queue, at);
-      held.hungry = unfinished || held.tasks.length >= settings.maxInstancesPerOffer;
-      this.#dispatched.set(held.offer.id.value, held);
-      held.group?.close();
+      this.#dispatch.leave(held, unfinished || held.tasks.length >= settings.maxInstancesPerOffer);
     }
-  }
-
-  #accept(held: HeldOffer, generation: number): void {
-    const { demand, settings, metrics } = this.parts;
-    this.#dispatched.delete(held.offer.id.value);
-    for (const task of held.tasks) this.#unsent.delete(task.taskId);
-    if (generation !== this.#generation || held.rescinded) {
-      this.#undo(held.tasks, 'TASK_DROPPED', 'The offer was gone before the launch could leave');
-      return;
-    }
-    const wanted = held.tasks.filter((task) => this.#isWanted(task));
-    const refuseSeconds = held.hungry ? 0 : settings.refuseSeconds;
-    if (wanted.length === 0) {
-      demand.decline([held.offer.id.value], 0);
-    } else {
-      demand.filtered(refuseSeconds);
-      metrics.count('tasks.launched', wanted.length);
-      this.parts.accept({
-        offer_ids: [held.offer.id],
-        operations: [{ type: 'LAUNCH', launch: { task_infos: wanted.map((task) => task.info) } }],
-        filters: { refuse_seconds: refuseSeconds },
-      });
-    }
-    if (wanted.length < held.tasks.length) {
-      const unwanted = held.tasks.filter((task) => !wanted.includes(task));
-      this.#undo(unwanted, 'TASK_KILLED', 'Killed before its launch left');
-    }
-  }
-
-  #isWanted(task: HeldTask): boolean {
-    const instance = this.parts.tracker.get(task.instanceId);
-    return (
-      instance?.task?.id === task.taskId &&
-      instance.condition === 'Provisioned' &&
-      instance.takingOut === undefined
-    );
-  }
-
-  /** Launches that certainly never left: their instances wait again (or are forgotten), without waiting for anybody's word. */
-  #undo(tasks: readonly HeldTask[], state: TaskStatus['state'], message: string): void {
-    for (const { instanceId, taskId } of tasks) {
-      if (this.parts.tracker.get(instanceId)?.task?.id !== taskId) continue;
-      const status: TaskStatus = {
-        task_id: { value: taskId },
-        state,
-        message,
-        reason: 'REASON_INVALID_OFFERS',
-      };
-      this.parts.life.happen(instanceId, { kind: 'update', status });
-    }
-    this.parts.log.info('launches undone before they left', { tasks: tasks.length, why: message });
   }
 
   #declineHeld(): void {

@@ -39,8 +39,7 @@ export class StatusIntake {
     this.metrics.count('status-updates');
     const instance = this.tracker.byTask(status.task_id.value as TaskId);
     if (instance) {
-      acknowledge?.();
-      this.life.happen(instance.id, { kind: 'update', status });
+      this.life.happen(instance.id, { kind: 'update', status }, acknowledge);
       return;
     }
     this.strangers.heard(status);

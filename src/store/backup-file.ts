@@ -84,13 +84,8 @@ export async function readBackup(
   onHead: (head: BackupHead) => void,
   onRecord: (record: StoreRecord) => void | Promise<void>,
 ): Promise<BackupHead> {
-  let [head, complete, number, records, checksum]: [BackupHead | undefined, boolean, number, number, number] = [
-    undefined,
-    false,
-    0,
-    0,
-    0,
-  ];
+  let [head, complete, number, records, checksum]: [BackupHead | undefined, boolean, number, number, number] =
+    [undefined, false, 0, 0, 0];
   for await (const line of linesOf(file)) {
     number++;
     if (complete) throw damaged(file, number, 'there is something behind the end');
@@ -103,7 +98,8 @@ export async function readBackup(
       await onRecord(parseRecord(file, number, value, line));
     } else {
       const tail = value as { records?: unknown; checksum?: unknown } | null;
-      if (tail?.records !== records || tail.checksum !== checksum) throw damaged(file, number, 'the total is wrong');
+      if (tail?.records !== records || tail.checksum !== checksum)
+        throw damaged(file, number, 'the total is wrong');
       complete = true;
     }
     checksum = crc32(Buffer.from(`${line}\n`, 'utf8'), checksum);
@@ -137,7 +133,10 @@ function parseHead(file: string, value: unknown): BackupHead {
     throw damaged(file, 1, 'it is no backup of longrun');
   }
   if (head.longrunBackup > BACKUP_LAYOUT) {
-    throw new StoreError('format-too-new', `${file} was made by a newer longrun: use that version to restore it`);
+    throw new StoreError(
+      'format-too-new',
+      `${file} was made by a newer longrun: use that version to restore it`,
+    );
   }
   return { format: parseFormat(head.store), at: String(head.at) };
 }

@@ -41,7 +41,11 @@ export function parseFormat(bytes: Uint8Array | string): number {
  * The migrations that lead from `found` to ours, in order; empty when it is ours. Throws StoreError `format-too-new` with a
  * sentence that says what to do.
  */
-export function migrationsFrom(found: number, migrations: readonly Migration[], what: string): readonly Migration[] {
+export function migrationsFrom(
+  found: number,
+  migrations: readonly Migration[],
+  what: string,
+): readonly Migration[] {
   const current = currentFormat(migrations);
   if (found > current) {
     throw new StoreError(

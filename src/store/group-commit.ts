@@ -68,7 +68,10 @@ export class GroupCommit {
       if (this.#closed) throw new StoreError('closed', 'the store is closed');
       const writes = batch.writes.map((write): EngineWrite => {
         checkKey(write.key);
-        return { key: write.key, bytes: write.op === 'put' ? encodeRecord(write.key, write.value) : undefined };
+        return {
+          key: write.key,
+          bytes: write.op === 'put' ? encodeRecord(write.key, write.value) : undefined,
+        };
       });
       const bytes = writes.reduce((sum, write) => sum + write.key.length + (write.bytes?.length ?? 0), 0);
       if (this.#waiting.length > 0 && this.#waitingBytes + bytes > WAITING_BYTES) {
@@ -104,7 +107,9 @@ export class GroupCommit {
         for (const { resolve } of group) resolve();
       } catch (error) {
         const failure =
-          error instanceof StoreError ? error : new StoreError('store-failed', String(error), { cause: error });
+          error instanceof StoreError
+            ? error
+            : new StoreError('store-failed', String(error), { cause: error });
         this.port.failed(failure);
         const behind = this.#waiting;
         this.#waiting = [];
@@ -121,7 +126,11 @@ export class GroupCommit {
     const writes: EngineWrite[] = [];
     let [epoch, bytes, taken] = [this.#epoch, 0, 0];
     for (const batch of this.#waiting) {
-      if (taken > 0 && (writes.length + batch.writes.length > GROUP_WRITES || bytes + batch.bytes > GROUP_BYTES)) break;
+      if (
+        taken > 0 &&
+        (writes.length + batch.writes.length > GROUP_WRITES || bytes + batch.bytes > GROUP_BYTES)
+      )
+        break;
       taken++;
       this.#waitingBytes -= batch.bytes;
       if (batch.epoch < epoch) {
@@ -143,7 +152,10 @@ export class GroupCommit {
     const limit: Timer = this.clock.after(FLUSH_LIMIT_MS, () => {
       overdue = true;
       this.port.failed(
-        new StoreError('flush-failed', `a flush has not ended for ${FLUSH_LIMIT_MS / 1000} s: is the disk alive?`),
+        new StoreError(
+          'flush-failed',
+          `a flush has not ended for ${FLUSH_LIMIT_MS / 1000} s: is the disk alive?`,
+        ),
       );
     });
     try {

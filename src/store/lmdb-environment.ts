@@ -86,7 +86,8 @@ export class LmdbEnvironment implements StorageEngine {
     const trialCode = await this.#trialWrite();
     if (trialCode !== undefined) throw this.#failure(undefined, trialCode);
     // Closing would pull the map away under a reader: the next attempt is soon.
-    if (this.#snapshots > 0) throw new StoreError('flush-failed', `the store in ${this.dir} waits for its readers`);
+    if (this.#snapshots > 0)
+      throw new StoreError('flush-failed', `the store in ${this.dir} waits for its readers`);
     await this.close();
     this.open();
   }
@@ -163,7 +164,10 @@ export class LmdbEnvironment implements StorageEngine {
 
   #failure(error: unknown, trialCode: string | undefined): StoreError {
     if (error instanceof StoreError) return error;
-    const code = classifyFailure({ code: (error as { code?: number | string } | undefined)?.code, trialCode });
+    const code = classifyFailure({
+      code: (error as { code?: number | string } | undefined)?.code,
+      trialCode,
+    });
     const cause = error instanceof Error ? error.message : (trialCode ?? String(error));
     return new StoreError(code, failureMessage(code, this.dir, cause), { cause: error });
   }

@@ -15,10 +15,16 @@ import {
   migrationsFrom,
   parseFormat,
 } from './format.js';
-import { EPOCH_KEY, type EngineWrite } from './group-commit.js';
+import { type EngineWrite, EPOCH_KEY } from './group-commit.js';
 import { LmdbEnvironment } from './lmdb-environment.js';
 import { decodeRecord, encodeRecord, INTERNAL_PREFIX } from './record-codec.js';
-import { type StateStore, type StoreBatch, StoreError, type StoreHealth, type StoreRecord } from './state-store.js';
+import {
+  type StateStore,
+  type StoreBatch,
+  StoreError,
+  type StoreHealth,
+  type StoreRecord,
+} from './state-store.js';
 import { takeStoreLock } from './store-lock.js';
 
 export { restoreLmdb } from './restore-lmdb.js';
@@ -107,7 +113,8 @@ export class LmdbStore implements StateStore {
   }
 
   #checkOpen(): void {
-    if (this.#state !== 'open') throw new StoreError('closed', `the store in ${this.options.dir} is not open`);
+    if (this.#state !== 'open')
+      throw new StoreError('closed', `the store in ${this.options.dir} is not open`);
   }
 
   #read(key: string): unknown {
@@ -121,7 +128,8 @@ export class LmdbStore implements StateStore {
     // No UTF-8 text holds the byte 0xff, so this is behind every key with the prefix.
     const to = Buffer.concat([from, Buffer.from([0xff])]);
     for await (const slice of this.#environment.snapshot(from.length > 0 ? from : Buffer.from([0]), to)) {
-      if (this.#state === 'closed') throw new StoreError('closed', `the store in ${this.options.dir} was closed`);
+      if (this.#state === 'closed')
+        throw new StoreError('closed', `the store in ${this.options.dir} was closed`);
       yield slice
         .filter(({ key }) => !key.startsWith(INTERNAL_PREFIX))
         .map(({ key, bytes }) => ({ key, value: decodeRecord(key, bytes) }));
@@ -152,7 +160,12 @@ export class LmdbStore implements StateStore {
     const at = timestamp(this.#clock.wallMs());
     const backup = join(dir, `before-format-${current}-${at.replaceAll(':', '')}.backup`);
     await writeBackup(backup, { format: found, at }, this.#slices(''));
-    log.warn('the store is migrated', { from: found, to: current, backup, steps: steps.map(({ what }) => what) });
+    log.warn('the store is migrated', {
+      from: found,
+      to: current,
+      backup,
+      steps: steps.map(({ what }) => what),
+    });
     const writes = new Map<string, EngineWrite>();
     const removed: EngineWrite[] = [];
     for await (const slice of this.#slices('')) {

@@ -4,8 +4,15 @@ import { timestamp } from '../util/timestamp.js';
 import { writeBackup } from './backup-file.js';
 import { failureMessage } from './decide/classify-failure.js';
 import { DurableWriter, type StorageEngine } from './durable-writer.js';
-import { currentFormat, FORMAT_KEY, formatBytes, formatHistory, migrationsFrom, parseFormat } from './format.js';
-import { EPOCH_KEY, type EngineWrite } from './group-commit.js';
+import {
+  currentFormat,
+  FORMAT_KEY,
+  formatBytes,
+  formatHistory,
+  migrationsFrom,
+  parseFormat,
+} from './format.js';
+import { type EngineWrite, EPOCH_KEY } from './group-commit.js';
 import { decodeRecord, INTERNAL_PREFIX } from './record-codec.js';
 import {
   type StateStore,

@@ -54,7 +54,8 @@ export function checkKey(key: string): void {
       `a key must have 1 to ${MAX_KEY_BYTES} bytes, this one has ${bytes}: ${key.slice(0, 80)}`,
     );
   }
-  if (key.startsWith(INTERNAL_PREFIX)) throw new StoreError('store-failed', `the key ${key} is the store's own`);
+  if (key.startsWith(INTERNAL_PREFIX))
+    throw new StoreError('store-failed', `the key ${key} is the store's own`);
 }
 
 function corrupt(key: string, why: string, options?: ErrorOptions): StoreError {

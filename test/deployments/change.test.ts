@@ -211,6 +211,25 @@ describe('force', () => {
     await kept.service.stop();
   });
 
+  it('is the last word about the cancelled record, also when that deployment goes on meanwhile', async () => {
+    const world = await World.start();
+    await world.change({ '/web': { dependencies: ['/db'] }, '/db': {} });
+    await world.settle();
+    world.store.holdFlushes();
+    const forced = world.change({ '/db': { instances: 2 } }, { force: true });
+    await world.settle();
+    // Its step would be done now, and the next one would be written.
+    world.scheduler.launch('db.1');
+    await world.settle();
+    world.store.releaseFlushes();
+    const { deploymentId } = await forced;
+    await world.settle();
+    const stored: string[] = [];
+    for await (const { key } of world.store.scan('deployment!')) stored.push(key);
+    expect(stored).toEqual([`deployment!${deploymentId}`]);
+    await world.service.stop();
+  });
+
   it('starts the new plan only when the cancelled one has nothing under way', async () => {
     const world = await World.start();
     let release: () => void = () => undefined;
@@ -312,6 +331,21 @@ describe('a deployment', () => {
     await world.settle();
     expect(world.instances('/web')).toEqual(['web.1 Scheduled v1']);
     await world.service.stop();
+  });
+
+  it('goes on with the step it had reached after a crash, with the same id', async () => {
+    const world = await World.start();
+    const { deploymentId } = await world.change({ '/web': { dependencies: ['/db'] }, '/db': {} });
+    await world.settle();
+    world.scheduler.launch('db.1');
+    await world.settle();
+    expect(world.service.get(deploymentId)?.currentStep).toBe(3);
+    const next = await world.crash();
+    expect(next.service.get(deploymentId)?.currentStep).toBe(3);
+    expect(next.eventTypes()).toEqual(['deployment_info']);
+    await next.calm();
+    expect(next.eventTypes().slice(1)).toEqual(['deployment_step_success', 'deployment_success']);
+    await next.service.stop();
   });
 
   it('tries again after 5 s when the store refuses its next move, and says so', async () => {

@@ -55,7 +55,9 @@ describe('the event buffer', () => {
                 continue;
               }
               reached = true;
-              expect(found.map(numberOf)).toEqual(Array.from({ length: newest - seq }, (_, n) => seq + n + 1));
+              expect(found.map(numberOf)).toEqual(
+                Array.from({ length: newest - seq }, (_, n) => seq + n + 1),
+              );
               expect(found.length).toBeLessThanOrEqual(capacity);
               const bytes = found.reduce((sum, { json }) => sum + json.length, 0);
               expect(found.length <= 1 || bytes <= capacityBytes).toBe(true);

@@ -1,7 +1,7 @@
 import type { App, AppId, AppRecord, HealthCheck, ReadinessCheck } from '../../src/apps/app.js';
 import type { AppChange } from '../../src/apps/app-registry.js';
 import type { EventBody } from '../../src/events/event-bus.js';
-import type { Prober, ProbeResult, ProbeTarget } from '../../src/health/health.js';
+import type { ProbeResult, Prober, ProbeTarget } from '../../src/health/health.js';
 import { HealthService } from '../../src/health/health-service.js';
 import { silentLog } from '../../src/logging/log.js';
 import type { AgentId, Instance, InstanceId, TaskId } from '../../src/scheduler/instance.js';

@@ -8,9 +8,10 @@ import type { ProbeResult, ProbeTarget } from '../../src/health/health.js';
 import { ResultBatches } from '../../src/health/result-batches.js';
 import { silentLog } from '../../src/logging/log.js';
 import { SystemClock } from '../../src/util/clock.js';
-import { isAlive, identify } from '../../src/util/process-identity.js';
+import { identify, isAlive } from '../../src/util/process-identity.js';
 import { VirtualClock } from '../../src/util/virtual-clock.js';
 import { emitSources } from '../store/emit-sources.js';
+import { waitFor } from '../support/wait-for.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'longrun-prober-'));
 let entry: string;
@@ -39,16 +40,21 @@ beforeEach(async () => {
 afterEach(() => prober.stop());
 
 function target(key: string, more: Partial<ProbeTarget> = {}): ProbeTarget {
-  return { key, protocol: 'HTTP', host: '127.0.0.1', port, path: '/', intervalMs: 100, timeoutMs: 1_000, eager: true, ...more };
+  return {
+    key,
+    protocol: 'HTTP',
+    host: '127.0.0.1',
+    port,
+    path: '/',
+    intervalMs: 100,
+    timeoutMs: 1_000,
+    eager: true,
+    ...more,
+  };
 }
 
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const startedMs = performance.now();
-  while (!condition()) {
-    if (performance.now() - startedMs > 15_000) throw new Error(`waited too long for ${what}`);
-    await new Promise((next) => setTimeout(next, 5));
-  }
-}
+const until = (condition: () => boolean, what: string): Promise<boolean> =>
+  waitFor(condition, { what, timeoutMs: 15_000 });
 
 const of = (key: string): ProbeResult[] => results.filter((result) => result.key === key);
 
@@ -133,7 +139,10 @@ describe('result batches', () => {
     clock.advance(1_000);
     expect(sent.map(({ keys }) => keys)).toEqual([['a:true', 'b:true']]);
     sent[0]?.done();
-    expect(sent.map(({ keys }) => keys)).toEqual([['a:true', 'b:true'], ['a:false', 'b:false']]);
+    expect(sent.map(({ keys }) => keys)).toEqual([
+      ['a:true', 'b:true'],
+      ['a:false', 'b:false'],
+    ]);
     sent[1]?.done();
     clock.advance(1_000);
     expect(sent).toHaveLength(2);

@@ -33,14 +33,35 @@ function feed(check: ReturnType<typeof aCheck>, probes: readonly (readonly [numb
 describe('the verdict on a health check', () => {
   it('is alive from the first success on', () => {
     const at = timestamp(T0 + 1000);
-    expect(feed(aCheck(), [[1, true]]).result).toEqual({ alive: true, consecutiveFailures: 0, firstSuccess: at, lastSuccess: at });
+    expect(feed(aCheck(), [[1, true]]).result).toEqual({
+      alive: true,
+      consecutiveFailures: 0,
+      firstSuccess: at,
+      lastSuccess: at,
+    });
   });
 
   it('ignores failures before the first success during the grace period, and only those', () => {
     const check = aCheck({ gracePeriodSeconds: 100, intervalSeconds: 10 });
-    expect(feed(check, [[0, false], [50, false], [99.9, false]]).result).toBeUndefined();
-    expect(feed(check, [[50, false], [100, false]]).result).toMatchObject({ alive: false, consecutiveFailures: 1 });
-    expect(feed(check, [[10, true], [20, false]]).result).toMatchObject({ alive: false, consecutiveFailures: 1, lastFailureCause: 'status 500' });
+    expect(
+      feed(check, [
+        [0, false],
+        [50, false],
+        [99.9, false],
+      ]).result,
+    ).toBeUndefined();
+    expect(
+      feed(check, [
+        [50, false],
+        [100, false],
+      ]).result,
+    ).toMatchObject({ alive: false, consecutiveFailures: 1 });
+    expect(
+      feed(check, [
+        [10, true],
+        [20, false],
+      ]).result,
+    ).toMatchObject({ alive: false, consecutiveFailures: 1, lastFailureCause: 'status 500' });
   });
 
   it('gives up exactly at failure number maxConsecutiveFailures in a row; 0 never', () => {
@@ -68,11 +89,19 @@ describe('the verdict on a health check', () => {
         let wallMs = T0;
         for (const [ok, jump] of steps) {
           wallMs += jump;
-          const { after } = judgeProbe({ check: aCheck(), before, ok, now: timestamp(wallMs), runningForMs: 1e9 });
+          const { after } = judgeProbe({
+            check: aCheck(),
+            before,
+            ok,
+            now: timestamp(wallMs),
+            runningForMs: 1e9,
+          });
           before = after;
           const { alive, lastSuccess, lastFailure } = after ?? { alive: undefined };
           expect(alive).toBe(ok);
-          expect(alive).toBe(lastSuccess !== undefined && (lastFailure === undefined || lastSuccess > lastFailure));
+          expect(alive).toBe(
+            lastSuccess !== undefined && (lastFailure === undefined || lastSuccess > lastFailure),
+          );
         }
       }),
     );
@@ -80,8 +109,15 @@ describe('the verdict on a health check', () => {
 });
 
 describe('the health of an instance', () => {
-  const [alive, dead] = [{ alive: true, consecutiveFailures: 0 }, { alive: false, consecutiveFailures: 1 }];
-  const health = (more: Partial<InstanceHealth> = {}): InstanceHealth => ({ taskId: 't' as TaskId, results: [], ...more });
+  const [alive, dead] = [
+    { alive: true, consecutiveFailures: 0 },
+    { alive: false, consecutiveFailures: 1 },
+  ];
+  const health = (more: Partial<InstanceHealth> = {}): InstanceHealth => ({
+    taskId: 't' as TaskId,
+    results: [],
+    ...more,
+  });
 
   it('is true when all checks are alive, false when one is not, else unknown', () => {
     expect(aggregateHealth([], false)).toBeUndefined();
@@ -95,7 +131,9 @@ describe('the health of an instance', () => {
     const [a, b, c] = [aCheck({ path: '/a' }), aCheck({ path: '/b' }), aCheck({ path: '/c' })];
     const before = health({ healthy: true, results: [alive, alive] });
     const patient = { ...b, intervalSeconds: 5, maxConsecutiveFailures: 9 };
-    expect(carryHealth(before, [a, b], [patient, c])).toEqual(health({ healthy: true, results: [alive, undefined] }));
+    expect(carryHealth(before, [a, b], [patient, c])).toEqual(
+      health({ healthy: true, results: [alive, undefined] }),
+    );
     const failing = carryHealth(before, [a, b], [c]);
     expect(withResult(failing, 0, dead).healthy).toBe(false);
     expect(carryHealth(health({ healthy: false, results: [dead, alive] }), [a, b], [b]).healthy).toBe(true);
@@ -118,22 +156,49 @@ describe('what is probed', () => {
     wantedProbes(of, record, health, readiness).map(({ target }) => target);
 
   it('are the checks, at the host port of their index or at the port they name, path with its slash', () => {
-    const checks = [aCheck({ path: 'up' }), aCheck({ protocol: 'TCP', port: 8080, portIndex: 5 }), aCheck({ portIndex: 3 })];
+    const checks = [
+      aCheck({ path: 'up' }),
+      aCheck({ protocol: 'TCP', port: 8080, portIndex: 5 }),
+      aCheck({ portIndex: 3 }),
+    ];
     expect(keys(aRecord({ healthChecks: checks }))).toEqual([
-      expect.objectContaining({ key: `${instance.task?.id}#health-0`, host: 'host-1', port: 31_001, path: '/up', intervalMs: 60_000, timeoutMs: 20_000, eager: true }),
+      expect.objectContaining({
+        key: `${instance.task?.id}#health-0`,
+        host: 'host-1',
+        port: 31_001,
+        path: '/up',
+        intervalMs: 60_000,
+        timeoutMs: 20_000,
+        eager: true,
+      }),
       expect.objectContaining({ key: `${instance.task?.id}#health-1`, protocol: 'TCP', port: 8080 }),
     ]);
   });
 
   it('are probed calmly once they had a success', () => {
-    const known = { ...fresh, results: [{ alive: false, consecutiveFailures: 2, firstSuccess: timestamp(T0) }] };
-    expect(keys(aRecord({ healthChecks: [aCheck()] }), known)).toEqual([expect.objectContaining({ eager: false })]);
+    const known = {
+      ...fresh,
+      results: [{ alive: false, consecutiveFailures: 2, firstSuccess: timestamp(T0) }],
+    };
+    expect(keys(aRecord({ healthChecks: [aCheck()] }), known)).toEqual([
+      expect.objectContaining({ eager: false }),
+    ]);
   });
 
   it('is the first TCP port of an app without checks until it was open, if the load balancer serves it', () => {
-    const udpFirst = aRecord({ portDefinitions: [{ port: 1, protocol: 'udp' }, { port: 2, protocol: 'udp,tcp' }] });
-    const two = { ...instance, task: { ...(instance.task as NonNullable<typeof instance.task>), hostPorts: [1, 2] } };
-    expect(keys(udpFirst, fresh, false, two)).toEqual([expect.objectContaining({ protocol: 'TCP', port: 2, eager: true })]);
+    const udpFirst = aRecord({
+      portDefinitions: [
+        { port: 1, protocol: 'udp' },
+        { port: 2, protocol: 'udp,tcp' },
+      ],
+    });
+    const two = {
+      ...instance,
+      task: { ...(instance.task as NonNullable<typeof instance.task>), hostPorts: [1, 2] },
+    };
+    expect(keys(udpFirst, fresh, false, two)).toEqual([
+      expect.objectContaining({ protocol: 'TCP', port: 2, eager: true }),
+    ]);
     expect(keys(aRecord(), { ...fresh, portOpen: true })).toEqual([]);
     expect(keys(aRecord({}, { explicitPorts: false }))).toEqual([]);
     expect(keys(aRecord({ labels: { HAPROXY_0_VHOST: 'a.b' } }, { explicitPorts: false }))).toHaveLength(1);
@@ -141,9 +206,18 @@ describe('what is probed', () => {
   });
 
   it('is the readiness check while it is wanted and not yet ready', () => {
-    const record = aRecord({ healthChecks: [aCheck()], readinessChecks: [aReadinessCheck({ httpStatusCodesForReady: [201] })] });
+    const record = aRecord({
+      healthChecks: [aCheck()],
+      readinessChecks: [aReadinessCheck({ httpStatusCodesForReady: [201] })],
+    });
     const ready = keys(record, fresh, true)[1];
-    expect(ready).toMatchObject({ key: `${instance.task?.id}#ready`, path: '/ready', port: 31_001, successStatuses: [201], eager: true });
+    expect(ready).toMatchObject({
+      key: `${instance.task?.id}#ready`,
+      path: '/ready',
+      port: 31_001,
+      successStatuses: [201],
+      eager: true,
+    });
     expect(keys(record, { ...fresh, ready: true }, true)).toHaveLength(1);
     expect(keys(record, fresh, false)).toHaveLength(1);
   });
@@ -153,8 +227,12 @@ describe('what is probed', () => {
     expect(keys(record, fresh, true, { ...instance, condition: 'Staging' })).toEqual([]);
     expect(keys(record, fresh, true, { ...instance, condition: 'Unreachable' })).toEqual([]);
     const takingOut = { reason: 'scale down', since: timestamp(T0) } as const;
-    expect(keys(record, fresh, false, { ...instance, takingOut: { ...takingOut, phase: 'killing' } })).toEqual([]);
-    expect(keys(record, fresh, false, { ...instance, takingOut: { ...takingOut, phase: 'draining' } })).toHaveLength(1);
+    expect(
+      keys(record, fresh, false, { ...instance, takingOut: { ...takingOut, phase: 'killing' } }),
+    ).toEqual([]);
+    expect(
+      keys(record, fresh, false, { ...instance, takingOut: { ...takingOut, phase: 'draining' } }),
+    ).toHaveLength(1);
   });
 });
 
@@ -170,11 +248,19 @@ describe('the pace of probing', () => {
 
   it('then keeps the interval from start to start, a little jittered, never two at a time', () => {
     fc.assert(
-      fc.property(fc.nat(200_000), fc.double({ min: 0, max: 0.999, noNaN: true }), fc.boolean(), (elapsedMs, chance, eager) => {
-        const delay = nextDelayMs({ eager, intervalMs: 60_000 }, { succeeded: true, misses: 0, elapsedMs, chance });
-        expect(delay).toBeGreaterThanOrEqual(0);
-        if (elapsedMs < 50_000) expect(Math.abs(delay + elapsedMs - 60_000)).toBeLessThanOrEqual(3_001);
-      }),
+      fc.property(
+        fc.nat(200_000),
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
+        fc.boolean(),
+        (elapsedMs, chance, eager) => {
+          const delay = nextDelayMs(
+            { eager, intervalMs: 60_000 },
+            { succeeded: true, misses: 0, elapsedMs, chance },
+          );
+          expect(delay).toBeGreaterThanOrEqual(0);
+          if (elapsedMs < 50_000) expect(Math.abs(delay + elapsedMs - 60_000)).toBeLessThanOrEqual(3_001);
+        },
+      ),
     );
   });
 

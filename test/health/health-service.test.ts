@@ -33,9 +33,14 @@ describe('the health service', () => {
     const first = w.run(1);
     w.prober.tell(key(1, 'health-0'), true);
     expect(w.healthOf(1)?.healthy).toBe(true);
-    const task = { ...(first.task as NonNullable<Instance['task']>), id: 'web.instance-1._app.2' } as NonNullable<Instance['task']>;
+    const task = {
+      ...(first.task as NonNullable<Instance['task']>),
+      id: 'web.instance-1._app.2',
+    } as NonNullable<Instance['task']>;
     w.change({ ...first, incarnation: 2, task });
-    expect([...w.prober.targets.values()]).toEqual([expect.objectContaining({ key: 'web.instance-1._app.2#health-0', eager: true })]);
+    expect([...w.prober.targets.values()]).toEqual([
+      expect.objectContaining({ key: 'web.instance-1._app.2#health-0', eager: true }),
+    ]);
     w.facts.length = 0;
     w.prober.tell(key(1, 'health-0'), true);
     expect(w.facts).toEqual([]);
@@ -47,8 +52,20 @@ describe('the health service', () => {
     w.prober.tell(key(1, 'health-0'), true);
     expect(w.facts).toEqual([expect.objectContaining({ kind: 'health', instanceId: id(1), flip: true })]);
     expect(w.events).toEqual([
-      { eventType: 'health_status_changed_event', appId: '/web', instanceId: id(1), version: '2026-01-01T00:00:00.000Z', alive: true },
-      { eventType: 'instance_health_changed_event', instanceId: id(1), runSpecId: '/web', healthy: true, runSpecVersion: '2026-01-01T00:00:00.000Z' },
+      {
+        eventType: 'health_status_changed_event',
+        appId: '/web',
+        instanceId: id(1),
+        version: '2026-01-01T00:00:00.000Z',
+        alive: true,
+      },
+      {
+        eventType: 'instance_health_changed_event',
+        instanceId: id(1),
+        runSpecId: '/web',
+        healthy: true,
+        runSpecVersion: '2026-01-01T00:00:00.000Z',
+      },
     ]);
     for (let n = 0; n < 10; n++) {
       w.clock.advance(1_000);
@@ -68,7 +85,13 @@ describe('the health service', () => {
     w.prober.tell(key(1, 'health-0'), true);
     w.events.length = 0;
     w.facts.length = 0;
-    const failed = { eventType: 'failed_health_check_event', appId: '/web', taskId: id(1), instanceId: id(1), healthCheck: aCheck() };
+    const failed = {
+      eventType: 'failed_health_check_event',
+      appId: '/web',
+      taskId: id(1),
+      instanceId: id(1),
+      healthCheck: aCheck(),
+    };
     for (let n = 1; n <= 3; n++) {
       w.clock.advance(60_000);
       w.prober.tell(key(1, 'health-0'), false, { cause: 'status 503' });
@@ -146,7 +169,11 @@ describe('the health service', () => {
   it('health stored about an earlier task counts for nothing', async () => {
     const w = new HealthWorld();
     w.setApp(aRecord({ healthChecks: [aCheck()] }));
-    const stale = { taskId: 'web.instance-1._app.0' as NonNullable<Instance['task']>['id'], healthy: true, results: [{ alive: true, consecutiveFailures: 0 }] };
+    const stale = {
+      taskId: 'web.instance-1._app.0' as NonNullable<Instance['task']>['id'],
+      healthy: true,
+      results: [{ alive: true, consecutiveFailures: 0 }],
+    };
     w.instances.set(id(1), anInstance(1, w.clock.wallMs(), { health: stale }));
     await w.service.start();
     w.prober.tell(key(1, 'health-0'), false);
@@ -160,28 +187,50 @@ describe('the health service', () => {
     w.prober.tell(key(1, 'port'), false);
     expect(w.facts).toEqual([]);
     w.prober.tell(key(1, 'port'), true);
-    expect(w.facts).toEqual([expect.objectContaining({ flip: true, health: expect.objectContaining({ portOpen: true }) })]);
+    expect(w.facts).toEqual([
+      expect.objectContaining({ flip: true, health: expect.objectContaining({ portOpen: true }) }),
+    ]);
     expect(w.prober.targets.size).toBe(0);
   });
 
   it('asks the readiness check only while a deployment wants to know, and remembers that a task was ready', async () => {
     const check = aReadinessCheck({ preserveLastResponse: true });
-    const w = await world(aRecord({ portDefinitions: [{ port: 1, protocol: 'tcp', name: 'http-api' }], readinessChecks: [check], healthChecks: [aCheck()] }));
+    const w = await world(
+      aRecord({
+        portDefinitions: [{ port: 1, protocol: 'tcp', name: 'http-api' }],
+        readinessChecks: [check],
+        healthChecks: [aCheck()],
+      }),
+    );
     w.run(1);
     expect(w.prober.targets.has(key(1, 'ready'))).toBe(false);
     w.service.setReadinessWanted('/web' as Instance['appId'], true);
     w.run(2);
-    expect([w.prober.targets.has(key(1, 'ready')), w.prober.targets.has(key(2, 'ready'))]).toEqual([true, true]);
+    expect([w.prober.targets.has(key(1, 'ready')), w.prober.targets.has(key(2, 'ready'))]).toEqual([
+      true,
+      true,
+    ]);
     w.prober.tell(key(1, 'ready'), false, { cause: 'connection refused' });
-    w.prober.tell(key(2, 'ready'), true, { response: { status: 200, contentType: 'text/html', body: 'yes' } });
+    w.prober.tell(key(2, 'ready'), true, {
+      response: { status: 200, contentType: 'text/html', body: 'yes' },
+    });
     expect(w.service.readiness('/web' as Instance['appId'])).toEqual([
       {
         name: 'readinessCheck',
         taskId: `${id(1)}._app.1`,
         ready: false,
-        lastResponse: { status: 504, contentType: 'text/plain', body: 'Marathon could not query http://host-1:31001/ready: connection refused' },
+        lastResponse: {
+          status: 504,
+          contentType: 'text/plain',
+          body: 'Marathon could not query http://host-1:31001/ready: connection refused',
+        },
       },
-      { name: 'readinessCheck', taskId: `${id(2)}._app.1`, ready: true, lastResponse: { status: 200, contentType: 'text/html', body: 'yes' } },
+      {
+        name: 'readinessCheck',
+        taskId: `${id(2)}._app.1`,
+        ready: true,
+        lastResponse: { status: 200, contentType: 'text/html', body: 'yes' },
+      },
     ]);
     expect([w.healthOf(1)?.ready, w.healthOf(2)?.ready]).toEqual([undefined, true]);
     w.service.setReadinessWanted('/web' as Instance['appId'], false);
@@ -200,7 +249,14 @@ describe('the health service', () => {
     w.events.length = 0;
     w.setApp(aRecord({ healthChecks: [a, b], version: '2026-01-02T00:00:00.000Z' as Timestamp }));
     expect(w.prober.added).toBe(added + 1);
-    expect(w.events).toEqual([{ eventType: 'add_health_check_event', appId: '/web', version: '2026-01-02T00:00:00.000Z', healthCheck: b }]);
+    expect(w.events).toEqual([
+      {
+        eventType: 'add_health_check_event',
+        appId: '/web',
+        version: '2026-01-02T00:00:00.000Z',
+        healthCheck: b,
+      },
+    ]);
     expect(w.healthOf(1)).toMatchObject({ healthy: true, results: [{ alive: true }, undefined] });
     w.clock.advance(400_000);
     w.prober.tell(key(1, 'health-1'), false);

@@ -1,8 +1,8 @@
 import { createServer as createHttpServer } from 'node:http';
-import { createServer as createTcpServer, type Server, type AddressInfo, type Socket } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import type { ProbeResult, ProbeTarget } from '../../src/health/health.js';
-import { ProbeEngine, type ProbeEngineOptions } from '../../src/health/probe-engine.js';
 import type { ProbeOutcome } from '../../src/health/probe.js';
+import { ProbeEngine, type ProbeEngineOptions } from '../../src/health/probe-engine.js';
 import { SystemClock } from '../../src/util/clock.js';
 import { SeededDice } from '../../src/util/ids.js';
 import { VirtualClock } from '../../src/util/virtual-clock.js';
@@ -26,7 +26,17 @@ const says = (text: string): Promise<number> =>
   listening(createTcpServer((socket) => socket.once('data', () => socket.write(text))));
 
 function target(port: number, more: Partial<ProbeTarget> = {}): ProbeTarget {
-  return { key: 'k', protocol: 'HTTP', host: '127.0.0.1', port, path: '/', intervalMs: 10_000, timeoutMs: 5_000, eager: true, ...more };
+  return {
+    key: 'k',
+    protocol: 'HTTP',
+    host: '127.0.0.1',
+    port,
+    path: '/',
+    intervalMs: 10_000,
+    timeoutMs: 5_000,
+    eager: true,
+    ...more,
+  };
 }
 
 function engineFor(more: Partial<ProbeEngineOptions> & Pick<ProbeEngineOptions, 'onResult'>): ProbeEngine {
@@ -78,11 +88,17 @@ describe('a probe over HTTP', () => {
       }),
     );
     const slow = await says('HTTP/1.1 200 OK\r\nX-Slow: ');
-    const resetting = await listening(createTcpServer((socket) => socket.once('data', () => socket.resetAndDestroy())));
+    const resetting = await listening(
+      createTcpServer((socket) => socket.once('data', () => socket.resetAndDestroy())),
+    );
     const closed = await listening(createTcpServer());
     await new Promise((done) => servers.pop()?.close(done));
     const started = performance.now();
-    const results = await Promise.all([hanging, trickling, slow, resetting, closed].map((port) => firstResult(target(port, { timeoutMs: 300 }))));
+    const results = await Promise.all(
+      [hanging, trickling, slow, resetting, closed].map((port) =>
+        firstResult(target(port, { timeoutMs: 300 })),
+      ),
+    );
     expect(results.map(({ ok }) => ok)).toEqual([false, false, false, false, false]);
     expect(results[0]?.cause).toBe('timed out after 0.3 s');
     expect(results[2]?.cause).toBe('timed out after 0.3 s');
@@ -93,9 +109,13 @@ describe('a probe over HTTP', () => {
   });
 
   it('an informational answer is followed by the final one; alone it says nothing when the check wants so', async () => {
-    const port = await says('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+    const port = await says(
+      'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n',
+    );
     expect((await firstResult(target(port))).ok).toBe(true);
-    const upgrading = await says('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+    const upgrading = await says(
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
+    );
     expect(await firstResult(target(upgrading))).toMatchObject({ ok: false, cause: 'status 101' });
     const results: ProbeResult[] = [];
     const engine = engineFor({ onResult: (result) => results.push(result) });
@@ -118,7 +138,10 @@ describe('a probe over HTTP', () => {
     expect(result.response?.body).toBe(`${'x'.repeat(3_000)}${'y'.repeat(1_096)}`);
     const stuck = await says('HTTP/1.1 200 OK\r\nContent-Length: 100\r\nContent-Type: text/html\r\n\r\nhalf');
     const late = await firstResult(target(stuck, { keepResponse: true, timeoutMs: 200 }));
-    expect(late).toMatchObject({ ok: true, response: { status: 200, contentType: 'text/html', body: 'half' } });
+    expect(late).toMatchObject({
+      ok: true,
+      response: { status: 200, contentType: 'text/html', body: 'half' },
+    });
   });
 
   it('a path that no request may hold is a failure, not a crash', async () => {
@@ -131,7 +154,10 @@ describe('a probe over TCP', () => {
     const port = await listening(createTcpServer());
     expect(await firstResult(target(port, { protocol: 'TCP' }))).toMatchObject({ ok: true });
     await new Promise((done) => servers.pop()?.close(done));
-    expect(await firstResult(target(port, { protocol: 'TCP' }))).toMatchObject({ ok: false, cause: `connection to 127.0.0.1:${port} refused` });
+    expect(await firstResult(target(port, { protocol: 'TCP' }))).toMatchObject({
+      ok: false,
+      cause: `connection to 127.0.0.1:${port} refused`,
+    });
   });
 });
 
@@ -173,7 +199,9 @@ describe('the probe engine', () => {
 
   it('probes an eager target at once and ever more slowly until it works, then at its interval', () => {
     let up = false;
-    const { clock, engine, results } = simulated(() => (up ? { kind: 'ok' } : { kind: 'failed', cause: 'no' }));
+    const { clock, engine, results } = simulated(() =>
+      up ? { kind: 'ok' } : { kind: 'failed', cause: 'no' },
+    );
     engine.add(target(1, { intervalMs: 2_000 }));
     clock.advance(400);
     up = true;
@@ -201,7 +229,10 @@ describe('the probe engine', () => {
     const { clock, engine, results } = simulated(() => ({ kind: 'ok' }));
     for (let n = 0; n < 1_000; n++) engine.add(target(1, { key: `k${n}`, eager: false, intervalMs: 10_000 }));
     clock.advance(10_000);
-    const perSecond = Array.from({ length: 5 }, (_, s) => results.filter(({ atMs }) => Math.floor(atMs / 1_000) === s).length);
+    const perSecond = Array.from(
+      { length: 5 },
+      (_, s) => results.filter(({ atMs }) => Math.floor(atMs / 1_000) === s).length,
+    );
     for (const count of perSecond) expect([count > 130, count < 270]).toEqual([true, true]);
   });
 
@@ -216,7 +247,11 @@ describe('the probe engine', () => {
     engine.stop();
     clock.advance(100_000);
     expect(results).toHaveLength(2);
-    expect([state.inFlight, engine.size, clock.untilNext()]).toEqual([0, { targets: 0, inFlight: 0 }, undefined]);
+    expect([state.inFlight, engine.size, clock.untilNext()]).toEqual([
+      0,
+      { targets: 0, inFlight: 0 },
+      undefined,
+    ]);
   });
 
   it('a probe that takes too long fails at its timeout and the next one comes', () => {

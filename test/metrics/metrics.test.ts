@@ -19,14 +19,30 @@ describe('the metrics', () => {
     metrics.timer('http.requests.duration.timer.seconds').observe(0.25);
     clock.advance(10_000);
     const rates = { m1_rate: expect.any(Number), m5_rate: expect.any(Number), m15_rate: expect.any(Number) };
-    const spread = (v: number) => ({ min: v, mean: v, max: v, p50: v, p75: v, p95: v, p98: v, p99: v, p999: v, stddev: 0 });
+    const spread = (v: number) => ({
+      min: v,
+      mean: v,
+      max: v,
+      p50: v,
+      p75: v,
+      p95: v,
+      p98: v,
+      p99: v,
+      p999: v,
+      stddev: 0,
+    });
     expect(metrics.toJson()).toEqual({
       version: '4.0.0',
       counters: { 'marathon.deployments.counter': { count: 3 } },
       gauges: { 'marathon.apps.active.gauge': { value: 5 } },
       histograms: { 'marathon.sizes.histogram': { count: 1, ...spread(10) } },
       meters: {
-        'marathon.http.responses.2xx.rate.meter': { count: 1, ...rates, mean_rate: 0.1, units: 'events/second' },
+        'marathon.http.responses.2xx.rate.meter': {
+          count: 1,
+          ...rates,
+          mean_rate: 0.1,
+          units: 'events/second',
+        },
       },
       timers: {
         'marathon.http.requests.duration.timer.seconds': {
@@ -51,7 +67,9 @@ describe('the metrics', () => {
     const text = await metrics.toPrometheus();
     const lines = text.split('\n').filter((line) => line !== '');
     for (const line of lines) {
-      expect(line).toMatch(/^(# (HELP|TYPE) [a-zA-Z_][a-zA-Z0-9_]* .+|[a-zA-Z_][a-zA-Z0-9_]*(\{quantile="[0-9.]+"\})? -?[0-9.e+-]+)$/);
+      expect(line).toMatch(
+        /^(# (HELP|TYPE) [a-zA-Z_][a-zA-Z0-9_]* .+|[a-zA-Z_][a-zA-Z0-9_]*(\{quantile="[0-9.]+"\})? -?[0-9.e+-]+)$/,
+      );
     }
     const declared = lines.filter((line) => line.startsWith('# TYPE')).map((line) => line.split(' ')[2]);
     expect(new Set(declared).size).toBe(declared.length);
@@ -96,7 +114,8 @@ describe('a moving rate', () => {
     let now = 0;
     for (; now < 3_600_000; now += 1_000) rate = markRate(rate, now, 10);
     const steady = rateSnapshot(rate, now);
-    for (const key of ['m1_rate', 'm5_rate', 'm15_rate', 'mean_rate'] as const) expect(steady[key]).toBeCloseTo(10, 0);
+    for (const key of ['m1_rate', 'm5_rate', 'm15_rate', 'mean_rate'] as const)
+      expect(steady[key]).toBeCloseTo(10, 0);
     const later = rateSnapshot(rate, now + 60_000);
     expect(later.m1_rate / steady.m1_rate).toBeCloseTo(Math.exp(-1), 1);
     expect(later.m15_rate).toBeGreaterThan(9);
@@ -104,18 +123,22 @@ describe('a moving rate', () => {
 
   it('is the same whether it is looked at on the way or only at the end', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.nat(20_000), fc.nat(50)), { minLength: 1, maxLength: 30 }), (steps) => {
-        let [lazy, eager, now] = [newRate(0), newRate(0), 0];
-        for (const [gap, by] of steps) {
-          for (let t = now; t < now + gap; t += 1_700) eager = tickTo(eager, t);
-          now += gap;
-          lazy = markRate(lazy, now, by);
-          eager = markRate(eager, now, by);
-        }
-        const [a, b] = [rateSnapshot(lazy, now + 60_000), rateSnapshot(eager, now + 60_000)];
-        expect(a.count).toBe(b.count);
-        for (const key of ['m1_rate', 'm5_rate', 'm15_rate', 'mean_rate'] as const) expect(a[key]).toBeCloseTo(b[key], 9);
-      }),
+      fc.property(
+        fc.array(fc.tuple(fc.nat(20_000), fc.nat(50)), { minLength: 1, maxLength: 30 }),
+        (steps) => {
+          let [lazy, eager, now] = [newRate(0), newRate(0), 0];
+          for (const [gap, by] of steps) {
+            for (let t = now; t < now + gap; t += 1_700) eager = tickTo(eager, t);
+            now += gap;
+            lazy = markRate(lazy, now, by);
+            eager = markRate(eager, now, by);
+          }
+          const [a, b] = [rateSnapshot(lazy, now + 60_000), rateSnapshot(eager, now + 60_000)];
+          expect(a.count).toBe(b.count);
+          for (const key of ['m1_rate', 'm5_rate', 'm15_rate', 'mean_rate'] as const)
+            expect(a[key]).toBeCloseTo(b[key], 9);
+        },
+      ),
     );
   });
 });
@@ -126,7 +149,8 @@ describe('a distribution', () => {
       fc.property(fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { maxLength: 60 }), (sample) => {
         const d = distributionOf(sample);
         const ordered = [d.min, d.p50, d.p75, d.p95, d.p98, d.p99, d.p999, d.max];
-        for (let i = 1; i < ordered.length; i++) expect(ordered[i]).toBeGreaterThanOrEqual((ordered[i - 1] ?? 0) - 1e-6);
+        for (let i = 1; i < ordered.length; i++)
+          expect(ordered[i]).toBeGreaterThanOrEqual((ordered[i - 1] ?? 0) - 1e-6);
         expect(d.min).toBe(sample.length > 0 ? Math.min(...sample) + 0 : 0);
         expect(d.stddev).toBeGreaterThanOrEqual(0);
       }),

@@ -9,7 +9,7 @@ describe('launching', () => {
     world.master.onCall = (call) => {
       if (call.type !== 'ACCEPT') return;
       const [operation] = call.accept.operations ?? [];
-      for (const task of operation?.launch.task_infos ?? []) {
+      for (const task of operation?.type === 'LAUNCH' ? operation.launch.task_infos : []) {
         const stored = world.stored().get(task.task_id.value.replace(/\._app\.1$/, ''));
         expect(stored?.condition).toBe('Provisioned');
       }

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../../src/logging/log.js';
 import { LmdbStore } from '../../src/store/lmdb-store.js';
-import { allOf, codeOf } from './state-store-contract.js';
 import { emitSources } from './emit-sources.js';
+import { allOf, codeOf } from './state-store-contract.js';
 
 const WRITER = `
 const { LmdbStore } = require(process.argv[2] + '/store/lmdb-store.js');

@@ -58,7 +58,9 @@ const title = reason ? `a full disk (left out: ${reason})` : 'a full disk';
       await store.commit({ epoch: 1, writes: [put('before', 1)] });
       fillUp();
       const big = put('big', 'x'.repeat(100_000));
-      expect(await codeOf(store.commit({ epoch: 1, writes: [put('small', 1), big, put('last', 1)] }))).toBe('disk-full');
+      expect(await codeOf(store.commit({ epoch: 1, writes: [put('small', 1), big, put('last', 1)] }))).toBe(
+        'disk-full',
+      );
       expect(await codeOf(store.commit({ epoch: 1, writes: [put('small', 1)] }))).toBe('disk-full');
       expect(store.health()).toMatchObject({ writable: false, code: 'disk-full' });
       // Longer than several probes: it must not believe itself writable meanwhile.

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../../src/logging/log.js';
-import { type Migration } from '../../src/store/format.js';
+import type { Migration } from '../../src/store/format.js';
 import { LmdbEnvironment } from '../../src/store/lmdb-environment.js';
 import { LmdbStore, type LmdbStoreOptions, restoreLmdb } from '../../src/store/lmdb-store.js';
 import { allOf, codeOf, put, stateStoreContract } from './state-store-contract.js';
@@ -52,7 +52,10 @@ describe('LmdbStore', () => {
   it('never returns a record that does not match its checksum: get, scan and backup name its key', async () => {
     const dir = freshDir();
     const store = await opened(dir);
-    await store.commit({ epoch: 1, writes: [put('app!/a', { n: 'healthy' }), put('app!/b', { n: 'victim' })] });
+    await store.commit({
+      epoch: 1,
+      writes: [put('app!/a', { n: 'healthy' }), put('app!/b', { n: 'victim' })],
+    });
     await store.close();
     const environment = new LmdbEnvironment(dir);
     environment.open();
@@ -79,7 +82,9 @@ describe('LmdbStore', () => {
     const first = await opened(dir);
     const second = new LmdbStore({ dir, log: silentLog });
     const message = await messageOf(second.open());
-    expect(message).toMatch(new RegExp(`in use by process ${process.pid} \\(started at tick \\d+ of boot [0-9a-f-]+\\)`));
+    expect(message).toMatch(
+      new RegExp(`in use by process ${process.pid} \\(started at tick \\d+ of boot [0-9a-f-]+\\)`),
+    );
     await first.commit({ epoch: 1, writes: [put('k', 1)] });
     await first.close();
     expect(await (await opened(dir)).get('k')).toBe(1);

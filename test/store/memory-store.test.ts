@@ -5,7 +5,12 @@ import { VirtualClock } from '../../src/util/virtual-clock.js';
 import { allOf, codeOf, put, stateStoreContract } from './state-store-contract.js';
 
 async function opened(disk?: MemoryDisk, more: Partial<MemoryStoreOptions> = {}): Promise<MemoryStore> {
-  const store = new MemoryStore({ clock: new VirtualClock(), log: silentLog, ...(disk ? { disk } : {}), ...more });
+  const store = new MemoryStore({
+    clock: new VirtualClock(),
+    log: silentLog,
+    ...(disk ? { disk } : {}),
+    ...more,
+  });
   await store.open();
   return store;
 }
@@ -139,7 +144,8 @@ describe('MemoryStore under faults:', () => {
     let code = '';
     for (let n = 0; n < 12 && code === ''; n++) {
       const done = store.commit({ epoch: 1, writes: [put(`k${n}`, big)] });
-      accepted.push(done.catch((error: { message: string }) => {
+      accepted.push(
+        done.catch((error: { message: string }) => {
           code = error.message;
         }),
       );

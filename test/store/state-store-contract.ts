@@ -2,7 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { type StateStore, StoreError, type StoreRecord, type StoreWrite } from '../../src/store/state-store.js';
+import {
+  type StateStore,
+  StoreError,
+  type StoreRecord,
+  type StoreWrite,
+} from '../../src/store/state-store.js';
 
 /** A store under test: `open` gives a fresh one, `reopen` closes it and opens the same data again. */
 export interface StoreHarness {
@@ -51,7 +56,10 @@ export function stateStoreContract(name: string, makeHarness: () => StoreHarness
     });
 
     it('applies the writes of one batch in order, last one wins', async () => {
-      await store.commit({ epoch: 1, writes: [put('k', 1), remove('k'), put('k', 2), put('gone', 1), remove('gone')] });
+      await store.commit({
+        epoch: 1,
+        writes: [put('k', 1), remove('k'), put('k', 2), put('gone', 1), remove('gone')],
+      });
       expect(await allOf(store)).toEqual([{ key: 'k', value: 2 }]);
     });
 
@@ -74,7 +82,9 @@ export function stateStoreContract(name: string, makeHarness: () => StoreHarness
     it('a scan longer than a slice sees every record, and an abandoned scan does no harm', async () => {
       const keys = Array.from({ length: 1_234 }, (_, i) => `k!${String(i).padStart(5, '0')}`);
       await store.commit({ epoch: 1, writes: keys.map((key, i) => put(key, i)) });
-      expect((await allOf(store, 'k!')).map(({ key, value }) => [key, value])).toEqual(keys.map((key, i) => [key, i]));
+      expect((await allOf(store, 'k!')).map(({ key, value }) => [key, value])).toEqual(
+        keys.map((key, i) => [key, i]),
+      );
       for await (const { key } of store.scan('k!')) if (key === keys[3]) break;
       await store.commit({ epoch: 1, writes: [remove(keys[0] ?? '')] });
       expect((await allOf(store, 'k!')).length).toBe(1_233);
@@ -125,8 +135,14 @@ export function stateStoreContract(name: string, makeHarness: () => StoreHarness
     it('a backup made while writes go on holds one moment: all of a batch or nothing', async () => {
       const dir = mkdtempSync(join(tmpdir(), 'longrun-backup-'));
       try {
-        const pair = (n: number) => ({ epoch: 1, writes: [put('first', n), put('second', n), put(`filler!${n}`, n)] });
-        await store.commit({ epoch: 1, writes: Array.from({ length: 1_000 }, (_, i) => put(`a!${i}`, 'x'.repeat(50))) });
+        const pair = (n: number) => ({
+          epoch: 1,
+          writes: [put('first', n), put('second', n), put(`filler!${n}`, n)],
+        });
+        await store.commit({
+          epoch: 1,
+          writes: Array.from({ length: 1_000 }, (_, i) => put(`a!${i}`, 'x'.repeat(50))),
+        });
         await store.commit(pair(0));
         let writing = true;
         const writer = (async () => {
@@ -162,7 +178,9 @@ export function stateStoreContract(name: string, makeHarness: () => StoreHarness
             plan.map((writes) =>
               store.commit({
                 epoch: 1,
-                writes: writes.map(({ key, value }) => (value === null ? remove(prefix + key) : put(prefix + key, value))),
+                writes: writes.map(({ key, value }) =>
+                  value === null ? remove(prefix + key) : put(prefix + key, value),
+                ),
               }),
             ),
           );

@@ -20,9 +20,26 @@ interface Filter {
   readonly expiry: Timer;
 }
 
-interface Holding {
-  scalars: Scalars;
-  grants: number;
+/** What somebody holds, kept in place: thousands of tasks come and go per second. */
+class Holding {
+  readonly #milli = new Map<string, number>();
+  grants = 0;
+
+  add(resources: Resources, sign: 1 | -1): void {
+    for (const [name, amount] of resources.scalars()) {
+      const milli = (this.#milli.get(name) ?? 0) + sign * toMilli(amount);
+      if (milli > 0) this.#milli.set(name, milli);
+      else this.#milli.delete(name);
+    }
+  }
+
+  get isNothing(): boolean {
+    return this.#milli.size === 0;
+  }
+
+  get scalars(): Scalars {
+    return new Map([...this.#milli].map(([name, milli]) => [name, milli / 1000]));
+  }
 }
 
 const nothing: Scalars = new Map();
@@ -88,24 +105,27 @@ export class Allocator {
     this.#trigger(this.cluster.agents.keys(), URGENT_MS);
   }
 
-  /** Offered or adopted: counts towards the share. */
+  /** Offered, launched or adopted: counts towards the share. */
   took(frameworkId: string, role: string, resources: Resources, isGrant: boolean): void {
-    const scalars = resources.scalars();
-    for (const key of [role, holdingKey(role, frameworkId)]) {
-      const holding = this.#holdings.get(key) ?? { scalars: nothing, grants: 0 };
-      holding.scalars = addScalars(holding.scalars, scalars);
+    for (const holding of this.#holdingsOf(frameworkId, role)) {
+      holding.add(resources, 1);
       if (isGrant) holding.grants += 1;
-      this.#holdings.set(key, holding);
     }
   }
 
   /** Given back. */
   gave(frameworkId: string, role: string, resources: Resources): void {
-    const scalars = resources.scalars();
-    for (const key of [role, holdingKey(role, frameworkId)]) {
-      const holding = this.#holdings.get(key);
-      if (holding) holding.scalars = subtractScalars(holding.scalars, scalars);
-    }
+    for (const holding of this.#holdingsOf(frameworkId, role)) holding.add(resources, -1);
+  }
+
+  #holdingsOf(frameworkId: string, role: string): readonly Holding[] {
+    return [role, holdingKey(role, frameworkId)].map((key) => {
+      const known = this.#holdings.get(key);
+      if (known) return known;
+      const holding = new Holding();
+      this.#holdings.set(key, holding);
+      return holding;
+    });
   }
 
   refuse(frameworkId: string, role: string, agentId: string, resources: Resources, forMs: number): void {
@@ -136,7 +156,9 @@ export class Allocator {
   /** The framework is gone for good: nothing of it stays. */
   forgetFramework(frameworkId: string): void {
     this.clearFilters(frameworkId);
-    for (const key of this.#holdings.keys()) if (key.endsWith(` ${frameworkId}`)) this.#holdings.delete(key);
+    for (const [key, holding] of this.#holdings) {
+      if (key.endsWith(` ${frameworkId}`) || holding.isNothing) this.#holdings.delete(key);
+    }
   }
 
   stop(): void {

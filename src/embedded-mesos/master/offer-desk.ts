@@ -93,8 +93,8 @@ export class OfferDesk {
       role,
       isIdUsed: (id) => framework.tasks.has(id) || framework.unreachableTasks.has(id),
     });
-    for (const launch of plan.launches) tasks.launch(framework, agent, role, launch);
     if (plan.launches.length > 0) {
+      tasks.launch(framework, agent, role, plan.launches, offered.minus(plan.remaining));
       const infos = plan.launches.map(({ task }) => task);
       agent.line?.send({ type: 'RUN_TASKS', frameworkId: framework.id, tasks: infos });
     }

@@ -36,15 +36,18 @@ export class TaskBook {
     return this.cluster.frameworks.get(frameworkId)?.tasks.get(taskId);
   }
 
-  /** Accepted: recorded as TASK_STAGING before the agent hears of it. */
+  /** Accepted: recorded as TASK_STAGING before the agent hears of them. `taken` is the sum of what they use. */
   launch(
     framework: FrameworkRecord,
     agent: AgentRecord,
     role: string,
-    { task, resources }: PlannedLaunch,
+    launches: readonly PlannedLaunch[],
+    taken: Resources,
   ): void {
-    agent.ledger.use(resources);
-    this.#enter(framework, agent, newTask(framework.id, agent.id, role, task, resources));
+    agent.ledger.use(taken);
+    this.allocator.took(framework.id, role, taken, false);
+    for (const { task, resources } of launches)
+      this.#enter(framework, agent, newTask(framework.id, agent.id, role, task, resources));
   }
 
   /** A task that an agent brought along. */
@@ -58,7 +61,10 @@ export class TaskBook {
     adopted.status = status;
     remember(adopted, status);
     if (adopted.isTerminal) adopted.holdsResources = false;
-    else agent.ledger.adopt(adopted.resources);
+    else {
+      agent.ledger.adopt(adopted.resources);
+      this.allocator.took(framework.id, role, adopted.resources, false);
+    }
     framework.unreachableTasks.delete(adopted.taskId);
     this.#enter(framework, agent, adopted);
     return adopted;
@@ -108,7 +114,6 @@ export class TaskBook {
     agent.tasks.set(taskKey(framework.id, task.taskId), task);
     framework.counts.enter(task.state);
     agent.counts.enter(task.state);
-    if (task.holdsResources) this.allocator.took(framework.id, task.role, task.resources, false);
   }
 
   #leave(task: MasterTask): void {

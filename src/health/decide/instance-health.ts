@@ -24,7 +24,11 @@ export function unknownHealth(taskId: TaskId, checks: number): InstanceHealth {
 }
 
 /** What was stored about a task, fitted to the number of checks it has now; unknown when it is about another task. */
-export function restoredHealth(stored: InstanceHealth | undefined, taskId: TaskId, checks: number): InstanceHealth {
+export function restoredHealth(
+  stored: InstanceHealth | undefined,
+  taskId: TaskId,
+  checks: number,
+): InstanceHealth {
   if (stored?.taskId !== taskId) return unknownHealth(taskId, checks);
   return { ...stored, results: Array.from({ length: checks }, (_, index) => stored.results[index]) };
 }

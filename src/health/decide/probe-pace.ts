@@ -20,7 +20,12 @@ export function firstDelayMs(target: Pick<ProbeTarget, 'eager' | 'intervalMs'>, 
  */
 export function nextDelayMs(
   target: Pick<ProbeTarget, 'eager' | 'intervalMs'>,
-  state: { readonly succeeded: boolean; readonly misses: number; readonly elapsedMs: number; readonly chance: number },
+  state: {
+    readonly succeeded: boolean;
+    readonly misses: number;
+    readonly elapsedMs: number;
+    readonly chance: number;
+  },
 ): number {
   const { succeeded, misses, elapsedMs, chance } = state;
   if (target.eager && !succeeded) {

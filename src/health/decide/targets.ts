@@ -51,7 +51,12 @@ function isServedWithoutChecks({ app, explicitPorts }: AppRecord): boolean {
   return explicitPorts || Object.keys(app.labels).some((label) => label.startsWith('HAPROXY_'));
 }
 
-function healthProbe(task: InstanceTask, check: HealthCheck, index: number, health: InstanceHealth): WantedProbe[] {
+function healthProbe(
+  task: InstanceTask,
+  check: HealthCheck,
+  index: number,
+  health: InstanceHealth,
+): WantedProbe[] {
   const port = check.port ?? task.hostPorts[check.portIndex ?? 0];
   if (port === undefined) return [];
   const target: ProbeTarget = {
