@@ -1,20 +1,19 @@
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, get } from 'node:http';
-import { createRequire } from 'node:module';
 import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { silentLog } from '../src/logging/log.js';
-import { ProxyParent } from '../src/proxy/listeners/proxy-parent.js';
+import { createProxyServer } from 'http-proxy';
+import type { ProxyParent } from '../src/proxy/listeners/proxy-parent.js';
 import type { RoutingTable } from '../src/proxy/table.js';
-import { SystemClock } from '../src/util/clock.js';
+import { packageRoot } from '../test/support/package-root.js';
+import { report, type Row } from './_report.js';
 
 /**
  * HTTP proxying on loopback: a small answer over keep-alive connections, forwarded headers on, beside HAProxy with one
- * thread and http-proxy with keep-alive agents. Needs `wrk` and `haproxy`. `--seconds N`, `--connections N`, `--rounds N`,
- * `--json FILE`. The peers take turns in each round; the median of a peer's rounds counts.
+ * thread and http-proxy with keep-alive agents. Needs `wrk` and `haproxy`. The peers take turns in each round; the median
+ * of a peer's rounds counts. Usage: npm run bench -- proxy [--seconds N] [--connections N] [--rounds N]
  */
 interface Measured {
   readonly name: string;
@@ -33,16 +32,8 @@ interface Peer {
 
 const BACKEND_BODY = 'hello from the backend of this benchmark\n';
 
-if (process.argv[2] === '--http-proxy') {
-  runHttpProxy(process.argv[3] ?? '');
-} else {
-  await main();
-}
-
 /** Child: http-proxy as its users run it, with a keep-alive agent and forwarded headers. */
 function runHttpProxy(target: string): void {
-  const require = createRequire(import.meta.url);
-  const { createProxyServer } = require('http-proxy') as typeof import('http-proxy');
   const proxy = createProxyServer({ target, agent: new Agent({ keepAlive: true, maxSockets: 256 }), xfwd: true });
   const server = createServer((request, response) => proxy.web(request, response, {}, () => response.destroy()));
   server.listen(0, '127.0.0.1', () => process.send?.((server.address() as { port: number }).port));
@@ -121,7 +112,7 @@ async function main(): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'longrun-bench-proxy-'));
   const [backendPort, haproxyPort] = [await freePort(), await freePort()];
   const children: ChildProcess[] = [];
-  const parent = startOwn(dir, backendPort);
+  const parent = await makeOwn(dir, backendPort);
   try {
     const returned = ` http-request return status 200 content-type text/plain string "${BACKEND_BODY.trim()}\\n"`;
     children.push(await startHaproxy(dir, 'backend', ['listen backend', ` bind 127.0.0.1:${backendPort}`, returned]));
@@ -135,7 +126,7 @@ async function main(): Promise<void> {
       ' http-request set-header X-Forwarded-Port %[dst_port]',
       ` server one 127.0.0.1:${backendPort}`,
     ]);
-    const httpProxy = fork(fileURLToPath(import.meta.url), ['--http-proxy', `http://127.0.0.1:${backendPort}`]);
+    const httpProxy = fork(process.argv[1] ?? '', ['--http-proxy', `http://127.0.0.1:${backendPort}`]);
     children.push(haproxy, httpProxy);
     const httpProxyPort = await new Promise<number>((resolve) => httpProxy.once('message', (port) => resolve(port as number)));
     const { lbUrl, pids } = await parent.start();
@@ -151,7 +142,7 @@ async function main(): Promise<void> {
     for (let round = 0; round < rounds; round++) {
       for (const peer of peers) measured.get(peer.name)?.push(measure(peer, connections, seconds));
     }
-    report([...measured.values()].map(median), { seconds, connections, rounds });
+    report('proxy', rows([...measured.values()].map(median), `${connections} connections, ${rounds} rounds of ${seconds} s`));
   } finally {
     await parent.stop({ leaveWorkers: false });
     for (const child of children) child.kill('SIGKILL');
@@ -160,7 +151,7 @@ async function main(): Promise<void> {
 }
 
 /** Our own proxy as it runs in production, its table read from the cache: no server is needed. */
-function startOwn(dir: string, backendPort: number): ProxyParent {
+async function makeOwn(dir: string, backendPort: number): Promise<ProxyParent> {
   const appId = '/bench' as RoutingTable['services'][string]['appId'];
   const taskId = 'bench.instance-1._app.1' as RoutingTable['services'][string]['servers'][number]['taskId'];
   const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
@@ -169,13 +160,17 @@ function startOwn(dir: string, backendPort: number): ProxyParent {
   const table: RoutingTable = { version: 1, epoch: 1, services: { '/bench:10000': service } };
   mkdirSync(join(dir, 'proxy'), { recursive: true });
   writeFileSync(join(dir, 'proxy', 'table.json'), JSON.stringify({ format: 1, localBootId: bootId, table }));
-  return new ProxyParent({
+  const dist = (path: string): Promise<Record<string, unknown>> => import(join(packageRoot(), 'dist', path)) as Promise<Record<string, unknown>>;
+  const { ProxyParent: Parent } = (await dist('proxy/listeners/proxy-parent.js')) as typeof import('../src/proxy/listeners/proxy-parent.js');
+  const { SystemClock } = (await dist('util/clock.js')) as typeof import('../src/util/clock.js');
+  const { silentLog } = (await dist('logging/log.js')) as typeof import('../src/logging/log.js');
+  return new Parent({
     workDir: dir,
     lbAddress: '127.0.0.1',
     lbHttpPort: 0,
     lbStatsPort: 0,
     workers: 1,
-    workerEntry: fileURLToPath(new URL('../src/proxy/worker-main.js', import.meta.url)),
+    workerEntry: join(packageRoot(), 'dist/proxy/worker-main.js'),
     execArgv: ['--max-semi-space-size=2'],
     serverUrl: () => 'http://127.0.0.1:1',
     token: 'unused',
@@ -186,13 +181,24 @@ function startOwn(dir: string, backendPort: number): ProxyParent {
   });
 }
 
-function report(results: readonly Measured[], conditions: object): void {
+function rows(results: readonly Measured[], conditions: string): Row[] {
   const own = results.find(({ name }) => name === 'longrun')?.requestsPerSecond ?? Number.NaN;
-  console.log('peer                 req/s   p50 ms   p99 ms  errors  RSS MiB  longrun is');
+  const table: Row[] = [{ what: 'conditions', value: conditions, unit: '' }];
   for (const { name, requestsPerSecond, p50Ms, p99Ms, errors, rssMiB } of results) {
-    const cells = [requestsPerSecond.toFixed(0).padStart(9), p50Ms.toFixed(2).padStart(9), p99Ms.toFixed(2).padStart(9), String(errors).padStart(8), rssMiB.toFixed(1).padStart(9)];
-    console.log(`${name.padEnd(18)}${cells.join('')}  ${(own / requestsPerSecond).toFixed(2)} x`);
+    table.push({ what: name, value: requestsPerSecond, unit: 'req/s' });
+    table.push({ what: `${name}: p50`, value: p50Ms, unit: 'ms' }, { what: `${name}: p99`, value: p99Ms, unit: 'ms' });
+    table.push({ what: `${name}: failed`, value: errors, unit: 'requests', ...(name === 'longrun' ? { target: '0' } : {}) });
+    table.push({ what: `${name}: resident memory`, value: rssMiB, unit: 'MiB' });
+    const target = name === 'http-proxy' ? { target: '>= 2' } : {};
+    if (name !== 'longrun') table.push({ what: `longrun is, of ${name}`, value: own / requestsPerSecond, unit: 'times', ...target });
   }
-  const file = option('json', '');
-  if (file !== '') writeFileSync(file, `${JSON.stringify({ conditions, results }, undefined, 2)}\n`);
+  return table;
+}
+
+if (process.argv[2] === '--http-proxy') runHttpProxy(process.argv[3] ?? '');
+else {
+  main().catch((error: unknown) => {
+    console.error(error);
+    process.exitCode = 1;
+  });
 }

@@ -30,6 +30,8 @@ export interface SimAgentOptions {
   /** From KILL_TASK to TASK_KILLED. */
   readonly killDelayMs?: number;
   readonly behaviour?: (task: TaskInfo) => SimBehaviour;
+  /** Told every state a task really enters here, before anybody else hears of it. */
+  readonly onTask?: (task: TaskInfo, state: TaskState) => void;
 }
 
 /** As the real agent: 10 s, doubled up to 10 min. */
@@ -122,9 +124,7 @@ export class SimAgent {
   /** The host reboots: tasks are dead without a word, the old id is not used again. */
   reboot(): void {
     this.crash();
-    for (const task of this.#tasks.values()) task.end?.cancel();
-    this.#tasks.clear();
-    this.#unacknowledged.clear();
+    this.#wipe();
     if (this.#agentId !== undefined) this.#formerIds.push(this.#agentId);
     this.#agentId = undefined;
     this.#bootId = this.options.dice.uuid();
@@ -191,13 +191,21 @@ export class SimAgent {
         this.#send({ type: 'PONG' });
         return;
       case 'SHUTDOWN':
-        for (const task of this.#tasks.values()) task.end?.cancel();
-        this.#tasks.clear();
-        this.#unacknowledged.clear();
+        this.#wipe();
         this.#agentId = undefined;
         this.crash();
         return;
     }
+  }
+
+  /** Every task dies without a word. */
+  #wipe(): void {
+    for (const task of this.#tasks.values()) {
+      task.end?.cancel();
+      if (!isTerminalState(task.state)) this.options.onTask?.(task.info, 'TASK_KILLED');
+    }
+    this.#tasks.clear();
+    this.#unacknowledged.clear();
   }
 
   #run(frameworkId: string, infos: readonly TaskInfo[]): void {
@@ -218,6 +226,7 @@ export class SimAgent {
         end: undefined,
       };
       this.#tasks.set(key, task);
+      this.options.onTask?.(info, 'TASK_STAGING');
       started.push(task);
     }
     // One timer for the whole batch: ten thousand tasks cost as little as one.
@@ -294,6 +303,7 @@ export class SimAgent {
       },
     };
     task.state = state;
+    this.options.onTask?.(task.info, state);
     task.last = status;
     task.updates.push(status);
     this.#unacknowledged.add(task);

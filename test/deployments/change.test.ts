@@ -161,7 +161,7 @@ describe('a change', () => {
     expect(seen[0]).toBe(0);
   });
 
-  it('is cheap: a thousand in a row in less than a second', async () => {
+  it('is cheap also with a thousand deployments running', async () => {
     const begin = performance.now();
     for (let index = 0; index < 1_000; index++) await world.change({ [`/app-${index}`]: {} });
     expect(performance.now() - begin).toBeLessThan(5_000);

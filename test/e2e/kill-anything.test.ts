@@ -114,7 +114,7 @@ function classify(longrun: Longrun): Record<string, number[]> {
     else if (/agent-main/.test(command)) parts['agent']?.push(pid);
     else if (/worker-main/.test(command)) parts['proxy']?.push(pid);
     else if (/pump/.test(command)) parts['pump']?.push(pid);
-    else if (/supervis/.test(command)) parts['supervisor']?.push(pid);
+    else if (/supervisor-\d+\.sh/.test(command)) parts['supervisor']?.push(pid);
   }
   return parts;
 }

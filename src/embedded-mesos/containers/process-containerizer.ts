@@ -19,7 +19,7 @@ import { Launcher } from './launcher.js';
 import { LogPumpKeeper, type LogPumpSettings } from './log-pump-keeper.js';
 import { OutOfMemoryWatch } from './out-of-memory-watch.js';
 import { ProcessContainer } from './process-container.js';
-import { pidInUse } from './processes.js';
+import { signal } from './processes.js';
 import { type RecordKind, RunFiles } from './run-files.js';
 
 /** Containers that are prepared at the same time; more wait. */
@@ -27,6 +27,8 @@ const MAX_PREPARING = 16;
 const TICK_MS = 1_000;
 /** Every so many ticks each supervisor's start time is compared too, not only its pid. */
 const THOROUGH_EVERY = 5;
+/** Time for killed servants to leave their cgroup. */
+const TEAR_DOWN_LIMIT_MS = 2_000;
 const recordKinds: readonly RecordKind[] = ['supervisor', 'task', 'exit', 'limit'];
 
 export interface ProcessContainerizerOptions {
@@ -257,7 +259,15 @@ export class ProcessContainerizer implements Containerizer {
   async tearDown(): Promise<void> {
     const { logPump, launcher } = this.servants;
     await this.stop();
-    for (const pid of [logPump, launcher]) if (pid !== undefined && pidInUse(pid)) process.kill(pid, 'SIGKILL');
-    this.options.isolation.tearDown();
+    for (const pid of [logPump, launcher]) if (pid !== undefined) signal(pid, 'SIGKILL');
+    const { clock, log, isolation } = this.options;
+    const untilMs = clock.monotonicMs() + TEAR_DOWN_LIMIT_MS;
+    while (!isolation.tearDown()) {
+      if (clock.monotonicMs() > untilMs) {
+        log.warn('empty cgroups of this work dir stay behind', { groups: isolation.supervisorGroups });
+        return;
+      }
+      await new Promise<void>((again) => clock.after(5, again));
+    }
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../util/clock.js';
 import type { Dice } from '../../util/ids.js';
-import type { Resources } from '../protocol/resources.js';
+import { type Resources, toMilli } from '../protocol/resources.js';
 import type { AgentRecord, Cluster, FrameworkRecord } from './cluster.js';
 import { allocate, type Candidate, type Claim, type Grant } from './decide/allocate.js';
 import { isRefused } from './decide/decline-filters.js';

@@ -6,7 +6,7 @@ import type { EventSink } from './cluster.js';
 /** Most events that may wait for a scheduler; one that falls further behind is disconnected. */
 export const MAX_WAITING_EVENTS = 200_000;
 /** Most events delivered in one turn, so that the loop breathes. */
-const EVENTS_PER_TURN = 512;
+const EVENTS_PER_TURN = 128;
 
 type Handlers = Parameters<SchedulerDriver['start']>[0];
 

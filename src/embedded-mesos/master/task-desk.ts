@@ -9,7 +9,7 @@ type Acknowledge = Extract<Call, { type: 'ACKNOWLEDGE' }>['acknowledge'];
 type Reconcile = Extract<Call, { type: 'RECONCILE' }>['reconcile'];
 type ReconcileOperations = Extract<Call, { type: 'RECONCILE_OPERATIONS' }>['reconcile_operations'];
 
-const ANSWERS_PER_TURN = 1_000;
+const ANSWERS_PER_TURN = 250;
 
 /** What frameworks ask about their tasks: kill, acknowledge, reconcile. */
 export class TaskDesk {

@@ -41,7 +41,10 @@ export class Resources {
     const entries = new Map(this.#entries);
     for (const entry of other.#entries.values()) {
       const known = entries.get(entry.key);
-      entries.set(entry.key, known ? { ...known, amount: addAmounts(known.amount, entry.amount) } : entry);
+      const sum = known
+        ? { key: known.key, base: known.base, amount: addAmounts(known.amount, entry.amount) }
+        : entry;
+      entries.set(sum.key, sum);
     }
     return new Resources(entries);
   }
@@ -55,7 +58,7 @@ export class Resources {
       if (!known) continue;
       const amount = subtractAmounts(known.amount, entry.amount);
       if (isNothing(amount)) entries.delete(entry.key);
-      else entries.set(entry.key, { ...known, amount });
+      else entries.set(known.key, { key: known.key, base: known.base, amount });
     }
     return entries.size === 0 ? Resources.none : new Resources(entries);
   }
@@ -149,14 +152,28 @@ function entryOf(resource: Resource): Entry {
     !resource.shared &&
     !resource.provider_id;
   if (isPlain) {
-    return {
-      key: `${resource.type} ${resource.name}`,
-      base: { name: resource.name, type: resource.type },
-      amount,
-    };
+    const { key, base } = plainKind(resource.type, resource.name);
+    return { key, base, amount };
   }
   const base = baseOf(resource);
   return { key: `${resource.type} ${resource.name} ${particulars(base, amount)}`, base, amount };
+}
+
+type Kind = Pick<Entry, 'key' | 'base'>;
+/** Unreserved kinds met before: their keys are compared and hashed once. Names come from outside, so not without bound. */
+const plainKinds = {
+  SCALAR: new Map<string, Kind>(),
+  RANGES: new Map<string, Kind>(),
+  SET: new Map<string, Kind>(),
+};
+const MAX_PLAIN_KINDS = 1_000;
+
+function plainKind(type: Resource['type'], name: string): Kind {
+  const known = plainKinds[type].get(name);
+  if (known) return known;
+  const kind = { key: `${type} ${name}`, base: { name, type } };
+  if (plainKinds[type].size < MAX_PLAIN_KINDS) plainKinds[type].set(name, kind);
+  return kind;
 }
 
 function baseOf(resource: Resource): Resource {

@@ -1,9 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { detectIsolation } from '../../../src/embedded-mesos/containers/isolation/detect-isolation.js';
 import { allPids } from '../../../src/embedded-mesos/containers/processes.js';
 import type { FromAgent, ToAgent } from '../../../src/embedded-mesos/protocol/agent-line.js';
 import type { TaskInfo, TaskStatus } from '../../../src/embedded-mesos/protocol/v1.js';
@@ -188,9 +187,8 @@ export class AgentWorld {
     if (!this.#child) await this.start();
     await this.stop({ killTasks: true, graceMs: 0 });
     await waitFor(() => this.processes().length === 0, { what: () => `the end of all processes of ${this.workDir}` });
-    const isolation = detectIsolation(this.instanceId);
-    const left = { processes: this.processes().length, groups: isolation.containers() };
-    isolation.tearDown();
+    const folders = ['cpu', 'memory', 'systemd', 'unified', '.'].map((hierarchy) => `/sys/fs/cgroup/${hierarchy}/longrun/${this.instanceId}`);
+    const left = { processes: this.processes().length, groups: folders.filter((folder) => existsSync(folder)) };
     rmSync(this.workDir, { recursive: true, force: true });
     return left;
   }

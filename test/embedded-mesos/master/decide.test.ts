@@ -1,10 +1,27 @@
 import fc from 'fast-check';
 import { addSilence } from '../../../src/embedded-mesos/master/decide/agent-silence.js';
-import { allocate, type AllocationInput, type Claim } from '../../../src/embedded-mesos/master/decide/allocate.js';
-import { isRefused, MAX_REFUSE_MS, refuseMs } from '../../../src/embedded-mesos/master/decide/decline-filters.js';
-import { addScalars, dominantShare, fairOrder, subtractScalars } from '../../../src/embedded-mesos/master/decide/dominant-share.js';
+import {
+  type AllocationInput,
+  allocate,
+  type Claim,
+} from '../../../src/embedded-mesos/master/decide/allocate.js';
+import {
+  isRefused,
+  MAX_REFUSE_MS,
+  refuseMs,
+} from '../../../src/embedded-mesos/master/decide/decline-filters.js';
+import {
+  addScalars,
+  dominantShare,
+  fairOrder,
+  subtractScalars,
+} from '../../../src/embedded-mesos/master/decide/dominant-share.js';
 import { traitsOf } from '../../../src/embedded-mesos/master/decide/framework-traits.js';
-import { defaultLeastOffer, isWorthOffering, leastOfferOf } from '../../../src/embedded-mesos/master/decide/least-offer.js';
+import {
+  defaultLeastOffer,
+  isWorthOffering,
+  leastOfferOf,
+} from '../../../src/embedded-mesos/master/decide/least-offer.js';
 import { forgettable } from '../../../src/embedded-mesos/master/decide/registry-prune.js';
 import { isNews } from '../../../src/embedded-mesos/master/decide/task-progress.js';
 import { roleFault } from '../../../src/embedded-mesos/master/decide/validate-framework.js';
@@ -24,7 +41,11 @@ describe('dominant share', () => {
     const tasks = { a: 0, b: 0 };
     let used = of('').scalars();
     for (;;) {
-      const clients = (['a', 'b'] as const).map((name) => ({ name, allocated: held[name], grants: tasks[name] }));
+      const clients = (['a', 'b'] as const).map((name) => ({
+        name,
+        allocated: held[name],
+        grants: tasks[name],
+      }));
       const next = fairOrder(clients, total).find(({ name }) => {
         const sum = addScalars(used, demand[name]);
         return (sum.get('cpus') ?? 0) <= 9 && (sum.get('mem') ?? 0) <= 18;
@@ -46,7 +67,9 @@ describe('dominant share', () => {
   });
 
   it('subtracts what it added', () => {
-    const scalars = fc.record({ cpus: fc.nat(9999), mem: fc.nat(9999) }).map(({ cpus, mem }) => of(`cpus:${cpus / 1000};mem:${mem}`).scalars());
+    const scalars = fc
+      .record({ cpus: fc.nat(9999), mem: fc.nat(9999) })
+      .map(({ cpus, mem }) => of(`cpus:${cpus / 1000};mem:${mem}`).scalars());
     fc.assert(
       fc.property(scalars, scalars, (a, b) => {
         expect(subtractScalars(addScalars(a, b), b)).toEqual(a);
@@ -67,10 +90,19 @@ describe('one allocation run', () => {
   });
 
   it('never grants more of an agent than it has, nor one (agent, role) to two', () => {
-    const agents = fc.array(fc.record({ cpus: fc.integer({ min: 0, max: 8000 }), mem: fc.nat(200), web: fc.nat(4) }), { maxLength: 6 });
-    const claims = fc.array(fc.record({ framework: fc.constantFrom('f1', 'f2', 'f3'), role: fc.constantFrom('*', 'web', 'web/a', 'db') }), {
-      maxLength: 6,
-    });
+    const agents = fc.array(
+      fc.record({ cpus: fc.integer({ min: 0, max: 8000 }), mem: fc.nat(200), web: fc.nat(4) }),
+      { maxLength: 6 },
+    );
+    const claims = fc.array(
+      fc.record({
+        framework: fc.constantFrom('f1', 'f2', 'f3'),
+        role: fc.constantFrom('*', 'web', 'web/a', 'db'),
+      }),
+      {
+        maxLength: 6,
+      },
+    );
     fc.assert(
       fc.property(agents, claims, fc.func(fc.boolean()), (agentList, claimList, refused) => {
         const candidates = agentList.map(({ cpus, mem, web }, index) => ({
@@ -98,7 +130,10 @@ describe('one allocation run', () => {
         for (const grant of grants) {
           expect(refused(grant.frameworkId, grant.role, grant.agentId)).toBe(false);
           expect(isWorthOffering(grant.resources, defaultLeastOffer)).toBe(true);
-          if (!grant.role.startsWith('web')) expect(grant.resources.filter(({ reservations }) => reservations !== undefined).isEmpty).toBe(true);
+          if (!grant.role.startsWith('web'))
+            expect(grant.resources.filter(({ reservations }) => reservations !== undefined).isEmpty).toBe(
+              true,
+            );
         }
       }),
     );
@@ -146,7 +181,9 @@ describe('the least offer', () => {
     expect(isWorthOffering(of('cpus:0.01'), defaultLeastOffer)).toBe(true);
     expect(isWorthOffering(of('mem:32'), defaultLeastOffer)).toBe(true);
     expect(isWorthOffering(of('cpus:0.009;mem:31;disk:1000'), defaultLeastOffer)).toBe(false);
-    const own = { min_allocatable_resources: { quantities: [{ quantities: { cpus: { value: 2 }, mem: { value: 8 } } }] } };
+    const own = {
+      min_allocatable_resources: { quantities: [{ quantities: { cpus: { value: 2 }, mem: { value: 8 } } }] },
+    };
     const least = leastOfferOf({ user: '', name: '', offer_filters: { web: own } }, 'web');
     expect(isWorthOffering(of('cpus:2;mem:7'), least)).toBe(false);
     expect(isWorthOffering(of('cpus:2;mem:8'), least)).toBe(true);
@@ -183,21 +220,61 @@ describe('small decisions', () => {
     expect(roleFault(role)).toBeUndefined();
   });
 
-  it.each(['', '/a', 'a/', 'a//b', '.', 'a/..', 'a/*', '-a', 'a b', 'a\tb', 'a\u007f'])('do not take %j for a role', (role) => {
-    expect(roleFault(role)).toBeDefined();
-  });
+  it.each(['', '/a', 'a/', 'a//b', '.', 'a/..', 'a/*', '-a', 'a b', 'a\tb', 'a\u007f'])(
+    'do not take %j for a role',
+    (role) => {
+      expect(roleFault(role)).toBeDefined();
+    },
+  );
 
   const good = task('t', 'a');
   it.each<[string, Partial<TaskInfo>, string]>([
     ['a negative grace period', { kill_policy: { grace_period: { nanoseconds: -1 } } }, 'grace_period'],
     ['a limit below the request', { limits: { cpus: { value: 0.5 } } }, 'is less than the request'],
     ['a limit for disk', { limits: { disk: { value: 5 } } }, "Limit for 'disk'"],
-    ['overlapping ports', { resources: [{ name: 'ports', type: 'RANGES', ranges: { range: [{ begin: 1, end: 5 }, { begin: 5, end: 6 }] } }] }, 'overlap'],
-    ['a negative amount', { resources: [{ name: 'cpus', type: 'SCALAR', scalar: { value: -1 } }] }, 'not an amount'],
-    ['half a gpu', { resources: [{ name: 'gpus', type: 'SCALAR', scalar: { value: 0.5 } }] }, 'unsigned integer'],
-    ['another role', { resources: [{ name: 'cpus', type: 'SCALAR', scalar: { value: 1 }, allocation_info: { role: 'x' } }] }, "role 'x'"],
-    ['a secret without a secret', { command: { environment: { variables: [{ name: 'A', type: 'SECRET' }] } } }, 'must have a secret'],
-    ['a variable without a value', { command: { environment: { variables: [{ name: 'A' }] } } }, 'must have a value'],
+    [
+      'overlapping ports',
+      {
+        resources: [
+          {
+            name: 'ports',
+            type: 'RANGES',
+            ranges: {
+              range: [
+                { begin: 1, end: 5 },
+                { begin: 5, end: 6 },
+              ],
+            },
+          },
+        ],
+      },
+      'overlap',
+    ],
+    [
+      'a negative amount',
+      { resources: [{ name: 'cpus', type: 'SCALAR', scalar: { value: -1 } }] },
+      'not an amount',
+    ],
+    [
+      'half a gpu',
+      { resources: [{ name: 'gpus', type: 'SCALAR', scalar: { value: 0.5 } }] },
+      'unsigned integer',
+    ],
+    [
+      'another role',
+      { resources: [{ name: 'cpus', type: 'SCALAR', scalar: { value: 1 }, allocation_info: { role: 'x' } }] },
+      "role 'x'",
+    ],
+    [
+      'a secret without a secret',
+      { command: { environment: { variables: [{ name: 'A', type: 'SECRET' }] } } },
+      'must have a secret',
+    ],
+    [
+      'a variable without a value',
+      { command: { environment: { variables: [{ name: 'A' }] } } },
+      'must have a value',
+    ],
     ['a health check path', { health_check: { http: { port: 1, path: 'x' } } }, "must start with '/'"],
     ['two kinds of check', { check: { http: { port: 1 }, tcp: { port: 1 } } }, 'exactly one'],
     ['command and executor', { executor: { executor_id: { value: 'e' } } }, 'not both'],

@@ -1,5 +1,10 @@
-import type { FrameworkInfo } from '../../../src/embedded-mesos/protocol/v1.js';
+import { type EventSink, MAX_COMPLETED_FRAMEWORKS } from '../../../src/embedded-mesos/master/cluster.js';
 import { HEARTBEAT_SECONDS } from '../../../src/embedded-mesos/master/framework-desk.js';
+import { InProcessDriver, MAX_WAITING_EVENTS } from '../../../src/embedded-mesos/master/in-process-driver.js';
+import { Ring } from '../../../src/embedded-mesos/master/ring.js';
+import type { FrameworkInfo } from '../../../src/embedded-mesos/protocol/v1.js';
+import { silentLog } from '../../../src/logging/log.js';
+import { VirtualClock } from '../../../src/util/virtual-clock.js';
 import { task, World } from './world.js';
 
 describe('frameworks of the embedded master', () => {
@@ -122,7 +127,11 @@ describe('frameworks of the embedded master', () => {
       failover_timeout: 1,
       capabilities: [{ type: 'MULTI_ROLE' }, { type: 'PARTITION_AWARE' }],
     };
-    framework.call({ type: 'UPDATE_FRAMEWORK', framework_id: framework.framework_id, update_framework: { framework_info: info } });
+    framework.call({
+      type: 'UPDATE_FRAMEWORK',
+      framework_id: framework.framework_id,
+      update_framework: { framework_info: info },
+    });
     await world.settle();
     expect(framework.of('RESCIND')).toHaveLength(1);
     expect(framework.lastOffer.allocation_info?.role).toBe('new');
@@ -168,12 +177,49 @@ describe('frameworks of the embedded master', () => {
     isCalling = true;
     driver.call({
       type: 'SUBSCRIBE',
-      subscribe: { framework_info: { user: '', name: 'strict', roles: ['*'], capabilities: [{ type: 'MULTI_ROLE' }] } },
+      subscribe: {
+        framework_info: { user: '', name: 'strict', roles: ['*'], capabilities: [{ type: 'MULTI_ROLE' }] },
+      },
     });
     expect(heard).toEqual([]);
     isCalling = false;
     await world.settle();
     expect(heard).toEqual(['SUBSCRIBED', 'HEARTBEAT']);
+  });
+
+  it('and agents that come before the master has started are served when it has', async () => {
+    const world = new World();
+    await world.store.open();
+    const framework = await world.framework();
+    world.agent('a1');
+    await world.settle();
+    expect(framework.events).toEqual([]);
+    await world.master.start();
+    await world.settle();
+    expect(framework.offers).toHaveLength(1);
+  });
+
+  it('are disconnected when they fall too far behind', async () => {
+    const clock = new VirtualClock();
+    const sinks: EventSink[] = [];
+    const gone: EventSink[] = [];
+    const receiver = {
+      handle: (sink: EventSink) => void sinks.push(sink),
+      disconnected: (sink: EventSink) => void gone.push(sink),
+    };
+    const driver = new InProcessDriver(receiver, clock, silentLog);
+    let heard = 0;
+    let disconnections = 0;
+    driver.start({ onEvent: () => void heard++, onDisconnected: () => void disconnections++ });
+    driver.call({ type: 'TEARDOWN', framework_id: { value: 'x' } });
+    for (let i = 0; i < MAX_WAITING_EVENTS; i++) sinks[0]?.send({ type: 'HEARTBEAT' });
+    expect(gone).toEqual([]);
+    sinks[0]?.send({ type: 'HEARTBEAT' });
+    await clock.advanceAsync(10);
+    expect(gone[0]).toBe(sinks[0]);
+    expect([heard, disconnections]).toEqual([0, 1]);
+    driver.call({ type: 'TEARDOWN', framework_id: { value: 'x' } });
+    expect(sinks).toHaveLength(1);
   });
 
   it('hear nothing after the master stopped', async () => {
@@ -185,5 +231,18 @@ describe('frameworks of the embedded master', () => {
     expect(framework.offers).toEqual([]);
     expect(framework.of('HEARTBEAT')).toHaveLength(1);
     expect(framework.disconnections).toBe(1);
+  });
+
+  it('are remembered after their end, but not without bound', async () => {
+    const world = await new World().start();
+    for (let i = 0; i < MAX_COMPLETED_FRAMEWORKS + 5; i++) {
+      const framework = await world.framework({ name: `f${i}` });
+      framework.call({ type: 'TEARDOWN', framework_id: framework.framework_id });
+    }
+    await world.settle();
+    expect(world.master.cluster.completedFrameworks.size).toBe(MAX_COMPLETED_FRAMEWORKS);
+    const ring = new Ring<number>(3);
+    for (let i = 0; i < 100; i++) ring.push(i);
+    expect([...ring]).toEqual([97, 98, 99]);
   });
 });

@@ -2,17 +2,59 @@ import fc from 'fast-check';
 import type { AgentRecord } from '../../../src/embedded-mesos/master/cluster.js';
 import { Resources } from '../../../src/embedded-mesos/protocol/resources.js';
 import { isTerminalState, type Offer, type TaskInfo } from '../../../src/embedded-mesos/protocol/v1.js';
-import { PING_TIMEOUT_MS, task, type TestFramework, World } from './world.js';
+import { PING_TIMEOUT_MS, type TestFramework, task, World } from './world.js';
 
 /** One step of a random history. `n` picks whom it happens to. */
 const step = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant('launch' as const), n: fc.nat(), tasks: fc.array(fc.nat(5), { minLength: 1, maxLength: 4 }) }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('decline' as const), n: fc.nat(), seconds: fc.constantFrom(0, 1, 5, 60) }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('end' as const, 'kill' as const), n: fc.nat() }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('crash' as const, 'start' as const, 'cut' as const, 'heal' as const), n: fc.nat() }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('reboot' as const, 'suppress' as const, 'revive' as const), n: fc.nat() }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('unsubscribe' as const, 'subscribe' as const, 'restart' as const), n: fc.nat() }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('pass' as const), n: fc.nat(), ms: fc.constantFrom(0, 5, 1_000, 12_000, 40_000, 80_000) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('launch' as const),
+      n: fc.nat(),
+      tasks: fc.array(fc.nat(5), { minLength: 1, maxLength: 4 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('decline' as const),
+      n: fc.nat(),
+      seconds: fc.constantFrom(0, 1, 5, 60),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constantFrom('end' as const, 'kill' as const), n: fc.nat() }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('crash' as const, 'start' as const, 'cut' as const, 'heal' as const),
+      n: fc.nat(),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('reboot' as const, 'suppress' as const, 'revive' as const),
+      n: fc.nat(),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('unsubscribe' as const, 'subscribe' as const, 'restart' as const),
+      n: fc.nat(),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('pass' as const),
+      n: fc.nat(),
+      ms: fc.constantFrom(0, 5, 1_000, 12_000, 40_000, 80_000),
+    }),
+  },
 );
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
@@ -90,7 +132,11 @@ class History {
     const tasks = sizes.map((size): TaskInfo => {
       const id = `t${this.launched.size}`;
       this.launched.set(id, { framework, agentId: offer.agent_id.value });
-      return task(id, offer.agent_id.value, `cpus:${size / 4};mem:${size * 8 + 8};ports:[${31000 + size}-${31000 + size}]`);
+      return task(
+        id,
+        offer.agent_id.value,
+        `cpus:${size / 4};mem:${size * 8 + 8};ports:[${31000 + size}-${31000 + size}]`,
+      );
     });
     framework.launch(offer, tasks, n % 2);
   }
@@ -166,9 +212,14 @@ class History {
       framework.reconcile([{ taskId, agentId }]);
       await this.world.settle();
       const answer = framework.lastUpdate(taskId);
-      expect([taskId, answer?.state]).toEqual([taskId, alive.has(taskId) ? 'TASK_RUNNING' : expect.not.stringMatching(/RUNNING|STAGING|UNREACHABLE/)]);
+      expect([taskId, answer?.state]).toEqual([
+        taskId,
+        alive.has(taskId) ? 'TASK_RUNNING' : expect.not.stringMatching(/RUNNING|STAGING|UNREACHABLE/),
+      ]);
     }
-    const known = [...this.world.master.cluster.frameworks.values()].flatMap(({ tasks }) => [...tasks.keys()]);
+    const known = [...this.world.master.cluster.frameworks.values()].flatMap(({ tasks }) => [
+      ...tasks.keys(),
+    ]);
     expect(new Set(known)).toEqual(alive);
     expect(this.world.agents.every(({ agent }) => agent.taskCount === agent.liveTaskIds().length)).toBe(true);
   }

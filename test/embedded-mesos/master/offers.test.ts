@@ -26,7 +26,10 @@ describe('offers of the embedded master', () => {
     expect(agent_id.value).toBe(`${world.master.id}-S0`);
     expect(framework_id.value).toBe(`${world.master.id}-0000`);
     const subscribed = framework.of('SUBSCRIBED')[0]?.subscribed;
-    expect(subscribed?.master_info).toMatchObject({ ip: recordedEvents.subscribed.subscribed.master_info.ip, pid: 'master@127.0.0.1:5050' });
+    expect(subscribed?.master_info).toMatchObject({
+      ip: recordedEvents.subscribed.subscribed.master_info.ip,
+      pid: 'master@127.0.0.1:5050',
+    });
     expect(framework.events.slice(0, 2).map(({ type }) => type)).toEqual(['SUBSCRIBED', 'HEARTBEAT']);
   });
 
@@ -194,7 +197,9 @@ describe('offers of the embedded master', () => {
       },
     });
     await world.settle();
-    expect(framework.lastUpdate('t1')?.message).toContain('Aggregated offers must belong to one single agent');
+    expect(framework.lastUpdate('t1')?.message).toContain(
+      'Aggregated offers must belong to one single agent',
+    );
     expect(framework.offers).toHaveLength(4);
     const thief = await world.framework({ name: 'thief' });
     thief.launch(framework.lastOffer, [task('t2', a1.id ?? '')]);
@@ -222,7 +227,9 @@ describe('offers of the embedded master', () => {
     const errors = framework.updates.filter(({ state }) => state === 'TASK_ERROR');
     expect(errors.map(({ message }) => message)).toEqual([
       'Task has duplicate ID: good',
-      expect.stringContaining('Total resources cpus(allocated: *):1000; mem(allocated: *):32 required by task and its executor is more than available'),
+      expect.stringContaining(
+        'Total resources cpus(allocated: *):1000; mem(allocated: *):32 required by task and its executor is more than available',
+      ),
       `Task uses invalid agent elsewhere while agent ${id} is expected`,
       'Task uses no resources',
       "'bad/id' contains invalid characters",
@@ -246,13 +253,19 @@ describe('offers of the embedded master', () => {
           { type: 'RESERVE', id: { value: 'op-1' }, reserve: { resources: [] } },
           {
             type: 'LAUNCH_GROUP',
-            launch_group: { executor: { executor_id: { value: 'e' } }, task_group: { tasks: [task('pod', agent.id ?? '')] } },
+            launch_group: {
+              executor: { executor_id: { value: 'e' } },
+              task_group: { tasks: [task('pod', agent.id ?? '')] },
+            },
           },
         ],
       },
     });
     await world.settle();
-    expect(framework.lastUpdate('pod')).toMatchObject({ state: 'TASK_ERROR', reason: 'REASON_TASK_GROUP_INVALID' });
+    expect(framework.lastUpdate('pod')).toMatchObject({
+      state: 'TASK_ERROR',
+      reason: 'REASON_TASK_GROUP_INVALID',
+    });
     expect(framework.of('UPDATE_OPERATION_STATUS')[0]?.update_operation_status.status).toMatchObject({
       operation_id: { value: 'op-1' },
       state: 'OPERATION_ERROR',

@@ -1,7 +1,16 @@
 import { recordedEvents } from '../fixtures/recorded-events.js';
-import { PING_TIMEOUT_MS, REREGISTER_TIMEOUT_MS, task, World, type TestFramework, type WorldAgent } from './world.js';
+import {
+  PING_TIMEOUT_MS,
+  REREGISTER_TIMEOUT_MS,
+  type TestFramework,
+  task,
+  World,
+  type WorldAgent,
+} from './world.js';
 
-async function running(options: { acknowledges?: boolean } = {}): Promise<{ world: World; framework: TestFramework; member: WorldAgent; agentId: string }> {
+async function running(
+  options: { acknowledges?: boolean } = {},
+): Promise<{ world: World; framework: TestFramework; member: WorldAgent; agentId: string }> {
   const world = await new World().start();
   const framework = await world.framework({}, options);
   const member = world.agent('a1');
@@ -14,7 +23,9 @@ async function running(options: { acknowledges?: boolean } = {}): Promise<{ worl
 
 /** The keys of a status apart from those that only some agents set. */
 function keysOf(status: object): string[] {
-  return Object.keys(status).filter((key) => key !== 'container_status' && key !== 'executor_id').sort();
+  return Object.keys(status)
+    .filter((key) => key !== 'container_status' && key !== 'executor_id')
+    .sort();
 }
 
 describe('tasks in the embedded master', () => {
@@ -52,7 +63,12 @@ describe('tasks in the embedded master', () => {
 
   it('ignore an acknowledgement of something never sent', async () => {
     const { world, framework, member, agentId } = await running({ acknowledges: false });
-    framework.acknowledge({ task_id: { value: 't1' }, state: 'TASK_RUNNING', agent_id: { value: agentId }, uuid: 'AAAA' });
+    framework.acknowledge({
+      task_id: { value: 't1' },
+      state: 'TASK_RUNNING',
+      agent_id: { value: agentId },
+      uuid: 'AAAA',
+    });
     await world.settle();
     member.agent.endTask('t1');
     await world.settle();
@@ -99,13 +115,20 @@ describe('tasks in the embedded master', () => {
       unknown: recordedEvents.reconciledUnknown.update.status,
       gone: recordedEvents.reconciledGone.update.status,
     };
-    expect(known).toMatchObject({ state: 'TASK_RUNNING', message: recorded.known.message, reason: recorded.known.reason });
+    expect(known).toMatchObject({
+      state: 'TASK_RUNNING',
+      message: recorded.known.message,
+      reason: recorded.known.reason,
+    });
     expect(keysOf(known ?? {})).toEqual(keysOf(recorded.known));
     expect(unknown).toMatchObject({ state: 'TASK_UNKNOWN', message: recorded.unknown.message });
     expect(keysOf(unknown ?? {})).toEqual(keysOf(recorded.unknown));
     expect(gone).toMatchObject({ state: 'TASK_GONE', message: recorded.gone.message });
     expect(nowhere?.state).toBe('TASK_UNKNOWN');
-    expect(implicit).toMatchObject({ task_id: { value: 't1' }, message: 'Reconciliation: Latest task state' });
+    expect(implicit).toMatchObject({
+      task_id: { value: 't1' },
+      message: 'Reconciliation: Latest task state',
+    });
   });
 
   it('that the agent never got are dropped when it registers again', async () => {
@@ -156,15 +179,27 @@ describe('an agent that cannot be heard', () => {
     expect(framework.of('FAILURE').map(({ failure }) => failure.agent_id?.value)).toEqual([agentId]);
     framework.reconcile([{ taskId: 't1', agentId }]);
     await world.settle();
-    expect(framework.lastUpdate('t1')).toMatchObject({ state: 'TASK_UNREACHABLE', unreachable_time: lost?.unreachable_time });
+    expect(framework.lastUpdate('t1')).toMatchObject({
+      state: 'TASK_UNREACHABLE',
+      unreachable_time: lost?.unreachable_time,
+    });
 
     member.line.heal();
     await world.settle();
     const back = framework.lastUpdate('t1');
     const recordedBack = recordedEvents.reregistered.update.status;
-    expect(back).toMatchObject({ state: 'TASK_RUNNING', reason: recordedBack.reason, message: recordedBack.message });
+    expect(back).toMatchObject({
+      state: 'TASK_RUNNING',
+      reason: recordedBack.reason,
+      message: recordedBack.message,
+    });
     expect(back).not.toHaveProperty('uuid');
-    expect(framework.states('t1')).toEqual(['TASK_RUNNING', 'TASK_UNREACHABLE', 'TASK_UNREACHABLE', 'TASK_RUNNING']);
+    expect(framework.states('t1')).toEqual([
+      'TASK_RUNNING',
+      'TASK_UNREACHABLE',
+      'TASK_UNREACHABLE',
+      'TASK_RUNNING',
+    ]);
     expect(world.master.agents()).toHaveLength(1);
     expect(world.master.agents()[0]).toMatchObject({ id: agentId, link: 'connected', taskCount: 1 });
   });
@@ -244,14 +279,20 @@ describe('a restart of the master', () => {
     expect(again.updates.map(({ state }) => state)).toEqual(['TASK_UNREACHABLE', 'TASK_UNKNOWN']);
     member.line.heal();
     await world.settle();
-    expect(again.lastUpdate('t1')).toMatchObject({ state: 'TASK_RUNNING', reason: 'REASON_AGENT_REREGISTERED' });
+    expect(again.lastUpdate('t1')).toMatchObject({
+      state: 'TASK_RUNNING',
+      reason: 'REASON_AGENT_REREGISTERED',
+    });
   });
 
   it('answers for returned agents from what they report', async () => {
     const { world, framework, agentId } = await running();
     await world.restartMaster();
     const again = await world.framework({ id: { value: framework.id ?? '' } });
-    again.reconcile([{ taskId: 't1', agentId }, { taskId: 't2', agentId }]);
+    again.reconcile([
+      { taskId: 't1', agentId },
+      { taskId: 't2', agentId },
+    ]);
     await world.settle();
     expect(again.states('t1')).toEqual(['TASK_RUNNING']);
     expect(again.states('t2')).toEqual(['TASK_GONE']);

@@ -1,4 +1,3 @@
-import { type Log, silentLog } from '../../../src/logging/log.js';
 import { Master } from '../../../src/embedded-mesos/master/master.js';
 import type { FromAgent, ToAgent } from '../../../src/embedded-mesos/protocol/agent-line.js';
 import { parseResources } from '../../../src/embedded-mesos/protocol/resource-text.js';
@@ -12,6 +11,7 @@ import type {
   TaskInfo,
   TaskStatus,
 } from '../../../src/embedded-mesos/protocol/v1.js';
+import { type Log, silentLog } from '../../../src/logging/log.js';
 import { SimAgent, type SimAgentOptions } from '../../../src/simulation/sim-agent.js';
 import { SimLine } from '../../../src/simulation/sim-line.js';
 import { MemoryDisk, MemoryStore, type MemoryStoreOptions } from '../../../src/store/memory-store.js';
@@ -39,7 +39,11 @@ export class World {
   readonly agents: WorldAgent[] = [];
   /** What the master logged as an error: broken invariants end up here. */
   readonly errors: unknown[] = [];
-  readonly #log: Log = { ...silentLog, error: (message, fields) => void this.errors.push({ message, ...fields }), child: () => this.#log };
+  readonly #log: Log = {
+    ...silentLog,
+    error: (message, fields) => void this.errors.push({ message, ...fields }),
+    child: () => this.#log,
+  };
 
   constructor(private readonly storeOptions: Partial<MemoryStoreOptions> = {}) {
     this.store = this.#newStore();
@@ -62,18 +66,36 @@ export class World {
     await this.settle();
   }
 
-  agent(name: string, resources = 'cpus:4;mem:4096;ports:[31000-31009]', more: Partial<SimAgentOptions> = {}): WorldAgent {
+  agent(
+    name: string,
+    resources = 'cpus:4;mem:4096;ports:[31000-31009]',
+    more: Partial<SimAgentOptions> = {},
+  ): WorldAgent {
     const { clock, dice } = this;
-    const line = new SimLine<FromAgent, ToAgent>({ clock, accept: (accepted) => this.master.acceptLine(accepted), peer: name });
+    const line = new SimLine<FromAgent, ToAgent>({
+      clock,
+      accept: (accepted) => this.master.acceptLine(accepted),
+      peer: name,
+    });
     const dial: SimAgentOptions['dial'] = (handlers) => line.dial(handlers);
-    const agent = new SimAgent({ hostname: name, resources: parseResources(resources), clock, dice, dial, ...more });
+    const agent = new SimAgent({
+      hostname: name,
+      resources: parseResources(resources),
+      clock,
+      dice,
+      dial,
+      ...more,
+    });
     const member = { agent, line };
     this.agents.push(member);
     agent.start();
     return member;
   }
 
-  async framework(info: Partial<FrameworkInfo> = {}, options: Partial<FrameworkOptions> = {}): Promise<TestFramework> {
+  async framework(
+    info: Partial<FrameworkInfo> = {},
+    options: Partial<FrameworkOptions> = {},
+  ): Promise<TestFramework> {
     const framework = new TestFramework(this.master.driver(), info, options);
     framework.subscribe();
     await this.settle();
@@ -115,7 +137,12 @@ export interface FrameworkOptions {
   readonly acknowledges: boolean;
 }
 
-const capabilities = ['MULTI_ROLE', 'PARTITION_AWARE', 'RESERVATION_REFINEMENT', 'TASK_KILLING_STATE'] as const;
+const capabilities = [
+  'MULTI_ROLE',
+  'PARTITION_AWARE',
+  'RESERVATION_REFINEMENT',
+  'TASK_KILLING_STATE',
+] as const;
 
 /** A scheduler that writes down what it hears. */
 export class TestFramework {
@@ -144,7 +171,10 @@ export class TestFramework {
   }
 
   subscribe(suppressed_roles: readonly string[] = []): void {
-    this.driver.start({ onEvent: (event) => this.#hear(event), onDisconnected: () => void this.disconnections++ });
+    this.driver.start({
+      onEvent: (event) => this.#hear(event),
+      onDisconnected: () => void this.disconnections++,
+    });
     const info = this.id === undefined ? this.#info : { ...this.#info, id: { value: this.id } };
     this.driver.call({
       type: 'SUBSCRIBE',
@@ -202,12 +232,20 @@ export class TestFramework {
 
   decline(offer: Offer, refuse_seconds?: number): void {
     const filters = refuse_seconds === undefined ? {} : { filters: { refuse_seconds } };
-    this.call({ type: 'DECLINE', framework_id: this.framework_id, decline: { offer_ids: [offer.id], ...filters } });
+    this.call({
+      type: 'DECLINE',
+      framework_id: this.framework_id,
+      decline: { offer_ids: [offer.id], ...filters },
+    });
   }
 
   kill(taskId: string, agentId?: string): void {
     const agent = agentId === undefined ? {} : { agent_id: { value: agentId } };
-    this.call({ type: 'KILL', framework_id: this.framework_id, kill: { task_id: { value: taskId }, ...agent } });
+    this.call({
+      type: 'KILL',
+      framework_id: this.framework_id,
+      kill: { task_id: { value: taskId }, ...agent },
+    });
   }
 
   revive(): void {
@@ -234,7 +272,11 @@ export class TestFramework {
   acknowledge(status: TaskStatus): void {
     if (status.uuid === undefined || !status.agent_id) return;
     const { task_id, agent_id, uuid } = status;
-    this.call({ type: 'ACKNOWLEDGE', framework_id: this.framework_id, acknowledge: { task_id, agent_id, uuid } });
+    this.call({
+      type: 'ACKNOWLEDGE',
+      framework_id: this.framework_id,
+      acknowledge: { task_id, agent_id, uuid },
+    });
   }
 
   #hear(event: Event): void {
@@ -255,5 +297,7 @@ export function task(id: string, agentId: string, resources = 'cpus:1;mem:32'): 
 }
 
 export function amount(resources: readonly Resource[], name: string): number {
-  return resources.filter((resource) => resource.name === name).reduce((sum, { scalar }) => sum + (scalar?.value ?? 0), 0);
+  return resources
+    .filter((resource) => resource.name === name)
+    .reduce((sum, { scalar }) => sum + (scalar?.value ?? 0), 0);
 }

@@ -1,14 +1,38 @@
-import { attributeText, attributeTexts, scalarText } from '../../../src/embedded-mesos/protocol/attribute-text.js';
-import { parseAttributes, parseResources, resourcesText } from '../../../src/embedded-mesos/protocol/resource-text.js';
+import {
+  attributeText,
+  attributeTexts,
+  scalarText,
+} from '../../../src/embedded-mesos/protocol/attribute-text.js';
+import {
+  parseAttributes,
+  parseResources,
+  resourcesText,
+} from '../../../src/embedded-mesos/protocol/resource-text.js';
 import { recordedCalls } from '../fixtures/recorded-calls.js';
 import { recordedEvents } from '../fixtures/recorded-events.js';
 
 describe('resource text', () => {
   it('is read as Mesos does', () => {
-    expect(parseResources('cpus:4; mem(prod) : 4096 ;ports(*):[21000-24000, 30000-34000,24001-24002];bugs:{b,a}')).toEqual([
+    expect(
+      parseResources('cpus:4; mem(prod) : 4096 ;ports(*):[21000-24000, 30000-34000,24001-24002];bugs:{b,a}'),
+    ).toEqual([
       { name: 'cpus', type: 'SCALAR', scalar: { value: 4 } },
-      { name: 'mem', type: 'SCALAR', scalar: { value: 4096 }, reservations: [{ type: 'STATIC', role: 'prod' }] },
-      { name: 'ports', type: 'RANGES', ranges: { range: [{ begin: 21000, end: 24002 }, { begin: 30000, end: 34000 }] } },
+      {
+        name: 'mem',
+        type: 'SCALAR',
+        scalar: { value: 4096 },
+        reservations: [{ type: 'STATIC', role: 'prod' }],
+      },
+      {
+        name: 'ports',
+        type: 'RANGES',
+        ranges: {
+          range: [
+            { begin: 21000, end: 24002 },
+            { begin: 30000, end: 34000 },
+          ],
+        },
+      },
       { name: 'bugs', type: 'SET', set: { item: ['a', 'b'] } },
     ]);
     expect(parseResources('')).toEqual([]);
@@ -68,7 +92,18 @@ describe('attribute text', () => {
   });
 
   it('renders ranges and sets sorted, and keeps the first of several with one name', () => {
-    expect(attributeText({ name: 'k', type: 'RANGES', ranges: { range: [{ begin: 5, end: 6 }, { begin: 1, end: 2 }] } })).toBe('[1-2,5-6]');
+    expect(
+      attributeText({
+        name: 'k',
+        type: 'RANGES',
+        ranges: {
+          range: [
+            { begin: 5, end: 6 },
+            { begin: 1, end: 2 },
+          ],
+        },
+      }),
+    ).toBe('[1-2,5-6]');
     expect(attributeText({ name: 'k', type: 'SET', set: { item: ['b', 'a'] } })).toBe('{a,b}');
     expect(attributeTexts(parseAttributes('rack:a;rack:b;zone:z'))).toEqual({ rack: 'a', zone: 'z' });
   });

@@ -1,7 +1,13 @@
 import fc from 'fast-check';
-import { coalesce, rangesContain, rangesSize, subtractRanges, uniteRanges } from '../../../src/embedded-mesos/protocol/ranges.js';
-import { Resources } from '../../../src/embedded-mesos/protocol/resources.js';
+import {
+  coalesce,
+  rangesContain,
+  rangesSize,
+  subtractRanges,
+  uniteRanges,
+} from '../../../src/embedded-mesos/protocol/ranges.js';
 import { parseResources } from '../../../src/embedded-mesos/protocol/resource-text.js';
+import { Resources } from '../../../src/embedded-mesos/protocol/resources.js';
 import type { Range, Resource } from '../../../src/embedded-mesos/protocol/v1.js';
 
 const of = (text: string): Resources => Resources.of(parseResources(text));
@@ -35,7 +41,13 @@ describe('resources', () => {
   });
 
   it('read the old format of reservations as the new one', () => {
-    const old: Resource = { name: 'cpus', type: 'SCALAR', scalar: { value: 1 }, role: 'web', reservation: { principal: 'me' } };
+    const old: Resource = {
+      name: 'cpus',
+      type: 'SCALAR',
+      scalar: { value: 1 },
+      role: 'web',
+      reservation: { principal: 'me' },
+    };
     const now: Resource = {
       name: 'cpus',
       type: 'SCALAR',
@@ -43,7 +55,9 @@ describe('resources', () => {
       reservations: [{ type: 'DYNAMIC', role: 'web', principal: 'me' }],
     };
     expect(Resources.of([old]).equals(Resources.of([now]))).toBe(true);
-    expect(Resources.of([{ name: 'cpus', type: 'SCALAR', scalar: { value: 1 }, role: '*' }]).equals(of('cpus:1'))).toBe(true);
+    expect(
+      Resources.of([{ name: 'cpus', type: 'SCALAR', scalar: { value: 1 }, role: '*' }]).equals(of('cpus:1')),
+    ).toBe(true);
   });
 
   it('never divide a persistent volume', () => {
@@ -62,13 +76,20 @@ describe('resources', () => {
 
   it('drop what is nothing and ignore the allocation role', () => {
     expect(of('cpus:0;ports:[]').isEmpty).toBe(true);
-    const allocated: Resource = { name: 'cpus', type: 'SCALAR', scalar: { value: 1 }, allocation_info: { role: 'web' } };
+    const allocated: Resource = {
+      name: 'cpus',
+      type: 'SCALAR',
+      scalar: { value: 1 },
+      allocation_info: { role: 'web' },
+    };
     expect(of('cpus:1').contains(Resources.of([allocated]))).toBe(true);
     expect(of('cpus:1').toList('web')).toEqual([allocated]);
   });
 
   const amounts = fc.record({ cpus: fc.nat(5000), mem: fc.nat(5000), first: fc.nat(50), size: fc.nat(50) });
-  const some = amounts.map(({ cpus, mem, first, size }) => of(`cpus:${cpus / 1000};mem:${mem};ports:[${first}-${first + size}]`));
+  const some = amounts.map(({ cpus, mem, first, size }) =>
+    of(`cpus:${cpus / 1000};mem:${mem};ports:[${first}-${first + size}]`),
+  );
 
   it('satisfy (a + b) - b = a when they share nothing but scalars', () => {
     fc.assert(
@@ -112,6 +133,11 @@ describe('ranges', () => {
         for (const result of [uniteRanges(a, b), subtractRanges(a, b)]) expect(coalesce(result)).toBe(result);
       }),
     );
-    expect(coalesce([{ begin: 5, end: 9 }, { begin: 1, end: 4 }])).toEqual([{ begin: 1, end: 9 }]);
+    expect(
+      coalesce([
+        { begin: 5, end: 9 },
+        { begin: 1, end: 4 },
+      ]),
+    ).toEqual([{ begin: 1, end: 9 }]);
   });
 });

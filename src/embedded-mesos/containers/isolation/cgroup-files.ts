@@ -61,6 +61,12 @@ export function removeGroup(path: string): boolean {
   }
 }
 
+/** Removes the supervisors' group of a work dir's folder, and the folder when no container is left in it. */
+export function removeServants(folder: string): boolean {
+  if (!removeGroup(join(folder, SUPERVISORS))) return false;
+  return subGroups(folder).length > 0 || removeGroup(folder);
+}
+
 /** All pids of a group and of what a task (if root) made below it. */
 export function pidsBelow(path: string): readonly number[] {
   const below = subGroups(path).flatMap((child) => pidsBelow(join(path, child)));

@@ -6,7 +6,7 @@ import type { Hierarchy } from '../decide/mount-table.js';
 import type { MemoryFacts } from '../decide/out-of-memory.js';
 import { parseFlatKeyed } from '../decide/proc-text.js';
 import { textOf } from '../processes.js';
-import { killAll, makeGroup, numberOf, pidsBelow, removeGroup, SUPERVISORS, subGroups, tryControl, writeControl } from './cgroup-files.js';
+import { killAll, makeGroup, numberOf, pidsBelow, removeGroup, removeServants, SUPERVISORS, subGroups, tryControl, writeControl } from './cgroup-files.js';
 import type { Isolation } from './isolation.js';
 
 /** Controllers that a container gets a group in, as far as they are mounted. */
@@ -143,11 +143,8 @@ export class CgroupVersion1 implements Isolation {
     return [...new Set(this.parents.flatMap(subGroups))].filter((name) => name !== SUPERVISORS);
   }
 
-  tearDown(): void {
-    for (const group of this.supervisorGroups) removeGroup(group);
-    for (const folder of [...this.parents, ...this.#extra]) {
-      if (subGroups(folder).length === 0) removeGroup(folder);
-    }
+  tearDown(): boolean {
+    return [...this.parents, ...this.#extra].map(removeServants).every(Boolean);
   }
 }
 

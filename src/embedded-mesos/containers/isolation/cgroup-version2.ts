@@ -5,7 +5,7 @@ import { cpuWeight, raisesMemory, version2Writes } from '../decide/cgroup-values
 import type { MemoryFacts } from '../decide/out-of-memory.js';
 import { parseFlatKeyed } from '../decide/proc-text.js';
 import { textOf } from '../processes.js';
-import { killAll, makeGroup, numberOf, pidsBelow, pidsOf, removeGroup, SUPERVISORS, subGroups, tryControl, writeControl } from './cgroup-files.js';
+import { killAll, makeGroup, numberOf, pidsBelow, pidsOf, removeGroup, removeServants, SUPERVISORS, subGroups, tryControl, writeControl } from './cgroup-files.js';
 import type { Isolation } from './isolation.js';
 
 const wanted = ['cpu', 'memory', 'pids'] as const;
@@ -152,8 +152,7 @@ export class CgroupVersion2 implements Isolation {
     return subGroups(this.#folder).filter((name) => name !== SUPERVISORS);
   }
 
-  tearDown(): void {
-    for (const group of this.supervisorGroups) removeGroup(group);
-    if (subGroups(this.#folder).length === 0) removeGroup(this.#folder);
+  tearDown(): boolean {
+    return removeServants(this.#folder);
   }
 }

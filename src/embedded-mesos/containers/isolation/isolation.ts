@@ -28,6 +28,6 @@ export interface Isolation {
   statistics(id: string, timestamp: number): ResourceStatistics;
   /** Containers that have something here. */
   containers(): readonly string[];
-  /** Removes the (empty) groups of this work dir, as far as they can be. */
-  tearDown(): void;
+  /** Removes the (empty) groups of this work dir. False when the kernel still holds one. */
+  tearDown(): boolean;
 }

@@ -81,5 +81,7 @@ export class ProcessGroups implements Isolation {
     return [];
   }
 
-  tearDown(): void {}
+  tearDown(): boolean {
+    return true;
+  }
 }

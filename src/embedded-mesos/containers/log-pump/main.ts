@@ -12,7 +12,6 @@ if (!root || !(Number(fileBytes) > 0) || !(Number(files) > 0)) {
   process.stderr.write('usage: main.js <run dir> <bytes per file> <files> [cgroup ...]\n');
   process.exit(64);
 }
-process.title = 'longrun-log-pump';
 process.on('SIGHUP', () => undefined);
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);

@@ -1,0 +1,333 @@
+import { fork } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { Agent, createServer, request, type Server } from 'node:http';
+import { createServer as createTcpServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLog } from '../../src/logging/log.js';
+import { ProxyControl } from '../../src/proxy/control.js';
+import { ProxyParent, type ProxyStarted } from '../../src/proxy/listeners/proxy-parent.js';
+import { type FromProxy, PROXY_LINE_PATH, PROXY_PROTOCOL_VERSION, type Service, type ToProxy } from '../../src/proxy/table.js';
+import { SystemClock } from '../../src/util/clock.js';
+import { LineServer } from '../../src/util/line/line-server.js';
+import { bootId } from '../../src/util/process-identity.js';
+import { waitFor } from '../support/wait-for.js';
+import { Backend, get as rawGet, RawClient, serverAt, service } from './rig.js';
+import { Transpiled } from './transpiled.js';
+import { instance, record, World } from './world.js';
+
+let built: Transpiled;
+let workDir: string;
+let backend: Backend;
+let servicePort: number;
+const parents: ProxyParent[] = [];
+const strays = new Set<number>();
+
+beforeAll(() => {
+  built = new Transpiled();
+});
+afterAll(() => built.remove());
+
+beforeEach(async () => {
+  workDir = mkdtempSync(join(tmpdir(), 'longrun-workers-'));
+  backend = await Backend.answering('served');
+  servicePort = await freePort();
+});
+afterEach(async () => {
+  await Promise.all(parents.splice(0).map((parent) => parent.stop({ leaveWorkers: false })));
+  for (const pid of strays) kill(pid);
+  strays.clear();
+  await backend.close();
+  rmSync(workDir, { recursive: true, force: true });
+});
+
+async function freePort(): Promise<number> {
+  const server = createTcpServer().listen(0, '127.0.0.1');
+  await new Promise((listening) => server.once('listening', listening));
+  const { port } = server.address() as { port: number };
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The table that a worker finds on disk. */
+function cacheTable(services: readonly Service[], localBootId = bootId()): void {
+  mkdirSync(join(workDir, 'proxy'), { recursive: true });
+  const table = { epoch: 1, version: 1, services: Object.fromEntries(services.map((each) => [`${each.appId}:${each.servicePort}`, each])) };
+  writeFileSync(join(workDir, 'proxy', 'table.json'), JSON.stringify({ format: 1, localBootId, table }));
+}
+
+function cached(): void {
+  cacheTable([service([{ ...serverAt(backend.port), bootId: bootId() }], { servicePort })]);
+}
+
+function options(over: Partial<ConstructorParameters<typeof ProxyParent>[0]> = {}): ConstructorParameters<typeof ProxyParent>[0] {
+  return {
+    workDir,
+    lbAddress: '127.0.0.1',
+    lbHttpPort: 0,
+    lbStatsPort: 0,
+    workers: 1,
+    workerEntry: built.workerEntry,
+    execArgv: [],
+    serverUrl: () => 'http://127.0.0.1:1',
+    token: 'token',
+    hostname: 'node.test',
+    logLevel: 'warn',
+    clock: new SystemClock(),
+    log: silentLog,
+    ...over,
+  };
+}
+
+async function start(over: Partial<ConstructorParameters<typeof ProxyParent>[0]> = {}): Promise<{ parent: ProxyParent; started: ProxyStarted }> {
+  const parent = new ProxyParent(options(over));
+  parents.push(parent);
+  return { parent, started: await parent.start() };
+}
+
+/** One request over a connection of its own. */
+function ask(port: number, path = '/', host = 'web.test'): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ host: '127.0.0.1', port, path, agent: new Agent({ keepAlive: false }), headers: { host } }, (response) => {
+      let text = '';
+      response.on('data', (piece: Buffer) => {
+        text += piece.toString();
+      });
+      response.on('end', () => resolve(`${response.statusCode} ${text}`));
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
+}
+
+/** Asks without pause on fresh connections until `stop`; counts what happened by kind. */
+function load(port: number): { stop: () => Promise<Record<string, number>> } {
+  const counts: Record<string, number> = {};
+  let on = true;
+  const loop = async (): Promise<void> => {
+    while (on) {
+      const kind = await ask(port).then(
+        (text) => (text === '200 served' ? 'ok' : text),
+        (error: NodeJS.ErrnoException) => error.code ?? error.message,
+      );
+      counts[kind] = (counts[kind] ?? 0) + 1;
+    }
+  };
+  const loops = [loop(), loop(), loop(), loop()];
+  return {
+    stop: async () => {
+      on = false;
+      await Promise.all(loops);
+      return counts;
+    },
+  };
+}
+
+const portOf = (url: string): number => Number(new URL(url).port);
+
+describe('a worker without a server', () => {
+  it('serves by its last table: virtual hosts, service ports, statistics', async () => {
+    cached();
+    const { started } = await start();
+    expect(await ask(portOf(started.lbUrl))).toBe('200 served');
+    await waitFor(async () => (await ask(servicePort).catch(() => '')) === '200 served');
+    const csv = await ask(portOf(started.statsUrl), '/haproxy?stats;csv', 'stats');
+    expect(csv).toMatch(/^200 # pxname,svname,/);
+    expect(csv).toContain(`\nshop_web_${servicePort},BACKEND,`);
+    expect(await ask(portOf(started.statsUrl), '/_haproxy_health_check', 'stats')).toMatch(/^200 /);
+    expect(await ask(portOf(started.statsUrl), '/metrics', 'stats')).toContain(`haproxy_backend_http_requests_total`.replace('http_requests', 'sessions'));
+  });
+
+  it('does not trust servers of this host that were cached before a reboot', async () => {
+    cacheTable([service([{ ...serverAt(backend.port), bootId: 'boot-before' }], { servicePort })], 'boot-before');
+    const { started } = await start();
+    expect(await ask(portOf(started.lbUrl))).toMatch(/^503 /);
+  });
+});
+
+describe('a worker that is killed', () => {
+  it('is replaced; no connection is refused meanwhile, on the vhost port and on service ports', async () => {
+    cached();
+    const { parent, started } = await start();
+    await waitFor(async () => (await ask(servicePort).catch(() => '')) === '200 served');
+    const [vhost, own] = [load(portOf(started.lbUrl)), load(servicePort)];
+    for (let round = 0; round < 3; round++) {
+      const [pid] = parent.pids();
+      await new Promise((later) => setTimeout(later, 150));
+      kill(pid ?? 0);
+      await waitFor(() => parent.pids().length === 1 && parent.pids()[0] !== pid);
+      await ask(portOf(started.lbUrl));
+    }
+    for (const counts of [await vhost.stop(), await own.stop()]) {
+      expect(counts['ECONNREFUSED']).toBeUndefined();
+      // Only what the dead workers held in their hands may fail: four loops, three deaths.
+      const failed = Object.entries(counts).filter(([kind]) => kind !== 'ok').reduce((sum, [, count]) => sum + count, 0);
+      expect(failed).toBeLessThanOrEqual(12);
+      expect(Object.keys(counts).filter((kind) => !['ok', 'ECONNRESET'].includes(kind))).toEqual([]);
+      expect(counts['ok']).toBeGreaterThan(20);
+    }
+  });
+
+  it('is one of several: the others serve on and report together', async () => {
+    cached();
+    const { parent, started } = await start({ workers: 2 });
+    expect(parent.pids()).toHaveLength(2);
+    for (let i = 0; i < 40; i++) expect(await ask(portOf(started.lbUrl))).toBe('200 served');
+    const csv = await ask(portOf(started.statsUrl), '/haproxy?stats;csv', 'stats');
+    const row = csv.split('\n').find((line) => line.startsWith(`shop_web_${servicePort},BACKEND,`))?.split(',');
+    expect(row?.[7]).toBe('40');
+  });
+});
+
+describe('a parent that is killed', () => {
+  it('leaves its workers serving, and the next one takes over on the same ports', async () => {
+    cached();
+    const child = fork(join(built.dir, 'parent.mjs'), [], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const { clock, log, serverUrl, ...plain } = options();
+    void [clock, log, serverUrl];
+    child.send(plain);
+    const first = await new Promise<ProxyStarted>((resolve) => child.once('message', (message) => resolve(message as ProxyStarted)));
+    for (const pid of first.pids) strays.add(pid);
+    const port = portOf(first.lbUrl);
+    await waitFor(async () => (await ask(servicePort).catch(() => '')) === '200 served');
+    const held = await RawClient.to(port);
+    await held.send(rawGet()).sees('served');
+
+    const during = load(port);
+    await new Promise((later) => setTimeout(later, 100));
+    child.kill('SIGKILL');
+    await new Promise((gone) => child.once('exit', gone));
+    await new Promise((later) => setTimeout(later, 200));
+    const afterDeath = await during.stop();
+    expect(Object.keys(afterDeath)).toEqual(['ok']);
+    expect(first.pids.every(alive)).toBe(true);
+
+    const second = await start();
+    expect(second.started.lbUrl).toBe(first.lbUrl);
+    expect(second.started.statsUrl).toBe(first.statsUrl);
+    expect(await ask(port)).toBe('200 served');
+    await waitFor(async () => (await ask(servicePort).catch(() => '')) === '200 served');
+    // The old worker still answers the connection that it holds, says goodbye, and ends.
+    expect(await held.send(rawGet()).seesEnd()).toMatch(/Connection: close\r\n\r\nserved$/);
+    await waitFor(() => !first.pids.some(alive), { timeoutMs: 5_000 });
+  });
+
+  beforeAll(() => {
+    writeFileSync(
+      join(built.dir, 'parent.mjs'),
+      `import { ProxyParent } from './proxy/listeners/proxy-parent.js';
+import { SystemClock } from './util/clock.js';
+import { silentLog } from './logging/log.js';
+process.on('message', async (plain) => {
+  const parent = new ProxyParent({ ...plain, serverUrl: () => 'http://127.0.0.1:1', clock: new SystemClock(), log: silentLog });
+  process.send(await parent.start());
+});
+`,
+    );
+  });
+
+  it('and whose work dir is gone takes its workers along', async () => {
+    const { parent, started } = await start();
+    for (const pid of started.pids) strays.add(pid);
+    await parent.stop({ leaveWorkers: true });
+    parents.splice(0);
+    expect(started.pids.every(alive)).toBe(true);
+    rmSync(workDir, { recursive: true, force: true });
+    await waitFor(() => !started.pids.some(alive), { timeoutMs: 10_000 });
+  });
+});
+
+describe('a busy port', () => {
+  it('of the load balancer itself is a start error that names the owner and the flag', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await new Promise((listening) => taken.once('listening', listening));
+    const { port } = taken.address() as { port: number };
+    await expect(start({ lbHttpPort: port })).rejects.toThrow(new RegExp(`port ${port} is taken by .*pid ${process.pid}.*--lb-http-port`));
+    taken.close();
+  });
+
+  it('of a service is not served with the reason, and served once it is free', async () => {
+    const taken = createServer().listen(servicePort, '127.0.0.1');
+    await new Promise((listening) => taken.once('listening', listening));
+    cached();
+    const { started } = await start();
+    expect(await ask(portOf(started.lbUrl))).toBe('200 served');
+    const page = await waitFor(async () => {
+      const text = await ask(portOf(started.statsUrl), '/haproxy?stats', 'stats');
+      return text.includes('Not served') && text;
+    });
+    expect(page).toMatch(new RegExp(`port ${servicePort} is taken by [^<]*pid ${process.pid}`));
+    await new Promise((closed) => taken.close(closed));
+    await waitFor(async () => (await ask(servicePort).catch(() => '')) === '200 served');
+  });
+});
+
+describe('workers and the server', () => {
+  let server: Server;
+  let lines: LineServer<FromProxy, ToProxy>;
+  let control: ProxyControl;
+  const world = new World();
+
+  afterEach(() => {
+    control.stop();
+    lines.close();
+    server.close();
+  });
+
+  it('agree on tables, drains and ports end to end', async () => {
+    const clock = new SystemClock();
+    control = new ProxyControl({ registry: world.registry, instances: world.instances, bootId: () => bootId(), epoch: 3, clock, log: silentLog, memory: { load: () => [], save: () => undefined } });
+    lines = new LineServer<FromProxy, ToProxy>({ path: PROXY_LINE_PATH, token: 'token', protocolVersion: PROXY_PROTOCOL_VERSION, clock, log: silentLog, onLine: (line) => control.acceptLine(line) });
+    server = createServer();
+    server.on('upgrade', (asked, socket, head) => void lines.upgrade(asked, socket, head));
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    const { port } = server.address() as { port: number };
+    const at = (name: string, hostPort: number) => {
+      const one = instance('/web', name, hostPort);
+      return { ...one, ...(one.task ? { task: { ...one.task, ipAddresses: [{ ipAddress: '127.0.0.1', protocol: 'IPv4' as const }] } } : {}) };
+    };
+    const slow = await Backend.start((socket) => setTimeout(() => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow'), 400));
+    const first = at('one', slow.port);
+    world.want(record({ id: '/web', labels: { HAPROXY_0_VHOST: 'web.test' }, portDefinitions: [{ port: servicePort, protocol: 'tcp' }] }));
+    world.put(first);
+    control.start();
+    const { started } = await start({ serverUrl: () => `http://127.0.0.1:${port}`, workers: 2 });
+    await waitFor(() => control.stats().filter(({ acked }) => acked > 0).length === 2);
+    const inFlight = ask(portOf(started.lbUrl));
+    await waitFor(() => slow.received.includes('GET'));
+
+    world.put(at('two', backend.port));
+    await waitFor(async () => (await ask(portOf(started.lbUrl))) === '200 served');
+    world.put({ ...first, takingOut: { reason: 'scale down', since: first.since, phase: 'draining' } });
+    let drained = false;
+    const drain = control.drain(first, new AbortController().signal).then((result) => {
+      drained = true;
+      return result;
+    });
+    await waitFor(() => control.stats().every(({ acked }) => acked === control.table().version));
+    expect(drained).toBe(false);
+    expect(await inFlight).toBe('200 slow');
+    expect((await drain).inFlight).toBe(0);
+    expect(slow.received.split('GET').length).toBeLessThanOrEqual(3);
+    for (let i = 0; i < 10; i++) expect(await ask(portOf(started.lbUrl))).toBe('200 served');
+    await waitFor(() => existsSync(join(workDir, 'proxy', 'table.json')));
+    await slow.close();
+  });
+});
