@@ -6,15 +6,15 @@ import { openWorkDir } from '../config/work-dir.js';
 import { restoreLmdb } from '../store/lmdb-store.js';
 import { LockHeld, PidLock } from '../util/pid-lock.js';
 import { examine, type Finding } from './doctor.js';
-import { settingsOf } from './main.js';
 import { OperatorClient, OperatorError } from './operator-client.js';
+import { addSettings, settingsOf } from './setting-options.js';
 
 type Options = Readonly<Record<string, string | boolean | undefined>>;
 
 const urlOption = (): Option => new Option('--url <url>', 'the server’s API').env('LONGRUN_URL').default('http://127.0.0.1:8080');
 
 /** Commands about this host and this work dir: down, doctor, backup, restore. */
-export function addHostCommands(root: Command, addSettings: (command: Command, flags: readonly string[]) => Command): void {
+export function addHostCommands(root: Command): void {
   addSettings(root.command('down'), ['work-dir'])
     .description('stop the running `longrun up`, its tasks included (with their grace period)')
     .addOption(urlOption())

@@ -8,17 +8,9 @@ import { SystemClock } from '../util/clock.js';
 import { LockHeld, PidLock } from '../util/pid-lock.js';
 import type { ChildService } from './child-entry.js';
 import { entries, execArgv } from './entries.js';
-import { settingsOf } from './main.js';
 import type { StopMode } from './process-messages.js';
+import { addSettings, agentFlags, proxyFlags, serverFlags, settingsOf, upFlags } from './setting-options.js';
 import { Up } from './up.js';
-
-export interface RunFlags {
-  readonly addSettings: (command: Command, flags: readonly string[]) => Command;
-  readonly upFlags: readonly string[];
-  readonly serverFlags: readonly string[];
-  readonly agentFlags: readonly string[];
-  readonly proxyFlags: readonly string[];
-}
 
 type Options = Readonly<Record<string, string | boolean | undefined>>;
 
@@ -28,9 +20,8 @@ function stayAlive(): void {
 }
 
 /** Commands that run something: up, server, agent, proxy. */
-export function addRunCommands(root: Command, flags: RunFlags): void {
-  const { addSettings } = flags;
-  addSettings(root.command('up'), flags.upFlags)
+export function addRunCommands(root: Command): void {
+  addSettings(root.command('up'), upFlags)
     .description('run everything on this machine: server, agent and load balancer')
     .addHelpText(
       'after',
@@ -39,14 +30,14 @@ Ctrl-C stops everything, tasks included, with their grace period; definitions st
 SIGTERM and SIGHUP leave tasks and the load balancer running; the next \`up\` on the same work dir takes over.`,
     )
     .action((options: Options) => runUp(settingsOf(options)));
-  addSettings(root.command('server'), flags.serverFlags)
+  addSettings(root.command('server'), serverFlags)
     .description('run only the server (API, scheduler, master); agents and proxies join it')
     .action(async (options: Options) => {
       const settings = settingsOf(options);
       const { makeServerService } = await import('../server/server-main.js');
       await runAlone('server', settings, () => makeServerService(settings, () => undefined).service);
     });
-  addSettings(root.command('agent'), flags.agentFlags)
+  addSettings(root.command('agent'), agentFlags)
     .description('run only an agent: offers this machine to a server')
     .addHelpText('after', '\nExample:\n  longrun agent --server http://10.0.0.1:5050 --token-file ./token --hostname worker-1 --work-dir /var/lib/longrun-agent')
     .action(async (options: Options) => {
@@ -55,7 +46,7 @@ SIGTERM and SIGHUP leave tasks and the load balancer running; the next \`up\` on
       const { makeAgentService } = await import('./agent-main.js');
       await runAlone('agent', settings, () => makeAgentService(settings, url).service);
     });
-  addSettings(root.command('proxy'), flags.proxyFlags)
+  addSettings(root.command('proxy'), proxyFlags)
     .description('run only a load balancer that follows a server')
     .action(async (options: Options) => {
       const settings = settingsOf(options);

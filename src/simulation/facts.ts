@@ -1,6 +1,6 @@
 import type { AppId } from '../apps/app.js';
-import type { InstanceId, TaskId } from '../scheduler/instance.js';
 import type { TaskState } from '../embedded-mesos/protocol/v1.js';
+import type { InstanceId, TaskId } from '../scheduler/instance.js';
 
 /** What one app shall be, as far as a client can see it. */
 export interface WantedApp {
@@ -13,14 +13,30 @@ export type WantedApps = Readonly<Record<string, WantedApp | undefined>>;
 
 /** One thing that happened in a simulated world. The whole list is what the checkers judge. */
 export type Fact = { readonly atMs: number } & (
-  | { readonly kind: 'server'; readonly what: 'starts' | 'dies' | 'stands still' | 'goes on'; readonly epoch: number }
+  | {
+      readonly kind: 'server';
+      readonly what: 'starts' | 'dies' | 'stands still' | 'goes on';
+      readonly epoch: number;
+    }
   | { readonly kind: 'fault'; readonly what: string }
   | { readonly kind: 'asked'; readonly request: number; readonly wanted: WantedApps }
   /** The client has its 2xx. `durable`: the store held the new definitions at that moment. */
-  | { readonly kind: 'acknowledged'; readonly request: number; readonly wanted: WantedApps; readonly durable: boolean; readonly deploymentId: string }
+  | {
+      readonly kind: 'acknowledged';
+      readonly request: number;
+      readonly wanted: WantedApps;
+      readonly durable: boolean;
+      readonly deploymentId: string;
+    }
   | { readonly kind: 'refused'; readonly request: number; readonly code: string }
   /** An instance more was scheduled. `occupied`: then live, launching or leaving ones; `allowed`: by the definition in force. */
-  | { readonly kind: 'added'; readonly appId: AppId; readonly instanceId: InstanceId; readonly occupied: number; readonly allowed: number }
+  | {
+      readonly kind: 'added';
+      readonly appId: AppId;
+      readonly instanceId: InstanceId;
+      readonly occupied: number;
+      readonly allowed: number;
+    }
   /** An instance is on its way out. `goodLeft`: healthy and ready ones that stay. */
   | {
       readonly kind: 'taken out';
@@ -32,7 +48,12 @@ export type Fact = { readonly atMs: number } & (
       readonly needed: number;
     }
   /** A launch left the server. `durable`: the store held exactly this launch. */
-  | { readonly kind: 'launch sent'; readonly agent: string; readonly taskId: TaskId; readonly durable: boolean }
+  | {
+      readonly kind: 'launch sent';
+      readonly agent: string;
+      readonly taskId: TaskId;
+      readonly durable: boolean;
+    }
   /** A kill left the server. `durable`: the store held the intention, or no such task. */
   | {
       readonly kind: 'kill sent';
@@ -50,15 +71,41 @@ export type Fact = { readonly atMs: number } & (
       readonly drainLimitMs: number;
     }
   /** An agent's tasks after one more was started: what they use of what it has, and ports that two of them share. */
-  | { readonly kind: 'placed'; readonly agent: string; readonly over: readonly string[]; readonly sharedPorts: readonly number[] }
+  | {
+      readonly kind: 'placed';
+      readonly agent: string;
+      readonly over: readonly string[];
+      readonly sharedPorts: readonly number[];
+    }
   /** What really happened to a process. */
-  | { readonly kind: 'task'; readonly agent: string; readonly taskId: TaskId; readonly instanceId: InstanceId; readonly state: TaskState }
-  | { readonly kind: 'offer'; readonly offerId: string; readonly what: 'offered' | 'rescinded' | 'accepted' | 'declined' }
-  | { readonly kind: 'table'; readonly proxy: string; readonly epoch: number; readonly from: number | undefined; readonly to: number }
+  | {
+      readonly kind: 'task';
+      readonly agent: string;
+      readonly taskId: TaskId;
+      readonly instanceId: InstanceId;
+      readonly state: TaskState;
+    }
+  | {
+      readonly kind: 'offer';
+      readonly offerId: string;
+      readonly what: 'offered' | 'rescinded' | 'accepted' | 'declined';
+    }
+  | {
+      readonly kind: 'table';
+      readonly proxy: string;
+      readonly epoch: number;
+      readonly from: number | undefined;
+      readonly to: number;
+    }
   | { readonly kind: 'request failed'; readonly appId: AppId; readonly taskId: TaskId; readonly why: string }
   | { readonly kind: 'deployment ended'; readonly id: string; readonly well: boolean; readonly epoch: number }
   | { readonly kind: 'deployment stored'; readonly id: string; readonly step: number | undefined }
-  | { readonly kind: 'error logged'; readonly room: string; readonly message: string; readonly detail: string }
+  | {
+      readonly kind: 'error logged';
+      readonly room: string;
+      readonly message: string;
+      readonly detail: string;
+    }
 );
 
 export type FactKind = Fact['kind'];

@@ -77,9 +77,11 @@ export class SimProxy {
       onReset: () => this.#hello(),
       onMessage: (message) => this.#receive(message),
     });
-    this.#timers.push(clock.every(LEASE_PERIOD_MS, () => {
-      if (this.#line?.connected) this.#line.send({ type: 'LEASE' });
-    }));
+    this.#timers.push(
+      clock.every(LEASE_PERIOD_MS, () => {
+        if (this.#line?.connected) this.#line.send({ type: 'LEASE' });
+      }),
+    );
     if (requestPeriodMs > 0) this.#timers.push(clock.every(requestPeriodMs, () => this.#sendRequests()));
   }
 
@@ -136,7 +138,8 @@ export class SimProxy {
     const nowMs = this.options.clock.monotonicMs();
     const before = [...this.#routed];
     this.#routed.clear();
-    for (const service of this.#services.values()) for (const { taskId } of service.servers) this.#routed.add(taskId);
+    for (const service of this.#services.values())
+      for (const { taskId } of service.servers) this.#routed.add(taskId);
     for (const taskId of before) {
       if (this.#routed.has(taskId)) continue;
       this.#unroutedAtMs.set(taskId, nowMs);

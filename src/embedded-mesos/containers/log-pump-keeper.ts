@@ -22,6 +22,7 @@ export class LogPumpKeeper {
   #timer: Timer | undefined;
   #restart: Timer | undefined;
   #pauseMs = RESTART_MS;
+  #spawned: number | undefined;
   #lastStartMs = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -32,9 +33,14 @@ export class LogPumpKeeper {
     private readonly log: Log,
   ) {}
 
-  /** The pump's pid, undefined when none runs. */
+  /** The pump that serves, undefined when none does; one that was just started does not yet. */
   get pid(): number | undefined {
     return PidLock.holder(this.files.pumpLock)?.pid;
+  }
+
+  /** Every pump of ours that runs: the one that serves and one that is just starting. */
+  get pids(): readonly number[] {
+    return [...new Set([this.pid, this.#spawned])].filter((pid) => pid !== undefined);
   }
 
   start(): void {
@@ -64,9 +70,11 @@ export class LogPumpKeeper {
     const { script, fileBytes, files } = this.settings;
     const args = [...NODE_FLAGS, script, this.files.root, String(fileBytes), String(files), ...this.groups];
     const child = spawn(process.execPath, args, { env: {}, cwd: '/', detached: true, stdio: 'ignore' });
+    this.#spawned = child.pid;
     child.unref();
     child.on('error', (error) => this.#again(error.message));
     child.on('exit', (code, signalName) => {
+      this.#spawned = undefined;
       if (code !== 0) this.#again(`exit ${code ?? signalName}`);
     });
   }

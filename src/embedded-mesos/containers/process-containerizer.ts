@@ -257,9 +257,9 @@ export class ProcessContainerizer implements Containerizer {
 
   /** Ends launcher and pump too and removes this work dir's groups: for a work dir that holds no task any more. */
   async tearDown(): Promise<void> {
-    const { logPump, launcher } = this.servants;
+    const servants = [...this.#pump.pids, this.#launcher.pid];
     await this.stop();
-    for (const pid of [logPump, launcher]) if (pid !== undefined) signal(pid, 'SIGKILL');
+    for (const pid of servants) if (pid !== undefined) signal(pid, 'SIGKILL');
     const { clock, log, isolation } = this.options;
     const untilMs = clock.monotonicMs() + TEAR_DOWN_LIMIT_MS;
     while (!isolation.tearDown()) {

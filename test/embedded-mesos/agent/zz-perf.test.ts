@@ -16,7 +16,7 @@ it('perf', async () => {
   const single: number[] = [];
   for (let i = 0; i < 20; i++) { const t = performance.now(); const id = world.launch('exec sleep 1000'); await waitFor(() => world.updates(id).length > 0); single.push(performance.now() - t); }
   console.log('single ms', single.sort((a, b) => a - b).map((x) => x.toFixed(0)).join(' '));
-  const pump = world.servants('log-pump')[0]!;
+  const pump = world.servants("log-pump")[0]!;
   console.log('pump', readFileSync(`/proc/${pump}/smaps_rollup`, 'utf8').match(/Pss:.*|Rss:.*/g));
   const sup = world.servants('supervisor-1')[0]!;
   console.log('sup', readFileSync(`/proc/${sup}/smaps_rollup`, 'utf8').match(/Pss:.*|Private_Dirty:.*/g));
