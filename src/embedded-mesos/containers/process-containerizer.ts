@@ -50,6 +50,7 @@ export class ProcessContainerizer implements Containerizer {
   #ticks = 0;
   #preparing = 0;
   readonly #waiting: ProcessContainer[] = [];
+  readonly #changed = new Set<string>();
   readonly #containers = new Map<string, ProcessContainer>();
   /** Strangers found at the start, being destroyed; nobody is told of their end. */
   readonly #orphans = new Map<string, ProcessContainer>();
@@ -221,9 +222,17 @@ export class ProcessContainerizer implements Containerizer {
     await rm(this.files.output(id), { recursive: true, force: true });
   }
 
+  /** Making and writing a record are two events; containers are looked at once for all events of a moment. */
   #recordChanged(name: string): void {
-    const id = name.split('.')[0] ?? name;
-    (this.#containers.get(id) ?? this.#orphans.get(id))?.observe();
+    if (this.#changed.size === 0) setImmediate(() => this.#observeChanged());
+    this.#changed.add(name.split('.')[0] ?? name);
+  }
+
+  #observeChanged(): void {
+    const ids = [...this.#changed];
+    this.#changed.clear();
+    if (this.#stopped) return;
+    for (const id of ids) (this.#containers.get(id) ?? this.#orphans.get(id))?.observe();
   }
 
   #look(): void {

@@ -36,8 +36,8 @@ set +C
 # A request that comes late, after its container was forgotten, finds no script and does nothing.
 [ -e "$root/scripts/$id" ] || exit 0
 
-mkfifo -m 600 "$out" "$err" || refuse pipes
-[ "$uid" = - ] || chown "$uid:$gid" "$out" "$err" || refuse pipes
+# Writable by all so that the task may open /dev/stdout; nobody else can reach them in a folder of mode 0700.
+mkfifo -m 622 "$out" "$err" || refuse pipes
 exec 3<>"$out" 4<>"$err"
 
 (
@@ -49,10 +49,6 @@ exec 3<>"$out" 4<>"$err"
   printf '1 %s %s end\\n' "$pid" "$start" >"$root/records/$id.task" || refuse record
   cd "$root/sandboxes/$id" || refuse sandbox
   umask 022
-  ulimit -S -c 0
-  files=$(ulimit -H -n)
-  if [ "$files" = unlimited ] || [ "$files" -gt 65536 ]; then files=65536; fi
-  ulimit -S -n "$files"
   if [ "$uid" = - ]; then
     set --
   elif command -v setpriv >/dev/null; then
@@ -88,6 +84,11 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
   shift
 done
 shift
+# Limits of all tasks: no core files, and as many open files as most programs can live with.
+ulimit -S -c 0
+files=$(ulimit -H -n)
+if [ "$files" = unlimited ] || [ "$files" -gt 65536 ]; then files=65536; fi
+ulimit -S -n "$files"
 # No signal is ignored here: what a shell ignores from its start it cannot reset for the tasks.
 while read -r id uid gid groups; do
   setsid --fork sh "$root/runtime/supervisor-1.sh" "$root" "$id" "$uid" "$gid" "$groups" "$@" </dev/null >/dev/null 2>&1

@@ -55,7 +55,7 @@ export class AgentWorld {
       ...this.options,
       ...options,
     };
-    const child = fork(script, [JSON.stringify(all)], { execArgv: [] });
+    const child = fork(script, [JSON.stringify(all)], { execArgv: process.env['PROF'] ? ['--cpu-prof', '--cpu-prof-dir=/tmp/prof'] : [] });
     let answer: TestMessage | undefined;
     child.on('message', (message: FromAgent | TestMessage) => {
       if (message.type === 'TEST-STARTED' || message.type === 'TEST-REFUSED') answer = message;
@@ -157,6 +157,10 @@ export class AgentWorld {
     const answer = await fetch(`${this.url}${path}`, { headers });
     const text = await answer.text();
     return { status: answer.status, text, json: text === '' ? undefined : JSON.parse(text) };
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
   }
 
   get instanceId(): string {

@@ -10,8 +10,8 @@ it('perf', async () => {
   await waitFor(() => new Set(world.statuses.filter((s) => s.state === 'TASK_RUNNING').map((s) => s.task_id.value)).size === n, { timeoutMs: 60000 });
   const up = performance.now() - t0;
   const cpu = (pid: number) => { const f = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' '); return Number(f[11]) + Number(f[12]); };
-  const pid = (world as any)['_'] ?? 0;
-  console.log('up', n / (up / 1000), '/s');
+  const pid = (world as any).pid;const ac=cpu(pid);
+  console.log('up', n / (up / 1000), '/s', 'agent cpu ms/task', cpu(pid)*10/n, 'pump', cpu(world.servants('log-pump')[0]!)*10/n);
   await new Promise((r) => setTimeout(r, 1000));
   const single: number[] = [];
   for (let i = 0; i < 20; i++) { const t = performance.now(); const id = world.launch('exec sleep 1000'); await waitFor(() => world.updates(id).length > 0); single.push(performance.now() - t); }

@@ -16,7 +16,6 @@ describe('limits of a container', () => {
   it('become the values that Mesos writes in version 1', () => {
     expect(values(version1Writes({ cpus: 0.5, memMiB: 64 }, 100, 'new'))).toEqual({
       'cpu.shares': '512',
-      'cpu.cfs_quota_us': '-1',
       'memory.soft_limit_in_bytes': '67108864',
       'memory.limit_in_bytes': '67108864',
       'memory.memsw.limit_in_bytes': '67108864',

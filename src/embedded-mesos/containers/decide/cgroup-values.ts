@@ -48,11 +48,12 @@ export function cpuWeight(cpus: number): number {
 export function version1Writes(limits: ContainerLimits, pidsMax: number, made: 'new' | 'raised'): readonly CgroupWrite[] {
   const hard = String(hardMemoryBytes(limits) ?? -1);
   const quota = quotaUs(limits.cpusLimit);
+  const quotaWrite: CgroupWrite = { controller: 'cpu', file: 'cpu.cfs_quota_us', value: String(quota ?? -1), optional: true };
   const limit: CgroupWrite = { controller: 'memory', file: 'memory.limit_in_bytes', value: hard };
   const withSwap: CgroupWrite = { controller: 'memory', file: 'memory.memsw.limit_in_bytes', value: hard, optional: true };
   return [
     { controller: 'cpu', file: 'cpu.shares', value: String(cpuShares(limits.cpus)) },
-    { controller: 'cpu', file: 'cpu.cfs_quota_us', value: String(quota ?? -1), optional: true },
+    ...(made === 'new' && quota === undefined ? [] : [quotaWrite]),
     { controller: 'memory', file: 'memory.soft_limit_in_bytes', value: String(softMemoryBytes(limits)), optional: true },
     ...(made === 'new' ? [limit, withSwap] : [withSwap, limit]),
     { controller: 'pids', file: 'pids.max', value: String(pidsMax) },

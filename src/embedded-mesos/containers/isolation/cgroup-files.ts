@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { signal, textOf } from '../processes.js';
 
@@ -28,6 +28,15 @@ export function makeGroup(path: string): void {
   mkdirSync(path, { recursive: true });
 }
 
+/** Makes one group below another that is there; one that is there already is as good. */
+export function makeChildGroup(path: string): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
 /** The pids of a group, none when it is not there. */
 export function pidsOf(group: string): readonly number[] {
   const text = textOf(join(group, 'cgroup.procs'));
@@ -41,8 +50,10 @@ export function numberOf(path: string): number {
   return text ? Number(text) : 0;
 }
 
+/** Names of the groups below one. A folder's link count tells without reading it whether it has any (2 = none). */
 export function subGroups(group: string): readonly string[] {
   try {
+    if (statSync(group).nlink === 2) return [];
     return readdirSync(group, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
   } catch {
     return [];

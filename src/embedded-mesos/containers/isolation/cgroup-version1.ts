@@ -6,7 +6,7 @@ import type { Hierarchy } from '../decide/mount-table.js';
 import type { MemoryFacts } from '../decide/out-of-memory.js';
 import { parseFlatKeyed } from '../decide/proc-text.js';
 import { textOf } from '../processes.js';
-import { killAll, makeGroup, numberOf, pidsBelow, removeGroup, removeServants, SUPERVISORS, subGroups, tryControl, writeControl } from './cgroup-files.js';
+import { killAll, makeChildGroup, makeGroup, numberOf, pidsBelow, removeGroup, removeServants, SUPERVISORS, subGroups, tryControl, writeControl } from './cgroup-files.js';
 import type { Isolation } from './isolation.js';
 
 /** Controllers that a container gets a group in, as far as they are mounted. */
@@ -65,7 +65,7 @@ export class CgroupVersion1 implements Isolation {
   }
 
   prepare(id: string, limits: ContainerLimits): void {
-    for (const folder of this.parents) makeGroup(join(folder, id));
+    for (const folder of this.parents) makeChildGroup(join(folder, id));
     this.#write(id, limits, 'new');
   }
 
@@ -89,7 +89,12 @@ export class CgroupVersion1 implements Isolation {
     return join(this.#folder.get(controller) ?? '/nonexistent', id, file);
   }
 
+  /** One hierarchy tells: who leaves it (a task of root could) is found when the others cannot be removed. */
   members(id: string): readonly number[] {
+    return pidsBelow(join(this.#folder.get('freezer') ?? this.parents[0] ?? '/nonexistent', id));
+  }
+
+  #membersAnywhere(id: string): readonly number[] {
     return [...new Set(this.parents.flatMap((folder) => pidsBelow(join(folder, id))))];
   }
 
@@ -98,7 +103,7 @@ export class CgroupVersion1 implements Isolation {
     const state = this.#path(id, 'freezer', 'freezer.state');
     const frozen = tryControl(state, 'FROZEN');
     try {
-      killAll(this.members(id));
+      killAll(this.#membersAnywhere(id));
     } finally {
       if (frozen) tryControl(state, 'THAWED');
     }

@@ -5,7 +5,7 @@ import { cpuWeight, raisesMemory, version2Writes } from '../decide/cgroup-values
 import type { MemoryFacts } from '../decide/out-of-memory.js';
 import { parseFlatKeyed } from '../decide/proc-text.js';
 import { textOf } from '../processes.js';
-import { killAll, makeGroup, numberOf, pidsBelow, pidsOf, removeGroup, removeServants, SUPERVISORS, subGroups, tryControl, writeControl } from './cgroup-files.js';
+import { killAll, makeChildGroup, makeGroup, numberOf, pidsBelow, pidsOf, removeGroup, removeServants, SUPERVISORS, subGroups, tryControl, writeControl } from './cgroup-files.js';
 import type { Isolation } from './isolation.js';
 
 const wanted = ['cpu', 'memory', 'pids'] as const;
@@ -75,7 +75,7 @@ export class CgroupVersion2 implements Isolation {
   }
 
   prepare(id: string, limits: ContainerLimits): void {
-    makeGroup(join(this.#folder, id));
+    makeChildGroup(join(this.#folder, id));
     this.#write(id, limits, true);
   }
 

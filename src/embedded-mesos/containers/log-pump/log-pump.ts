@@ -4,7 +4,7 @@ import { OutputFile } from './output-file.js';
 import { PumpedPipe } from './pumped-pipe.js';
 
 /** The net under inotify. */
-const POLL_MS = 1_000;
+const POLL_MS = 5_000;
 
 export interface LogPumpOptions {
   readonly pipes: string;
