@@ -66,7 +66,7 @@ function stage() {
 
 function boot() {
   const pick = (prefix) => join(base, 'boot', readdirSync(join(base, 'boot')).find((name) => name.startsWith(prefix)) ?? '');
-  const args = ['-machine', 'q35,accel=kvm:tcg', '-cpu', 'max', '-smp', '2', '-m', '3072', '-nographic', '-net', 'none', '-drive', `file=${disk},if=virtio,format=raw,cache=unsafe`,
+  const args = ['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', '3072', '-nographic', '-net', 'none', '-drive', `file=${disk},if=virtio,format=raw,cache=unsafe`,
     '-kernel', pick('vmlinuz'), '-initrd', pick('initrd'), '-append', 'root=/dev/vda rw console=ttyS0 quiet systemd.show_status=0'];
   process.stdout.write('booting the machine ...\n');
   return new Promise((done) => {

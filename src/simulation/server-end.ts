@@ -11,14 +11,13 @@ export class ServerEnd<Up, Down> implements AcceptedLine<Up, Down> {
   constructor(
     private readonly line: AcceptedLine<Up, Down>,
     private readonly process: ProcessClock,
-    private readonly watch: { sent?(message: Down): void; heard?(message: Up): void } = {},
+    private readonly watch: { sent?(message: Down): void; arrived?(message: Up): void } = {},
   ) {
     line.handlers = {
-      onMessage: (message) =>
-        process.run(() => {
-          watch.heard?.(message);
-          this.handlers.onMessage(message);
-        }),
+      onMessage: (message) => {
+        watch.arrived?.(message);
+        process.run(() => this.handlers.onMessage(message));
+      },
       onReset: () => process.run(() => this.handlers.onReset()),
       onConnected: () => process.run(() => this.handlers.onConnected?.()),
       onDisconnected: (reason) => process.run(() => this.handlers.onDisconnected?.(reason)),

@@ -89,7 +89,10 @@ export class Agent {
   constructor(private readonly options: AgentOptions) {
     this.#folder = join(options.workDir, 'agent');
     this.#checkpoints = new CheckpointLog(join(this.#folder, 'checkpoints'), options.log);
-    this.#sender = new StatusSender((frameworkId, status) => this.#line?.send({ type: 'UPDATE', frameworkId, status }), options.clock);
+    this.#sender = new StatusSender(
+      (frameworkId, status) => this.#line?.send({ type: 'UPDATE', frameworkId, status }),
+      options.clock,
+    );
     this.#startedAtMs = options.clock.wallMs();
   }
 
@@ -121,7 +124,8 @@ export class Agent {
     const tasks = await this.#recoverIdentity(values);
     const { containerizer, desk, sandboxes } = this.#build();
     for (const [key, value] of values) {
-      if (key.startsWith(checkpointKeys.sandbox(''))) sandboxes.recover(key.slice(checkpointKeys.sandbox('').length), value as OldSandbox);
+      if (key.startsWith(checkpointKeys.sandbox('')))
+        sandboxes.recover(key.slice(checkpointKeys.sandbox('').length), value as OldSandbox);
     }
     await this.#keepSandboxesOfDeadTasks(values, tasks, sandboxes);
     await containerizer.start(desk.recover(tasks));
@@ -173,14 +177,20 @@ export class Agent {
   }
 
   /** Task records that were not recovered (reboot) become mere sandboxes. */
-  async #keepSandboxesOfDeadTasks(values: ReadonlyMap<string, unknown>, alive: readonly TaskRecord[], sandboxes: OldSandboxes): Promise<void> {
+  async #keepSandboxesOfDeadTasks(
+    values: ReadonlyMap<string, unknown>,
+    alive: readonly TaskRecord[],
+    sandboxes: OldSandboxes,
+  ): Promise<void> {
     const ids = new Set(alive.map(({ containerId }) => containerId));
     const writes: Promise<void>[] = [];
     for (const [key, value] of values) {
       if (!key.startsWith(checkpointKeys.task(''))) continue;
       const { containerId, task, frameworkId } = value as TaskRecord;
       if (ids.has(containerId)) continue;
-      writes.push(sandboxes.add(containerId, { taskId: task.task_id.value, frameworkId, endedAtMs: this.#startedAtMs }));
+      writes.push(
+        sandboxes.add(containerId, { taskId: task.task_id.value, frameworkId, endedAtMs: this.#startedAtMs }),
+      );
       writes.push(this.#checkpoints.delete(key));
     }
     await Promise.all(writes);
@@ -245,7 +255,12 @@ export class Agent {
       containerOfTask: (taskId: string) => desk.record(taskId)?.containerId ?? sandboxes.containerOf(taskId),
       hasSandbox: (containerId: string) => sandboxes.has(containerId) || desk.hasContainer(containerId),
     };
-    return new AgentHttp({ address: options.address, port: options.port, hostname: options.hostname }, view, lookup, options.log);
+    return new AgentHttp(
+      { address: options.address, port: options.port, hostname: options.hostname },
+      view,
+      lookup,
+      options.log,
+    );
   }
 
   #register(): void {
@@ -312,7 +327,9 @@ export class Agent {
     if (this.#record.agentId !== agentId || this.#record.formerIds.length > 0) {
       this.#record = { ...this.#record, agentId, formerIds: [] };
       this.#checkpoints.put(checkpointKeys.agent, this.#record).catch((error: Error) => {
-        this.options.log.error('the agent’s id could not be written; the next start will ask for a new one', { error: error.message });
+        this.options.log.error('the agent’s id could not be written; the next start will ask for a new one', {
+          error: error.message,
+        });
       });
     }
     this.options.log.info('registered', { agentId });
@@ -329,7 +346,8 @@ export class Agent {
     this.#sender.unregistered();
     try {
       await this.#endTasks(0);
-      for (const { task } of this.#desk?.records() ?? []) await this.#checkpoints.delete(checkpointKeys.task(task.task_id.value));
+      for (const { task } of this.#desk?.records() ?? [])
+        await this.#checkpoints.delete(checkpointKeys.task(task.task_id.value));
       this.#record = { format: 1, bootId: bootId(), formerIds: [] };
       await this.#checkpoints.put(checkpointKeys.agent, this.#record);
     } catch (error) {

@@ -58,8 +58,14 @@ export class CheckpointLog {
 
   #refuseOther(text: string): void {
     const version = /^longrun-checkpoints (\d+)\n/.exec(text)?.[1];
-    if (version) throw new CheckpointsTooNew(`${this.path} has format ${version}; this longrun knows format 1 only. Use the newer longrun that wrote it.`);
-    if (!HEADER.startsWith(text)) this.log.error('the checkpoints have no readable head; what can be read of them is used', { path: this.path });
+    if (version)
+      throw new CheckpointsTooNew(
+        `${this.path} has format ${version}; this longrun knows format 1 only. Use the newer longrun that wrote it.`,
+      );
+    if (!HEADER.startsWith(text))
+      this.log.error('the checkpoints have no readable head; what can be read of them is used', {
+        path: this.path,
+      });
   }
 
   #read(text: string): ReadonlyMap<string, unknown> {
@@ -69,7 +75,8 @@ export class CheckpointLog {
       if (line === '' || index === 0) return;
       const json = line.slice(9);
       if (line.slice(0, 8) !== checksum(json)) {
-        if (index < lines.length - 1) this.log.error('a damaged checkpoint is skipped', { path: this.path, line: index + 1 });
+        if (index < lines.length - 1)
+          this.log.error('a damaged checkpoint is skipped', { path: this.path, line: index + 1 });
         return;
       }
       const { key, value } = JSON.parse(json) as { key: string; value?: unknown };
@@ -129,7 +136,8 @@ export class CheckpointLog {
     const text = Buffer.from(batch.map(({ key, value }) => value ?? lineOf({ key })).join(''));
     await this.#append(text);
     for (const { key, value } of batch) this.#apply(key, value);
-    if (this.#fileBytes > REWRITE_FROM_BYTES && this.#liveBytes < this.#fileBytes * REWRITE_BELOW_LIVE_SHARE) await this.#rewrite();
+    if (this.#fileBytes > REWRITE_FROM_BYTES && this.#liveBytes < this.#fileBytes * REWRITE_BELOW_LIVE_SHARE)
+      await this.#rewrite();
   }
 
   async #append(text: Buffer): Promise<void> {

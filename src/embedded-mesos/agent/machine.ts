@@ -24,7 +24,11 @@ function text(path: string): string | undefined {
 /** Cpus that cpu.max of our own group allows, if it is limited. In a container its group is the root of what it sees. */
 function quotaOfVersion2(): number | undefined {
   const own = /^0::(.*)$/m.exec(text('/proc/self/cgroup') ?? '')?.[1] ?? '/';
-  const [quota, period] = (text(`/sys/fs/cgroup${own}/cpu.max`) ?? text('/sys/fs/cgroup/cpu.max') ?? '').split(' ');
+  const [quota, period] = (
+    text(`/sys/fs/cgroup${own}/cpu.max`) ??
+    text('/sys/fs/cgroup/cpu.max') ??
+    ''
+  ).split(' ');
   return quota && quota !== 'max' && period ? Number(quota) / Number(period) : undefined;
 }
 
@@ -55,6 +59,8 @@ export function taskAddress(address: string): string {
   if (address === 'localhost') return '127.0.0.1';
   if (!isWildcard(address)) return address;
   const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const real = all.find(({ internal, family }) => !internal && family === 'IPv4') ?? all.find(({ internal }) => !internal);
+  const real =
+    all.find(({ internal, family }) => !internal && family === 'IPv4') ??
+    all.find(({ internal }) => !internal);
   return real?.address ?? '127.0.0.1';
 }

@@ -60,7 +60,9 @@ export class OldSandboxes {
         await this.#remove(id);
       }
     } catch (error) {
-      this.log.warn('old sandboxes could not be removed; it is tried again in a minute', { error: (error as Error).message });
+      this.log.warn('old sandboxes could not be removed; it is tried again in a minute', {
+        error: (error as Error).message,
+      });
     } finally {
       this.#looking = false;
     }
@@ -71,7 +73,8 @@ export class OldSandboxes {
     await this.checkpoints.delete(checkpointKeys.sandbox(containerId));
     const taskId = this.#sandboxes.get(containerId)?.taskId;
     this.#sandboxes.delete(containerId);
-    if (taskId !== undefined && this.#containerByTask.get(taskId) === containerId) this.#containerByTask.delete(taskId);
+    if (taskId !== undefined && this.#containerByTask.get(taskId) === containerId)
+      this.#containerByTask.delete(taskId);
   }
 
   stop(): void {

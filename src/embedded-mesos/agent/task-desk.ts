@@ -1,13 +1,13 @@
 import type { Log } from '../../logging/log.js';
+import { assertNever } from '../../util/assert.js';
 import type { Clock } from '../../util/clock.js';
 import type { Dice } from '../../util/ids.js';
-import { assertNever } from '../../util/assert.js';
 import type { Accounts } from '../containers/accounts.js';
-import type { Containerizer, ContainerEvent, KnownContainer } from '../containers/containerizer.js';
+import type { ContainerEvent, Containerizer, KnownContainer } from '../containers/containerizer.js';
 import type { AgentTask } from '../protocol/agent-line.js';
 import { isTerminalState, type KillPolicy, type TaskInfo, type TaskStatus } from '../protocol/v1.js';
 import type { CheckpointLog } from './checkpoint-log.js';
-import { containerOf, killGraceMs, refusalOf, type RunAsRules, userFor } from './decide/admit-task.js';
+import { containerOf, killGraceMs, type RunAsRules, refusalOf, userFor } from './decide/admit-task.js';
 import type { StatusFacts } from './decide/status.js';
 import { stepTask, type TaskEffect, type TaskEvent } from './decide/task-step.js';
 import type { OldSandboxes } from './old-sandboxes.js';
@@ -70,7 +70,8 @@ export class TaskDesk {
   /** After the containerizer found its containers: kills that were asked for before are asked for again. */
   resumeKills(): void {
     for (const { record } of this.#entries.values()) {
-      if (record.phase === 'killing') this.parts.containerizer.kill(record.containerId, record.killGraceMs ?? 0);
+      if (record.phase === 'killing')
+        this.parts.containerizer.kill(record.containerId, record.killGraceMs ?? 0);
     }
   }
 
@@ -117,7 +118,8 @@ export class TaskDesk {
       return;
     }
     if (this.#stopped) return;
-    if (entry.record.phase === 'launching') this.parts.containerizer.launch(containerOf(entry.record, this.parts.agentId()));
+    if (entry.record.phase === 'launching')
+      this.parts.containerizer.launch(containerOf(entry.record, this.parts.agentId()));
     else this.#step(entry, { type: 'ended', end: { cancelled: true } });
   }
 
@@ -125,12 +127,19 @@ export class TaskDesk {
   #dropUnwritten(entry: Entry, error: Error): void {
     const { frameworkId, task, containerId } = entry.record;
     if (this.#stopped) return;
-    this.parts.log.error('a task is dropped: its checkpoint cannot be written', { task: task.task_id.value, error: error.message });
+    this.parts.log.error('a task is dropped: its checkpoint cannot be written', {
+      task: task.task_id.value,
+      error: error.message,
+    });
     this.#entries.delete(task.task_id.value);
     this.#taskByContainer.delete(containerId);
     this.totals.launchErrors++;
     const message = `The agent cannot write its checkpoint: ${error.message}`;
-    this.parts.tell(frameworkId, { ...this.#bare(task.task_id.value, 'TASK_DROPPED'), message, reason: 'REASON_CONTAINER_LAUNCH_FAILED' });
+    this.parts.tell(frameworkId, {
+      ...this.#bare(task.task_id.value, 'TASK_DROPPED'),
+      message,
+      reason: 'REASON_CONTAINER_LAUNCH_FAILED',
+    });
   }
 
   kill(frameworkId: string, taskId: string, policy: KillPolicy | undefined): void {
@@ -159,12 +168,20 @@ export class TaskDesk {
         continue;
       }
       const { uuid: _uuid, ...latest } = entry.record.latest;
-      this.parts.tell(frameworkId, { ...latest, reason: 'REASON_RECONCILIATION', message: 'Reconciliation: Latest task state' });
+      this.parts.tell(frameworkId, {
+        ...latest,
+        reason: 'REASON_RECONCILIATION',
+        message: 'Reconciliation: Latest task state',
+      });
     }
   }
 
   #tellUnknown(frameworkId: string, taskId: string, message: string): void {
-    this.parts.tell(frameworkId, { ...this.#bare(taskId, 'TASK_DROPPED'), message, reason: 'REASON_RECONCILIATION' });
+    this.parts.tell(frameworkId, {
+      ...this.#bare(taskId, 'TASK_DROPPED'),
+      message,
+      reason: 'REASON_RECONCILIATION',
+    });
   }
 
   /** A status without uuid: nobody acknowledges it. */
@@ -225,7 +242,10 @@ export class TaskDesk {
         await write();
         return;
       } catch (error) {
-        if (!complained) this.parts.log.error('a checkpoint cannot be written; it is tried until it can', { error: (error as Error).message });
+        if (!complained)
+          this.parts.log.error('a checkpoint cannot be written; it is tried until it can', {
+            error: (error as Error).message,
+          });
         await new Promise<void>((again) => this.parts.clock.after(PERSIST_RETRY_MS, again));
       }
     }
@@ -285,7 +305,11 @@ export class TaskDesk {
 
   /** For REGISTER. */
   tasks(): readonly AgentTask[] {
-    return [...this.records()].map(({ frameworkId, task, latest }) => ({ frameworkId, task, status: latest }));
+    return [...this.records()].map(({ frameworkId, task, latest }) => ({
+      frameworkId,
+      task,
+      status: latest,
+    }));
   }
 
   /** Whether nothing runs any more, and (`acknowledged`) every update was taken. */

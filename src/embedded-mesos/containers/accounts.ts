@@ -12,7 +12,10 @@ const MAX_REMEMBERED = 1_000;
 
 /** Looks users up: in the files of this host, then wherever the host's name service looks (LDAP and the like). */
 export class Accounts {
-  readonly #known = new Map<string, { readonly untilMs: number; readonly account: Promise<Account | undefined> }>();
+  readonly #known = new Map<
+    string,
+    { readonly untilMs: number; readonly account: Promise<Account | undefined> }
+  >();
 
   constructor(private readonly clock: Clock) {}
 
@@ -30,7 +33,10 @@ export class Accounts {
 
 async function lookUp(name: string): Promise<Account | undefined> {
   if (!/^[A-Za-z0-9_.@][A-Za-z0-9_.@-]*\$?$/.test(name)) return undefined;
-  const [passwd, group] = await Promise.all([readFile('/etc/passwd', 'utf8'), readFile('/etc/group', 'utf8')]);
+  const [passwd, group] = await Promise.all([
+    readFile('/etc/passwd', 'utf8'),
+    readFile('/etc/group', 'utf8'),
+  ]);
   const local = findAccount(name, passwd, group);
   if (local) return local;
   try {

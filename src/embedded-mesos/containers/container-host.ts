@@ -25,7 +25,11 @@ export function pause(host: Pick<ContainerHost, 'clock'>, ms: number): Promise<v
  * Asks again and again, with pauses doubling from 1 to 50 ms, until `condition` holds or `limitMs` have passed. False when it
  * never held, or the host stopped.
  */
-export async function waitUntil(host: ContainerHost, limitMs: number, condition: () => boolean): Promise<boolean> {
+export async function waitUntil(
+  host: ContainerHost,
+  limitMs: number,
+  condition: () => boolean,
+): Promise<boolean> {
   const untilMs = host.clock.monotonicMs() + limitMs;
   for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, 50)) {
     if (host.stopped) return false;

@@ -27,7 +27,11 @@ export interface ContainerSpec {
   /** A UUID; names its cgroups, records, sandbox and output. */
   readonly id: string;
   /** `shell`: `value` runs as `/bin/sh -c value`; otherwise `value` is the program and `arguments` its argv (argv[0] first). */
-  readonly command: { readonly shell: boolean; readonly value: string; readonly arguments: readonly string[] };
+  readonly command: {
+    readonly shell: boolean;
+    readonly value: string;
+    readonly arguments: readonly string[];
+  };
   readonly environment: readonly { readonly name: string; readonly value: string }[];
   /** Absent: the agent's own account. */
   readonly account?: Account;

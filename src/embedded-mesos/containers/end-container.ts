@@ -33,7 +33,10 @@ export async function drainOutput(host: ContainerHost, id: string): Promise<void
   await writeFile(files.drainMark(id), '', { mode: 0o600 });
   if (await waitUntil(host, DRAIN_LIMIT_MS, gone)) return;
   if (host.stopped) return;
-  host.log.warn('the end of a task’s output could not be written in time', { container: id, limitMs: DRAIN_LIMIT_MS });
+  host.log.warn('the end of a task’s output could not be written in time', {
+    container: id,
+    limitMs: DRAIN_LIMIT_MS,
+  });
   for (const path of [files.drainMark(id), ...pipes]) await rm(path, { force: true });
 }
 
@@ -46,12 +49,18 @@ export function dismissSupervisor(supervisor: LiveProcess): void {
  * Whether the kernel has killed in this container for memory. What it says is written down first: the counters go with the
  * cgroup, and the agent may die before the task's status is durable.
  */
-export async function memoryLimitationOf(host: ContainerHost, id: string): Promise<MemoryLimitation | undefined> {
+export async function memoryLimitationOf(
+  host: ContainerHost,
+  id: string,
+): Promise<MemoryLimitation | undefined> {
   const { files, isolation } = host;
   const path = files.record(id, 'limit');
   if (existsSync(path)) return JSON.parse(await readFile(path, 'utf8')) as MemoryLimitation;
   if (isolation.oomKills(id) === 0) return undefined;
-  const limitation = memoryLimitation(isolation.memoryFacts(id), isolation.members(id).slice(0, 1_000).map(sizeOf));
+  const limitation = memoryLimitation(
+    isolation.memoryFacts(id),
+    isolation.members(id).slice(0, 1_000).map(sizeOf),
+  );
   await writeFile(`${path}.new`, JSON.stringify(limitation), { mode: 0o600 });
   await rename(`${path}.new`, path);
   return limitation;

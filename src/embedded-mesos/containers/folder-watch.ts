@@ -34,7 +34,10 @@ export class FolderWatch {
   }
 
   #withoutInotify(error: Error): void {
-    this.log.warn('a folder cannot be watched; it is polled more often instead', { folder: this.folder, error: error.message });
+    this.log.warn('a folder cannot be watched; it is polled more often instead', {
+      folder: this.folder,
+      error: error.message,
+    });
     this.#watcher?.close();
     this.#watcher = undefined;
     this.#timer?.cancel();

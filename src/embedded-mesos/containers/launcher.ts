@@ -36,11 +36,24 @@ export class Launcher {
   start(): void {
     this.#stopped = false;
     this.#startedAtMs = this.clock.monotonicMs();
-    const args = [this.files.launcherScript, this.files.root, ...this.supervisorGroups, '--', ...this.parents];
-    const child = spawn('/bin/sh', args, { env: {}, cwd: '/', detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+    const args = [
+      this.files.launcherScript,
+      this.files.root,
+      ...this.supervisorGroups,
+      '--',
+      ...this.parents,
+    ];
+    const child = spawn('/bin/sh', args, {
+      env: {},
+      cwd: '/',
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
     this.#child = child;
     child.unref();
-    child.stdin?.on('error', (error) => this.log.debug('the launcher does not read', { error: error.message }));
+    child.stdin?.on('error', (error) =>
+      this.log.debug('the launcher does not read', { error: error.message }),
+    );
     child.on('error', (error) => this.#ended(child, error.message));
     child.on('exit', (code, signalName) => this.#ended(child, `exit ${code ?? signalName}`));
   }

@@ -57,7 +57,8 @@ export class LogPumpKeeper {
   #again(why: string): void {
     if (!this.#timer || this.#restart) return;
     const nowMs = this.clock.monotonicMs();
-    this.#pauseMs = nowMs - this.#lastStartMs > 10 * LOOK_MS ? RESTART_MS : Math.min(this.#pauseMs * 2, MAX_RESTART_MS);
+    this.#pauseMs =
+      nowMs - this.#lastStartMs > 10 * LOOK_MS ? RESTART_MS : Math.min(this.#pauseMs * 2, MAX_RESTART_MS);
     this.log.warn('the log pump ended; it is started again', { why, pauseMs: this.#pauseMs });
     this.#restart = this.clock.after(this.#pauseMs, () => {
       this.#restart = undefined;

@@ -3,7 +3,13 @@ import type { Timer } from '../../util/clock.js';
 import { type ContainerHost, waitUntil } from './container-host.js';
 import type { ContainerEnd, ContainerSpec, MemoryLimitation } from './containerizer.js';
 import { isTasksOwnProgram } from './decide/launch-script.js';
-import { type Condition, type ContainerRecords, conditionOf, type LiveProcess, readRecords } from './decide/record.js';
+import {
+  type Condition,
+  type ContainerRecords,
+  conditionOf,
+  type LiveProcess,
+  readRecords,
+} from './decide/record.js';
 import { dismissSupervisor, drainOutput, killUntilEmpty, memoryLimitationOf } from './end-container.js';
 import { prepareContainer } from './prepare-container.js';
 import { lives, pidInUse, signal, textOf } from './processes.js';
@@ -61,7 +67,8 @@ export class ProcessContainer {
     try {
       await this.#preparing;
     } catch (error) {
-      if (!this.#finishing) await this.#finishUnclaimed({ failure: `Failed to launch container: ${(error as Error).message}` });
+      if (!this.#finishing)
+        await this.#finishUnclaimed({ failure: `Failed to launch container: ${(error as Error).message}` });
       return;
     }
     if (!this.#finishing && !this.host.stopped) this.ask();
@@ -94,7 +101,8 @@ export class ProcessContainer {
     if (condition === 'forked') this.#forked();
     else if (condition === 'over') void this.#finish(this.#ending());
     else if (condition === 'cancelled') void this.#finish({ cancelled: true });
-    else if (condition === 'lost') void this.#finish({ failure: 'The supervisor of the task was killed; the task was ended with it' });
+    else if (condition === 'lost')
+      void this.#finish({ failure: 'The supervisor of the task was killed; the task was ended with it' });
     return condition;
   }
 
@@ -104,7 +112,11 @@ export class ProcessContainer {
     const task = this.#records.task ? undefined : textOf(files.record(this.id, 'task'));
     const known = this.#records.supervisor;
     const claimed = known !== undefined && known !== 'torn';
-    const fresh = readRecords({ supervisor: claimed ? undefined : textOf(files.record(this.id, 'supervisor')), task, exit });
+    const fresh = readRecords({
+      supervisor: claimed ? undefined : textOf(files.record(this.id, 'supervisor')),
+      task,
+      exit,
+    });
     return {
       ...fresh,
       ...(claimed && { supervisor: known }),
@@ -115,7 +127,9 @@ export class ProcessContainer {
   #ending(): Pick<ContainerEnd, 'exit' | 'failure'> {
     const record = this.#records.exit;
     if (!record) return {};
-    return 'exit' in record ? { exit: record.exit } : { failure: `Failed to launch container: ${record.failure}` };
+    return 'exit' in record
+      ? { exit: record.exit }
+      : { failure: `Failed to launch container: ${record.failure}` };
   }
 
   #forked(): void {
@@ -148,12 +162,16 @@ export class ProcessContainer {
     if (supervisor === undefined) {
       if (this.#asks === 0 || nowMs - this.#askedAtMs < REASK_MS || this.observe() !== 'unclaimed') return;
       if (this.#asks < MAX_ASKS) this.ask();
-      else void this.#finishUnclaimed({ failure: 'Failed to launch container: no supervisor could be started' });
+      else
+        void this.#finishUnclaimed({ failure: 'Failed to launch container: no supervisor could be started' });
       return;
     }
-    const late = !this.#started && this.#claimedAtMs !== undefined && nowMs - this.#claimedAtMs > START_LIMIT_MS;
+    const late =
+      !this.#started && this.#claimedAtMs !== undefined && nowMs - this.#claimedAtMs > START_LIMIT_MS;
     if (late && this.observe() !== 'over') {
-      void this.#finish({ failure: `Failed to launch container: its program did not start within ${START_LIMIT_MS / 1000} seconds` });
+      void this.#finish({
+        failure: `Failed to launch container: its program did not start within ${START_LIMIT_MS / 1000} seconds`,
+      });
       return;
     }
     if (supervisor === 'torn' || supervisor === 'cancelled' || !task) this.observe();
@@ -188,10 +206,16 @@ export class ProcessContainer {
   /** Takes the claim, so that no supervisor ever can, and ends; if one was faster, the kill goes its normal way. */
   async #finishUnclaimed(known: Pick<ContainerEnd, 'failure' | 'cancelled'>): Promise<void> {
     try {
-      writeFileSync(this.host.files.record(this.id, 'supervisor'), '1 cancelled end\n', { flag: 'wx', mode: 0o600 });
+      writeFileSync(this.host.files.record(this.id, 'supervisor'), '1 cancelled end\n', {
+        flag: 'wx',
+        mode: 0o600,
+      });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
-        this.host.log.error('a launch could not be cancelled', { container: this.id, error: (error as Error).message });
+        this.host.log.error('a launch could not be cancelled', {
+          container: this.id,
+          error: (error as Error).message,
+        });
       }
       this.observe();
       return;
@@ -208,7 +232,10 @@ export class ProcessContainer {
       await this.#end(known);
     } catch (error) {
       if (this.host.stopped) return;
-      this.host.log.error('a container could not be ended; it is tried again', { container: this.id, error: (error as Error).message });
+      this.host.log.error('a container could not be ended; it is tried again', {
+        container: this.id,
+        error: (error as Error).message,
+      });
       this.host.clock.after(1_000, () => {
         this.#finishing = false;
         void this.#finish(known);
@@ -237,9 +264,15 @@ export class ProcessContainer {
     if (identity) dismissSupervisor(identity);
     if (stuckPids.length === 0) await this.#removeGroups();
     if (host.stopped) return;
-    const end: ContainerEnd = { ...this.#ending(), ...known, ...(limitation && { limitation }), ...(stuckPids.length > 0 && { stuckPids }) };
+    const end: ContainerEnd = {
+      ...this.#ending(),
+      ...known,
+      ...(limitation && { limitation }),
+      ...(stuckPids.length > 0 && { stuckPids }),
+    };
     this.#ended = true;
-    if (end.exit && 'code' in end.exit && end.exit.code === 0 && task && !this.#started) this.#sayStarted(task);
+    if (end.exit && 'code' in end.exit && end.exit.code === 0 && task && !this.#started)
+      this.#sayStarted(task);
     host.emit({ type: 'ended', id, end });
   }
 
@@ -250,7 +283,8 @@ export class ProcessContainer {
       host.isolation.killMembers(id);
       return false;
     });
-    if (!removed && !host.stopped) host.log.warn('a cgroup could not be removed; it is tried again later', { container: id });
+    if (!removed && !host.stopped)
+      host.log.warn('a cgroup could not be removed; it is tried again later', { container: id });
   }
 
   /** Stops all timers; the container runs on. */

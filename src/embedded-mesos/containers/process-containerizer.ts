@@ -6,8 +6,8 @@ import type { Clock, Timer } from '../../util/clock.js';
 import { bootId } from '../../util/process-identity.js';
 import type { ContainerHost } from './container-host.js';
 import type {
-  Containerizer,
   ContainerEvent,
+  Containerizer,
   ContainerLimits,
   ContainerSpec,
   KnownContainer,
@@ -68,7 +68,13 @@ export class ProcessContainerizer implements Containerizer {
     this.files = files;
     this.#launcher = new Launcher(files, supervisorGroups, parents, () => this.#askAgain(), clock, log);
     this.#pump = new LogPumpKeeper(files, supervisorGroups, options.pump, clock, log);
-    this.#watch = new FolderWatch(files.records, (name) => this.#recordChanged(name), () => undefined, clock, log);
+    this.#watch = new FolderWatch(
+      files.records,
+      (name) => this.#recordChanged(name),
+      () => undefined,
+      clock,
+      log,
+    );
     const outOfMemory = (id: string): void => this.#containers.get(id)?.outOfMemory();
     this.#memory = new OutOfMemoryWatch(isolation, () => this.#running(), outOfMemory, clock);
     this.#host = this.#makeHost(files);
@@ -132,13 +138,20 @@ export class ProcessContainerizer implements Containerizer {
   }
 
   async #destroyOrphans(): Promise<void> {
-    const names = await Promise.all([this.files.records, this.files.pipes, this.files.scripts].map((folder) => readdir(folder)));
+    const names = await Promise.all(
+      [this.files.records, this.files.pipes, this.files.scripts].map((folder) => readdir(folder)),
+    );
     const ids = new Set(names.flat().map((name) => name.split('.')[0] ?? name));
     for (const id of this.options.isolation.containers()) ids.add(id);
     for (const id of ids) {
       if (this.#containers.has(id)) continue;
       this.options.log.warn('a container that no task is known of is destroyed', { container: id });
-      const nothing: ContainerSpec = { id, command: { shell: true, value: 'true', arguments: [] }, environment: [], limits: { cpus: 0, memMiB: 0 } };
+      const nothing: ContainerSpec = {
+        id,
+        command: { shell: true, value: 'true', arguments: [] },
+        environment: [],
+        limits: { cpus: 0, memMiB: 0 },
+      };
       const orphan = new ProcessContainer(nothing, this.#host);
       this.#orphans.set(id, orphan);
       orphan.kill(0);
@@ -196,7 +209,9 @@ export class ProcessContainerizer implements Containerizer {
       cpus_soft_limit: cpus,
       ...(cpusLimit !== undefined && Number.isFinite(cpusLimit) && { cpus_limit: cpusLimit }),
       mem_soft_limit_bytes: memMiB * 1024 * 1024,
-      ...(Number.isFinite(memLimitMiB ?? memMiB) && { mem_limit_bytes: (memLimitMiB ?? memMiB) * 1024 * 1024 }),
+      ...(Number.isFinite(memLimitMiB ?? memMiB) && {
+        mem_limit_bytes: (memLimitMiB ?? memMiB) * 1024 * 1024,
+      }),
     };
   }
 
@@ -212,7 +227,10 @@ export class ProcessContainerizer implements Containerizer {
       await rm(this.files.script(id), { force: true });
       for (const kind of recordKinds) await rm(this.files.record(id, kind), { force: true });
     } catch (error) {
-      this.options.log.warn('records of an ended container stay until the next start', { container: id, error: (error as Error).message });
+      this.options.log.warn('records of an ended container stay until the next start', {
+        container: id,
+        error: (error as Error).message,
+      });
     }
     if (!this.#stopped && !this.options.isolation.remove(id)) this.#leftovers.add(id);
   }
@@ -238,7 +256,8 @@ export class ProcessContainerizer implements Containerizer {
   #look(): void {
     const thoroughShare = this.#ticks++ % THOROUGH_EVERY;
     let index = 0;
-    for (const container of this.#containers.values()) container.tick(index++ % THOROUGH_EVERY === thoroughShare);
+    for (const container of this.#containers.values())
+      container.tick(index++ % THOROUGH_EVERY === thoroughShare);
     for (const orphan of this.#orphans.values()) orphan.tick(true);
     for (const id of this.#leftovers) {
       this.options.isolation.killMembers(id);

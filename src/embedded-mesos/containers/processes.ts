@@ -39,5 +39,7 @@ export function signal(pid: number, signalName: NodeJS.Signals): boolean {
 
 /** Every pid of this host's /proc. */
 export function allPids(): readonly number[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
 }

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { launcherScript, supervisorScript } from './supervisor-script.js';
 import { CONTAINER_FORMAT } from './containerizer.js';
+import { launcherScript, supervisorScript } from './supervisor-script.js';
 
 export type Stream = 'stdout' | 'stderr';
 export const streams: readonly Stream[] = ['stdout', 'stderr'];

@@ -1,6 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { allPids } from '../../../src/embedded-mesos/containers/processes.js';
@@ -11,7 +19,10 @@ import { compiledPump, compiledSources } from '../support/compiled-sources.js';
 import { agentProcess } from './agent-process.js';
 
 export const framework = 'framework-1';
-type TestMessage = { type: 'TEST-STARTED'; url: string } | { type: 'TEST-REFUSED'; message: string } | { type: 'TEST-STOPPED' };
+type TestMessage =
+  | { type: 'TEST-STARTED'; url: string }
+  | { type: 'TEST-REFUSED'; message: string }
+  | { type: 'TEST-STOPPED' };
 
 /** A real agent in a process of its own, and the master that it talks to. */
 export class AgentWorld {
@@ -55,7 +66,7 @@ export class AgentWorld {
       ...this.options,
       ...options,
     };
-    const child = fork(script, [JSON.stringify(all)], { execArgv: process.env['PROF'] ? ['--cpu-prof', '--cpu-prof-dir=/tmp/prof'] : [] });
+    const child = fork(script, [JSON.stringify(all)], { execArgv: [] });
     let answer: TestMessage | undefined;
     child.on('message', (message: FromAgent | TestMessage) => {
       if (message.type === 'TEST-STARTED' || message.type === 'TEST-REFUSED') answer = message;
@@ -80,7 +91,12 @@ export class AgentWorld {
 
   #acknowledge(status: TaskStatus, child: ChildProcess): void {
     if (status.uuid === undefined || !child.connected) return;
-    child.send({ type: 'ACKNOWLEDGE', frameworkId: framework, taskId: status.task_id.value, uuid: status.uuid } satisfies ToAgent);
+    child.send({
+      type: 'ACKNOWLEDGE',
+      frameworkId: framework,
+      taskId: status.task_id.value,
+      uuid: status.uuid,
+    } satisfies ToAgent);
   }
 
   send(message: ToAgent | { test: string; how?: unknown }): void {
@@ -120,7 +136,9 @@ export class AgentWorld {
   /** The distinct updates of a task in the order they came; repetitions of one count once. */
   updates(taskId: string): readonly TaskStatus[] {
     const seen = new Set<string | undefined>();
-    return this.statuses.filter(({ task_id, uuid }) => task_id.value === taskId && !seen.has(uuid) && seen.add(uuid));
+    return this.statuses.filter(
+      ({ task_id, uuid }) => task_id.value === taskId && !seen.has(uuid) && seen.add(uuid),
+    );
   }
 
   states(taskId: string): readonly string[] {
@@ -153,7 +171,10 @@ export class AgentWorld {
     this.#child = undefined;
   }
 
-  async get(path: string, headers: Record<string, string> = {}): Promise<{ status: number; text: string; json: unknown }> {
+  async get(
+    path: string,
+    headers: Record<string, string> = {},
+  ): Promise<{ status: number; text: string; json: unknown }> {
     const answer = await fetch(`${this.url}${path}`, { headers });
     const text = await answer.text();
     return { status: answer.status, text, json: text === '' ? undefined : JSON.parse(text) };
@@ -172,7 +193,8 @@ export class AgentWorld {
     return allPids().filter((pid) => {
       try {
         if (pid === process.pid || pid === this.#child?.pid) return false;
-        const words = readFileSync(`/proc/${pid}/cmdline`, 'latin1') + readFileSync(`/proc/${pid}/environ`, 'latin1');
+        const words =
+          readFileSync(`/proc/${pid}/cmdline`, 'latin1') + readFileSync(`/proc/${pid}/environ`, 'latin1');
         return words.includes(this.workDir) && !words.includes('agent-process');
       } catch {
         return false;
@@ -182,7 +204,13 @@ export class AgentWorld {
 
   /** Pids of one kind of servant: `launcher-1.sh`, `supervisor-1.sh`, `log-pump`. */
   servants(word: string): readonly number[] {
-    return this.processes().filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(word));
+    return this.processes().filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(word);
+      } catch {
+        return false;
+      }
+    });
   }
 
   /** Ends everything of this work dir. Returns what was left: nothing, in a sound world. */
@@ -190,9 +218,16 @@ export class AgentWorld {
     this.acknowledges = true;
     if (!this.#child) await this.start();
     await this.stop({ killTasks: true, graceMs: 0 });
-    await waitFor(() => this.processes().length === 0, { what: () => `the end of all processes of ${this.workDir}` });
-    const folders = ['cpu', 'memory', 'systemd', 'unified', '.'].map((hierarchy) => `/sys/fs/cgroup/${hierarchy}/longrun/${this.instanceId}`);
-    const left = { processes: this.processes().length, groups: folders.filter((folder) => existsSync(folder)) };
+    await waitFor(() => this.processes().length === 0, {
+      what: () => `the end of all processes of ${this.workDir}`,
+    });
+    const folders = ['cpu', 'memory', 'systemd', 'unified', '.'].map(
+      (hierarchy) => `/sys/fs/cgroup/${hierarchy}/longrun/${this.instanceId}`,
+    );
+    const left = {
+      processes: this.processes().length,
+      groups: folders.filter((folder) => existsSync(folder)),
+    };
     rmSync(this.workDir, { recursive: true, force: true });
     return left;
   }

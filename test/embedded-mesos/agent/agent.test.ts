@@ -20,7 +20,10 @@ asRoot('an agent', () => {
 
   it('registers with what it has, and tells each task from running to its end, with all that an agent fills in', async () => {
     expect(world.registers[0]).toMatchObject({
-      agent: { hostname: 'localhost', resources: expect.arrayContaining([{ name: 'cpus', type: 'SCALAR', scalar: { value: 4 } }]) },
+      agent: {
+        hostname: 'localhost',
+        resources: expect.arrayContaining([{ name: 'cpus', type: 'SCALAR', scalar: { value: 4 } }]),
+      },
       replaces: [],
       tasks: [],
     });
@@ -34,7 +37,9 @@ asRoot('an agent', () => {
       source: 'SOURCE_EXECUTOR',
       uuid: expect.stringMatching(/^[A-Za-z0-9+/]{22}==$/),
       timestamp: expect.any(Number),
-      container_status: { network_infos: [{ ip_addresses: [{ protocol: 'IPv4', ip_address: '127.0.0.1' }] }] },
+      container_status: {
+        network_infos: [{ ip_addresses: [{ protocol: 'IPv4', ip_address: '127.0.0.1' }] }],
+      },
     });
     expect([world.states(good), world.states(bad)]).toEqual([
       ['TASK_RUNNING', 'TASK_FINISHED'],
@@ -46,7 +51,9 @@ asRoot('an agent', () => {
     const task = world.launch(`trap 'exit 0' TERM; while :; do sleep 0.05; done`);
     await world.status(task, 'TASK_RUNNING');
     world.kill(task);
-    expect((await world.status(task, 'TASK_KILLED')).message).toMatch(/^Command (exited with status 0|terminated with signal Terminated)$/);
+    expect((await world.status(task, 'TASK_KILLED')).message).toMatch(
+      /^Command (exited with status 0|terminated with signal Terminated)$/,
+    );
     expect(world.states(task)).toEqual(['TASK_RUNNING', 'TASK_KILLED']);
   });
 
@@ -99,11 +106,17 @@ asRoot('an agent', () => {
       "Failed to launch container: there is no user 'no-such-user' on this host",
     );
     await world.status(fallback, 'TASK_FINISHED');
-    expect((await world.get(`/files/read?path=/tasks/${fallback}/stdout&offset=0`)).json).toEqual({ offset: 0, data: 'nobody\n' });
+    expect((await world.get(`/files/read?path=/tasks/${fallback}/stdout&offset=0`)).json).toEqual({
+      offset: 0,
+      data: 'nobody\n',
+    });
   });
 
   it('tells a task that outgrew its memory from one that failed', async () => {
-    const task = world.launch(`sh -c 'x=$(head -c 100000000 /dev/zero | tr "\\0" x); echo $x | wc -c'; exit 0`, { mem: 32 });
+    const task = world.launch(
+      `sh -c 'x=$(head -c 100000000 /dev/zero | tr "\\0" x); echo $x | wc -c'; exit 0`,
+      { mem: 32 },
+    );
     const status = await world.status(task, 'TASK_FAILED');
     expect(status).toMatchObject({
       reason: 'REASON_CONTAINER_LIMITATION_MEMORY',
@@ -117,11 +130,13 @@ asRoot('an agent', () => {
     world.acknowledges = false;
     const task = world.launch('exit 0');
     const running = await world.status(task, 'TASK_RUNNING');
-    await waitFor(async () => ((await world.get('/state')).text.includes('"completed_tasks":[{')));
+    await waitFor(async () => (await world.get('/state')).text.includes('"completed_tasks":[{'));
     expect(world.states(task)).toEqual(['TASK_RUNNING']);
     world.send({ test: 'reset' });
     await waitFor(() => world.statuses.filter(({ uuid }) => uuid === running.uuid).length === 2);
-    expect(world.registers.at(-1)?.tasks).toMatchObject([{ task: { task_id: { value: task } }, status: { state: 'TASK_FINISHED' } }]);
+    expect(world.registers.at(-1)?.tasks).toMatchObject([
+      { task: { task_id: { value: task } }, status: { state: 'TASK_FINISHED' } },
+    ]);
     world.acknowledges = true;
     world.send({ type: 'ACKNOWLEDGE', frameworkId: framework, taskId: task, uuid: running.uuid ?? '' });
     await world.status(task, 'TASK_FINISHED');
@@ -137,22 +152,35 @@ asRoot('an agent', () => {
     const task = world.launch('exec sleep 300');
     await world.status(task, 'TASK_RUNNING');
     await world.stop({ killTasks: true });
-    const last = world.messages.filter(({ type }) => type === 'UPDATE' || type === 'UNREGISTER').map(({ type }) => type);
+    const last = world.messages
+      .filter(({ type }) => type === 'UPDATE' || type === 'UNREGISTER')
+      .map(({ type }) => type);
     expect(last).toEqual(['UPDATE', 'UPDATE', 'UNREGISTER']);
     expect(world.states(task)).toEqual(['TASK_RUNNING', 'TASK_KILLED']);
     expect(world.processes()).toEqual([]);
   });
 
   it('refuses a work dir that another agent holds', async () => {
-    expect(await world.tryStart()).toMatchObject({ type: 'TEST-REFUSED', message: expect.stringContaining('is held by process') });
+    expect(await world.tryStart()).toMatchObject({
+      type: 'TEST-REFUSED',
+      message: expect.stringContaining('is held by process'),
+    });
   });
 
   it('shows sandboxes, and nothing outside of them', async () => {
-    const task = world.launch('mkdir sub; echo deep > sub/file; ln -s /etc/passwd link; ln -s / all; mkfifo pipe; echo out; exec sleep 300');
+    const task = world.launch(
+      'mkdir sub; echo deep > sub/file; ln -s /etc/passwd link; ln -s / all; mkfifo pipe; echo out; exec sleep 300',
+    );
     await world.status(task, 'TASK_RUNNING');
-    await waitFor(async () => (await world.get(`/files/read?path=/tasks/${task}/stdout&offset=0`)).text.includes('out'));
-    const read = async (path: string): Promise<number> => (await world.get(`/files/read?offset=0&path=${encodeURIComponent(path)}`)).status;
-    const browsed = (await world.get(`/files/browse?path=/tasks/${task}`)).json as { path: string; mode: string }[];
+    await waitFor(async () =>
+      (await world.get(`/files/read?path=/tasks/${task}/stdout&offset=0`)).text.includes('out'),
+    );
+    const read = async (path: string): Promise<number> =>
+      (await world.get(`/files/read?offset=0&path=${encodeURIComponent(path)}`)).status;
+    const browsed = (await world.get(`/files/browse?path=/tasks/${task}`)).json as {
+      path: string;
+      mode: string;
+    }[];
     expect(browsed.map(({ path, mode }) => [path.split('/').pop(), mode[0]])).toEqual([
       ['all', 'l'],
       ['link', 'l'],
@@ -161,30 +189,56 @@ asRoot('an agent', () => {
       ['stdout', '-'],
       ['sub', 'd'],
     ]);
-    expect((await world.get(`/files/read?path=/tasks/${task}/sub/file`)).json).toEqual({ offset: 5, data: '' });
-    expect((await world.get(`/files/read?path=/tasks/${task}/sub/file&offset=1&length=2`)).json).toEqual({ offset: 1, data: 'ee' });
-    expect((await world.get(`/files/read?path=/tasks/${task}/sub/file&offset=99`)).json).toEqual({ offset: 99, data: '' });
+    expect((await world.get(`/files/read?path=/tasks/${task}/sub/file`)).json).toEqual({
+      offset: 5,
+      data: '',
+    });
+    expect((await world.get(`/files/read?path=/tasks/${task}/sub/file&offset=1&length=2`)).json).toEqual({
+      offset: 1,
+      data: 'ee',
+    });
+    expect((await world.get(`/files/read?path=/tasks/${task}/sub/file&offset=99`)).json).toEqual({
+      offset: 99,
+      data: '',
+    });
     expect(await read(`/tasks/${task}/link`)).toBe(403);
     expect(await read(`/tasks/${task}/all/etc/passwd`)).toBe(403);
     expect(await read(`/tasks/${task}/../../../../etc/passwd`)).toBe(404);
     expect(await read(`/tasks/${task}/pipe`)).toBe(400);
     expect(await read('/etc/passwd')).toBe(404);
     expect(await read(`/tasks/${task}/nothing`)).toBe(404);
-    const state = (await world.get('/state')).json as { frameworks: { executors: { directory: string }[] }[] };
+    const state = (await world.get('/state')).json as {
+      frameworks: { executors: { directory: string }[] }[];
+    };
     const directory = state.frameworks[0]?.executors[0]?.directory ?? '';
     expect(await read(`${directory}/sub/file`)).toBe(200);
     const download = await fetch(`${world.url}/files/download?path=/tasks/${task}/sub/file`);
-    expect([download.headers.get('content-disposition'), await download.text()]).toEqual(['attachment; filename=file', 'deep\n']);
+    expect([download.headers.get('content-disposition'), await download.text()]).toEqual([
+      'attachment; filename=file',
+      'deep\n',
+    ]);
   });
 
   it('tells its state, metrics and what its containers use', async () => {
     const task = world.launch('exec sleep 300');
     await world.status(task, 'TASK_RUNNING');
-    expect((await world.get('/state')).json).toMatchObject({ id: 'agent-1', hostname: 'localhost', resources: { cpus: 4, mem: 4096, ports: '[31000-31100]' } });
+    expect((await world.get('/state')).json).toMatchObject({
+      id: 'agent-1',
+      hostname: 'localhost',
+      resources: { cpus: 4, mem: 4096, ports: '[31000-31100]' },
+    });
     expect((await world.get('/monitor/statistics')).json).toMatchObject([
-      { framework_id: framework, executor_id: task, statistics: { mem_limit_bytes: 64 * 1024 * 1024, cpus_soft_limit: 0.1, processes: 1 } },
+      {
+        framework_id: framework,
+        executor_id: task,
+        statistics: { mem_limit_bytes: 64 * 1024 * 1024, cpus_soft_limit: 0.1, processes: 1 },
+      },
     ]);
-    expect((await world.get('/metrics/snapshot')).json).toMatchObject({ 'slave/registered': 1, 'slave/tasks_running': 1, 'slave/cpus_used': 0.1 });
+    expect((await world.get('/metrics/snapshot')).json).toMatchObject({
+      'slave/registered': 1,
+      'slave/tasks_running': 1,
+      'slave/cpus_used': 0.1,
+    });
     expect((await fetch(`${world.url}/health`)).status).toBe(200);
   });
 
@@ -195,7 +249,11 @@ asRoot('an agent', () => {
       const { request } = await import('node:http');
       statuses.push(
         await new Promise((resolve, reject) => {
-          request(`${world.url}/health`, { headers: { host } }, (answer) => resolve(answer.resume().statusCode)).on('error', reject).end();
+          request(`${world.url}/health`, { headers: { host } }, (answer) =>
+            resolve(answer.resume().statusCode),
+          )
+            .on('error', reject)
+            .end();
         }),
       );
     }
@@ -209,7 +267,10 @@ asRoot('an agent', () => {
     const secret = join(world.workDir, 'secret');
     writeFileSync(secret, 'secret');
     symlinkSync(secret, join(world.workDir, 'agent/sandboxes', id, 'stdout'));
-    expect((await world.get(`/files/read?path=/tasks/${task}/stdout&offset=0`)).json).toEqual({ offset: 0, data: '' });
+    expect((await world.get(`/files/read?path=/tasks/${task}/stdout&offset=0`)).json).toEqual({
+      offset: 0,
+      data: '',
+    });
     expect(readFileSync(secret, 'utf8')).toBe('secret');
   });
 });

@@ -26,7 +26,9 @@ asRoot('an agent that is killed with SIGKILL and started again', () => {
   it('finds running tasks again, under the same id and pid, and can kill them', async () => {
     const task = world.launch('exec sleep 300');
     const { container_status } = await world.status(task, 'TASK_RUNNING');
-    await waitFor(async () => (await world.get('/metrics/snapshot')).text.includes('"slave/unacknowledged_status_updates":0'));
+    await waitFor(async () =>
+      (await world.get('/metrics/snapshot')).text.includes('"slave/unacknowledged_status_updates":0'),
+    );
     await world.crash();
     world.registers.length = 0;
     await world.start();
@@ -63,7 +65,9 @@ asRoot('an agent that is killed with SIGKILL and started again', () => {
     const task = world.launch(`trap '' TERM; while :; do sleep 0.05; done`);
     await world.status(task, 'TASK_RUNNING');
     world.kill(task);
-    await waitFor(async () => (await world.get('/metrics/snapshot')).text.includes('"slave/tasks_killing":1'));
+    await waitFor(async () =>
+      (await world.get('/metrics/snapshot')).text.includes('"slave/tasks_killing":1'),
+    );
     await pause(20);
     await world.crash();
     await world.start();
@@ -72,7 +76,8 @@ asRoot('an agent that is killed with SIGKILL and started again', () => {
 
   it('runs each task once and ends it in one status, wherever in the launch it was killed', async () => {
     const sent: TaskInfo[] = [];
-    const over = (task: string): boolean => world.states(task).some((state) => isTerminalState(state as TaskState));
+    const over = (task: string): boolean =>
+      world.states(task).some((state) => isTerminalState(state as TaskState));
     for (const afterMs of [0, 3, 8, 15, 25, 40, 60]) {
       const tasks = Array.from({ length: 12 }, () => world.task('echo ran >> ran; sleep 0.2; exit 0'));
       sent.push(...tasks);
@@ -87,12 +92,15 @@ asRoot('an agent that is killed with SIGKILL and started again', () => {
     const all = sent.map(({ task_id }) => task_id.value);
     for (const task of all) {
       await waitFor(() => over(task), {
-        what: () => `the end of ${task}; it said ${world.states(task).join(', ')}; records: ${world.files('records').join(' ')}`,
+        what: () =>
+          `the end of ${task}; it said ${world.states(task).join(', ')}; records: ${world.files('records').join(' ')}`,
       });
     }
     const ends = all.map((task) => world.states(task).filter((state) => isTerminalState(state as TaskState)));
     expect(ends).toEqual(all.map(() => ['TASK_FINISHED']));
-    const ran = world.files('sandboxes').map((id) => readFileSync(join(world.workDir, 'agent/sandboxes', id, 'ran'), 'utf8'));
+    const ran = world
+      .files('sandboxes')
+      .map((id) => readFileSync(join(world.workDir, 'agent/sandboxes', id, 'ran'), 'utf8'));
     expect(ran).toEqual(all.map(() => 'ran\n'));
   }, 60_000);
 
@@ -114,7 +122,12 @@ asRoot('an agent that is killed with SIGKILL and started again', () => {
     await checkpoints.open();
     // As the disk would look after a crash of the whole host: another boot's records, with a pid that is somebody else's now.
     const id = '11111111-2222-4333-8444-555555555555';
-    await checkpoints.put(checkpointKeys.agent, { format: 1, bootId: 'another boot', agentId: 'agent-1', formerIds: [] });
+    await checkpoints.put(checkpointKeys.agent, {
+      format: 1,
+      bootId: 'another boot',
+      agentId: 'agent-1',
+      formerIds: [],
+    });
     await checkpoints.put(checkpointKeys.task('old.task'), {
       format: 1,
       frameworkId: framework,
@@ -144,7 +157,14 @@ asRoot('an agent that is killed with SIGKILL and started again', () => {
     const before = world.statuses.length;
     world.send({ type: 'SHUTDOWN', message: 'marked gone' });
     await waitFor(() => world.servants('sleep').length === 0);
-    await waitFor(() => !readFileSync(join(world.workDir, 'agent/checkpoints'), 'utf8').split('\n').filter((line) => line.includes('"agent"')).at(-1)?.includes('agent-1'));
+    await waitFor(
+      () =>
+        !readFileSync(join(world.workDir, 'agent/checkpoints'), 'utf8')
+          .split('\n')
+          .filter((line) => line.includes('"agent"'))
+          .at(-1)
+          ?.includes('agent-1'),
+    );
     await world.stop({ killTasks: false });
     world.registers.length = 0;
     await world.start();
@@ -163,6 +183,8 @@ asRoot('an agent that is killed with SIGKILL and started again', () => {
     await world.crash();
     rmSync(path);
     await world.start();
-    await waitFor(() => world.servants('sleep').length === 0, { what: 'the end of the task that nobody knows' });
+    await waitFor(() => world.servants('sleep').length === 0, {
+      what: 'the end of the task that nobody knows',
+    });
   });
 });

@@ -1,8 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { randomUUID } from 'node:crypto';
-import type { Account, ContainerEnd, ContainerEvent, ContainerSpec, KnownContainer } from '../../../src/embedded-mesos/containers/containerizer.js';
+import type {
+  Account,
+  ContainerEnd,
+  ContainerEvent,
+  ContainerSpec,
+  KnownContainer,
+} from '../../../src/embedded-mesos/containers/containerizer.js';
 import { detectIsolation } from '../../../src/embedded-mesos/containers/isolation/detect-isolation.js';
 import type { Isolation } from '../../../src/embedded-mesos/containers/isolation/isolation.js';
 import { ProcessContainerizer } from '../../../src/embedded-mesos/containers/process-containerizer.js';
@@ -26,7 +32,12 @@ export class ContainerWorld {
   containerizer: ProcessContainerizer;
 
   constructor(
-    private readonly options: { pidsMax?: number; fileBytes?: number; files?: number; isolation?: Isolation } = {},
+    private readonly options: {
+      pidsMax?: number;
+      fileBytes?: number;
+      files?: number;
+      isolation?: Isolation;
+    } = {},
   ) {
     this.pump = compiledPump();
     this.isolation = options.isolation ?? detectIsolation(this.instanceId, options.pidsMax);
@@ -37,7 +48,11 @@ export class ContainerWorld {
     return new ProcessContainerizer({
       root: this.root,
       isolation: this.isolation,
-      pump: { script: this.pump, fileBytes: this.options.fileBytes ?? 1024 * 1024, files: this.options.files ?? 5 },
+      pump: {
+        script: this.pump,
+        fileBytes: this.options.fileBytes ?? 1024 * 1024,
+        files: this.options.files ?? 5,
+      },
       onEvent: (event) => this.events.push(event),
       clock: new SystemClock(),
       log: silentLog,
@@ -72,7 +87,9 @@ export class ContainerWorld {
   }
 
   async started(id: string): Promise<number> {
-    const event = await waitFor(() => this.events.find((one) => one.type === 'started' && one.id === id), { what: `the start of ${id}` });
+    const event = await waitFor(() => this.events.find((one) => one.type === 'started' && one.id === id), {
+      what: `the start of ${id}`,
+    });
     return event.type === 'started' ? event.pid : 0;
   }
 
@@ -124,7 +141,9 @@ export class ContainerWorld {
   async close(): Promise<{ readonly processes: readonly number[]; readonly groups: readonly string[] }> {
     for (const id of this.specs.keys()) this.containerizer.kill(id, 0);
     for (const id of this.specs.keys()) await this.ended(id);
-    await waitFor(() => [...this.specs.keys()].every((id) => this.processesOf(id).length === 0), { what: 'the end of all processes' });
+    await waitFor(() => [...this.specs.keys()].every((id) => this.processesOf(id).length === 0), {
+      what: 'the end of all processes',
+    });
     const processes = [...this.specs.keys()].flatMap((id) => this.processesOf(id));
     let groups = this.isolation.containers();
     await this.containerizer.tearDown();

@@ -1,9 +1,20 @@
 import fc from 'fast-check';
 import { findAccount } from '../../../src/embedded-mesos/containers/decide/account.js';
-import { raisesMemory, version1Writes, version2Writes } from '../../../src/embedded-mesos/containers/decide/cgroup-values.js';
+import {
+  raisesMemory,
+  version1Writes,
+  version2Writes,
+} from '../../../src/embedded-mesos/containers/decide/cgroup-values.js';
 import { endZoneBytes, nextOutputStep } from '../../../src/embedded-mesos/containers/decide/cut-output.js';
-import { exitMessage, exitOfShellStatus } from '../../../src/embedded-mesos/containers/decide/exit-meaning.js';
-import { commandFault, isTasksOwnProgram, launchMark } from '../../../src/embedded-mesos/containers/decide/launch-script.js';
+import {
+  exitMessage,
+  exitOfShellStatus,
+} from '../../../src/embedded-mesos/containers/decide/exit-meaning.js';
+import {
+  commandFault,
+  isTasksOwnProgram,
+  launchMark,
+} from '../../../src/embedded-mesos/containers/decide/launch-script.js';
 import { cgroupHierarchies } from '../../../src/embedded-mesos/containers/decide/mount-table.js';
 import { memoryLimitation } from '../../../src/embedded-mesos/containers/decide/out-of-memory.js';
 import { parseOomKills } from '../../../src/embedded-mesos/containers/decide/proc-text.js';
@@ -21,7 +32,9 @@ describe('limits of a container', () => {
       'memory.memsw.limit_in_bytes': '67108864',
       'pids.max': '100',
     });
-    expect(values(version1Writes({ cpus: 0.001, memMiB: 1, cpusLimit: 0.001, memLimitMiB: 128 }, 9, 'new'))).toMatchObject({
+    expect(
+      values(version1Writes({ cpus: 0.001, memMiB: 1, cpusLimit: 0.001, memLimitMiB: 128 }, 9, 'new')),
+    ).toMatchObject({
       'cpu.shares': '2',
       'cpu.cfs_quota_us': '1000',
       'memory.soft_limit_in_bytes': '33554432',
@@ -39,13 +52,22 @@ describe('limits of a container', () => {
       'memory.oom.group': '1',
       'pids.max': '100',
     });
-    const infinite = values(version2Writes({ cpus: 1000, memMiB: 64, cpusLimit: 2, memLimitMiB: Number.POSITIVE_INFINITY }, 1));
-    expect(infinite).toMatchObject({ 'cpu.weight': '10000', 'cpu.max': '200000 100000', 'memory.max': 'max', 'memory.swap.max': 'max' });
+    const infinite = values(
+      version2Writes({ cpus: 1000, memMiB: 64, cpusLimit: 2, memLimitMiB: Number.POSITIVE_INFINITY }, 1),
+    );
+    expect(infinite).toMatchObject({
+      'cpu.weight': '10000',
+      'cpu.max': '200000 100000',
+      'memory.max': 'max',
+      'memory.swap.max': 'max',
+    });
   });
 
   it('write the two memory limits in the order that the kernel accepts', () => {
     const order = (made: 'new' | 'raised'): string[] =>
-      version1Writes({ cpus: 1, memMiB: 64 }, 1, made).map(({ file }) => file).filter((file) => /^memory\.(memsw\.)?limit/.test(file));
+      version1Writes({ cpus: 1, memMiB: 64 }, 1, made)
+        .map(({ file }) => file)
+        .filter((file) => /^memory\.(memsw\.)?limit/.test(file));
     expect(order('new')).toEqual(['memory.limit_in_bytes', 'memory.memsw.limit_in_bytes']);
     expect(order('raised')).toEqual(['memory.memsw.limit_in_bytes', 'memory.limit_in_bytes']);
   });
@@ -68,7 +90,12 @@ describe('cutting output into files', () => {
       for (let steps = 0; from < chunk.length; steps++) {
         expect(steps).toBeLessThan(10_000);
         const current = files.at(-1) ?? '';
-        const step = nextOutputStep({ sizeBytes: current.length, atLineStart: current === '' || current.endsWith('\n') }, chunk, from, limitBytes);
+        const step = nextOutputStep(
+          { sizeBytes: current.length, atLineStart: current === '' || current.endsWith('\n') },
+          chunk,
+          from,
+          limitBytes,
+        );
         files[files.length - 1] = current + text.slice(from, from + step.takeBytes);
         from += step.takeBytes;
         if (step.thenRotate) files.push('');
@@ -79,7 +106,9 @@ describe('cutting output into files', () => {
 
   it('loses nothing, exceeds no file, and cuts no line that fits the end zone', () => {
     const limit = 400;
-    const line = fc.integer({ min: 0, max: endZoneBytes(limit) - 1 }).map((length) => `${'x'.repeat(length)}\n`);
+    const line = fc
+      .integer({ min: 0, max: endZoneBytes(limit) - 1 })
+      .map((length) => `${'x'.repeat(length)}\n`);
     const text = fc.array(line, { maxLength: 60 }).map((all) => all.join(''));
     fc.assert(
       fc.property(text, fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1 }), (whole, sizes) => {
@@ -107,7 +136,8 @@ describe('records of a container', () => {
 
   it('count only when they are whole', () => {
     const whole = '1 exited 7 end\n';
-    for (let cut = 0; cut < whole.length - 1; cut++) expect(readRecords({ exit: whole.slice(0, cut) }).exit).toBeUndefined();
+    for (let cut = 0; cut < whole.length - 1; cut++)
+      expect(readRecords({ exit: whole.slice(0, cut) }).exit).toBeUndefined();
     expect(readRecords({ exit: whole }).exit).toEqual({ exit: { code: 7 } });
     expect(readRecords({ exit: '2 exited 7 end\n' }).exit).toBeUndefined();
   });
@@ -121,8 +151,12 @@ describe('records of a container', () => {
     expect(conditionOf(readRecords({ supervisor }), alive)).toBe('claimed');
     expect(conditionOf(readRecords({ supervisor, task }), alive)).toBe('forked');
     expect(conditionOf(readRecords({ supervisor, task }), () => false)).toBe('lost');
-    expect(conditionOf(readRecords({ supervisor, task, exit: '1 exited 0 end\n' }), () => false)).toBe('over');
-    expect(readRecords({ exit: '1 failed cgroup end\n' }).exit).toEqual({ failure: 'its process could not be moved into its cgroup' });
+    expect(conditionOf(readRecords({ supervisor, task, exit: '1 exited 0 end\n' }), () => false)).toBe(
+      'over',
+    );
+    expect(readRecords({ exit: '1 failed cgroup end\n' }).exit).toEqual({
+      failure: 'its process could not be moved into its cgroup',
+    });
   });
 });
 
@@ -155,7 +189,11 @@ describe('what the kernel and the shell say', () => {
   });
 
   it('the memory message names sizes, statistics and the largest processes', () => {
-    const facts = { limitBytes: 32 * 1024 * 1024, maxUsedBytes: 32 * 1024 * 1024, statistics: 'cache 0\nrss 1\n' };
+    const facts = {
+      limitBytes: 32 * 1024 * 1024,
+      maxUsedBytes: 32 * 1024 * 1024,
+      statistics: 'cache 0\nrss 1\n',
+    };
     const sizes = [
       { pid: 7, name: 'small', rssBytes: 1024 * 1024 },
       { pid: 8, name: 'large', rssBytes: 9 * 1024 * 1024 },
@@ -175,7 +213,8 @@ describe('what the kernel and the shell say', () => {
   });
 
   it('a task’s own program is told from all that comes before it', () => {
-    const own = (...words: string[]): boolean => isTasksOwnProgram(`${words.join('\0')}\0`, 'c1', '/run/supervisor-1.sh');
+    const own = (...words: string[]): boolean =>
+      isTasksOwnProgram(`${words.join('\0')}\0`, 'c1', '/run/supervisor-1.sh');
     expect(own('sh', '/run/supervisor-1.sh', '/run', 'c1')).toBe(false);
     expect(own('setsid', 'setpriv', '--reuid', '1', '/bin/sh', '-s', launchMark('c1'))).toBe(false);
     expect(own('/bin/sh', '-s', launchMark('c1'))).toBe(false);
@@ -188,6 +227,8 @@ describe('what the kernel and the shell say', () => {
     expect(commandFault({ command, environment: [{ name: 'A.B', value: '' }] })).toBeUndefined();
     expect(commandFault({ command, environment: [{ name: 'A=B', value: '' }] })).toContain('not possible');
     expect(commandFault({ command, environment: [{ name: 'A', value: '\0' }] })).toContain('NUL');
-    expect(commandFault({ command: { ...command, value: '' }, environment: [] })).toBe('the command is empty');
+    expect(commandFault({ command: { ...command, value: '' }, environment: [] })).toBe(
+      'the command is empty',
+    );
   });
 });

@@ -1,5 +1,7 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { startTicks } from '../../../src/util/process-identity.js';
 import { waitFor } from '../../support/wait-for.js';
 import { ContainerWorld, isRoot, nobody } from './container-world.js';
 
@@ -19,7 +21,11 @@ asRoot('a container of processes', () => {
   });
 
   it('tells the exit status of its command', async () => {
-    const [good, bad, killed] = await Promise.all([world.run('exit 0'), world.run('exit 7'), world.run('kill -9 $$')]);
+    const [good, bad, killed] = await Promise.all([
+      world.run('exit 0'),
+      world.run('exit 7'),
+      world.run('kill -9 $$'),
+    ]);
     expect(good.end).toEqual({ exit: { code: 0 } });
     expect(bad.end).toEqual({ exit: { code: 7 } });
     expect(killed.end).toEqual({ exit: { signal: 9 } });
@@ -29,17 +35,24 @@ asRoot('a container of processes', () => {
   it('says started only when the program of the task itself is there', async () => {
     const id = world.launch('exec sleep 300');
     const pid = await world.started(id);
-    expect(readFileSync(`/proc/${pid}/cmdline`, 'latin1')).toMatch(/^(\/bin\/sh\0-c\0exec sleep 300|sleep\x00300)\0$/);
+    expect(readFileSync(`/proc/${pid}/cmdline`, 'latin1')).toMatch(
+      /^(\/bin\/sh\0-c\0exec sleep 300|sleep\x00300)\0$/,
+    );
   });
 
   it('runs as the account asked for, in its own session, sandbox and cgroups, with sane signals', async () => {
-    const { id } = await world.run('id -u; id -g; id -G; pwd; umask; cat /proc/self/cgroup; grep SigIgn /proc/self/status; ps -o pgid=,sid= -p $$; echo $$', {
-      account: { ...nobody, groups: [65534, 5] },
-    });
+    const { id } = await world.run(
+      'id -u; id -g; id -G; pwd; umask; cat /proc/self/cgroup; grep SigIgn /proc/self/status; ps -o pgid=,sid= -p $$; echo $$',
+      {
+        account: { ...nobody, groups: [65534, 5] },
+      },
+    );
     const lines = world.output(id).split('\n');
     const sandbox = join(world.root, 'sandboxes', id);
     expect(lines.slice(0, 5)).toEqual(['65534', '65534', '65534 5', sandbox, '0022']);
-    expect(lines.filter((line) => line.includes(`/longrun/${world.instanceId}/${id}`)).length).toBe(world.isolation.parents.length);
+    expect(lines.filter((line) => line.includes(`/longrun/${world.instanceId}/${id}`)).length).toBe(
+      world.isolation.parents.length,
+    );
     expect(world.output(id)).toMatch(/SigIgn:\s+0+\n/);
     const [groupAndSession, pid] = lines.slice(-3);
     expect(groupAndSession?.trim().split(/\s+/)).toEqual([pid, pid]);
@@ -58,7 +71,10 @@ asRoot('a container of processes', () => {
       { name: 'TWICE', value: 'first' },
       { name: 'TWICE', value: 'second' },
     ];
-    const { id } = await world.run('', { command: { shell: false, value: 'env', arguments: ['env', '-0'] }, environment });
+    const { id } = await world.run('', {
+      command: { shell: false, value: 'env', arguments: ['env', '-0'] },
+      environment,
+    });
     const got = world.output(id).split('\0').filter(Boolean).sort();
     const sandbox = join(world.root, 'sandboxes', id);
     expect(got).toEqual(
@@ -90,7 +106,9 @@ asRoot('a container of processes', () => {
   });
 
   it('fails with a sentence when the program does not exist', async () => {
-    const { id, end } = await world.run('', { command: { shell: false, value: '/no/such/program', arguments: [] } });
+    const { id, end } = await world.run('', {
+      command: { shell: false, value: '/no/such/program', arguments: [] },
+    });
     expect(end).toEqual({ exit: { code: 127 } });
     expect(world.output(id, 'stderr')).toContain('/no/such/program');
     const empty = await world.run('', {});
@@ -99,7 +117,9 @@ asRoot('a container of processes', () => {
 
   it('ends with SIGTERM when asked, within the grace', async () => {
     const id = world.launch(`trap 'echo bye; exit 5' TERM; echo ready; while :; do sleep 0.05; done`);
-    await waitFor(() => existsSync(join(world.root, 'outputs', id, 'stdout')) && world.output(id).includes('ready'));
+    await waitFor(
+      () => existsSync(join(world.root, 'outputs', id, 'stdout')) && world.output(id).includes('ready'),
+    );
     world.containerizer.kill(id, 10_000);
     expect((await world.ended(id)).exit).toEqual({ code: 5 });
     expect(world.output(id)).toBe('ready\nbye\n');
@@ -107,7 +127,9 @@ asRoot('a container of processes', () => {
 
   it('is killed after the grace when it ignores SIGTERM, and a second kill shortens the grace', async () => {
     const id = world.launch(`trap '' TERM; echo ready; while :; do sleep 0.05; done`);
-    await waitFor(() => existsSync(join(world.root, 'outputs', id, 'stdout')) && world.output(id).includes('ready'));
+    await waitFor(
+      () => existsSync(join(world.root, 'outputs', id, 'stdout')) && world.output(id).includes('ready'),
+    );
     const begin = performance.now();
     world.containerizer.kill(id, 600_000);
     world.containerizer.kill(id, 200);
@@ -124,22 +146,31 @@ asRoot('a container of processes', () => {
   });
 
   it('leaves no child behind that escaped into a session of its own', async () => {
-    const { id, end } = await world.run('setsid sh -c "setsid sleep 300 & sleep 300" & (setsid sleep 300 &) ; env -i setsid sleep 300 & sleep 0.1; exit 0');
+    const { id, end } = await world.run(
+      'setsid sh -c "setsid sleep 300 & sleep 300" & (setsid sleep 300 &) ; env -i setsid sleep 300 & sleep 0.1; exit 0',
+    );
     expect(end).toEqual({ exit: { code: 0 } });
     expect(world.isolation.members(id)).toEqual([]);
   });
 
   it('ends a memory hog in a child of the shell as out of memory, though the shell ends well', async () => {
-    const { end } = await world.run(`sh -c 'x=$(head -c 200000000 /dev/zero | tr "\\0" x); echo $x | wc -c'; sleep 300; exit 0`, {
-      limits: { cpus: 1, memMiB: 32 },
-    });
+    const { end } = await world.run(
+      `sh -c 'x=$(head -c 200000000 /dev/zero | tr "\\0" x); echo $x | wc -c'; sleep 300; exit 0`,
+      {
+        limits: { cpus: 1, memMiB: 32 },
+      },
+    );
     expect(end.limitation).toMatchObject({ limitMiB: 32, maxUsedMiB: 32 });
-    expect(end.limitation?.message).toMatch(/^Memory limit exceeded: Requested: 32MB Maximum Used: 32MB\n\nMEMORY STATISTICS: \n/);
+    expect(end.limitation?.message).toMatch(
+      /^Memory limit exceeded: Requested: 32MB Maximum Used: 32MB\n\nMEMORY STATISTICS: \n/,
+    );
   });
 
   it('counts files in memory, and ends the hog in tmpfs as out of memory', async () => {
     const file = `/dev/shm/longrun-test-${world.instanceId}`;
-    const { end } = await world.run(`head -c 100000000 /dev/zero > ${file}; sleep 300`, { limits: { cpus: 1, memMiB: 32 } });
+    const { end } = await world.run(`head -c 100000000 /dev/zero > ${file}; sleep 300`, {
+      limits: { cpus: 1, memMiB: 32 },
+    });
     expect(end.limitation).toBeDefined();
     expect(statSync(file).size).toBeLessThan(64 * 1024 * 1024);
     await world.run(`rm -f ${file}`);
@@ -161,7 +192,38 @@ asRoot('a container of processes', () => {
     for (const id of ids) await world.started(id);
     await world.restart();
     for (const id of ids) await world.started(id);
-    for (const id of ids) expect(readFileSync(join(world.root, 'sandboxes', id, 'ran'), 'utf8')).toBe('run\n');
+    for (const id of ids)
+      expect(readFileSync(join(world.root, 'sandboxes', id, 'ran'), 'utf8')).toBe('run\n');
+  });
+
+  it('is run by one supervisor: a second one of the same container does nothing', async () => {
+    const id = world.launch('echo run >> ran; exec sleep 300');
+    await world.started(id);
+    const { files } = world.containerizer;
+    const second = spawnSync('/bin/sh', [
+      files.supervisorScript,
+      files.root,
+      id,
+      '65534',
+      '65534',
+      '65534',
+      ...world.isolation.parents,
+    ]);
+    expect(second.status).toBe(0);
+    expect(readFileSync(join(world.root, 'sandboxes', id, 'ran'), 'utf8')).toBe('run\n');
+  });
+
+  it('does not take a process for its supervisor that only has the same pid', async () => {
+    const id = world.launch('exec sleep 300');
+    const pid = await world.started(id);
+    const supervisor = world.supervisorPid(id);
+    await world.containerizer.stop();
+    process.kill(supervisor, 'SIGKILL');
+    // What a reused pid looks like: this very process has it, but began at another time.
+    writeFileSync(join(world.root, 'records', `${id}.supervisor`), `1 ${process.pid} 1 end\n`);
+    await world.restart();
+    expect((await world.ended(id)).failure).toContain('supervisor');
+    expect(startTicks(pid)).toBeUndefined();
   });
 
   it('is found again after a restart, running or ended meanwhile', async () => {

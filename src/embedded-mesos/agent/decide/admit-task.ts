@@ -18,14 +18,20 @@ export interface RunAsRules {
 export function userFor(task: TaskInfo, rules: RunAsRules): string | undefined {
   const asked = task.command?.user;
   if (rules.agentUid === 0) return asked ?? rules.defaultUser;
-  return asked === undefined || asked === rules.agentUser || asked === String(rules.agentUid) ? undefined : asked;
+  return asked === undefined || asked === rules.agentUser || asked === String(rules.agentUid)
+    ? undefined
+    : asked;
 }
 
 /**
  * Why a task may not run, if it may not: what it needs and this agent lacks, and the rule that a root agent runs tasks as root
  * only when that was allowed. `account`: what `userFor` was found to be.
  */
-export function refusalOf(task: TaskInfo, account: Account | undefined, rules: RunAsRules): Outcome | undefined {
+export function refusalOf(
+  task: TaskInfo,
+  account: Account | undefined,
+  rules: RunAsRules,
+): Outcome | undefined {
   const lacks = missingFeature(task);
   if (lacks) return { state: 'TASK_ERROR', reason: 'REASON_TASK_INVALID', message: lacks };
   const user = userFor(task, rules);
@@ -42,20 +48,28 @@ export function refusalOf(task: TaskInfo, account: Account | undefined, rules: R
 }
 
 function launchFailure(why: string): Outcome {
-  return { state: 'TASK_FAILED', reason: 'REASON_CONTAINER_LAUNCH_FAILED', message: `Failed to launch container: ${why}` };
+  return {
+    state: 'TASK_FAILED',
+    reason: 'REASON_CONTAINER_LAUNCH_FAILED',
+    message: `Failed to launch container: ${why}`,
+  };
 }
 
 function missingFeature(task: TaskInfo): string | undefined {
   const { command, container } = task;
   if (!command) return 'Task has no command; this agent runs commands only';
-  if (container?.type === 'DOCKER' || container?.mesos?.image) return 'This agent runs plain commands, no container images';
+  if (container?.type === 'DOCKER' || container?.mesos?.image)
+    return 'This agent runs plain commands, no container images';
   if (command.uris && command.uris.length > 0) return 'This agent fetches no URIs';
   const secret = command.environment?.variables.find(({ type }) => type === 'SECRET');
   return secret && `This agent resolves no secrets: environment variable ${secret.name}`;
 }
 
 function scalar(resources: readonly Resource[], name: string): number {
-  return resources.reduce((sum, resource) => (resource.name === name ? sum + (resource.scalar?.value ?? 0) : sum), 0);
+  return resources.reduce(
+    (sum, resource) => (resource.name === name ? sum + (resource.scalar?.value ?? 0) : sum),
+    0,
+  );
 }
 
 function limitsOf(task: TaskInfo): ContainerLimits {
@@ -83,10 +97,17 @@ export function containerOf(record: TaskRecord, agentId: string): ContainerSpec 
     { name: 'MESOS_SLAVE_ID', value: agentId },
     { name: 'MESOS_CHECKPOINT', value: '1' },
   ];
-  const asked = (command?.environment?.variables ?? []).map(({ name, value }) => ({ name, value: value ?? '' }));
+  const asked = (command?.environment?.variables ?? []).map(({ name, value }) => ({
+    name,
+    value: value ?? '',
+  }));
   return {
     id: containerId,
-    command: { shell: command?.shell ?? true, value: command?.value ?? '', arguments: command?.arguments ?? [] },
+    command: {
+      shell: command?.shell ?? true,
+      value: command?.value ?? '',
+      arguments: command?.arguments ?? [],
+    },
     environment: [...own, ...asked],
     ...(account && { account }),
     limits: limitsOf(task),

@@ -37,7 +37,9 @@ export function placeOf(path: string, sandboxes: string, lookup: PlaceLookup): S
     const names = namesBelow(below.join('/'));
     return containerId && names && lookup.hasSandbox(containerId) ? { containerId, names } : undefined;
   }
-  const match = /^\/tasks\/([^/]+)(\/.*)?$/.exec(path) ?? /^\/frameworks\/[^/]+\/executors\/([^/]+)\/runs\/latest(\/.*)?$/.exec(path);
+  const match =
+    /^\/tasks\/([^/]+)(\/.*)?$/.exec(path) ??
+    /^\/frameworks\/[^/]+\/executors\/([^/]+)\/runs\/latest(\/.*)?$/.exec(path);
   const containerId = match?.[1] === undefined ? undefined : lookup.containerOfTask(match[1]);
   const names = namesBelow(match?.[2] ?? '');
   return containerId && names ? { containerId, names } : undefined;
@@ -50,7 +52,14 @@ export function isOutputName(name: string): boolean {
 
 /** `-rwxr-x---` as ls(1) shows a mode. */
 export function modeText(mode: number): string {
-  const types: Readonly<Record<number, string>> = { 0o040000: 'd', 0o120000: 'l', 0o010000: 'p', 0o140000: 's', 0o020000: 'c', 0o060000: 'b' };
+  const types: Readonly<Record<number, string>> = {
+    9604: 'd',
+    21609: 'l',
+    2401: 'p',
+    26411: 's',
+    4802: 'c',
+    14406: 'b',
+  };
   const bits = [...'rwxrwxrwx'].map((letter, index) => (mode & (0o400 >> index) ? letter : '-')).join('');
   return (types[mode & 0o170000] ?? '-') + bits;
 }

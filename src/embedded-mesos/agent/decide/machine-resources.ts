@@ -24,12 +24,18 @@ export function detectedResources({ cpus, memBytes, diskBytes }: MachineFacts): 
 }
 
 /** The declared resources, and the detected ones of every name that is not declared. */
-export function agentResources(declared: readonly Resource[], detected: readonly Resource[]): readonly Resource[] {
+export function agentResources(
+  declared: readonly Resource[],
+  detected: readonly Resource[],
+): readonly Resource[] {
   const names = new Set(declared.map(({ name }) => name));
   return [...declared, ...detected.filter(({ name }) => !names.has(name))];
 }
 
 /** The lowest of what the host has and what its cgroups allow; absent or absurd limits (0, beyond the host) do not count. */
 export function constrained(host: number, limits: readonly (number | undefined)[]): number {
-  return limits.reduce<number>((least, limit) => (limit !== undefined && limit > 0 && limit < least ? limit : least), host);
+  return limits.reduce<number>(
+    (least, limit) => (limit !== undefined && limit > 0 && limit < least ? limit : least),
+    host,
+  );
 }

@@ -14,8 +14,14 @@ export interface AgedSandbox {
  * Which sandboxes to remove now: those older than `KEEP_MS x max(0, 1 - 0.1 - used)` (Mesos reference 5.5) and the oldest
  * beyond the newest `KEEP_COUNT`. `used`: the used fraction of the disk.
  */
-export function sandboxesToRemove(sandboxes: readonly AgedSandbox[], used: number, nowMs: number): readonly string[] {
+export function sandboxesToRemove(
+  sandboxes: readonly AgedSandbox[],
+  used: number,
+  nowMs: number,
+): readonly string[] {
   const maxAgeMs = KEEP_MS * Math.max(0, 1 - HEADROOM - used);
   const newestFirst = [...sandboxes].sort((a, b) => b.endedAtMs - a.endedAtMs);
-  return newestFirst.filter(({ endedAtMs }, rank) => rank >= KEEP_COUNT || nowMs - endedAtMs > maxAgeMs).map(({ containerId }) => containerId);
+  return newestFirst
+    .filter(({ endedAtMs }, rank) => rank >= KEEP_COUNT || nowMs - endedAtMs > maxAgeMs)
+    .map(({ containerId }) => containerId);
 }

@@ -1,5 +1,5 @@
-import { exitMessage } from '../../containers/decide/exit-meaning.js';
 import type { ContainerEnd } from '../../containers/containerizer.js';
+import { exitMessage } from '../../containers/decide/exit-meaning.js';
 import type { TaskState, TaskStatus } from '../../protocol/v1.js';
 import type { TaskRecord } from '../task-record.js';
 
@@ -27,7 +27,11 @@ export function uuidBase64(uuid: string): string {
 }
 
 /** A status with everything that an agent fills in (Mesos reference 1.8). */
-export function statusOf(record: Pick<TaskRecord, 'task' | 'containerId' | 'pid'>, outcome: Outcome, facts: StatusFacts): TaskStatus {
+export function statusOf(
+  record: Pick<TaskRecord, 'task' | 'containerId' | 'pid'>,
+  outcome: Outcome,
+  facts: StatusFacts,
+): TaskStatus {
   const { agentId, ip, wallMs, uuid } = facts;
   const protocol = ip.includes(':') ? 'IPv6' : 'IPv4';
   return {
@@ -35,7 +39,8 @@ export function statusOf(record: Pick<TaskRecord, 'task' | 'containerId' | 'pid'
     executor_id: record.task.task_id,
     agent_id: { value: agentId },
     ...outcome,
-    source: outcome.state === 'TASK_RUNNING' || outcome.reason === undefined ? 'SOURCE_EXECUTOR' : 'SOURCE_AGENT',
+    source:
+      outcome.state === 'TASK_RUNNING' || outcome.reason === undefined ? 'SOURCE_EXECUTOR' : 'SOURCE_AGENT',
     timestamp: wallMs / 1000,
     uuid: uuidBase64(uuid),
     container_status: {
@@ -58,23 +63,37 @@ export function outcomeOfEnd(end: ContainerEnd, killed: boolean): Outcome {
       state: 'TASK_FAILED',
       reason: 'REASON_CONTAINER_LIMITATION_MEMORY',
       message: end.limitation.message,
-      limitation: { resources: [{ name: 'mem', type: 'SCALAR', scalar: { value: end.limitation.maxUsedMiB } }] },
+      limitation: {
+        resources: [{ name: 'mem', type: 'SCALAR', scalar: { value: end.limitation.maxUsedMiB } }],
+      },
     };
   }
   if (end.failure?.startsWith('Failed to launch container')) {
     return { state: 'TASK_FAILED', reason: 'REASON_CONTAINER_LAUNCH_FAILED', message: end.failure };
   }
-  if (end.failure !== undefined) return { state: 'TASK_FAILED', reason: 'REASON_EXECUTOR_TERMINATED', message: end.failure + stuck };
+  if (end.failure !== undefined)
+    return { state: 'TASK_FAILED', reason: 'REASON_EXECUTOR_TERMINATED', message: end.failure + stuck };
   if (end.exit) {
     const good = 'code' in end.exit && end.exit.code === 0;
     return { state: good ? 'TASK_FINISHED' : 'TASK_FAILED', message: exitMessage(end.exit) + stuck };
   }
-  return { state: 'TASK_FAILED', reason: 'REASON_EXECUTOR_TERMINATED', message: `The task ended without an exit status${stuck}` };
+  return {
+    state: 'TASK_FAILED',
+    reason: 'REASON_EXECUTOR_TERMINATED',
+    message: `The task ended without an exit status${stuck}`,
+  };
 }
 
 function killedOutcome(end: ContainerEnd, stuck: string): Outcome {
   if (end.cancelled) {
-    return { state: 'TASK_KILLED', reason: 'REASON_TASK_KILLED_DURING_LAUNCH', message: 'Killed before it was launched' };
+    return {
+      state: 'TASK_KILLED',
+      reason: 'REASON_TASK_KILLED_DURING_LAUNCH',
+      message: 'Killed before it was launched',
+    };
   }
-  return { state: 'TASK_KILLED', message: (end.exit ? exitMessage(end.exit) : (end.failure ?? 'Killed')) + stuck };
+  return {
+    state: 'TASK_KILLED',
+    message: (end.exit ? exitMessage(end.exit) : (end.failure ?? 'Killed')) + stuck,
+  };
 }

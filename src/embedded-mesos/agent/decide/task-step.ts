@@ -1,5 +1,5 @@
-import type { ContainerEnd } from '../../containers/containerizer.js';
 import { assertNever } from '../../../util/assert.js';
+import type { ContainerEnd } from '../../containers/containerizer.js';
 import { isTerminalState, type TaskStatus } from '../../protocol/v1.js';
 import type { TaskRecord } from '../task-record.js';
 import { type Outcome, outcomeOfEnd, type StatusFacts, statusOf } from './status.js';
@@ -37,7 +37,9 @@ export function stepTask(record: TaskRecord, event: TaskEvent, facts: StatusFact
     case 'started':
       return started(record, event.pid, facts);
     case 'ended':
-      return ended(record, outcomeOfEnd(event.end, record.phase === 'killing'), facts, [{ type: 'forget-container' }]);
+      return ended(record, outcomeOfEnd(event.end, record.phase === 'killing'), facts, [
+        { type: 'forget-container' },
+      ]);
     case 'refused':
       return ended(record, event.outcome, facts, []);
     case 'kill':
@@ -59,15 +61,27 @@ function sendIfFirst(before: TaskRecord): readonly TaskEffect[] {
 
 function started(record: TaskRecord, pid: number, facts: StatusFacts): TaskStep {
   if (record.phase === 'ended' || record.pid !== undefined) return { record, effects: [] };
-  const running: TaskRecord = { ...record, pid, phase: record.phase === 'launching' ? 'running' : record.phase };
+  const running: TaskRecord = {
+    ...record,
+    pid,
+    phase: record.phase === 'launching' ? 'running' : record.phase,
+  };
   const status = statusOf(running, { state: 'TASK_RUNNING' }, facts);
   return { record: withUpdate(running, status), effects: sendIfFirst(record) };
 }
 
-function ended(record: TaskRecord, outcome: Outcome, facts: StatusFacts, more: readonly TaskEffect[]): TaskStep {
+function ended(
+  record: TaskRecord,
+  outcome: Outcome,
+  facts: StatusFacts,
+  more: readonly TaskEffect[],
+): TaskStep {
   if (record.phase === 'ended') return { record, effects: more };
   const over: TaskRecord = { ...record, phase: 'ended' };
-  return { record: withUpdate(over, statusOf(record, outcome, facts)), effects: [...more, ...sendIfFirst(record)] };
+  return {
+    record: withUpdate(over, statusOf(record, outcome, facts)),
+    effects: [...more, ...sendIfFirst(record)],
+  };
 }
 
 function kill(record: TaskRecord, graceMs: number): TaskStep {

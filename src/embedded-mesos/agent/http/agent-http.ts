@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Log } from '../../../logging/log.js';
 import { listen, urlOf } from '../../../util/listen.js';
-import { allowedHosts } from '../decide/host-names.js';
 import type { PlaceLookup } from '../decide/file-request.js';
+import { allowedHosts } from '../decide/host-names.js';
 import { isWildcard, ownAddresses } from '../machine.js';
 import { type AgentView, containersJson, metricsJson, stateJson } from './agent-state.js';
 import { answerJson, refuse } from './answers.js';
@@ -54,7 +54,8 @@ export class AgentHttp {
     try {
       const host = request.headers.host?.toLowerCase() ?? '';
       if (!this.#hosts.has(host)) return refuse(response, 403, `This agent is not called '${host}'.`);
-      if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405, 'This agent answers GET only.');
+      if (request.method !== 'GET' && request.method !== 'HEAD')
+        return refuse(response, 405, 'This agent answers GET only.');
       request.resume();
       const { pathname, searchParams } = new URL(request.url ?? '/', 'http://agent');
       const files = /^\/(?:slave\(1\)\/)?files\/(\w+)$/.exec(pathname)?.[1];
@@ -80,7 +81,11 @@ export class AgentHttp {
       case '/containers':
         return answerJson(response, 200, this.#statistics());
       case '/monitor/statistics':
-        return answerJson(response, 200, this.#statistics().map(({ container_id: _id, status: _status, ...rest }) => rest));
+        return answerJson(
+          response,
+          200,
+          this.#statistics().map(({ container_id: _id, status: _status, ...rest }) => rest),
+        );
       case '/metrics/snapshot':
         return answerJson(response, 200, metricsJson(this.view()));
       default:

@@ -36,7 +36,10 @@ export function resourceSummary(resources: readonly Resource[]): Readonly<Record
 
 function attributeSummary(attributes: readonly Attribute[]): Readonly<Record<string, number | string>> {
   return Object.fromEntries(
-    attributes.map(({ name, scalar, ranges, text }) => [name, scalar?.value ?? text?.value ?? rangesText(ranges?.range ?? [])]),
+    attributes.map(({ name, scalar, ranges, text }) => [
+      name,
+      scalar?.value ?? text?.value ?? rangesText(ranges?.range ?? []),
+    ]),
   );
 }
 
@@ -49,7 +52,13 @@ function taskJson({ task, frameworkId, latest }: TaskRecord): Record<string, unk
     slave_id: task.agent_id.value,
     state: latest.state,
     resources: resourceSummary(task.resources),
-    statuses: [{ state: latest.state, timestamp: latest.timestamp, ...(latest.container_status && { container_status: latest.container_status }) }],
+    statuses: [
+      {
+        state: latest.state,
+        timestamp: latest.timestamp,
+        ...(latest.container_status && { container_status: latest.container_status }),
+      },
+    ],
     ...(task.labels && { labels: task.labels.labels }),
     ...(task.discovery && { discovery: task.discovery }),
   };

@@ -1,8 +1,16 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type FileHandle, lstat, readdir } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import { isOutputName, MAX_READ_BYTES, modeText, type PlaceLookup, placeOf, type SandboxPlace, wholeCharacterBytes } from '../decide/file-request.js';
 import type { RunFiles } from '../../containers/run-files.js';
+import {
+  isOutputName,
+  MAX_READ_BYTES,
+  modeText,
+  type PlaceLookup,
+  placeOf,
+  type SandboxPlace,
+  wholeCharacterBytes,
+} from '../decide/file-request.js';
 import { answerJson, refuse } from './answers.js';
 import { openBelow } from './open-below.js';
 
@@ -16,7 +24,12 @@ export class SandboxFiles {
     private readonly lookup: PlaceLookup,
   ) {}
 
-  async answer(action: string, query: URLSearchParams, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async answer(
+    action: string,
+    query: URLSearchParams,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
     const path = query.get('path');
     if (!path) return refuse(response, 400, "Expecting 'path=value' in query.");
     const place = placeOf(path, this.files.sandboxes, this.lookup);
@@ -34,8 +47,10 @@ export class SandboxFiles {
   #failed(error: NodeJS.ErrnoException, path: string, response: ServerResponse): void {
     if (response.headersSent) response.destroy();
     else if (error.code === 'ENOENT') refuse(response, 404, `There is no '${path}' here.`);
-    else if (error.code === 'ELOOP' || error.code === 'ENOTDIR') refuse(response, 403, `'${path}' is or leads through a link, which is not followed.`);
-    else if (error.code === 'EACCES' || error.code === 'EPERM') refuse(response, 403, `'${path}' may not be read.`);
+    else if (error.code === 'ELOOP' || error.code === 'ENOTDIR')
+      refuse(response, 403, `'${path}' is or leads through a link, which is not followed.`);
+    else if (error.code === 'EACCES' || error.code === 'EPERM')
+      refuse(response, 403, `'${path}' may not be read.`);
     else refuse(response, 500, `'${path}' cannot be read: ${error.message}`);
   }
 
@@ -53,7 +68,9 @@ export class SandboxFiles {
         for (const [name, entry] of await list(this.files.output(place.containerId))) here.set(name, entry);
       }
       const base = path.replace(/\/+$/, '');
-      const entries = [...here].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, entry]) => ({ path: `${base}/${name}`, ...entry }));
+      const entries = [...here]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, entry]) => ({ path: `${base}/${name}`, ...entry }));
       answerJson(response, 200, entries);
     } finally {
       await handle.close();
@@ -64,8 +81,18 @@ export class SandboxFiles {
   async #read(place: SandboxPlace, query: URLSearchParams, response: ServerResponse): Promise<void> {
     const offset = wholeNumber(query.get('offset'), -1);
     const asked = wholeNumber(query.get('length'), -1);
-    if (offset === undefined || offset < -1) return refuse(response, 400, `Failed to parse offset: '${query.get('offset')}' is not a whole number from -1.`);
-    if (asked === undefined || asked < -1) return refuse(response, 400, `Failed to parse length: '${query.get('length')}' is not a whole number from -1.`);
+    if (offset === undefined || offset < -1)
+      return refuse(
+        response,
+        400,
+        `Failed to parse offset: '${query.get('offset')}' is not a whole number from -1.`,
+      );
+    if (asked === undefined || asked < -1)
+      return refuse(
+        response,
+        400,
+        `Failed to parse length: '${query.get('length')}' is not a whole number from -1.`,
+      );
     const handle = await this.#open(place);
     try {
       const stat = await handle.stat();
@@ -97,7 +124,8 @@ export class SandboxFiles {
         'x-content-type-options': 'nosniff',
       });
       if (request.method === 'HEAD' || stat.size === 0) response.end();
-      else await pipeline(handle.createReadStream({ start: 0, end: stat.size - 1, autoClose: false }), response);
+      else
+        await pipeline(handle.createReadStream({ start: 0, end: stat.size - 1, autoClose: false }), response);
     } finally {
       await handle.close();
     }
@@ -110,7 +138,19 @@ async function list(folder: string): Promise<readonly (readonly [string, Record<
     names.map(async (name) => {
       try {
         const { nlink, size, mtimeMs, mode, uid, gid } = await lstat(`${folder}/${name}`);
-        return [[name, { nlink, size, mtime: Math.floor(mtimeMs / 1000), mode: modeText(mode), uid: String(uid), gid: String(gid) }] as const];
+        return [
+          [
+            name,
+            {
+              nlink,
+              size,
+              mtime: Math.floor(mtimeMs / 1000),
+              mode: modeText(mode),
+              uid: String(uid),
+              gid: String(gid),
+            },
+          ] as const,
+        ];
       } catch {
         // Gone since the folder was read.
         return [];

@@ -45,16 +45,35 @@ export function cpuWeight(cpus: number): number {
  * What to write for a container in version 1 hierarchies, in order. `memsw` after `limit` when made new, before it when
  * raised: the kernel refuses memsw < limit at any moment.
  */
-export function version1Writes(limits: ContainerLimits, pidsMax: number, made: 'new' | 'raised'): readonly CgroupWrite[] {
+export function version1Writes(
+  limits: ContainerLimits,
+  pidsMax: number,
+  made: 'new' | 'raised',
+): readonly CgroupWrite[] {
   const hard = String(hardMemoryBytes(limits) ?? -1);
   const quota = quotaUs(limits.cpusLimit);
-  const quotaWrite: CgroupWrite = { controller: 'cpu', file: 'cpu.cfs_quota_us', value: String(quota ?? -1), optional: true };
+  const quotaWrite: CgroupWrite = {
+    controller: 'cpu',
+    file: 'cpu.cfs_quota_us',
+    value: String(quota ?? -1),
+    optional: true,
+  };
   const limit: CgroupWrite = { controller: 'memory', file: 'memory.limit_in_bytes', value: hard };
-  const withSwap: CgroupWrite = { controller: 'memory', file: 'memory.memsw.limit_in_bytes', value: hard, optional: true };
+  const withSwap: CgroupWrite = {
+    controller: 'memory',
+    file: 'memory.memsw.limit_in_bytes',
+    value: hard,
+    optional: true,
+  };
   return [
     { controller: 'cpu', file: 'cpu.shares', value: String(cpuShares(limits.cpus)) },
     ...(made === 'new' && quota === undefined ? [] : [quotaWrite]),
-    { controller: 'memory', file: 'memory.soft_limit_in_bytes', value: String(softMemoryBytes(limits)), optional: true },
+    {
+      controller: 'memory',
+      file: 'memory.soft_limit_in_bytes',
+      value: String(softMemoryBytes(limits)),
+      optional: true,
+    },
     ...(made === 'new' ? [limit, withSwap] : [withSwap, limit]),
     { controller: 'pids', file: 'pids.max', value: String(pidsMax) },
   ];
@@ -68,7 +87,12 @@ export function version2Writes(limits: ContainerLimits, pidsMax: number): readon
     { controller: 'cpu', file: 'cpu.max', value: `${quota ?? 'max'} ${CFS_PERIOD_US}`, optional: true },
     { controller: 'memory', file: 'memory.low', value: String(softMemoryBytes(limits)), optional: true },
     { controller: 'memory', file: 'memory.max', value: String(hardMemoryBytes(limits) ?? 'max') },
-    { controller: 'memory', file: 'memory.swap.max', value: hardMemoryBytes(limits) === undefined ? 'max' : '0', optional: true },
+    {
+      controller: 'memory',
+      file: 'memory.swap.max',
+      value: hardMemoryBytes(limits) === undefined ? 'max' : '0',
+      optional: true,
+    },
     { controller: 'memory', file: 'memory.oom.group', value: '1', optional: true },
     { controller: 'pids', file: 'pids.max', value: String(pidsMax) },
   ];

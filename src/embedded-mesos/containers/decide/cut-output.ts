@@ -25,7 +25,12 @@ export function endZoneBytes(limitBytes: number): number {
  * Decides how much of `chunk` (from `from` on) goes into the current file. No file ever exceeds `limitBytes`; a line is
  * cut only if it alone is longer than the end zone. Always makes progress: takes bytes or rotates a file that has some.
  */
-export function nextOutputStep(position: OutputPosition, chunk: Uint8Array, from: number, limitBytes: number): OutputStep {
+export function nextOutputStep(
+  position: OutputPosition,
+  chunk: Uint8Array,
+  from: number,
+  limitBytes: number,
+): OutputStep {
   const left = chunk.length - from;
   const end = position.sizeBytes + left;
   if (end <= limitBytes - endZoneBytes(limitBytes)) return { takeBytes: left, thenRotate: false };

@@ -2,7 +2,18 @@ import type { ContainerSpec } from '../containerizer.js';
 
 const identifier = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Names that some shells hold read-only, or give a meaning of their own while the script still runs. */
-const shellsOwn = new Set(['UID', 'EUID', 'PPID', 'BASHOPTS', 'SHELLOPTS', 'BASH_VERSINFO', 'BASH_ENV', 'ENV', 'OPTIND', 'LINENO']);
+const shellsOwn = new Set([
+  'UID',
+  'EUID',
+  'PPID',
+  'BASHOPTS',
+  'SHELLOPTS',
+  'BASH_VERSINFO',
+  'BASH_ENV',
+  'ENV',
+  'OPTIND',
+  'LINENO',
+]);
 
 /** One shell word that means exactly this text. */
 export function quoted(text: string): string {
@@ -39,7 +50,11 @@ export function launchScript(spec: ContainerSpec): string {
  * Whether the command line of a container's main process (words ended by NUL, as in /proc) is already the task's own
  * program: every program before it carries the mark or the supervisor's path.
  */
-export function isTasksOwnProgram(commandLine: string, containerId: string, supervisorScript: string): boolean {
+export function isTasksOwnProgram(
+  commandLine: string,
+  containerId: string,
+  supervisorScript: string,
+): boolean {
   if (commandLine === '') return false;
   const words = commandLine.split('\0');
   return !words.includes(launchMark(containerId)) && words[1] !== supervisorScript;
@@ -49,9 +64,11 @@ export function isTasksOwnProgram(commandLine: string, containerId: string, supe
 export function commandFault(spec: Pick<ContainerSpec, 'command' | 'environment'>): string | undefined {
   const { value } = spec.command;
   if (value === '') return 'the command is empty';
-  if ([value, ...spec.command.arguments].some((word) => word.includes('\0'))) return 'the command contains a NUL character';
+  if ([value, ...spec.command.arguments].some((word) => word.includes('\0')))
+    return 'the command contains a NUL character';
   for (const { name, value: content } of spec.environment) {
-    if (name === '' || name.includes('=') || name.includes('\0')) return `the environment variable name ${JSON.stringify(name)} is not possible`;
+    if (name === '' || name.includes('=') || name.includes('\0'))
+      return `the environment variable name ${JSON.stringify(name)} is not possible`;
     if (content.includes('\0')) return `the environment variable ${name} contains a NUL character`;
   }
   return undefined;

@@ -6,11 +6,21 @@ export interface Hierarchy {
   readonly controllers: readonly string[];
 }
 
-const notControllers = new Set(['rw', 'ro', 'xattr', 'noprefix', 'clone_children', 'nsdelegate', 'memory_recursiveprot']);
+const notControllers = new Set([
+  'rw',
+  'ro',
+  'xattr',
+  'noprefix',
+  'clone_children',
+  'nsdelegate',
+  'memory_recursiveprot',
+]);
 
 /** The kernel writes blank, tab, newline and backslash in mount points as octal escapes. */
 function unescapeMount(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_whole, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+  return text.replace(/\\([0-7]{3})/g, (_whole, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  );
 }
 
 /** Finds the cgroup hierarchies in the text of /proc/self/mountinfo (proc(5)). */
@@ -24,7 +34,9 @@ export function cgroupHierarchies(mountinfo: string): readonly Hierarchy[] {
     if (type === 'cgroup2') {
       found.push({ version: 2, mountPoint: unescapeMount(mountPoint), controllers: [] });
     } else if (type === 'cgroup') {
-      const controllers = (options ?? '').split(',').filter((option) => option && !notControllers.has(option));
+      const controllers = (options ?? '')
+        .split(',')
+        .filter((option) => option && !notControllers.has(option));
       found.push({ version: 1, mountPoint: unescapeMount(mountPoint), controllers });
     }
   }

@@ -23,7 +23,9 @@ export function memoryLimitation(facts: MemoryFacts, survivors: readonly Process
   const limitMiB = Math.round(facts.limitBytes / MIB);
   const maxUsedMiB = Math.round(facts.maxUsedBytes / MIB);
   const largest = [...survivors].sort((a, b) => b.rssBytes - a.rssBytes).slice(0, LARGEST_NAMED);
-  const lines = largest.map(({ pid, name, rssBytes }) => `${name} (pid ${pid}): ${Math.round(rssBytes / MIB)}MB`);
+  const lines = largest.map(
+    ({ pid, name, rssBytes }) => `${name} (pid ${pid}): ${Math.round(rssBytes / MIB)}MB`,
+  );
   const tail = lines.length > 0 ? `\nLARGEST PROCESSES LEFT: \n${lines.join('\n')}\n` : '';
   return {
     limitMiB,

@@ -42,9 +42,18 @@ function identity(parts: readonly string[] | undefined): LiveProcess | undefined
 }
 
 /** Reads the texts of a container's record files (undefined = no such file). */
-export function readRecords(texts: { supervisor?: string | undefined; task?: string | undefined; exit?: string | undefined }): ContainerRecords {
+export function readRecords(texts: {
+  supervisor?: string | undefined;
+  task?: string | undefined;
+  exit?: string | undefined;
+}): ContainerRecords {
   const claimed = words(texts.supervisor);
-  const supervisor = texts.supervisor === undefined ? undefined : claimed?.[0] === 'cancelled' ? 'cancelled' : (identity(claimed) ?? 'torn');
+  const supervisor =
+    texts.supervisor === undefined
+      ? undefined
+      : claimed?.[0] === 'cancelled'
+        ? 'cancelled'
+        : (identity(claimed) ?? 'torn');
   const task = identity(words(texts.task));
   const ended = words(texts.exit);
   const status = Number(ended?.[1]);
@@ -64,7 +73,10 @@ export function readRecords(texts: { supervisor?: string | undefined; task?: str
 export type Condition = 'unclaimed' | 'claimed' | 'forked' | 'over' | 'lost' | 'cancelled';
 
 /** Judges records; `supervisorLives` is asked only for a supervisor whose identity is known. */
-export function conditionOf(records: ContainerRecords, supervisorLives: (supervisor: LiveProcess) => boolean): Condition {
+export function conditionOf(
+  records: ContainerRecords,
+  supervisorLives: (supervisor: LiveProcess) => boolean,
+): Condition {
   const { supervisor, task, exit } = records;
   if (exit) return 'over';
   if (supervisor === undefined) return 'unclaimed';

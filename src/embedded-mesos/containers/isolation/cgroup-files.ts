@@ -10,7 +10,9 @@ export function writeControl(path: string, value: string): void {
   try {
     writeFileSync(path, value);
   } catch (error) {
-    throw new Error(`cannot write ${JSON.stringify(value)} to ${path}: ${(error as Error).message}`, { cause: error });
+    throw new Error(`cannot write ${JSON.stringify(value)} to ${path}: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 
@@ -54,7 +56,9 @@ export function numberOf(path: string): number {
 export function subGroups(group: string): readonly string[] {
   try {
     if (statSync(group).nlink === 2) return [];
-    return readdirSync(group, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+    return readdirSync(group, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
   } catch {
     return [];
   }

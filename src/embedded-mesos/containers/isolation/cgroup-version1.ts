@@ -6,7 +6,19 @@ import type { Hierarchy } from '../decide/mount-table.js';
 import type { MemoryFacts } from '../decide/out-of-memory.js';
 import { parseFlatKeyed } from '../decide/proc-text.js';
 import { textOf } from '../processes.js';
-import { killAll, makeChildGroup, makeGroup, numberOf, pidsBelow, removeGroup, removeServants, SUPERVISORS, subGroups, tryControl, writeControl } from './cgroup-files.js';
+import {
+  killAll,
+  makeChildGroup,
+  makeGroup,
+  numberOf,
+  pidsBelow,
+  removeGroup,
+  removeServants,
+  SUPERVISORS,
+  subGroups,
+  tryControl,
+  writeControl,
+} from './cgroup-files.js';
 import type { Isolation } from './isolation.js';
 
 /** Controllers that a container gets a group in, as far as they are mounted. */
@@ -33,7 +45,9 @@ export class CgroupVersion1 implements Isolation {
   ) {
     const below = ({ mountPoint }: Hierarchy): string => join(mountPoint, 'longrun', instanceId);
     for (const controller of wanted) {
-      const hierarchy = hierarchies.find(({ version, controllers }) => version === 1 && controllers.includes(controller));
+      const hierarchy = hierarchies.find(
+        ({ version, controllers }) => version === 1 && controllers.includes(controller),
+      );
       if (hierarchy) this.#folder.set(controller, below(hierarchy));
     }
     this.parents = [...new Set(this.#folder.values())];
@@ -52,7 +66,8 @@ export class CgroupVersion1 implements Isolation {
       makeGroup(join(folder, SUPERVISORS));
     }
     const memory = this.#folder.get('memory');
-    if (memory && numberOf(join(memory, 'memory.use_hierarchy')) === 0) tryControl(join(memory, 'memory.use_hierarchy'), '1');
+    if (memory && numberOf(join(memory, 'memory.use_hierarchy')) === 0)
+      tryControl(join(memory, 'memory.use_hierarchy'), '1');
     const cpu = this.#folder.get('cpu');
     if (cpu) tryControl(join(cpu, 'cpu.shares'), String(cpuShares(this.hostCpus)));
     for (const folder of this.#extra) {
@@ -163,4 +178,3 @@ export function canMakeGroups({ mountPoint }: Hierarchy, instanceId: string): bo
     return false;
   }
 }
-

@@ -5,7 +5,20 @@ import { cpuWeight, raisesMemory, version2Writes } from '../decide/cgroup-values
 import type { MemoryFacts } from '../decide/out-of-memory.js';
 import { parseFlatKeyed } from '../decide/proc-text.js';
 import { textOf } from '../processes.js';
-import { killAll, makeChildGroup, makeGroup, numberOf, pidsBelow, pidsOf, removeGroup, removeServants, SUPERVISORS, subGroups, tryControl, writeControl } from './cgroup-files.js';
+import {
+  killAll,
+  makeChildGroup,
+  makeGroup,
+  numberOf,
+  pidsBelow,
+  pidsOf,
+  removeGroup,
+  removeServants,
+  SUPERVISORS,
+  subGroups,
+  tryControl,
+  writeControl,
+} from './cgroup-files.js';
 import type { Isolation } from './isolation.js';
 
 const wanted = ['cpu', 'memory', 'pids'] as const;
@@ -49,7 +62,9 @@ export class CgroupVersion2 implements Isolation {
     const here = textOf(join(this.#folder, 'cgroup.subtree_control'))?.trim().split(' ') ?? [];
     this.#gaps = wanted
       .filter((controller) => !here.includes(controller))
-      .map((controller) => `the cgroup controller ${controller} cannot be enabled: tasks are not limited by it`);
+      .map(
+        (controller) => `the cgroup controller ${controller} cannot be enabled: tasks are not limited by it`,
+      );
   }
 
   /** Hands the controllers on to the children of a group. */

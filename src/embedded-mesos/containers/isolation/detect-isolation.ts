@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { cgroupHierarchies } from '../decide/mount-table.js';
-import { canMakeGroups, CgroupVersion1 } from './cgroup-version1.js';
+import { CgroupVersion1, canMakeGroups } from './cgroup-version1.js';
 import { CgroupVersion2 } from './cgroup-version2.js';
 import type { Isolation } from './isolation.js';
 import { ProcessGroups } from './process-groups.js';
@@ -16,7 +16,8 @@ export function detectIsolation(instanceId: string, pidsMax = DEFAULT_PIDS_MAX):
   if (hierarchies.length === 0) return new ProcessGroups('no cgroup hierarchy is mounted');
   const first = hierarchies.filter(
     ({ version, controllers }) =>
-      version === 1 && ['cpu', 'cpuacct', 'memory', 'pids', 'freezer'].some((name) => controllers.includes(name)),
+      version === 1 &&
+      ['cpu', 'cpuacct', 'memory', 'pids', 'freezer'].some((name) => controllers.includes(name)),
   );
   if (first.length > 0) {
     const usable = first.filter((hierarchy) => canMakeGroups(hierarchy, instanceId));
@@ -28,5 +29,9 @@ export function detectIsolation(instanceId: string, pidsMax = DEFAULT_PIDS_MAX):
     return new CgroupVersion2(second.mountPoint, instanceId, pidsMax, hostCpus);
   }
   const root = process.getuid?.() === 0;
-  return new ProcessGroups(root ? 'the cgroup hierarchies cannot be written to' : 'the agent does not run as root, so it has no cgroups');
+  return new ProcessGroups(
+    root
+      ? 'the cgroup hierarchies cannot be written to'
+      : 'the agent does not run as root, so it has no cgroups',
+  );
 }

@@ -1,6 +1,6 @@
+import { startTicks } from '../../../util/process-identity.js';
 import type { ContainerLimits, ResourceStatistics } from '../containerizer.js';
 import type { MemoryFacts } from '../decide/out-of-memory.js';
-import { startTicks } from '../../../util/process-identity.js';
 import { allPids, textOf } from '../processes.js';
 import { killAll } from './cgroup-files.js';
 import type { Isolation } from './isolation.js';
@@ -35,7 +35,11 @@ export class ProcessGroups implements Isolation {
     const mark = `MESOS_CONTAINER_ID=${id}`;
     return allPids().filter((pid) => {
       const environment = textOf(`/proc/${pid}/environ`);
-      return environment?.includes(mark) === true && environment.split('\0').includes(mark) && startTicks(pid) !== undefined;
+      return (
+        environment?.includes(mark) === true &&
+        environment.split('\0').includes(mark) &&
+        startTicks(pid) !== undefined
+      );
     });
   }
 

@@ -47,12 +47,17 @@ export class LogPump {
     const path = join(this.options.pipes, name);
     if (this.#pumped.has(name) || !existsSync(path)) return;
     mkdirSync(join(this.options.outputs, id), { recursive: true, mode: 0o750 });
-    const output = new OutputFile(join(this.options.outputs, id, stream), this.options.fileBytes, this.options.files);
+    const output = new OutputFile(
+      join(this.options.outputs, id, stream),
+      this.options.fileBytes,
+      this.options.files,
+    );
     try {
       this.#pumped.set(name, new PumpedPipe(path, output, () => this.#pumped.delete(name)));
     } catch (error) {
       // Gone again, or out of descriptors: the next poll looks again, and until then its writer waits.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') process.stderr.write(`log pump: ${(error as Error).message}\n`);
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+        process.stderr.write(`log pump: ${(error as Error).message}\n`);
     }
   }
 

@@ -46,7 +46,9 @@ export class OutputFile {
     this.#descriptor = descriptor;
     this.#sizeBytes = fstatSync(descriptor).size;
     const last = new Uint8Array(1);
-    this.#atLineStart = this.#sizeBytes === 0 || (readSync(descriptor, last, 0, 1, this.#sizeBytes - 1) === 1 && last[0] === 10);
+    this.#atLineStart =
+      this.#sizeBytes === 0 ||
+      (readSync(descriptor, last, 0, 1, this.#sizeBytes - 1) === 1 && last[0] === 10);
     return descriptor;
   }
 

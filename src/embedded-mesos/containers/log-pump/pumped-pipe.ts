@@ -73,7 +73,9 @@ export class PumpedPipe {
   #write(chunk: Uint8Array): void {
     try {
       if (this.#lostBytes > 0) {
-        this.output.write(Buffer.from(`\n[longrun: ${this.#lostBytes} bytes of output were lost here: ${this.#lostWhy}]\n`));
+        this.output.write(
+          Buffer.from(`\n[longrun: ${this.#lostBytes} bytes of output were lost here: ${this.#lostWhy}]\n`),
+        );
         this.#lostBytes = 0;
       }
       this.output.write(chunk);
