@@ -26,6 +26,8 @@ export type Fact = { readonly atMs: number } & (
       readonly request: number;
       readonly wanted: WantedApps;
       readonly durable: boolean;
+      /** Of the change; empty when the client found that an earlier, unanswered attempt had done it. */
+      readonly version: string;
       readonly deploymentId: string;
     }
   | { readonly kind: 'refused'; readonly request: number; readonly code: string }

@@ -1,8 +1,8 @@
 import type { EngineWrite } from '../store/group-commit.js';
 import { MemoryDisk } from '../store/memory-store.js';
-import { decodeRecord } from '../store/record-codec.js';
+import { decodeRecord, INTERNAL_PREFIX } from '../store/record-codec.js';
 
-/** A disk that can be asked what is durable right now, and tells each durable write. */
+/** A disk that can be asked what is durable right now, and tells each durable write of a room. */
 export class RecordingDisk extends MemoryDisk {
   constructor(private readonly onDurable: (key: string, value: unknown) => void = () => undefined) {
     super();
@@ -10,7 +10,9 @@ export class RecordingDisk extends MemoryDisk {
 
   override apply(writes: readonly EngineWrite[]): void {
     super.apply(writes);
-    for (const { key, bytes } of writes) this.onDurable(key, bytes && decodeRecord(key, bytes));
+    for (const { key, bytes } of writes) {
+      if (!key.startsWith(INTERNAL_PREFIX)) this.onDurable(key, bytes && decodeRecord(key, bytes));
+    }
   }
 
   /** The durable value under `key`; undefined when there is none. */

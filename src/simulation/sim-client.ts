@@ -19,7 +19,9 @@ export type SimRequest =
       readonly wanted: WantedApp;
       readonly force?: boolean;
     }
-  | { readonly kind: 'delete'; readonly id: string; readonly force?: boolean };
+  | { readonly kind: 'delete'; readonly id: string; readonly force?: boolean }
+  /** Ends the app's running deployment with a rollback. `wanted`: what that leads back to. */
+  | { readonly kind: 'cancel'; readonly id: string; readonly wanted: WantedApp };
 
 export interface SimClientOptions {
   readonly clock: Clock;
@@ -76,7 +78,7 @@ export class SimClient {
     if (!life) return this.#pause(NO_SERVER_RETRY_MS);
     const { server } = life;
     if (isRetry && isAsWanted(server.registry.get(id), wanted)) {
-      this.#acknowledged(number, id, wanted, server.registry.get(id)?.app.version, '');
+      this.#acknowledged(number, id, wanted, '', '');
       return 'done';
     }
     const answer = this.#send(server, request, id).then(
@@ -92,11 +94,17 @@ export class SimClient {
   }
 
   async #send(server: SimServer, request: SimRequest, id: AppId): Promise<{ version: Timestamp; deploymentId: string }> {
+    if (request.kind === 'cancel') {
+      const [running] = server.deployments.affecting(id);
+      const accepted = running === undefined ? undefined : await server.deployments.cancel(running, { force: false });
+      if (!accepted) throw new CatalogError('deployment-not-found', { id: running ?? id });
+      return accepted;
+    }
     const force = request.kind !== 'create' && request.force === true;
     return server.deployments.change(await this.#prepare(server, request, id), { force });
   }
 
-  async #prepare({ changes }: SimServer, request: SimRequest, id: AppId): Promise<Prepare> {
+  async #prepare({ changes }: SimServer, request: Exclude<SimRequest, { kind: 'cancel' }>, id: AppId): Promise<Prepare> {
     switch (request.kind) {
       case 'create':
         return changes.createApp(request.body);
@@ -113,11 +121,11 @@ export class SimClient {
     return worthRetrying.has(error.code) ? 'again' : { refused: error.code };
   }
 
-  #acknowledged(request: number, id: AppId, wanted: WantedApp | undefined, version: Timestamp | undefined, deploymentId: string): void {
+  #acknowledged(request: number, id: AppId, wanted: WantedApp | undefined, version: Timestamp | '', deploymentId: string): void {
     const stored = (this.options.disk.read(keys.app(id)) as { readonly record: AppRecord } | undefined)?.record;
-    const isNewer = stored !== undefined && version !== undefined && stored.app.version > version;
+    const isNewer = stored !== undefined && version !== '' && stored.app.version > version;
     const durable = isNewer || isAsWanted(stored, wanted);
-    this.options.record({ kind: 'acknowledged', request, wanted: { [id]: wanted }, durable, version: version ?? '', deploymentId });
+    this.options.record({ kind: 'acknowledged', request, wanted: { [id]: wanted }, durable, version, deploymentId });
   }
 
   async #pause(ms: number): Promise<'again'> {

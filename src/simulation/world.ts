@@ -59,13 +59,14 @@ const LEASE_MS = 10_000;
 const PORTS_PER_AGENT = 100;
 const LAUNCH_MS = 20;
 const KILL_MS = 30;
-const REQUEST_PERIOD_MS = 40;
-const LONGEST_ANSWER_MS = 200;
+const REQUEST_PERIOD_MS = 100;
+const LONGEST_ANSWER_MS = 250;
 /** How long a flush that will be lost is under way before the process dies. */
 const LAST_MOMENTS_MS = 25;
 /** How often it is looked whether the world has come to rest. */
 const LOOK_MS = 200;
-const REST_MS = 3_000;
+const REST_MS = 2_000;
+const STORY_STEP_MS = 5;
 
 /**
  * A whole longrun without a socket, a process or a disk: the product's own services on virtual time, with agents, proxies,
@@ -87,8 +88,11 @@ export class World {
   #lives = 0;
   #flushes = 0;
   #requests = 0;
-  #crash: { readonly flush: number; readonly inFlight: 'lost' | 'kept' } | undefined;
+  readonly #actsAtFlush = new Map<number, () => void>();
+  /** By the number of the flush at which the server dies. */
+  readonly #crashes = new Map<number, 'lost' | 'kept'>();
   #pendingFaults = 0;
+  #pendingActs = 0;
   #failure: unknown;
 
   private constructor(readonly options: WorldOptions) {
@@ -148,7 +152,12 @@ export class World {
 
   /** The server dies at the given flush from now on: before it is durable (`lost`), or right after and before anybody knows. */
   crashAtFlush(fromNow: number, inFlight: 'lost' | 'kept'): void {
-    this.#crash = { flush: this.#flushes + fromNow, inFlight };
+    this.#crashes.set(this.#flushes + fromNow, inFlight);
+  }
+
+  /** Something happens just when the given flush from now on begins. */
+  atFlush(fromNow: number, act: () => void): void {
+    this.#actsAtFlush.set(this.#flushes + fromNow, act);
   }
 
   crashServer(inFlight: 'lost' | 'kept' = 'lost'): void {
@@ -190,6 +199,29 @@ export class World {
       this.record({ kind: 'server', what: 'goes on', epoch });
       life.clock.goOn();
     });
+  }
+
+  /** Lets a story unfold in this world; it is not at rest before the story's end. */
+  perform(act: () => Promise<void>): void {
+    this.#pendingActs += 1;
+    act().then(
+      () => {
+        this.#pendingActs -= 1;
+      },
+      (error: unknown) => {
+        this.#failure ??= error;
+      },
+    );
+  }
+
+  /** For stories: resolves when the condition holds, looked at every few milliseconds of the world's time. */
+  async when(condition: () => boolean): Promise<void> {
+    while (!condition()) await this.after(STORY_STEP_MS);
+  }
+
+  /** For stories: resolves so much later. */
+  after(ms: number): Promise<void> {
+    return new Promise((next) => this.clock.after(ms, next));
   }
 
   /** Something that goes wrong and is mended `forMs` later; the world is not at rest before. */
@@ -254,7 +286,8 @@ export class World {
     const server = this.#life?.server;
     const found: string[] = [];
     if (this.#pendingFaults > 0) found.push(`${this.#pendingFaults} faults are not over`);
-    if (this.#crash) found.push('a crash is planned');
+    if (this.#pendingActs > 0) found.push(`${this.#pendingActs} stories are not told yet`);
+    if (this.#crashes.size + this.#actsAtFlush.size > 0) found.push('not every planned fault has happened');
     if (this.#clients.some(({ isWaiting }) => isWaiting)) found.push('a client waits for its answer');
     if (!server || this.#life?.clock.isStopped) return [...found, 'the server is down'];
     for (const { agent, link } of this.agents) {
@@ -322,11 +355,18 @@ export class World {
   /** Counts flushes; the one at which the process shall die never ends. */
   #fate(life: Life, _flush: MemoryFlush): 'proceed' | 'hold' {
     this.#flushes += 1;
-    const plan = this.#crash;
-    if (!plan || plan.flush !== this.#flushes) return 'proceed';
-    this.clock.after(plan.inFlight === 'lost' ? LAST_MOMENTS_MS : 0, () => {
-      this.#crash = undefined;
-      if (this.#life === life) this.crashServer(plan.inFlight);
+    const act = this.#actsAtFlush.get(this.#flushes);
+    if (act) {
+      this.#actsAtFlush.delete(this.#flushes);
+      act();
+    }
+    const inFlight = this.#crashes.get(this.#flushes);
+    if (!inFlight) return 'proceed';
+    this.#crashes.delete(this.#flushes);
+    this.#pendingFaults += 1;
+    this.clock.after(inFlight === 'lost' ? LAST_MOMENTS_MS : 0, () => {
+      this.#pendingFaults -= 1;
+      if (this.#life === life) this.crashServer(inFlight);
     });
     return 'hold';
   }

@@ -17,8 +17,9 @@ import {
 } from './format.js';
 import { type EngineWrite, EPOCH_KEY } from './group-commit.js';
 import { LmdbEnvironment } from './lmdb-environment.js';
-import { decodeRecord, encodeRecord, INTERNAL_PREFIX } from './record-codec.js';
+import { decodeRecord, decodeRecords, encodeRecord, INTERNAL_PREFIX } from './record-codec.js';
 import {
+  type ScanOptions,
   type StateStore,
   type StoreBatch,
   StoreError,
@@ -62,8 +63,7 @@ export class LmdbStore implements StateStore {
     try {
       this.#environment.open();
       await this.#checkFormat();
-      const epoch = this.#read(EPOCH_KEY);
-      if (typeof epoch === 'number') this.#writer.startAt(epoch);
+      this.#writer.startAt(this.#highestEpoch());
       this.#state = 'open';
     } catch (error) {
       await this.#environment.close();
@@ -77,9 +77,9 @@ export class LmdbStore implements StateStore {
     return this.#read(key);
   }
 
-  async *scan(prefix: string): AsyncGenerator<StoreRecord> {
+  async *scan(prefix: string, options: ScanOptions = {}): AsyncGenerator<StoreRecord> {
     this.#checkOpen();
-    for await (const slice of this.#slices(prefix)) yield* slice;
+    for await (const slice of this.#slices(prefix, options)) yield* slice;
   }
 
   async commit(batch: StoreBatch): Promise<void> {
@@ -98,7 +98,7 @@ export class LmdbStore implements StateStore {
   async backup(file: string): Promise<void> {
     this.#checkOpen();
     const head = { format: currentFormat(this.#migrations), at: timestamp(this.#clock.wallMs()) };
-    const records = await writeBackup(file, head, this.#slices(''));
+    const records = await writeBackup(file, head, this.#slices('', this.#leavingOut('the backup')));
     this.options.log.info('backup written', { file, records });
   }
 
@@ -122,17 +122,33 @@ export class LmdbStore implements StateStore {
     return bytes && decodeRecord(key, bytes);
   }
 
+  /** One damaged record must not keep the whole store shut: the next batch writes the epoch anew. */
+  #highestEpoch(): number {
+    try {
+      const epoch = this.#read(EPOCH_KEY);
+      return typeof epoch === 'number' ? epoch : 0;
+    } catch (error) {
+      this.options.log.error('the highest epoch is not known; it is written anew', { error });
+      return 0;
+    }
+  }
+
+  #leavingOut(what: string): ScanOptions {
+    return {
+      onCorrupt: ({ key, problem }) =>
+        this.options.log.error(`${what} goes without a corrupt record`, { key, problem }),
+    };
+  }
+
   /** Decoded records under a prefix, without the store's own, as of one moment. */
-  async *#slices(prefix: string): AsyncGenerator<readonly StoreRecord[]> {
+  async *#slices(prefix: string, options: ScanOptions): AsyncGenerator<readonly StoreRecord[]> {
     const from = Buffer.from(prefix, 'utf8');
     // No UTF-8 text holds the byte 0xff, so this is behind every key with the prefix.
     const to = Buffer.concat([from, Buffer.from([0xff])]);
     for await (const slice of this.#environment.snapshot(from.length > 0 ? from : Buffer.from([0]), to)) {
       if (this.#state === 'closed')
         throw new StoreError('closed', `the store in ${this.options.dir} was closed`);
-      yield slice
-        .filter(({ key }) => !key.startsWith(INTERNAL_PREFIX))
-        .map(({ key, bytes }) => ({ key, value: decodeRecord(key, bytes) }));
+      yield decodeRecords(slice, options);
     }
   }
 
@@ -159,7 +175,7 @@ export class LmdbStore implements StateStore {
     if (steps.length === 0) return;
     const at = timestamp(this.#clock.wallMs());
     const backup = join(dir, `before-format-${current}-${at.replaceAll(':', '')}.backup`);
-    await writeBackup(backup, { format: found, at }, this.#slices(''));
+    await writeBackup(backup, { format: found, at }, this.#slices('', this.#leavingOut('the backup')));
     log.warn('the store is migrated', {
       from: found,
       to: current,
@@ -168,7 +184,7 @@ export class LmdbStore implements StateStore {
     });
     const writes = new Map<string, EngineWrite>();
     const removed: EngineWrite[] = [];
-    for await (const slice of this.#slices('')) {
+    for await (const slice of this.#slices('', this.#leavingOut('the migration'))) {
       for (const record of slice) {
         const after = migrateRecord(record, steps);
         if (!after.some(({ key }) => key === record.key)) removed.push({ key: record.key, bytes: undefined });

@@ -13,8 +13,10 @@ import {
   parseFormat,
 } from './format.js';
 import { type EngineWrite, EPOCH_KEY } from './group-commit.js';
-import { decodeRecord, INTERNAL_PREFIX } from './record-codec.js';
+import { decodeRecord, decodeRecords, INTERNAL_PREFIX } from './record-codec.js';
 import {
+  type CorruptRecord,
+  type ScanOptions,
   type StateStore,
   type StoreBatch,
   StoreError,
@@ -93,9 +95,9 @@ export class MemoryStore implements StateStore {
     return this.#read(key);
   }
 
-  async *scan(prefix: string): AsyncGenerator<StoreRecord> {
+  async *scan(prefix: string, options: ScanOptions = {}): AsyncGenerator<StoreRecord> {
     this.#checkOpen();
-    for await (const slice of this.#slices(prefix)) yield* slice;
+    for await (const slice of this.#slices(prefix, options)) yield* slice;
   }
 
   async commit(batch: StoreBatch): Promise<void> {
@@ -114,7 +116,13 @@ export class MemoryStore implements StateStore {
   async backup(file: string): Promise<void> {
     this.#checkOpen();
     const at = timestamp(this.options.clock.wallMs());
-    await writeBackup(file, { format: currentFormat(formatHistory), at }, this.#slices(''));
+    const onCorrupt = ({ key, problem }: CorruptRecord): void =>
+      this.options.log.error('the backup goes without a corrupt record', { key, problem });
+    await writeBackup(
+      file,
+      { format: currentFormat(formatHistory), at },
+      this.#slices('', { onCorrupt }),
+    );
   }
 
   async close(): Promise<void> {
@@ -176,16 +184,14 @@ export class MemoryStore implements StateStore {
     return bytes && decodeRecord(key, bytes);
   }
 
-  async *#slices(prefix: string): AsyncGenerator<readonly StoreRecord[]> {
+  async *#slices(prefix: string, options: ScanOptions): AsyncGenerator<readonly StoreRecord[]> {
     const records = [...this.disk.records]
       .filter(([key]) => key.startsWith(prefix) && !key.startsWith(INTERNAL_PREFIX))
       .map(([key, bytes]) => ({ key, bytes, order: Buffer.from(key, 'utf8') }))
       .sort((a, b) => Buffer.compare(a.order, b.order));
     for (let start = 0; start < records.length; start += SLICE_RECORDS) {
       if (this.#state !== 'open') throw new StoreError('closed', 'the store in memory was closed');
-      yield records
-        .slice(start, start + SLICE_RECORDS)
-        .map(({ key, bytes }) => ({ key, value: decodeRecord(key, bytes) }));
+      yield decodeRecords(records.slice(start, start + SLICE_RECORDS), options);
     }
   }
 

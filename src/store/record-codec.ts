@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { StoreError } from './state-store.js';
+import { type ScanOptions, StoreError, type StoreRecord } from './state-store.js';
 
 /** First byte of every stored record; tells how the rest is laid out. */
 const RECORD_LAYOUT = 1;
@@ -38,6 +38,24 @@ export function decodeRecord(key: string, bytes: Uint8Array): unknown {
   } catch (error) {
     throw corrupt(key, 'it is no JSON', { cause: error });
   }
+}
+
+/** The records of a slice, without the store's own. What is corrupt is told to `onCorrupt`, or thrown when nobody listens. */
+export function decodeRecords(
+  slice: readonly { readonly key: string; readonly bytes: Uint8Array }[],
+  { onCorrupt }: ScanOptions = {},
+): readonly StoreRecord[] {
+  const records: StoreRecord[] = [];
+  for (const { key, bytes } of slice) {
+    if (key.startsWith(INTERNAL_PREFIX)) continue;
+    try {
+      records.push({ key, value: decodeRecord(key, bytes) });
+    } catch (error) {
+      if (!onCorrupt || !(error instanceof StoreError)) throw error;
+      onCorrupt({ key, problem: error.message });
+    }
+  }
+  return records;
 }
 
 /** CRC-32 over the key's and the value's UTF-8 bytes. */

@@ -12,14 +12,20 @@ export interface StateStore {
   open(): Promise<void>;
   /** The value under `key`, undefined when absent. */
   get(key: string): Promise<unknown>;
-  /** Every record whose key starts with `prefix`, in key order. Values are plain JSON values. */
-  scan(prefix: string): AsyncIterable<StoreRecord>;
+  /**
+   * Every record whose key starts with `prefix`, in key order. Values are plain JSON values. With `onCorrupt` a record that
+   * does not match its checksum is told and left out (it stays where it is); without it the scan rejects with `corrupt-record`.
+   */
+  scan(prefix: string, options?: ScanOptions): AsyncIterable<StoreRecord>;
   /** Applies all writes atomically; resolves when they are durable. Rejects with StoreError and applies nothing. */
   commit(batch: StoreBatch): Promise<void>;
   /** Whether writes work right now; changes are told to `onHealth` listeners. */
   health(): StoreHealth;
   onHealth(listener: (health: StoreHealth) => void): () => void;
-  /** Writes a consistent copy of everything to one file (created with mode 0600, atomically renamed into place). */
+  /**
+   * Writes a consistent copy of everything to one file (created with mode 0600, atomically renamed into place). Records
+   * that are corrupt are left out and logged.
+   */
   backup(file: string): Promise<void>;
   /** Flushes and closes. Idempotent. */
   close(): Promise<void>;
@@ -28,6 +34,16 @@ export interface StateStore {
 export interface StoreRecord {
   readonly key: string;
   readonly value: unknown;
+}
+
+/** A record that cannot be read back, and why. */
+export interface CorruptRecord {
+  readonly key: string;
+  readonly problem: string;
+}
+
+export interface ScanOptions {
+  readonly onCorrupt?: (record: CorruptRecord) => void;
 }
 
 /** `epoch`: the writer's leadership epoch (1 on a single node). */

@@ -8,7 +8,7 @@ import type { Timestamp } from '../../src/util/timestamp.js';
 
 const then = '2026-01-01T00:00:00.000Z' as Timestamp;
 
-export function record(over: Partial<App> & { readonly id: string }, explicitPorts = true): AppRecord {
+export function record(over: Omit<Partial<App>, 'id'> & { readonly id: string }, explicitPorts = true): AppRecord {
   const { id, ...rest } = over;
   const app: App = {
     id: id as AppId,

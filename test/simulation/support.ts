@@ -6,6 +6,8 @@ import type { WantedApp } from '../../src/simulation/facts.js';
 import { judge } from '../../src/simulation/checkers.js';
 import type { SimRequest } from '../../src/simulation/sim-client.js';
 import { World, type WorldOptions } from '../../src/simulation/world.js';
+import type { FinalState } from '../../src/simulation/world-state.js';
+import type { Scenario } from './scenarios.js';
 
 export const contract = new Contract(parse(readFileSync(join(__dirname, '../../openapi.yaml'), 'utf8')));
 
@@ -40,4 +42,38 @@ export function update(id: string, wanted: WantedApp, more: { readonly body?: Re
 export async function verdict(world: World, { strict }: { readonly strict: boolean }): Promise<readonly string[]> {
   await world.runUntilQuiet();
   return judge(world.facts, await world.finalState(), { strict });
+}
+
+/** A world in which the scenario's beginning is over; `meanwhile` is called just before the act begins. */
+export async function play(scenario: Scenario, seed: number, meanwhile: (world: World) => void, more: Partial<WorldOptions> = {}): Promise<World> {
+  const world = await startWorld(seed, more);
+  const client = world.client();
+  world.perform(() => scenario.before(client));
+  await world.runUntilQuiet();
+  meanwhile(world);
+  world.perform(() => scenario.act(client, world));
+  return world;
+}
+
+/** What a user sees in the end: apps with their definitions, and how many processes of which command live. */
+export function outcome({ apps, live }: FinalState): unknown {
+  return {
+    apps: apps.map(({ app }) => [app.id, app.instances, app.cmd]),
+    live: live.map(({ info }) => info.command?.value).sort(),
+  };
+}
+
+/** Plays the scenario undisturbed: how it ends, how many durable steps it takes, and what is wrong with it. */
+export async function undisturbed(
+  scenario: Scenario,
+  seed: number,
+): Promise<{ readonly flushes: number; readonly end: unknown; readonly found: readonly string[] }> {
+  let before = 0;
+  const world = await play(scenario, seed, ({ flushes }) => {
+    before = flushes;
+  });
+  await world.runUntilQuiet();
+  const state = await world.finalState();
+  world.end();
+  return { flushes: world.flushes - before, end: outcome(state), found: judge(world.facts, state, { strict: true }) };
 }

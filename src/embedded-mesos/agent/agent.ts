@@ -1,12 +1,8 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Log } from '../../logging/log.js';
 import { assertNever } from '../../util/assert.js';
-import type { Clock } from '../../util/clock.js';
-import type { Dice } from '../../util/ids.js';
-import type { LineEnd, LineHandlers } from '../../util/line/line.js';
+import type { LineEnd } from '../../util/line/line.js';
 import { PidLock } from '../../util/pid-lock.js';
 import { bootId } from '../../util/process-identity.js';
 import { Accounts } from '../containers/accounts.js';
@@ -15,6 +11,8 @@ import { ProcessContainerizer } from '../containers/process-containerizer.js';
 import type { FromAgent, ToAgent } from '../protocol/agent-line.js';
 import { parseAttributes, parseResources } from '../protocol/resource-text.js';
 import type { AgentInfo, Attribute, Resource } from '../protocol/v1.js';
+import { instanceIdOf, prepareAgentFolder } from './agent-folder.js';
+import type { AgentOptions } from './agent-options.js';
 import { CheckpointLog } from './checkpoint-log.js';
 import { agentResources, detectedResources } from './decide/machine-resources.js';
 import { AgentHttp } from './http/agent-http.js';
@@ -31,34 +29,7 @@ const STOP_SLACK_MS = 70_000;
 const LAST_ACKNOWLEDGEMENTS_MS = 5_000;
 const STOP_LOOK_MS = 10;
 
-export interface AgentOptions {
-  /** Everything durable; must be on a local disk. */
-  readonly workDir: string;
-  /** Name under which tasks are reached. */
-  readonly hostname: string;
-  readonly address: string;
-  /** 0 = any free one. */
-  readonly port: number;
-  /** Mesos's texts; what is not named in `resources` is detected. */
-  readonly resources?: string;
-  readonly attributes?: string;
-  readonly defaultUser: string;
-  readonly allowRootTasks: boolean;
-  readonly outputFileBytes: number;
-  readonly outputFiles: number;
-  /** The compiled `containers/log-pump/main.js`. */
-  readonly pumpScript: string;
-  /** Processes and threads per task; default 4096. */
-  readonly pidsMax?: number;
-  readonly version?: string;
-  /** Connects to the master; `onReset` is answered with a REGISTER. */
-  readonly line: (handlers: LineHandlers<ToAgent>) => LineEnd<FromAgent>;
-  /** The master has ended this agent (marked gone, or replaced): everything is killed; only a new start can register again. */
-  readonly onShutdown?: (message: string) => void;
-  readonly clock: Clock;
-  readonly dice: Dice;
-  readonly log: Log;
-}
+export type { AgentOptions };
 
 /**
  * Runs tasks for a master and tells it of them.
@@ -117,7 +88,7 @@ export class Agent {
     // The texts first: a mistake in them must not cost anything.
     const declared = options.resources === undefined ? [] : parseResources(options.resources);
     this.#attributes = options.attributes === undefined ? [] : parseAttributes(options.attributes);
-    this.#prepareFolder();
+    prepareAgentFolder(options.workDir);
     this.#lock = PidLock.take(join(this.#folder, 'lock'));
     this.#resources = agentResources(declared, detectedResources(await machineFacts(options.workDir)));
     const values = await this.#checkpoints.open();
@@ -138,26 +109,6 @@ export class Agent {
       onMessage: (message) => this.#receive(message),
       onReset: () => this.#register(),
     });
-  }
-
-  /** Tasks' users must be able to pass through to their sandboxes; they can read nothing on the way. */
-  #prepareFolder(): void {
-    const { workDir } = this.options;
-    mkdirSync(this.#folder, { recursive: true, mode: 0o711 });
-    for (const folder of [workDir, this.#folder]) {
-      const { mode } = statSync(folder);
-      if (process.getuid?.() === 0 && (mode & 0o011) !== 0o011) chmodSync(folder, (mode & 0o7777) | 0o011);
-    }
-  }
-
-  #instanceId(): string {
-    const path = join(this.options.workDir, 'instance-id');
-    try {
-      writeFileSync(path, `${this.options.dice.uuid().slice(0, 8)}\n`, { flag: 'wx', mode: 0o600 });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    return readFileSync(path, 'utf8').trim();
   }
 
   /** After a reboot every old task is dead, and the old id with them: a new one is asked for. */
@@ -201,7 +152,7 @@ export class Agent {
     const { clock, dice, log } = options;
     const containerizer = new ProcessContainerizer({
       root: this.#folder,
-      isolation: detectIsolation(this.#instanceId(), options.pidsMax),
+      isolation: detectIsolation(instanceIdOf(options.workDir, dice), options.pidsMax),
       pump: { script: options.pumpScript, fileBytes: options.outputFileBytes, files: options.outputFiles },
       onEvent: (event) => this.#desk?.onContainer(event),
       clock,

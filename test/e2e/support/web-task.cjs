@@ -29,6 +29,7 @@ server.on('upgrade', (request, socket) => {
   const accept = crypto.createHash('sha1').update(`${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
   socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
   socket.on('data', (chunk) => socket.write(chunk));
+  socket.on('end', () => socket.end());
   socket.on('error', () => socket.destroy());
 });
 server.keepAliveTimeout = 60000;

@@ -85,4 +85,14 @@ asRoot('the output of tasks', () => {
     expect(wholeOutput(world, id)).toBe(lines(5_000));
     expect(await world.close()).toEqual({ processes: [], groups: [] });
   });
+
+  it('is written before the end of its task is told, even by a pump that was just started', async () => {
+    const world = new ContainerWorld();
+    await world.start();
+    const ids = await Promise.all(
+      Array.from({ length: 5 }, async () => (await world.run('echo last words', {})).id),
+    );
+    expect(ids.map((id) => wholeOutput(world, id))).toEqual(ids.map(() => 'last words\n'));
+    expect(await world.close()).toEqual({ processes: [], groups: [] });
+  });
 });

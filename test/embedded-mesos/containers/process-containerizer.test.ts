@@ -35,9 +35,11 @@ asRoot('a container of processes', () => {
   it('says started only when the program of the task itself is there', async () => {
     const id = world.launch('exec sleep 300');
     const pid = await world.started(id);
-    expect(readFileSync(`/proc/${pid}/cmdline`, 'latin1')).toMatch(
-      /^(\/bin\/sh\0-c\0exec sleep 300|sleep\x00300)\0$/,
-    );
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').slice(0, -1);
+    expect([
+      ['/bin/sh', '-c', 'exec sleep 300'],
+      ['sleep', '300'],
+    ]).toContainEqual(words);
   });
 
   it('runs as the account asked for, in its own session, sandbox and cgroups, with sane signals', async () => {

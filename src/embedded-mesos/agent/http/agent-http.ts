@@ -53,9 +53,14 @@ export class AgentHttp {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       const host = request.headers.host?.toLowerCase() ?? '';
-      if (!this.#hosts.has(host)) return refuse(response, 403, `This agent is not called '${host}'.`);
-      if (request.method !== 'GET' && request.method !== 'HEAD')
-        return refuse(response, 405, 'This agent answers GET only.');
+      if (!this.#hosts.has(host)) {
+        refuse(response, 403, `This agent is not called '${host}'.`);
+        return;
+      }
+      if (request.method !== 'GET' && request.method !== 'HEAD') {
+        refuse(response, 405, 'This agent answers GET only.');
+        return;
+      }
       request.resume();
       const { pathname, searchParams } = new URL(request.url ?? '/', 'http://agent');
       const files = /^\/(?:slave\(1\)\/)?files\/(\w+)$/.exec(pathname)?.[1];
@@ -74,22 +79,28 @@ export class AgentHttp {
         response.writeHead(200, { 'content-length': 0 }).end();
         return;
       case '/version':
-        return answerJson(response, 200, { version: this.view().version });
+        answerJson(response, 200, { version: this.view().version });
+        return;
       case '/state':
       case '/state.json':
-        return answerJson(response, 200, stateJson(this.view()));
+        answerJson(response, 200, stateJson(this.view()));
+        return;
       case '/containers':
-        return answerJson(response, 200, this.#statistics());
+        answerJson(response, 200, this.#statistics());
+        return;
       case '/monitor/statistics':
-        return answerJson(
+        answerJson(
           response,
           200,
           this.#statistics().map(({ container_id: _id, status: _status, ...rest }) => rest),
         );
+        return;
       case '/metrics/snapshot':
-        return answerJson(response, 200, metricsJson(this.view()));
+        answerJson(response, 200, metricsJson(this.view()));
+        return;
       default:
-        return refuse(response, 404, `There is no ${path} on an agent.`);
+        refuse(response, 404, `There is no ${path} on an agent.`);
+        return;
     }
   }
 

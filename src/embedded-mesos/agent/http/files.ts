@@ -31,9 +31,15 @@ export class SandboxFiles {
     response: ServerResponse,
   ): Promise<void> {
     const path = query.get('path');
-    if (!path) return refuse(response, 400, "Expecting 'path=value' in query.");
+    if (!path) {
+      refuse(response, 400, "Expecting 'path=value' in query.");
+      return;
+    }
     const place = placeOf(path, this.files.sandboxes, this.lookup);
-    if (!place) return refuse(response, 404, `There is no '${path}' here.`);
+    if (!place) {
+      refuse(response, 404, `There is no '${path}' here.`);
+      return;
+    }
     try {
       if (action === 'browse') await this.#browse(place, path, response);
       else if (action === 'read') await this.#read(place, query, response);
@@ -62,7 +68,10 @@ export class SandboxFiles {
   async #browse(place: SandboxPlace, path: string, response: ServerResponse): Promise<void> {
     const handle = await this.#open(place);
     try {
-      if (!(await handle.stat()).isDirectory()) return refuse(response, 400, 'Cannot browse a file.');
+      if (!(await handle.stat()).isDirectory()) {
+        refuse(response, 400, 'Cannot browse a file.');
+        return;
+      }
       const here = new Map(await list(`/proc/self/fd/${handle.fd}`));
       if (place.names.length === 0) {
         for (const [name, entry] of await list(this.files.output(place.containerId))) here.set(name, entry);
@@ -96,9 +105,18 @@ export class SandboxFiles {
     const handle = await this.#open(place);
     try {
       const stat = await handle.stat();
-      if (stat.isDirectory()) return refuse(response, 400, 'Cannot read from a directory.');
-      if (!stat.isFile()) return refuse(response, 400, 'Not a regular file.');
-      if (offset === -1) return answerJson(response, 200, { offset: stat.size, data: '' });
+      if (stat.isDirectory()) {
+        refuse(response, 400, 'Cannot read from a directory.');
+        return;
+      }
+      if (!stat.isFile()) {
+        refuse(response, 400, 'Not a regular file.');
+        return;
+      }
+      if (offset === -1) {
+        answerJson(response, 200, { offset: stat.size, data: '' });
+        return;
+      }
       const length = asked === -1 ? MAX_READ_BYTES : Math.min(asked, MAX_READ_BYTES);
       const { bytesRead, buffer } = await handle.read(Buffer.alloc(length), 0, length, offset);
       const bytes = buffer.subarray(0, bytesRead);
@@ -114,8 +132,14 @@ export class SandboxFiles {
     const handle = await this.#open(place);
     try {
       const stat = await handle.stat();
-      if (stat.isDirectory()) return refuse(response, 400, 'Cannot download a directory.');
-      if (!stat.isFile()) return refuse(response, 400, 'Not a regular file.');
+      if (stat.isDirectory()) {
+        refuse(response, 400, 'Cannot download a directory.');
+        return;
+      }
+      if (!stat.isFile()) {
+        refuse(response, 400, 'Not a regular file.');
+        return;
+      }
       const name = (place.names.at(-1) ?? 'file').replace(/[^\w.-]/g, '_');
       response.writeHead(200, {
         'content-type': 'application/octet-stream',

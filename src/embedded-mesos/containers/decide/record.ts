@@ -31,7 +31,7 @@ const failures: Readonly<Record<string, string>> = {
 /** A record is one line `1 <words> end`, written by one write: without its `end` it is not yet there. */
 function words(text: string | undefined): readonly string[] | undefined {
   const parts = text?.trimEnd().split(' ');
-  if (!parts || parts[0] !== '1' || parts.at(-1) !== 'end') return undefined;
+  if (parts?.[0] !== '1' || parts.at(-1) !== 'end') return undefined;
   return parts.slice(1, -1);
 }
 

@@ -1,0 +1,228 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { silentLog } from '../../src/logging/log.js';
+import { mayRetry } from '../../src/proxy/decide/retry.js';
+import { pickServer } from '../../src/proxy/decide/pick-server.js';
+import { parseCachedTable, usableTable } from '../../src/proxy/decide/usable-cache.js';
+import type { FromProxy, RoutingTable, ToProxy } from '../../src/proxy/table.js';
+import { DeadlineQueue, type Expiring } from '../../src/proxy/worker/deadlines.js';
+import { Routes } from '../../src/proxy/worker/routes.js';
+import { TableCache } from '../../src/proxy/worker/table-cache.js';
+import { TableFollower } from '../../src/proxy/worker/table-follower.js';
+import type { TaskId } from '../../src/scheduler/instance.js';
+import type { LineHandlers } from '../../src/util/line/line.js';
+import { VirtualClock } from '../../src/util/virtual-clock.js';
+import { serverAt, service } from './rig.js';
+
+const task = 'task' as TaskId;
+const table = (version: number, ...services: ReturnType<typeof service>[]): RoutingTable => ({ epoch: 1, version, services: Object.fromEntries(services.map((each) => [`${each.appId}:${each.servicePort}`, each])) });
+
+/** A follower with its line in the test's hands. */
+function following(): { routes: Routes; follower: TableFollower; handlers: LineHandlers<ToProxy>; sent: FromProxy[]; clock: VirtualClock } {
+  const clock = new VirtualClock();
+  const sent: FromProxy[] = [];
+  let handlers: LineHandlers<ToProxy> | undefined;
+  const routes: Routes = new Routes({ serviceChanged: () => undefined, inFlight: (taskId, count) => follower.inFlight(taskId, count) });
+  const follower: TableFollower = new TableFollower(
+    { proxyId: 'p', pid: 1, bootId: 'boot', host: 'node.test' },
+    routes,
+    { notServed: () => ({}), changedStats: () => undefined, forgetStats: () => undefined },
+    clock,
+    silentLog,
+    { tableApplied: () => undefined, disconnected: () => undefined },
+    (given) => {
+      handlers = given;
+      return { connected: true, send: (message) => void sent.push(message), close: () => undefined };
+    },
+  );
+  follower.start();
+  if (!handlers) throw new Error('the follower made no line');
+  return { routes, follower, handlers, sent, clock };
+}
+
+describe('a worker on the line', () => {
+  it('says hello, confirms each table, and reports what is in flight before it confirms', () => {
+    const { routes, handlers, sent } = following();
+    handlers.onReset();
+    const web = service([serverAt(1, 'task')]);
+    handlers.onMessage({ type: 'SNAPSHOT', table: table(4, web) });
+    routes.service('/shop/web:10000')?.servers[0]?.begin(0);
+    handlers.onMessage({ type: 'DELTA', delta: { epoch: 1, from: 4, to: 5, services: { '/shop/web:10000': { ...web, servers: [] } } } });
+    expect(sent).toEqual([
+      { type: 'HELLO', proxyId: 'p', pid: 1, bootId: 'boot', host: 'node.test' },
+      { type: 'ACK', epoch: 1, version: 4 },
+      { type: 'IN_FLIGHT', taskId: task, count: 1 },
+      { type: 'ACK', epoch: 1, version: 5 },
+    ]);
+  });
+
+  it('asks for the whole table when a change does not follow its own', () => {
+    const { routes, handlers, sent } = following();
+    handlers.onMessage({ type: 'SNAPSHOT', table: table(4, service([])) });
+    handlers.onMessage({ type: 'DELTA', delta: { epoch: 1, from: 6, to: 7, services: {} } });
+    expect(sent.map(({ type }) => type)).toEqual(['ACK', 'HELLO']);
+    expect(routes.version).toBe(4);
+  });
+
+  it('tells a new server what is still in flight', () => {
+    const { routes, handlers, sent } = following();
+    handlers.onMessage({ type: 'SNAPSHOT', table: table(4, service([serverAt(1, 'task')])) });
+    const server = routes.service('/shop/web:10000')?.servers[0];
+    server?.begin(0);
+    handlers.onMessage({ type: 'SNAPSHOT', table: table(5) });
+    sent.length = 0;
+    handlers.onReset();
+    expect(sent.map(({ type }) => type)).toEqual(['HELLO', 'IN_FLIGHT']);
+    server?.end();
+    expect(sent.at(-1)).toEqual({ type: 'IN_FLIGHT', taskId: task, count: 0 });
+  });
+
+  it('collects counts on the way down, but tells the end at once', () => {
+    const { routes, handlers, sent, clock } = following();
+    handlers.onMessage({ type: 'SNAPSHOT', table: table(4, service([serverAt(1, 'task')])) });
+    const server = routes.service('/shop/web:10000')?.servers[0];
+    for (let i = 0; i < 100; i++) server?.begin(0);
+    handlers.onMessage({ type: 'SNAPSHOT', table: table(5) });
+    sent.length = 0;
+    for (let i = 0; i < 50; i++) server?.end();
+    clock.advance(200);
+    for (let i = 0; i < 50; i++) server?.end();
+    clock.advance(200);
+    expect(sent).toEqual([
+      { type: 'IN_FLIGHT', taskId: task, count: 50 },
+      { type: 'IN_FLIGHT', taskId: task, count: 0 },
+    ]);
+  });
+
+  it('corrects a count when a task comes back and leaves again', () => {
+    const { routes, handlers, sent } = following();
+    const web = service([serverAt(1, 'task')]);
+    handlers.onMessage({ type: 'SNAPSHOT', table: table(4, web) });
+    const server = routes.service('/shop/web:10000')?.servers[0];
+    server?.begin(0);
+    handlers.onMessage({ type: 'SNAPSHOT', table: table(5) });
+    handlers.onMessage({ type: 'SNAPSHOT', table: table(6, web) });
+    server?.end();
+    sent.length = 0;
+    handlers.onMessage({ type: 'SNAPSHOT', table: table(7) });
+    expect(sent).toEqual([{ type: 'IN_FLIGHT', taskId: task, count: 0 }, { type: 'ACK', epoch: 1, version: 7 }]);
+  });
+
+  it('renews its lease well before it ends', () => {
+    const { handlers, sent, clock } = following();
+    handlers.onMessage({ type: 'LEASE', leaseMs: 10_000 });
+    clock.advance(10_000);
+    expect(sent.filter(({ type }) => type === 'LEASE').length).toBeGreaterThanOrEqual(3);
+  });
+});
+
+describe('the cached table', () => {
+  const here = { ...serverAt(1, 'here'), bootId: 'boot-1' };
+  const elsewhere = { ...serverAt(2, 'elsewhere'), bootId: 'boot-of-another-host' };
+  const unknown = { ...serverAt(3, 'unknown'), bootId: '' };
+  const cached = { format: 1, localBootId: 'boot-1', table: table(3, service([here, elsewhere, unknown])) } as const;
+  const names = (of: RoutingTable): string[] => (of.services['/shop/web:10000']?.servers ?? []).map(({ taskId }) => taskId);
+
+  it('is served whole within one boot; after a reboot only what ran on other hosts is', () => {
+    expect(names(usableTable(cached, 'boot-1'))).toEqual(['here', 'elsewhere', 'unknown']);
+    expect(names(usableTable(cached, 'boot-2'))).toEqual(['elsewhere']);
+  });
+
+  it.each([['empty', ''], ['cut off', '{"format":1,"localBootId":"b","table":{"ver'], ['newer', '{"format":2,"localBootId":"b","table":{"version":1,"epoch":1,"services":{}}}'], ['not ours', '[]'], ['null', 'null']])('that is %s is not believed', (_name, text) => {
+    expect(parseCachedTable(text)).toBeUndefined();
+  });
+
+  it('comes back from disk as it was', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'longrun-cache-'));
+    const file = join(dir, 'deep', 'table.json');
+    const clock = new VirtualClock();
+    const cache = new TableCache(file, 'boot-1', clock, silentLog);
+    expect(cache.load()).toBeUndefined();
+    const now = table(9, service([here]));
+    cache.changed(() => now);
+    await cache.flush();
+    expect(new TableCache(file, 'boot-1', clock, silentLog).load()).toEqual(now);
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ format: 1, localBootId: 'boot-1' });
+    writeFileSync(file, 'garbage');
+    expect(cache.load()).toBeUndefined();
+    cache.stop();
+    rmSync(dir, { recursive: true });
+  });
+});
+
+describe('virtual hosts claimed by several', () => {
+  it('go to the first claimant that has servers', () => {
+    const { routes, handlers } = following();
+    const blue = service([], { appId: '/blue' as never });
+    const green = service([serverAt(1)], { appId: '/green' as never });
+    handlers.onMessage({ type: 'SNAPSHOT', table: table(1, green, blue) });
+    expect(routes.byVhost('web.test')).toBe(routes.service('/green:10000'));
+    handlers.onMessage({ type: 'DELTA', delta: { epoch: 1, from: 1, to: 2, services: { '/blue:10000': { ...blue, servers: [serverAt(2)] } } } });
+    expect(routes.byVhost('web.test')).toBe(routes.service('/blue:10000'));
+    handlers.onMessage({ type: 'DELTA', delta: { epoch: 1, from: 2, to: 3, services: { '/blue:10000': null } } });
+    expect(routes.byVhost('web.test')).toBe(routes.service('/green:10000'));
+  });
+});
+
+describe('decisions of the data plane', () => {
+  it('pick every server once in a round, never a tried or ejected one while there is another', () => {
+    const candidates = fc.array(fc.record({ ejectedUntilMs: fc.integer({ min: 0, max: 20 }), tried: fc.boolean() }), { maxLength: 8 });
+    fc.assert(
+      fc.property(candidates, fc.nat(20), (servers, start) => {
+        const index = pickServer(servers, start, 10, ({ tried }) => tried);
+        if (servers.length === 0) expect(index).toBeUndefined();
+        else {
+          const chosen = servers[index ?? -1];
+          expect(chosen).toBeDefined();
+          if (servers.some(({ tried, ejectedUntilMs }) => !tried && ejectedUntilMs <= 10)) expect(chosen?.tried || (chosen?.ejectedUntilMs ?? 0) > 10).toBe(false);
+          else if (servers.some(({ tried }) => !tried)) expect(chosen?.tried).toBe(false);
+        }
+      }),
+    );
+  });
+
+  it('repeat nothing that was sent and may not be repeated, nor anything for ever', () => {
+    const attempt = { tries: 1, nothingSent: false, idempotent: false, replayable: true };
+    expect(mayRetry(attempt)).toBe(false);
+    expect(mayRetry({ ...attempt, nothingSent: true })).toBe(true);
+    expect(mayRetry({ ...attempt, idempotent: true })).toBe(true);
+    expect(mayRetry({ ...attempt, idempotent: true, replayable: false })).toBe(false);
+    expect(mayRetry({ ...attempt, nothingSent: true, idempotent: true, tries: 3 })).toBe(false);
+  });
+});
+
+describe('a deadline queue', () => {
+  it('ends exactly those that were not touched in time, in order', () => {
+    const op = fc.record({ item: fc.nat(5), what: fc.constantFrom('wait', 'leave', 'pass'), ms: fc.nat(30) });
+    fc.assert(
+      fc.property(fc.array(op, { maxLength: 80 }), (ops) => {
+        let nowMs = 0;
+        const queue = new DeadlineQueue(50, () => nowMs);
+        const ended: number[] = [];
+        const due = new Map<number, number>();
+        const items = Array.from({ length: 6 }, (_, id): Expiring => ({ queue: undefined, previous: undefined, next: undefined, dueMs: 0, expired: () => void ended.push(id) }));
+        for (const { item, what, ms } of ops) {
+          const one = items[item];
+          if (!one) throw new Error('no such item');
+          if (what === 'wait') {
+            queue.wait(one);
+            due.set(item, nowMs + 50);
+          } else if (what === 'leave') {
+            queue.leave(one);
+            due.delete(item);
+          } else {
+            nowMs += ms;
+            queue.sweep(nowMs);
+            const expected = [...due].filter(([, at]) => at <= nowMs).map(([id]) => id);
+            for (const id of expected) due.delete(id);
+            expect([...ended].sort()).toEqual(expected.sort());
+            ended.length = 0;
+          }
+          expect(queue.size).toBe(due.size);
+        }
+      }),
+    );
+  });
+});
