@@ -1,11 +1,18 @@
 import type { Log } from '../logging/log.js';
-import { keys, type StateStore, type StoreWrite } from '../store/state-store.js';
+import { type CorruptRecord, keys, type StateStore, type StoreWrite } from '../store/state-store.js';
 import { assert } from '../util/assert.js';
 import type { Timestamp } from '../util/timestamp.js';
 import type { AppId, AppRecord } from './app.js';
 import type { AppChange, AppRegistry } from './app-registry.js';
 import type { AppsView } from './apps-view.js';
-import { readStoredApp, readStoredRecord, versionsWith } from './decide/stored-app.js';
+import {
+  newestVersion,
+  readStoredApp,
+  readStoredRecord,
+  type StoredApp,
+  type VersionFound,
+  versionsWith,
+} from './decide/stored-app.js';
 import { GroupIndex } from './group-index.js';
 import { type PortRange, ServicePortIndex } from './service-port-index.js';
 
@@ -57,26 +64,53 @@ export class AppRegistryImpl implements AppRegistry {
     };
   }
 
-  /** Reads every app from the store, once, before anything else. An app that cannot be read is kept aside and logged. */
+  /**
+   * Reads every app from the store, once, before anything else. An app whose record cannot be read is taken from the copy
+   * that lies among its versions; when that cannot be read either, it is kept aside. Both are logged.
+   */
   async load(): Promise<void> {
     assert(this.#durable.size === 0, 'the registry is loaded once, before any change');
     const prefix = keys.app('');
-    for await (const { key, value } of this.#store.scan(prefix)) {
+    const unreadable = new Map<string, string>();
+    const onCorrupt = ({ key, problem }: CorruptRecord): void =>
+      void unreadable.set(key.slice(prefix.length), problem);
+    for await (const { key, value } of this.#store.scan(prefix, { onCorrupt })) {
       const appId = key.slice(prefix.length);
       const stored = readStoredApp(value, appId);
-      if ('problem' in stored) {
-        this.#setAside.set(appId, stored.problem);
-        this.#log.error('a stored app cannot be read; it is kept aside and its instances are not touched', {
-          app: appId,
-          problem: stored.problem,
-        });
-        continue;
-      }
-      const { record, versions } = stored;
-      this.#durable.set(record.app.id, { record, versions, dropped: [] });
-      this.#index(undefined, record);
+      if ('problem' in stored) unreadable.set(appId, stored.problem);
+      else this.#loaded(stored);
     }
+    for (const [appId, problem] of unreadable) await this.#loadFromVersions(appId, problem);
     this.#log.info('apps loaded', { apps: this.#durable.size, keptAside: this.#setAside.size });
+  }
+
+  #loaded({ record, versions }: StoredApp): void {
+    this.#durable.set(record.app.id, { record, versions, dropped: [] });
+    this.#index(undefined, record);
+  }
+
+  async #loadFromVersions(appId: string, problem: string): Promise<void> {
+    const prefix = keys.appVersion(appId, '');
+    const found: VersionFound[] = [];
+    const onCorrupt = ({ key }: CorruptRecord): void =>
+      void found.push({ version: key.slice(prefix.length), value: undefined });
+    for await (const { key, value } of this.#store.scan(prefix, { onCorrupt })) {
+      found.push({ version: key.slice(prefix.length), value });
+    }
+    const stored = newestVersion(found, appId);
+    if (stored) {
+      this.#loaded(stored);
+      this.#log.error('the record of an app cannot be read; the copy among its versions takes its place', {
+        app: appId,
+        problem,
+      });
+      return;
+    }
+    this.#setAside.set(appId, problem);
+    this.#log.error('a stored app cannot be read; it is kept aside and its instances are not touched', {
+      app: appId,
+      problem,
+    });
   }
 
   get(appId: AppId): AppRecord | undefined {
@@ -94,6 +128,11 @@ export class AppRegistryImpl implements AppRegistry {
   /** Stored apps that could not be read, with the reason. A new app of that id takes the place of one. */
   get setAside(): ReadonlyMap<string, string> {
     return this.#setAside;
+  }
+
+  /** Whether the app is stored but could not be read: it is not deleted, only unknown. */
+  isSetAside(appId: AppId): boolean {
+    return this.#setAside.has(appId);
   }
 
   versions(appId: AppId): readonly Timestamp[] | undefined {

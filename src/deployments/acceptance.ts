@@ -59,13 +59,14 @@ export function acceptChange(
   const id = around.dice.uuid();
   const groupId = changedGroup(prepared.map(({ appId }) => appId));
   const accepted = { deploymentId: id, version };
-  if (changes.length === 0 && wanted.revertOf === undefined) {
+  const astray = appsAstray(prepared, changes, around);
+  if (changes.length === 0 && astray.length === 0 && wanted.revertOf === undefined) {
     return { accepted, changes, writes: [], groupId, deployment: undefined, apps: [], cancels: [] };
   }
   const cancels = cancelledFor(wanted, changes, batch, around, { groupId, version });
   if (cancels === 'later') return 'later';
 
-  const planned = plannedApps(changes, cancels, around);
+  const planned = plannedApps(changes, astray, cancels, around);
   const steps = planSteps({
     apps: planned,
     graph: {
@@ -146,6 +147,24 @@ function realChanges(prepared: ReturnType<WantedChange['prepare']>, registry: Ap
   return [...changes.values()];
 }
 
+/**
+ * Apps that are asked to be just what they are wanted to be already, while their instances are not: a plan was stopped
+ * half-way. Asking again brings them right. What a deployment holds is being brought right anyway.
+ */
+function appsAstray(
+  prepared: ReturnType<WantedChange['prepare']>,
+  changes: readonly AppChange[],
+  { registry, instances, locks }: AcceptanceSurroundings,
+): AppId[] {
+  const changed = new Set(changes.map(({ appId }) => appId));
+  return prepared.flatMap(({ appId }) => {
+    const record = registry.get(appId);
+    if (!record || changed.has(appId) || locks.holderOf(appId) !== undefined) return [];
+    const { current, old } = sortInstances(record, instances.ofApp(appId));
+    return old.length > 0 || current.length !== record.app.instances ? [appId] : [];
+  });
+}
+
 /** Limit and locks. Answers the deployments that have to go for the change. */
 function cancelledFor(
   { options, revertOf }: WantedChange,
@@ -180,18 +199,20 @@ function cancelledFor(
   return [...conflicts].flatMap((id) => around.runs.get(id) ?? []);
 }
 
-/** The changed apps, and those that a cancelled plan leaves half-way: this plan brings them to their end as well. */
+/** The changed apps, and those that a plan left half-way or one that is cancelled leaves so: all come to their end now. */
 function plannedApps(
   changes: readonly AppChange[],
+  astray: readonly AppId[],
   cancels: readonly DeploymentRun[],
   { registry, instances }: AcceptanceSurroundings,
 ): Map<AppId, PlannedApp> {
-  const unfinished = new Set(cancels.flatMap((run) => run.unfinishedApps()));
+  const unfinished = new Set([...astray, ...cancels.flatMap((run) => run.unfinishedApps())]);
   const planned = new Map<AppId, PlannedApp>();
   const add = (appId: AppId, before: AppRecord | undefined, after: AppRecord | undefined): void => {
     const continues = unfinished.has(appId);
-    const mixed =
-      continues && after !== undefined && sortInstances(after, instances.ofApp(appId)).old.length > 0;
+    // Seen from what was wanted so far: a change of the definition itself is no mixture.
+    const wanted = continues ? after : before;
+    const mixed = wanted !== undefined && sortInstances(wanted, instances.ofApp(appId)).old.length > 0;
     planned.set(appId, { before, after, continues, mixed });
   };
   for (const { appId, before, after } of changes) add(appId, before, after);

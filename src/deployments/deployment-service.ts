@@ -4,8 +4,7 @@ import { CatalogError } from '../errors/registry.js';
 import type { EventBus } from '../events/event-bus.js';
 import type { Log } from '../logging/log.js';
 import type { Scheduler } from '../scheduler/scheduler.js';
-import type { StateStore } from '../store/state-store.js';
-import { assert } from '../util/assert.js';
+import { type CorruptRecord, keys, type StateStore } from '../store/state-store.js';
 import type { Clock, Timer } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
 import type { VersionSource } from '../util/timestamp.js';
@@ -21,11 +20,13 @@ import { type AcceptedChange, ChangeQueue } from './change-queue.js';
 import { retryPauseMs } from './decide/retry-pause.js';
 import { revertChanges } from './decide/revert.js';
 import type { SelectVictims } from './decide/step-decision.js';
+import { readStoredDeployment } from './decide/stored-deployment.js';
 import type { Accepted, Deployment, Deployments, ReadinessResult, Waiting } from './deployment.js';
 import { deploymentEvents } from './deployment-events.js';
 import { DeploymentRun, type RunSurroundings } from './deployment-run.js';
 import { EvaluationQueue } from './evaluation-queue.js';
 import { LockTable } from './lock-table.js';
+import { Upkeep } from './upkeep.js';
 
 /** Everything that runs is looked at again so often, whether or not something was heard of it. */
 export const RESYNC_MS = 30_000;
@@ -55,6 +56,7 @@ export class DeploymentService implements Deployments {
   readonly #groups = new AppGroups();
   readonly #queue: ChangeQueue;
   readonly #evaluations: EvaluationQueue;
+  readonly #upkeep: Upkeep;
   readonly #around: RunSurroundings;
   readonly #acceptance: AcceptanceSurroundings;
   readonly #unsubscribe: (() => void)[] = [];
@@ -66,6 +68,7 @@ export class DeploymentService implements Deployments {
     const { store, epoch, registry, scheduler, readiness, events, versions, clock, dice, log, settings } =
       options;
     this.#evaluations = new EvaluationQueue(clock, (appId) => this.#evaluate(appId));
+    this.#upkeep = new Upkeep({ apps: registry, scheduler, selectVictims: options.selectVictims, log });
     this.#around = {
       store,
       epoch,
@@ -109,7 +112,12 @@ export class DeploymentService implements Deployments {
   async start(): Promise<void> {
     const { store, registry, scheduler, readiness, versions, clock } = this.options;
     const loaded: Deployment[] = [];
-    for await (const { value } of store.scan('deployment!')) loaded.push(asDeployment(value));
+    const onCorrupt = ({ key, problem }: CorruptRecord): void => this.#leaveAside(key, problem);
+    for await (const { key, value } of store.scan(keys.deployment(''), { onCorrupt })) {
+      const deployment = readStoredDeployment(value);
+      if ('problem' in deployment) this.#leaveAside(key, deployment.problem);
+      else loaded.push(deployment);
+    }
     loaded.sort((a, b) => (a.plan.version < b.plan.version ? -1 : 1));
     this.#unsubscribe.push(
       this.#groups.follow(registry),
@@ -121,6 +129,7 @@ export class DeploymentService implements Deployments {
     );
     this.#resync = clock.every(RESYNC_MS, () => {
       for (const run of this.#runs.values()) run.markAll();
+      for (const { app } of registry.all()) this.#evaluations.mark(app.id);
     });
     this.#running = true;
     const runs = loaded.map((deployment) => this.#adopt(deployment));
@@ -136,7 +145,7 @@ export class DeploymentService implements Deployments {
     this.#resync?.cancel();
     for (const timer of this.#rollbackRetries.values()) timer.cancel();
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
-    await Promise.all([...this.#runs.values()].map((run) => run.stop()));
+    await Promise.all([this.#upkeep.stop(), ...[...this.#runs.values()].map((run) => run.stop())]);
   }
 
   async change(prepare: WantedChange['prepare'], options: WantedChange['options']): Promise<Accepted> {
@@ -190,7 +199,16 @@ export class DeploymentService implements Deployments {
 
   #evaluate(appId: AppId): number {
     const holder = this.#locks.holderOf(appId);
-    return (holder === undefined ? undefined : this.#runs.get(holder)?.evaluate(appId)) ?? 0;
+    if (holder === undefined) return this.#upkeep.look(appId);
+    return this.#runs.get(holder)?.evaluate(appId) ?? 0;
+  }
+
+  /** The server must not stay shut for one record: its apps are unlocked, and another change brings them right. */
+  #leaveAside(key: string, problem: string): void {
+    this.options.log.error('a stored deployment cannot be read; it stays where it is and is not gone on with', {
+      key,
+      problem,
+    });
   }
 
   #adopt(deployment: Deployment): DeploymentRun {
@@ -217,7 +235,7 @@ export class DeploymentService implements Deployments {
     if (groupId !== undefined) events.publish(deploymentEvents.accepted(groupId, accepted.version));
     if (deployment) {
       const run = this.#adopt(deployment);
-      if (this.#running) run.begin(settled);
+      if (this.#running) run.begin([...settled, ...this.#upkeep.settled(appsOf(deployment))]);
     } else if (groupId !== undefined) {
       const { deploymentId: id, version } = accepted;
       events.publish(deploymentEvents.succeeded({ id, steps: [], version }));
@@ -255,14 +273,3 @@ function appsOf(deployment: Deployment): AppId[] {
   return Object.keys(deployment.plan.transitions) as AppId[];
 }
 
-/** A record that this program wrote: its shape is checked as far as resuming depends on it. */
-function asDeployment(value: unknown): Deployment {
-  const deployment = value as Partial<Deployment> | null;
-  assert(
-    typeof deployment?.plan?.id === 'string' &&
-      Array.isArray(deployment.plan.steps) &&
-      typeof deployment.currentStep === 'number',
-    'a stored deployment has no plan',
-  );
-  return deployment as Deployment;
-}

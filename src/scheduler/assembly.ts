@@ -104,7 +104,9 @@ function subscriptionOf(
     onSubscribed: (subscribed) => hooks.onSubscribed(subscribed),
     onLost: () => hooks.onLost(),
     onEvent: (event) => hooks.onEvent(event),
-    onFrameworkRemoved: () => memory.journal.record(keys.framework(), undefined),
+    onFrameworkRemoved: () => {
+      for (const key of [keys.framework(), keys.frameworkCopy()]) memory.journal.record(key, undefined);
+    },
     onSuperseded,
   });
 }

@@ -9,7 +9,7 @@ import type { Deadlines } from './deadlines.js';
 import { conditionOf } from './decide/condition.js';
 import { instanceChanged, statusUpdate } from './decide/event-bodies.js';
 import { makeInstanceId } from './decide/ids.js';
-import { type LaunchLimits, nextDeadline } from './decide/instance-deadline.js';
+import { type InstanceDeadline, type LaunchLimits, nextDeadline } from './decide/instance-deadline.js';
 import type { Effect, InstanceEvent, StepContext, StepResult } from './decide/instance-event.js';
 import { stepInstance } from './decide/instance-step.js';
 import { isAway } from './decide/unreachable-step.js';
@@ -54,6 +54,7 @@ export class InstanceLife {
     return {
       now: timestamp(this.clock.wallMs()),
       record: this.apps.get(instance.appId),
+      ...(this.apps.isSetAside?.(instance.appId) ? { setAside: true } : {}),
       replacementId: mayReplace(instance, event)
         ? makeInstanceId(instance.appId, this.dice.timeUuid())
         : ('' as InstanceId),
@@ -131,8 +132,7 @@ export class InstanceLife {
 
   /** Sets the deadline that an instance's state asks for, or clears it. */
   arm(instance: Instance | undefined, id: InstanceId): void {
-    const due =
-      instance && nextDeadline(instance, this.apps.get(instance.appId), this.clock.wallMs(), this.limits);
+    const due = instance && this.#deadlineOf(instance);
     const key = `instance:${id}`;
     if (!due) {
       this.deadlines.clear(key);
@@ -143,6 +143,11 @@ export class InstanceLife {
       else
         this.happen(id, { kind: 'take-out', reason: 'launch overdue', decommission: false, immediate: true });
     });
+  }
+
+  #deadlineOf(instance: Instance): InstanceDeadline | undefined {
+    if (isAway(instance.condition) && this.apps.isSetAside?.(instance.appId)) return undefined;
+    return nextDeadline(instance, this.apps.get(instance.appId), this.clock.wallMs(), this.limits);
   }
 
   #record(id: InstanceId, result: StepResult, durable: (() => void) | undefined): void {

@@ -1,12 +1,13 @@
 import type { AppId } from '../apps/app.js';
 import type { Event } from '../embedded-mesos/protocol/v1.js';
-import { keys } from '../store/state-store.js';
+import { type CorruptRecord, keys } from '../store/state-store.js';
 import type { Timer } from '../util/clock.js';
 import { timestamp } from '../util/timestamp.js';
 import { type Assembly, assemble, type SchedulerParts } from './assembly.js';
 import { schedulerDisconnected, schedulerRegistered, schedulerReregistered } from './decide/event-bodies.js';
 import { whyPending } from './decide/why-pending.js';
 import type { AgentId, Instance, InstanceId } from './instance.js';
+import { loadFramework } from './framework-record.js';
 import type { AppQueue } from './launch-queue.js';
 import type { Goals, HealthFact, InstanceChange, QueueEntry, Scheduler, TaskFailure } from './scheduler.js';
 import type { InstanceTracker } from './tracker.js';
@@ -40,18 +41,24 @@ export class SchedulerService implements Scheduler {
   /** Loads what is stored, then subscribes. Rejects with StoreError when the store cannot be read. */
   async start(): Promise<void> {
     const { store, clock } = this.#parts;
-    for await (const { value } of store.scan(keys.instance(''))) this.#load(value as Instance);
-    for await (const { value } of store.scan(keys.taskFailure(''))) {
+    const onCorrupt = ({ key, problem }: CorruptRecord): void =>
+      this.#all.log.error('a record cannot be read; it stays where it is and the others are loaded', {
+        key,
+        problem,
+        effect: key.startsWith(keys.instance('')) ? 'its task is ended and another instance started' : 'forgotten',
+      });
+    for await (const { value } of store.scan(keys.instance(''), { onCorrupt })) this.#load(value as Instance);
+    for await (const { value } of store.scan(keys.taskFailure(''), { onCorrupt })) {
       const failure = value as TaskFailure;
       this.#failures.set(failure.appId, failure);
     }
-    const framework = (await store.get(keys.framework())) as { readonly id: string } | undefined;
+    const framework = await loadFramework(store, this.#all.log);
     this.#registeredBefore = framework !== undefined;
     this.instances.onChange((change) => this.#onChange(change));
     this.#all.journal.start();
     for (const instance of [...this.instances.all()]) this.#resume(instance);
     this.#all.reconciler.start();
-    this.#orphanSweep = clock.every(this.#all.settings.reconcileIntervalMs, () => this.#sweepOrphans());
+    this.#orphanSweep = clock.every(this.#all.settings.orphanSweepMs, () => this.#sweepOrphans());
     this.#all.log.info('loaded', { instances: this.instances.size, framework: framework?.id });
     this.#all.subscription.start(framework?.id);
   }
@@ -181,7 +188,7 @@ export class SchedulerService implements Scheduler {
     const address = master
       ? `${master.hostname ?? master.address?.hostname ?? master.id}:${master.port}`
       : '';
-    this.#all.journal.record(keys.framework(), { id });
+    for (const key of [keys.framework(), keys.frameworkCopy()]) this.#all.journal.record(key, { id });
     this.#all.launcher.localRegion = master?.domain?.fault_domain?.region.name;
     this.#parts.events.publish(
       this.#registeredBefore ? schedulerReregistered(address) : schedulerRegistered(id, address),
@@ -231,7 +238,7 @@ export class SchedulerService implements Scheduler {
   #sweepOrphans(): void {
     if (this.settling) return;
     for (const appId of [...this.instances.appIds()]) {
-      if (this.#parts.apps.get(appId)) continue;
+      if (this.#parts.apps.get(appId) || this.#parts.apps.isSetAside?.(appId)) continue;
       for (const instance of this.instances.ofApp(appId)) {
         if (instance.goal === 'Decommissioned') continue;
         this.#all.life.happen(instance.id, {

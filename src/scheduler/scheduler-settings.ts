@@ -16,6 +16,8 @@ export interface SchedulerSettings {
   readonly maxKillsInFlight?: number;
   readonly maxInstancesPerOffer?: number;
   readonly reconcileIntervalMs?: number;
+  /** How often instances of apps that are gone are looked for: what a deletion that was stopped half-way leaves. */
+  readonly orphanSweepMs?: number;
   /** Longest stretch of matching in one turn of the event loop. */
   readonly matchSliceMs?: number;
   /** How long the master need not offer again what we have no use for; a change of ours lifts it at once. */
@@ -34,6 +36,7 @@ export function completeSettings(settings: SchedulerSettings): CompleteSettings 
     maxKillsInFlight: 1_000,
     maxInstancesPerOffer: 2_000,
     reconcileIntervalMs: 600_000,
+    orphanSweepMs: 30_000,
     matchSliceMs: 10,
     refuseSeconds: 120,
     ...settings,

@@ -132,6 +132,8 @@ export interface Scheduler {
 /** Where the scheduler finds definitions to launch. */
 export interface AppSource {
   get(appId: AppId): AppRecord | undefined;
+  /** Whether the app is stored but cannot be read: unknown, not deleted. Its instances are left as they are. */
+  isSetAside?(appId: AppId): boolean;
 }
 
 /** The proxies' part of taking an instance out (architecture.md 2): un-route everywhere, then wait for requests in flight. */

@@ -21,7 +21,7 @@ export type SimRequest =
     }
   | { readonly kind: 'delete'; readonly id: string; readonly force?: boolean }
   /** Ends the app's running deployment with a rollback. `wanted`: what that leads back to. */
-  | { readonly kind: 'cancel'; readonly id: string; readonly wanted: WantedApp };
+  | { readonly kind: 'cancel'; readonly id: string; readonly wanted: WantedApp | undefined };
 
 export interface SimClientOptions {
   readonly clock: Clock;
@@ -50,8 +50,8 @@ export class SimClient {
     return this.#pending > 0;
   }
 
-  /** Resolves when the request is acknowledged or refused for good. */
-  async ask(request: SimRequest): Promise<void> {
+  /** Resolves when the request is acknowledged or refused for good; whether it was acknowledged. */
+  async ask(request: SimRequest): Promise<boolean> {
     const { record } = this.options;
     const id = request.kind === 'create' ? request.body.id : request.id;
     const wanted = request.kind === 'delete' ? undefined : request.wanted;
@@ -61,13 +61,14 @@ export class SimClient {
     try {
       for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
         const outcome = await this.#attempt(number, request, id as AppId, wanted, attempt > 1);
-        if (outcome === 'done') return;
+        if (outcome === 'done') return true;
         if (outcome !== 'again') {
           record({ kind: 'refused', request: number, code: outcome.refused });
-          return;
+          return false;
         }
       }
       record({ kind: 'refused', request: number, code: 'gave up' });
+      return false;
     } finally {
       this.#pending -= 1;
     }

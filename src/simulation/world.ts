@@ -6,6 +6,7 @@ import type { ProbeTarget } from '../health/health.js';
 import type { FromProxy, ToProxy } from '../proxy/table.js';
 import type { TaskId } from '../scheduler/instance.js';
 import { type MemoryFlush, MemoryStore } from '../store/memory-store.js';
+import { StoreError } from '../store/state-store.js';
 import { SeededDice } from '../util/ids.js';
 import { VirtualClock } from '../util/virtual-clock.js';
 import { type Fact, factLine } from './facts.js';
@@ -67,6 +68,8 @@ const LAST_MOMENTS_MS = 25;
 const LOOK_MS = 200;
 const REST_MS = 2_000;
 const STORY_STEP_MS = 5;
+/** A crash planned for a flush that does not come happens after this. */
+const PATIENCE_MS = 5_000;
 
 /**
  * A whole longrun without a socket, a process or a disk: the product's own services on virtual time, with agents, proxies,
@@ -92,6 +95,7 @@ export class World {
   /** By the number of the flush at which the server dies. */
   readonly #crashes = new Map<number, 'lost' | 'kept'>();
   #pendingFaults = 0;
+  #diskFaults = 0;
   #pendingActs = 0;
   #failure: unknown;
 
@@ -155,6 +159,26 @@ export class World {
     this.#crashes.set(this.#flushes + fromNow, inFlight);
   }
 
+  /** As `crashAtFlush`, but should the store be idle for long, the server dies all the same. */
+  crashSoon(fromNow: number, inFlight: 'lost' | 'kept'): void {
+    const flush = this.#flushes + fromNow;
+    this.crashAtFlush(fromNow, inFlight);
+    this.#pendingFaults += 1;
+    this.clock.after(PATIENCE_MS, () => {
+      this.#pendingFaults -= 1;
+      if (this.#crashes.delete(flush)) this.crashServer(inFlight);
+    });
+  }
+
+  /** Whichever server lives: its store refuses writes for so long. */
+  fillDisk(forMs: number): void {
+    const fill = (isFull: boolean): void => {
+      this.#diskFaults += isFull ? 1 : -1;
+      this.#life?.store?.setDiskFull(this.#diskFaults > 0);
+    };
+    this.fault('the disk is full', forMs, () => fill(true), () => fill(false));
+  }
+
   /** Something happens just when the given flush from now on begins. */
   atFlush(fromNow: number, act: () => void): void {
     this.#actsAtFlush.set(this.#flushes + fromNow, act);
@@ -183,7 +207,10 @@ export class World {
     const life: Life = { clock, died, tellDeath, store: undefined, server: undefined };
     this.#life = life;
     this.#boot(life).catch((error: unknown) => {
-      if (life.clock.isAlive) this.#failure ??= error;
+      if (!life.clock.isAlive) return;
+      // A server that cannot write its epoch exits, and is started again by its supervisor.
+      if (error instanceof StoreError) this.crashServer();
+      else this.#failure ??= error;
     });
   }
 
@@ -202,7 +229,7 @@ export class World {
   }
 
   /** Lets a story unfold in this world; it is not at rest before the story's end. */
-  perform(act: () => Promise<void>): void {
+  perform(act: () => Promise<unknown>): void {
     this.#pendingActs += 1;
     act().then(
       () => {
@@ -239,10 +266,6 @@ export class World {
   jumpWall(deltaMs: number): void {
     this.record({ kind: 'fault', what: `the wall clock jumps by ${deltaMs} ms` });
     this.clock.jumpWall(deltaMs);
-  }
-
-  get storeInUse(): MemoryStore | undefined {
-    return this.#life?.store;
   }
 
   /** Lets so much time pass. */
@@ -343,6 +366,7 @@ export class World {
       },
       (store) => {
         life.store = store;
+        store.setDiskFull(this.#diskFaults > 0);
       },
     );
     if (!clock.isAlive) return;

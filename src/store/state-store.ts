@@ -96,6 +96,8 @@ export const keys = {
   taskFailure: (appId: string): string => `task-failure!${appId}`,
   /** scheduler room: framework id and the like. */
   framework: (): string => 'framework!id',
+  /** scheduler room: the framework id once more; without it every task would be taken for lost. */
+  frameworkCopy: (): string => 'framework!id-copy',
   /** embedded master's registrar: admitted agents, unreachable, gone, by agent id. */
   registry: (agentId: string): string => `registry!${agentId}`,
   /** server room: counters and facts that outlive a restart (last version, event epoch, boot id). */

@@ -162,8 +162,7 @@ describe('the store', () => {
   it.each(scenarios)('may be full for 20 s during $name: nothing is acted on meanwhile, and all goes on by itself', async (scenario) => {
     for (const atMs of momentsMs) {
       const world = await play(scenario, 13, (started) => {
-        const full = (isFull: boolean) => (): void => started.storeInUse?.setDiskFull(isFull);
-        started.clock.after(atMs, () => started.fault('the disk is full', 20_000, full(true), full(false)));
+        started.clock.after(atMs, () => started.fillDisk(20_000));
       });
       expect({ atMs, found: await verdict(world, { strict: false }) }).toEqual({ atMs, found: [] });
       world.end();

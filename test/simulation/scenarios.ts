@@ -5,8 +5,8 @@ import { update, web } from './support.js';
 /** A story: how the world is before it, and what somebody does. */
 export interface Scenario {
   readonly name: string;
-  before(client: SimClient): Promise<void>;
-  act(client: SimClient, world: World): Promise<void>;
+  before(client: SimClient): Promise<unknown>;
+  act(client: SimClient, world: World): Promise<unknown>;
 }
 
 const app = '/web';

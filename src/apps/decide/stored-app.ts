@@ -121,6 +121,25 @@ export function readStoredApp(value: unknown, appId: string): StoredApp | { read
   return { record, versions: versions as readonly Timestamp[] };
 }
 
+/** What lies under one version's key; `value` undefined: it does not match its checksum. */
+export interface VersionFound {
+  readonly version: string;
+  readonly value: unknown;
+}
+
+/**
+ * The app as its versions tell it: the newest one is what was wanted last. Undefined when just that one cannot be read: an
+ * older definition must not take its place unasked.
+ */
+export function newestVersion(found: readonly VersionFound[], appId: string): StoredApp | undefined {
+  const newest = [...found].sort((a, b) => (a.version < b.version ? 1 : -1))[0];
+  if (!newest) return undefined;
+  const record = readStoredRecord(newest.value, appId);
+  if ('problem' in record || record.app.version !== newest.version) return undefined;
+  const versions = found.map(({ version }) => version).filter(isTime) as Timestamp[];
+  return { record, versions: versions.sort().reverse() };
+}
+
 /** Versions kept of each app, the current one included. */
 export const MAX_VERSIONS = 50;
 

@@ -115,7 +115,7 @@ export class Agent {
   async #recoverIdentity(values: ReadonlyMap<string, unknown>): Promise<readonly TaskRecord[]> {
     const stored = values.get(checkpointKeys.agent) as AgentRecord | undefined;
     const now = bootId();
-    if (stored?.bootId === now) {
+    if (stored) {
       this.#record = stored;
       const prefix = checkpointKeys.task('');
       return [...values].filter(([key]) => key.startsWith(prefix)).map(([, value]) => value as TaskRecord);

@@ -49,7 +49,14 @@ export class CheckpointLog {
   async open(): Promise<ReadonlyMap<string, unknown>> {
     this.#handle = await open(this.path, 'a+', 0o600);
     const text = await this.#handle.readFile('utf8');
-    if (text !== '' && !text.startsWith(HEADER)) this.#refuseOther(text);
+    if (text !== '' && !text.startsWith(HEADER)) {
+      try {
+        this.#refuseOther(text);
+      } catch (error) {
+        await this.close();
+        throw error;
+      }
+    }
     const values = this.#read(text);
     this.#damaged = true;
     await this.#rewrite();

@@ -1,5 +1,5 @@
 import type { Log } from '../../logging/log.js';
-import { keys, type StateStore, StoreError, type StoreWrite } from '../../store/state-store.js';
+import { type CorruptRecord, keys, type StateStore, StoreError, type StoreWrite } from '../../store/state-store.js';
 import type { Clock, Timer } from '../../util/clock.js';
 import type { AgentInfo } from '../protocol/v1.js';
 
@@ -53,11 +53,16 @@ export class Registrar {
     private readonly log: Log,
   ) {}
 
-  /** Everything in the registry. */
+  /** Everything in the registry that can be read. An agent whose record cannot is admitted anew when it comes back. */
   async load(): Promise<RegistryEntry[]> {
     const prefix = keys.registry('');
     const entries: RegistryEntry[] = [];
-    for await (const { key, value } of this.store.scan(prefix)) {
+    const onCorrupt = ({ key, problem }: CorruptRecord): void =>
+      this.log.error('the registry entry of an agent cannot be read; the agent is not waited for', {
+        agentId: key.slice(prefix.length),
+        problem,
+      });
+    for await (const { key, value } of this.store.scan(prefix, { onCorrupt })) {
       const record = value as RegistryRecord;
       if (record.format !== REGISTRY_FORMAT) {
         throw new Error(

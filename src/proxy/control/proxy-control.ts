@@ -3,6 +3,7 @@ import type { AppRegistry } from '../../apps/app-registry.js';
 import type { Log } from '../../logging/log.js';
 import type { AgentId, Instance, TaskId } from '../../scheduler/instance.js';
 import type { Drainer, InstanceChange, InstanceReadModel } from '../../scheduler/scheduler.js';
+import { AwakeTime } from '../../util/awake-time.js';
 import type { Clock, Timer } from '../../util/clock.js';
 import type { AcceptedLine } from '../../util/line/line.js';
 import { HTTP_DRAIN_MS } from '../decide/build-table.js';
@@ -60,6 +61,8 @@ const COALESCE_MS = 2;
 const BUILD_SHARE = 4;
 const LONGEST_COALESCE_MS = 250;
 const TICK_MS = 500;
+/** A gap between two ticks longer than this was a sleep. */
+const LONGEST_GAP_MS = 2 * TICK_MS;
 /** What a drain may last beyond its limit and a lease. */
 const DRAIN_SLACK_MS = 5_000;
 
@@ -78,6 +81,8 @@ export class ProxyControl implements Drainer {
   readonly #waits = new DrainWaits();
   readonly #rests = new PortRests();
   readonly #former: FormerProxies;
+  /** All waiting is measured awake: a server that slept has not read what the proxies said meanwhile. */
+  readonly #awake: AwakeTime;
   readonly #leaseMs: number;
   readonly #dirty = new Set<AppId>();
   readonly #bootless = new Map<AgentId, Set<AppId>>();
@@ -92,6 +97,7 @@ export class ProxyControl implements Drainer {
     const { registry, instances, settings } = options;
     this.#leaseMs = settings?.leaseMs ?? LEASE_MS;
     this.#former = new FormerProxies(options.memory);
+    this.#awake = new AwakeTime(options.clock, LONGEST_GAP_MS);
     this.#book = new TableBook(options.epoch, {
       record: (appId) => registry.get(appId),
       instances: (appId) => instances.ofApp(appId),
@@ -113,9 +119,9 @@ export class ProxyControl implements Drainer {
     this.#started = true;
     this.#timers.push(
       clock.every(TICK_MS, () => this.#tick()),
-      clock.after(this.#leaseMs, () => {
+      this.#awake.after(this.#leaseMs, () => {
         this.#former.leasePassed();
-        this.#waits.recheck(this.#say(), clock.monotonicMs());
+        this.#waits.recheck(this.#say(), this.#awake.nowMs());
       }),
     );
     this.#flush();
@@ -135,7 +141,7 @@ export class ProxyControl implements Drainer {
 
   /** Takes a new line from a proxy (LineServer's `onLine` for PROXY_LINE_PATH). */
   acceptLine(line: AcceptedLine<FromProxy, ToProxy>): void {
-    const proxy = new ConnectedProxy(line, this.options.clock.monotonicMs(), this.#leaseMs);
+    const proxy = new ConnectedProxy(line, this.#awake.nowMs(), this.#leaseMs);
     this.#proxies.add(proxy);
     line.handlers = {
       onReset: () => undefined,
@@ -146,9 +152,8 @@ export class ProxyControl implements Drainer {
   }
 
   async drain(instance: Instance, aborted: AbortSignal): Promise<{ readonly inFlight: number; readonly waitedMs: number }> {
-    const { clock } = this.options;
     const taskId = instance.task?.id;
-    const startedMs = clock.monotonicMs();
+    const startedMs = this.#awake.nowMs();
     if (!taskId || this.#stopped) return { inFlight: 0, waitedMs: 0 };
     this.#book.unroute(taskId);
     const known = this.#book.drainMs(taskId);
@@ -162,7 +167,7 @@ export class ProxyControl implements Drainer {
         this.#waits.remove(wait);
         for (const timer of timers) timer.cancel();
         aborted.removeEventListener('abort', abort);
-        resolve({ inFlight, waitedMs: clock.monotonicMs() - startedMs });
+        resolve({ inFlight, waitedMs: this.#awake.nowMs() - startedMs });
       };
       const abort = (): void => end(this.#inFlight(taskId));
       const wait: DrainWait = {
@@ -171,18 +176,18 @@ export class ProxyControl implements Drainer {
         drainMs,
         target: undefined,
         unroutedMs: undefined,
-        unrouted: () => timers.push(clock.after(drainMs, abort)),
+        unrouted: () => timers.push(this.#awake.after(drainMs, abort)),
         done: end,
       };
       this.#waits.add(wait);
-      timers.push(clock.after(drainMs + this.#leaseMs + DRAIN_SLACK_MS, abort));
+      timers.push(this.#awake.after(drainMs + this.#leaseMs + DRAIN_SLACK_MS, abort));
       aborted.addEventListener('abort', abort, { once: true });
     });
   }
 
   portResting(agentId: AgentId, port: number): boolean {
     if (this.#dirty.size > 0 && this.#started) this.#flush();
-    this.#rests.release(this.#say().confirmed, this.options.clock.monotonicMs());
+    this.#rests.release(this.#say().confirmed, this.#awake.nowMs());
     return this.#rests.has(agentId, port);
   }
 
@@ -251,7 +256,7 @@ export class ProxyControl implements Drainer {
     const { delta, left } = this.#book.rebuild(dirty);
     for (const appId of dirty) this.#noteBootless(appId);
     this.#lastBuildMs = clock.monotonicMs() - startedMs;
-    if (left.length > 0) this.#rests.add(left, this.#book.version, startedMs);
+    if (left.length > 0) this.#rests.add(left, this.#book.version, this.#awake.nowMs());
     this.#waits.flushed(this.#book.version);
     if (delta) {
       for (const proxy of this.#proxies) {
@@ -290,7 +295,7 @@ export class ProxyControl implements Drainer {
         break;
       case 'IN_FLIGHT':
         proxy.reportInFlight(message.taskId, message.count);
-        this.#waits.changed(message.taskId, this.#say(), this.options.clock.monotonicMs());
+        this.#waits.changed(message.taskId, this.#say(), this.#awake.nowMs());
         break;
       case 'NOT_SERVED':
         proxy.notServed = message.ports;
@@ -328,7 +333,7 @@ export class ProxyControl implements Drainer {
   }
 
   #renew(proxy: ConnectedProxy): void {
-    proxy.leaseUntilMs = this.options.clock.monotonicMs() + this.#leaseMs;
+    proxy.leaseUntilMs = this.#awake.nowMs() + this.#leaseMs;
     if (proxy.leased) return;
     proxy.leased = true;
     this.options.log.info('a proxy is back', { proxy: proxy.proxyId });
@@ -340,7 +345,7 @@ export class ProxyControl implements Drainer {
     proxy.line.close();
     this.#former.cameBack(proxy.proxyId);
     this.#remember();
-    this.#waits.recheck(this.#say(), this.options.clock.monotonicMs());
+    this.#waits.recheck(this.#say(), this.#awake.nowMs());
   }
 
   #remember(): void {
@@ -350,7 +355,7 @@ export class ProxyControl implements Drainer {
 
   /** Leases run out here, and closed lines are forgotten once theirs did. */
   #tick(): void {
-    const nowMs = this.options.clock.monotonicMs();
+    const nowMs = this.#awake.nowMs();
     let expired = false;
     for (const proxy of [...this.#proxies]) {
       if (proxy.leaseUntilMs > nowMs) continue;
@@ -369,7 +374,7 @@ export class ProxyControl implements Drainer {
   }
 
   #progressed(): void {
-    const nowMs = this.options.clock.monotonicMs();
+    const nowMs = this.#awake.nowMs();
     const say = this.#say();
     this.#rests.release(say.confirmed, nowMs);
     this.#waits.confirm(say, nowMs);

@@ -52,6 +52,8 @@ export interface StepContext {
   readonly now: Timestamp;
   /** The app's current definition; undefined when it was deleted. */
   readonly record: AppRecord | undefined;
+  /** The definition is there but cannot be read: nothing is given up for want of it. */
+  readonly setAside?: boolean;
   /** A fresh id, for the event that needs a replacement. */
   readonly replacementId: InstanceId;
 }

@@ -72,7 +72,8 @@ export function becomeUnreachable(instance: Instance, status: TaskStatus, contex
     { kind: 'publish-condition', instance: away, condition: 'Unreachable' },
   ];
   if (instance.goal !== 'Running' || instance.takingOut !== undefined) return expunge(away, context, effects);
-  const strategy = context.record?.app.unreachableStrategy ?? AT_ONCE;
+  const unknown = context.setAside ? 'disabled' : AT_ONCE;
+  const strategy = context.record?.app.unreachableStrategy ?? unknown;
   if (strategy === 'disabled') return { instance: away, effects };
   if (strategy.inactiveAfterSeconds > 0) return { instance: away, effects };
   if (strategy.expungeAfterSeconds <= 0) return expunge(away, context, effects);

@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../../support/package-root.js';
 import { waitFor } from '../../support/wait-for.js';
+import { cgroupsOf, commandOf, environmentOf, livePids, type Parts, sortParts } from './parts.js';
+import { PortBlock } from './port-block.js';
 
 const root = packageRoot();
 
@@ -45,28 +47,52 @@ export interface AppJson {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** First port of this suite's share of the service ports: suites on one host must not meet. */
-let nextServicePorts = 20_000 + (process.pid % 200) * 100;
-
 /** A real `longrun up` on a temporary work dir and free ports, driven as a user would. */
 export class Longrun {
   ready!: Ready;
   #child: ChildProcess | undefined;
   readonly output: string[] = [];
-  readonly #servicePorts: string;
+  readonly #ports = PortBlock.take();
 
   private constructor(
     readonly workDir: string,
     private readonly flags: readonly string[],
-  ) {
-    this.#servicePorts = `${nextServicePorts}-${nextServicePorts + 99}`;
-    nextServicePorts += 100;
-  }
+  ) {}
 
   static async start(...flags: string[]): Promise<Longrun> {
-    const longrun = new Longrun(mkdtempSync(join(tmpdir(), 'longrun-e2e-')), flags);
-    await longrun.up();
+    return Longrun.startOn(mkdtempSync(join(tmpdir(), 'longrun-e2e-')), ...flags);
+  }
+
+  /** On a work dir of the caller's choice. */
+  static async startOn(workDir: string, ...flags: string[]): Promise<Longrun> {
+    const longrun = new Longrun(workDir, flags);
+    try {
+      await longrun.up();
+    } catch (error) {
+      await longrun.destroy();
+      throw error;
+    }
     return longrun;
+  }
+
+  /** First of the hundred ports that service ports are assigned from; the next hundred are the tasks' host ports. */
+  get firstServicePort(): number {
+    return this.#ports.first;
+  }
+
+  get instanceId(): string {
+    return readFileSync(join(this.workDir, 'instance-id'), 'utf8').trim();
+  }
+
+  /** The cgroups of this longrun's tasks. */
+  taskCgroups(): string[] {
+    return cgroupsOf(this.instanceId).filter((path) => !/[:/]supervisors(\/|$)/.test(path));
+  }
+
+  /** Its processes by their part; tasks are left out. */
+  parts(): Parts {
+    const tasks = new Set(this.taskPids());
+    return sortParts(this.ownPids().filter((pid) => !tasks.has(pid)), this.process.pid ?? 0);
   }
 
   get #readyFile(): string {
@@ -81,11 +107,12 @@ export class Longrun {
     const args = [
       join(root, 'bin/longrun.js'), 'up', '--work-dir', this.workDir, '--ready-file', this.#readyFile,
       '--http-port', port(again?.api), '--master-port', port(again?.master), '--agent-port', port(again?.agent),
-      '--lb-http-port', port(again?.lb), '--lb-stats-port', port(again?.stats), '--service-ports', this.#servicePorts,
+      '--lb-http-port', port(again?.lb), '--lb-stats-port', port(again?.stats), '--service-ports', this.#ports.servicePorts,
+      ...(this.flags.includes('--resources') ? [] : ['--resources', `ports:[${this.#ports.hostPorts}]`]),
       ...this.flags,
     ];
     const [program = process.execPath, ...rest] = [...wrap, process.execPath, ...args];
-    const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LONGRUN_URL: undefined } });
+    const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LONGRUN_URL: undefined, E2E_WORK_DIR: this.workDir } });
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
@@ -145,7 +172,15 @@ export class Longrun {
 
   /** Pids of live processes whose environment names a task of this work dir. */
   taskPids(): number[] {
-    return pidsWhere((environ) => environ.includes(`${this.workDir}/`) && environ.includes('MESOS_TASK_ID='));
+    return livePids().filter((pid) => {
+      const environment = environmentOf(pid);
+      return environment.includes(`${this.workDir}/`) && environment.includes('MESOS_TASK_ID=');
+    });
+  }
+
+  /** Pids of the processes of one task. */
+  pidsOfTask(taskId: string): number[] {
+    return livePids().filter((pid) => environmentOf(pid).split('\0').includes(`MESOS_TASK_ID=${taskId}`));
   }
 
   /** Ends everything, kills what is left, removes the work dir. */
@@ -163,34 +198,13 @@ export class Longrun {
       }
     }
     rmSync(this.workDir, { recursive: true, force: true, maxRetries: 5 });
+    this.#ports.release();
   }
 
   /** Every live process that carries this work dir in its command line or environment. */
   ownPids(): number[] {
-    return readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
-      .filter((pid) => {
-        try {
-          return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(this.workDir) || readFileSync(`/proc/${pid}/environ`, 'utf8').includes(this.workDir);
-        } catch {
-          return false;
-        }
-      })
-      .map(Number);
+    return livePids().filter((pid) => commandOf(pid).includes(this.workDir) || environmentOf(pid).includes(this.workDir));
   }
-}
-
-function pidsWhere(test: (environ: string) => boolean): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return test(readFileSync(`/proc/${pid}/environ`, 'utf8'));
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
 }
 
 /** A web app that needs nothing but Node: answers its task id, ends gracefully, knows a few tricks by path. */

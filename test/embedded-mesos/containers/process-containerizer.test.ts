@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startTicks } from '../../../src/util/process-identity.js';
@@ -202,15 +202,11 @@ asRoot('a container of processes', () => {
     const id = world.launch('echo run >> ran; exec sleep 300');
     await world.started(id);
     const { files } = world.containerizer;
-    const second = spawnSync('/bin/sh', [
-      files.supervisorScript,
-      files.root,
-      id,
-      '65534',
-      '65534',
-      '65534',
-      ...world.isolation.parents,
-    ]);
+    const second = spawnSync(
+      '/bin/sh',
+      [files.supervisorScript, files.root, id, '65534', '65534', '65534', ...world.isolation.parents],
+      { timeout: 5_000, killSignal: 'SIGKILL' },
+    );
     expect(second.status).toBe(0);
     expect(readFileSync(join(world.root, 'sandboxes', id, 'ran'), 'utf8')).toBe('run\n');
   });
@@ -221,11 +217,13 @@ asRoot('a container of processes', () => {
     const supervisor = world.supervisorPid(id);
     await world.containerizer.stop();
     process.kill(supervisor, 'SIGKILL');
-    // What a reused pid looks like: this very process has it, but began at another time.
-    writeFileSync(join(world.root, 'records', `${id}.supervisor`), `1 ${process.pid} 1 end\n`);
+    // What a reused pid looks like: a process has it, but began at another time.
+    const stranger = spawn('sleep', ['300']);
+    writeFileSync(join(world.root, 'records', `${id}.supervisor`), `1 ${stranger.pid} 1 end\n`);
     await world.restart();
     expect((await world.ended(id)).failure).toContain('supervisor');
-    expect(startTicks(pid)).toBeUndefined();
+    expect([startTicks(pid), startTicks(stranger.pid ?? 0)]).toEqual([undefined, expect.any(String)]);
+    stranger.kill('SIGKILL');
   });
 
   it('is found again after a restart, running or ended meanwhile', async () => {

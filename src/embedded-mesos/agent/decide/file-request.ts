@@ -50,18 +50,20 @@ export function isOutputName(name: string): boolean {
   return /^(stdout|stderr)(\.\d{1,3})?$/.test(name);
 }
 
+/** Letters of ls(1) by the type bits of a mode. */
+const fileTypes: ReadonlyMap<number, string> = new Map([
+  [0o040000, 'd'],
+  [0o120000, 'l'],
+  [0o010000, 'p'],
+  [0o140000, 's'],
+  [0o020000, 'c'],
+  [0o060000, 'b'],
+]);
+
 /** `-rwxr-x---` as ls(1) shows a mode. */
 export function modeText(mode: number): string {
-  const types: Readonly<Record<number, string>> = {
-    9604: 'd',
-    21609: 'l',
-    2401: 'p',
-    26411: 's',
-    4802: 'c',
-    14406: 'b',
-  };
   const bits = [...'rwxrwxrwx'].map((letter, index) => (mode & (0o400 >> index) ? letter : '-')).join('');
-  return (types[mode & 0o170000] ?? '-') + bits;
+  return (fileTypes.get(mode & 0o170000) ?? '-') + bits;
 }
 
 /** How many of these bytes are whole UTF-8 characters: the rest begins one that goes on in the next read. */

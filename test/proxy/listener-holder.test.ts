@@ -1,0 +1,89 @@
+import { silentLog } from '../../src/logging/log.js';
+import { BindError, type BoundSocket, bindSocket } from '../../src/proxy/listeners/bind-socket.js';
+import { ListenerHolder } from '../../src/proxy/listeners/listener-holder.js';
+import type { ToWorker } from '../../src/proxy/listeners/worker-messages.js';
+
+/** A holder whose sockets are only noted. */
+function holding(): { holder: ListenerHolder; bound: Set<number>; binds: number[]; send: (message: ToWorker, socket?: BoundSocket) => void; told: string[]; taken: Set<number> } {
+  const bound = new Set<number>();
+  const binds: number[] = [];
+  const taken = new Set<number>();
+  const told: string[] = [];
+  const holder = new ListenerHolder('127.0.0.1', silentLog, (_address, port) => {
+    if (taken.has(port)) throw new BindError(`port ${port} is taken by nginx (pid 7)`, 'EADDRINUSE');
+    binds.push(port);
+    bound.add(port);
+    return { port, socket: { getsockname: () => 0, close: () => void bound.delete(port) } };
+  });
+  const send = (message: ToWorker, socket?: BoundSocket): void => {
+    told.push(message.type === 'NOT_BOUND' ? `${message.port}: ${message.reason}` : `${message.type}${socket ? ' with its socket' : ''}`);
+  };
+  return { holder, bound, binds, send, told, taken };
+}
+
+describe('a socket', () => {
+  it('is bound once, given to every worker that asks, and closed when the last one drops it', () => {
+    const { holder, bound, binds, send, told } = holding();
+    for (const slot of [0, 1]) {
+      holder.started(slot);
+      holder.listen(slot, 10_000, send);
+    }
+    expect(binds).toEqual([10_000]);
+    expect(told).toEqual(['LISTENER with its socket', 'LISTENER with its socket']);
+    holder.drop(0, 10_000);
+    expect(bound.has(10_000)).toBe(true);
+    holder.drop(1, 10_000);
+    expect(bound.has(10_000)).toBe(false);
+  });
+
+  it('that is taken is answered with the owner, and bound when it is asked for again later', () => {
+    const { holder, send, told, taken } = holding();
+    taken.add(10_000);
+    holder.listen(0, 10_000, send);
+    taken.clear();
+    holder.listen(0, 10_000, send);
+    expect(told).toEqual(['10000: port 10000 is taken by nginx (pid 7)', 'LISTENER with its socket']);
+  });
+
+  it('is not bound while earlier workers hold it', () => {
+    const { holder, binds, send } = holding();
+    holder.pause();
+    holder.listen(0, 10_000, send);
+    holder.listen(0, 10_001, send);
+    holder.drop(0, 10_001);
+    expect(binds).toEqual([]);
+    holder.resume();
+    expect(binds).toEqual([10_000]);
+  });
+});
+
+describe('a worker that dies', () => {
+  it('leaves its sockets bound until its successor has said what it needs', () => {
+    const { holder, bound, binds, send } = holding();
+    holder.started(0);
+    holder.listen(0, 10_000, send);
+    holder.listen(0, 10_001, send);
+    holder.synced(0);
+    holder.started(0);
+    expect([...bound]).toEqual([10_000, 10_001]);
+    holder.listen(0, 10_001, send);
+    holder.synced(0);
+    expect([...bound]).toEqual([10_001]);
+    expect(binds).toEqual([10_000, 10_001]);
+  });
+});
+
+describe('binding for real', () => {
+  it('reports the port that was chosen, and a listening owner by name and pid', async () => {
+    const { createServer } = await import('node:net');
+    const server = createServer().listen(0, '127.0.0.1');
+    await new Promise((listening) => server.once('listening', listening));
+    const { port } = server.address() as { port: number };
+    expect(() => bindSocket('127.0.0.1', port)).toThrow(new RegExp(`port ${port} is taken by .*\\(pid ${process.pid}\\)`));
+    await new Promise((closed) => server.close(closed));
+    const free = bindSocket('127.0.0.1', 0);
+    expect(free.port).toBeGreaterThan(0);
+    free.socket.close();
+    expect(() => bindSocket('192.0.2.1', 0)).toThrow(/192\.0\.2\.1 is not one of this machine's/);
+  });
+});
