@@ -53,9 +53,11 @@ function stage() {
   cpSync(join(root, 'test/vm/walk.mjs'), join(staging, 'opt/vm-walk.mjs'));
   const units = join(staging, 'etc/systemd/system');
   writeFileSync(join(units, 'longrun.service'), '[Unit]\nDescription=longrun\n[Service]\nExecStart=/usr/local/bin/longrun up\nKillMode=process\nDelegate=yes\nRestart=on-failure\nLimitNOFILE=65536\nEnvironment=PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin\n[Install]\nWantedBy=multi-user.target\n');
-  writeFileSync(join(units, 'vm-walk.service'), '[Unit]\nDescription=walk the tour\nAfter=longrun.service\n[Service]\nType=simple\nExecStart=/usr/local/bin/node /opt/vm-walk.mjs\nStandardOutput=tty\nStandardError=tty\nTTYPath=/dev/ttyS0\nEnvironment=PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin\n[Install]\nWantedBy=multi-user.target\n');
+  writeFileSync(join(units, 'vm-walk.service'), '[Unit]\nDescription=walk the tour\nAfter=longrun.service\n[Service]\nType=simple\nExecStart=/usr/local/bin/node /opt/vm-walk.mjs\nStandardOutput=file:/dev/ttyS0\nStandardError=file:/dev/ttyS0\nEnvironment=PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin\n[Install]\nWantedBy=multi-user.target\n');
   mkdirSync(join(units, 'multi-user.target.wants'), { recursive: true });
   for (const unit of ['longrun.service', 'vm-walk.service']) symlinkSync(`/etc/systemd/system/${unit}`, join(units, 'multi-user.target.wants', unit));
+  // The console belongs to the walk: a login prompt on it would hang up whoever else writes there.
+  symlinkSync('/dev/null', join(units, 'serial-getty@ttyS0.service'));
   writeFileSync(join(staging, 'etc/fstab'), '/dev/vda / ext4 defaults 0 1\n');
   writeFileSync(join(staging, 'etc/hostname'), 'vm\n');
   writeFileSync(join(staging, 'etc/hosts'), '127.0.0.1 localhost vm\n');

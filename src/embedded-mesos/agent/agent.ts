@@ -100,7 +100,7 @@ export class Agent {
     }
     await this.#keepSandboxesOfDeadTasks(values, tasks, sandboxes);
     await containerizer.start(desk.recover(tasks));
-    desk.resumeKills();
+    
     sandboxes.start();
     this.#recoverySeconds = (options.clock.monotonicMs() - beganMs) / 1000;
     this.#http = this.#makeHttp(desk, sandboxes, containerizer);
@@ -115,7 +115,7 @@ export class Agent {
   async #recoverIdentity(values: ReadonlyMap<string, unknown>): Promise<readonly TaskRecord[]> {
     const stored = values.get(checkpointKeys.agent) as AgentRecord | undefined;
     const now = bootId();
-    if (stored) {
+    if (stored?.bootId === now) {
       this.#record = stored;
       const prefix = checkpointKeys.task('');
       return [...values].filter(([key]) => key.startsWith(prefix)).map(([, value]) => value as TaskRecord);
