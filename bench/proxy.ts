@@ -8,7 +8,7 @@ import { createProxyServer } from 'http-proxy';
 import type { ProxyParent } from '../src/proxy/listeners/proxy-parent.js';
 import type { RoutingTable } from '../src/proxy/table.js';
 import { packageRoot } from '../test/support/package-root.js';
-import { report, type Row } from './_report.js';
+import { type Row, report } from './_report.js';
 
 /**
  * HTTP proxying on loopback: a small answer over keep-alive connections, forwarded headers on, beside HAProxy with one
@@ -34,8 +34,14 @@ const BACKEND_BODY = 'hello from the backend of this benchmark\n';
 
 /** Child: http-proxy as its users run it, with a keep-alive agent and forwarded headers. */
 function runHttpProxy(target: string): void {
-  const proxy = createProxyServer({ target, agent: new Agent({ keepAlive: true, maxSockets: 256 }), xfwd: true });
-  const server = createServer((request, response) => proxy.web(request, response, {}, () => response.destroy()));
+  const proxy = createProxyServer({
+    target,
+    agent: new Agent({ keepAlive: true, maxSockets: 256 }),
+    xfwd: true,
+  });
+  const server = createServer((request, response) =>
+    proxy.web(request, response, {}, () => response.destroy()),
+  );
   server.listen(0, '127.0.0.1', () => process.send?.((server.address() as { port: number }).port));
 }
 
@@ -55,7 +61,14 @@ async function freePort(): Promise<number> {
 /** The backend (answers by itself) and the HAProxy to compare with, each a process of its own. */
 async function startHaproxy(dir: string, name: string, lines: readonly string[]): Promise<ChildProcess> {
   const file = join(dir, `${name}.cfg`);
-  const defaults = ['defaults', ' mode http', ' timeout connect 3s', ' timeout client 30s', ' timeout server 30s', ' timeout http-keep-alive 60s'];
+  const defaults = [
+    'defaults',
+    ' mode http',
+    ' timeout connect 3s',
+    ' timeout client 30s',
+    ' timeout server 30s',
+    ' timeout http-keep-alive 60s',
+  ];
   writeFileSync(file, ['global', ' nbthread 1', ' maxconn 4096', ...defaults, ...lines, ''].join('\n'));
   return spawn('haproxy', ['-db', '-f', file], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
@@ -82,7 +95,9 @@ function residentMiB(pid: number): number {
 }
 
 function measure(peer: Peer, connections: string, seconds: string): Measured {
-  const text = execFileSync('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', peer.url], { encoding: 'utf8' });
+  const text = execFileSync('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', peer.url], {
+    encoding: 'utf8',
+  });
   const milliseconds = (label: string): number => {
     const found = new RegExp(`${label}\\s+([\\d.]+)(us|ms|s)`).exec(text);
     const unit = { us: 0.001, ms: 1, s: 1_000 }[found?.[2] ?? 'ms'] ?? 1;
@@ -108,14 +123,20 @@ function median(rounds: readonly Measured[]): Measured {
 }
 
 async function main(): Promise<void> {
-  const [seconds, connections, rounds] = [option('seconds', '4'), option('connections', '64'), Number(option('rounds', '3'))];
+  const [seconds, connections, rounds] = [
+    option('seconds', '4'),
+    option('connections', '64'),
+    Number(option('rounds', '3')),
+  ];
   const dir = mkdtempSync(join(tmpdir(), 'longrun-bench-proxy-'));
   const [backendPort, haproxyPort] = [await freePort(), await freePort()];
   const children: ChildProcess[] = [];
   const parent = await makeOwn(dir, backendPort);
   try {
     const returned = ` http-request return status 200 content-type text/plain string "${BACKEND_BODY.trim()}\\n"`;
-    children.push(await startHaproxy(dir, 'backend', ['listen backend', ` bind 127.0.0.1:${backendPort}`, returned]));
+    children.push(
+      await startHaproxy(dir, 'backend', ['listen backend', ` bind 127.0.0.1:${backendPort}`, returned]),
+    );
     const haproxy = await startHaproxy(dir, 'peer', [
       'listen peer',
       ` bind 127.0.0.1:${haproxyPort}`,
@@ -128,7 +149,9 @@ async function main(): Promise<void> {
     ]);
     const httpProxy = fork(process.argv[1] ?? '', ['--http-proxy', `http://127.0.0.1:${backendPort}`]);
     children.push(haproxy, httpProxy);
-    const httpProxyPort = await new Promise<number>((resolve) => httpProxy.once('message', (port) => resolve(port as number)));
+    const httpProxyPort = await new Promise<number>((resolve) =>
+      httpProxy.once('message', (port) => resolve(port as number)),
+    );
     const { lbUrl, pids } = await parent.start();
     const hosted = `http://localhost:${new URL(lbUrl).port}/`;
     const peers: Peer[] = [
@@ -142,7 +165,13 @@ async function main(): Promise<void> {
     for (let round = 0; round < rounds; round++) {
       for (const peer of peers) measured.get(peer.name)?.push(measure(peer, connections, seconds));
     }
-    report('proxy', rows([...measured.values()].map(median), `${connections} connections, ${rounds} rounds of ${seconds} s`));
+    report(
+      'proxy',
+      rows(
+        [...measured.values()].map(median),
+        `${connections} connections, ${rounds} rounds of ${seconds} s`,
+      ),
+    );
   } finally {
     await parent.stop({ leaveWorkers: false });
     for (const child of children) child.kill('SIGKILL');
@@ -156,12 +185,24 @@ async function makeOwn(dir: string, backendPort: number): Promise<ProxyParent> {
   const taskId = 'bench.instance-1._app.1' as RoutingTable['services'][string]['servers'][number]['taskId'];
   const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   const servers = [{ name: 'one', taskId, host: '127.0.0.1', port: backendPort, bootId }];
-  const service = { appId, portIndex: 0, servicePort: 10_000, mode: 'http', vhosts: ['localhost'], bindPort: false, drainMs: 1_000, servers } as const;
+  const service = {
+    appId,
+    portIndex: 0,
+    servicePort: 10_000,
+    mode: 'http',
+    vhosts: ['localhost'],
+    bindPort: false,
+    drainMs: 1_000,
+    servers,
+  } as const;
   const table: RoutingTable = { version: 1, epoch: 1, services: { '/bench:10000': service } };
   mkdirSync(join(dir, 'proxy'), { recursive: true });
   writeFileSync(join(dir, 'proxy', 'table.json'), JSON.stringify({ format: 1, localBootId: bootId, table }));
-  const dist = (path: string): Promise<Record<string, unknown>> => import(join(packageRoot(), 'dist', path)) as Promise<Record<string, unknown>>;
-  const { ProxyParent: Parent } = (await dist('proxy/listeners/proxy-parent.js')) as typeof import('../src/proxy/listeners/proxy-parent.js');
+  const dist = (path: string): Promise<Record<string, unknown>> =>
+    import(join(packageRoot(), 'dist', path)) as Promise<Record<string, unknown>>;
+  const { ProxyParent: Parent } = (await dist(
+    'proxy/listeners/proxy-parent.js',
+  )) as typeof import('../src/proxy/listeners/proxy-parent.js');
   const { SystemClock } = (await dist('util/clock.js')) as typeof import('../src/util/clock.js');
   const { silentLog } = (await dist('logging/log.js')) as typeof import('../src/logging/log.js');
   return new Parent({
@@ -186,11 +227,25 @@ function rows(results: readonly Measured[], conditions: string): Row[] {
   const table: Row[] = [{ what: 'conditions', value: conditions, unit: '' }];
   for (const { name, requestsPerSecond, p50Ms, p99Ms, errors, rssMiB } of results) {
     table.push({ what: name, value: requestsPerSecond, unit: 'req/s' });
-    table.push({ what: `${name}: p50`, value: p50Ms, unit: 'ms' }, { what: `${name}: p99`, value: p99Ms, unit: 'ms' });
-    table.push({ what: `${name}: failed`, value: errors, unit: 'requests', ...(name === 'longrun' ? { target: '0' } : {}) });
+    table.push(
+      { what: `${name}: p50`, value: p50Ms, unit: 'ms' },
+      { what: `${name}: p99`, value: p99Ms, unit: 'ms' },
+    );
+    table.push({
+      what: `${name}: failed`,
+      value: errors,
+      unit: 'requests',
+      ...(name === 'longrun' ? { target: '0' } : {}),
+    });
     table.push({ what: `${name}: resident memory`, value: rssMiB, unit: 'MiB' });
     const target = name === 'http-proxy' ? { target: '>= 2' } : {};
-    if (name !== 'longrun') table.push({ what: `longrun is, of ${name}`, value: own / requestsPerSecond, unit: 'times', ...target });
+    if (name !== 'longrun')
+      table.push({
+        what: `longrun is, of ${name}`,
+        value: own / requestsPerSecond,
+        unit: 'times',
+        ...target,
+      });
   }
   return table;
 }

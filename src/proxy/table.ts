@@ -51,7 +51,13 @@ export const PROXY_LINE_PATH = '/longrun/v1/proxy';
 export const PROXY_PROTOCOL_VERSION = 1;
 
 export type FromProxy =
-  | { readonly type: 'HELLO'; readonly proxyId: string; readonly pid: number; readonly bootId: string; readonly host: string }
+  | {
+      readonly type: 'HELLO';
+      readonly proxyId: string;
+      readonly pid: number;
+      readonly bootId: string;
+      readonly host: string;
+    }
   /** The table of this version is in force in this proxy. */
   | { readonly type: 'ACK'; readonly epoch: number; readonly version: number }
   /** Requests or connections still in flight to servers that left the table; sent on change, 0 once when the last is done. */

@@ -34,7 +34,10 @@ function run(config: WorkerConfig): ProxyWorker {
   const clock = new SystemClock();
   const log = new WorkerLog(config.logLevel, tell);
   const limit = descriptorLimit() ?? Number.POSITIVE_INFINITY;
-  const maxConnections = Math.min(config.maxConnections ?? MAX_CONNECTIONS, Math.max(64, Math.floor((limit - RESERVED_DESCRIPTORS) / 2)));
+  const maxConnections = Math.min(
+    config.maxConnections ?? MAX_CONNECTIONS,
+    Math.max(64, Math.floor((limit - RESERVED_DESCRIPTORS) / 2)),
+  );
   const worker = new ProxyWorker({
     config: { ...config, maxConnections },
     bootId: bootId(),

@@ -25,10 +25,10 @@ import { Metrics } from '../metrics/metrics.js';
 import { ProxyControl } from '../proxy/control.js';
 import { type FromProxy, PROXY_LINE_PATH, PROXY_PROTOCOL_VERSION, type ToProxy } from '../proxy/table.js';
 import { selectVictims } from '../scheduler/decide/victims.js';
+import type { AgentId } from '../scheduler/instance.js';
 import type { Drainer } from '../scheduler/scheduler.js';
 import { SchedulerService } from '../scheduler/scheduler-service.js';
 import { LmdbStore } from '../store/lmdb-store.js';
-import { keys } from '../store/state-store.js';
 import type { Clock } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
 import { LineServer } from '../util/line/line-server.js';
@@ -36,6 +36,7 @@ import { listen, urlOf } from '../util/listen.js';
 import type { PidLock } from '../util/pid-lock.js';
 import { VersionSource } from '../util/timestamp.js';
 import { countStates } from './metric-gauges.js';
+import { nextEpoch } from './next-epoch.js';
 import { OperatorRoutes } from './operator-routes.js';
 import { FileProxyMemory } from './proxy-memory.js';
 import { takeServerLock } from './server-lock.js';
@@ -94,7 +95,7 @@ export class Server {
     const lock = await takeServerLock(workDir, clock);
     const store = new LmdbStore({ dir: workDir.store, log: log.child('store'), clock, guarded: true });
     await store.open();
-    const epoch = await nextEpoch(store);
+    const epoch = await nextEpoch(store, clock, log);
     const events = new EventBuffer({ epoch, clock, log });
     const metrics = new Metrics(clock);
     const registry = new AppRegistryImpl({ store, servicePorts: settings.servicePorts, log: log.child('apps') });
@@ -174,6 +175,7 @@ export class Server {
     countStates(metrics, { registry, scheduler, deployments, clock });
     await scheduler.start();
     proxyControl.start();
+    master.onAgentChange((agentId) => proxyControl.agentKnown(agentId as AgentId));
     await health.start();
     await deployments.start();
 
@@ -266,13 +268,5 @@ export class Server {
   #hangUp(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
-}
-
-/** Every start of a server is an epoch of its own: events and store batches carry it. */
-async function nextEpoch(store: LmdbStore): Promise<number> {
-  const last = await store.get(keys.meta('epoch'));
-  const epoch = (typeof last === 'number' ? last : 0) + 1;
-  await store.commit({ epoch, writes: [{ op: 'put', key: keys.meta('epoch'), value: epoch }] });
-  return epoch;
 }
 

@@ -142,13 +142,14 @@ export const always: readonly Checker[] = [
   checkDeployments,
 ];
 
-/** I1: what was acknowledged last, by version, is what is wanted at the end. */
+/** I1: what was acknowledged last is what is wanted at the end; of two answers of one moment the newer version counts. */
 export function checkAcknowledged(facts: readonly Fact[], { apps }: FinalState): readonly string[] {
-  const last = new Map<string, { readonly version: string; readonly wanted: WantedApp | undefined }>();
-  for (const { version, wanted } of factsOf(facts, 'acknowledged')) {
+  const last = new Map<string, { readonly atMs: number; readonly version: string; readonly wanted: WantedApp | undefined }>();
+  for (const { atMs, version, wanted } of factsOf(facts, 'acknowledged')) {
     for (const [id, app] of Object.entries(wanted)) {
       const before = last.get(id);
-      if (!before || version === '' || version >= before.version) last.set(id, { version, wanted: app });
+      if (before?.atMs === atMs && version !== '' && version < before.version) continue;
+      last.set(id, { atMs, version, wanted: app });
     }
   }
   const found: string[] = [];

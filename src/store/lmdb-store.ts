@@ -15,7 +15,8 @@ import {
   migrationsFrom,
   parseFormat,
 } from './format.js';
-import { type EngineWrite, EPOCH_KEY } from './group-commit.js';
+import type { EngineWrite } from './group-commit.js';
+import { readEpoch } from './highest-epoch.js';
 import { LmdbEnvironment } from './lmdb-environment.js';
 import { decodeRecord, decodeRecords, encodeRecord, INTERNAL_PREFIX } from './record-codec.js';
 import {
@@ -63,7 +64,7 @@ export class LmdbStore implements StateStore {
     try {
       this.#environment.open();
       await this.#checkFormat();
-      this.#writer.startAt(this.#highestEpoch());
+      this.#writer.startAt(readEpoch((key) => this.#read(key), this.options.log));
       this.#state = 'open';
     } catch (error) {
       await this.#environment.close();
@@ -120,17 +121,6 @@ export class LmdbStore implements StateStore {
   #read(key: string): unknown {
     const bytes = this.#environment.get(key);
     return bytes && decodeRecord(key, bytes);
-  }
-
-  /** One damaged record must not keep the whole store shut: the next batch writes the epoch anew. */
-  #highestEpoch(): number {
-    try {
-      const epoch = this.#read(EPOCH_KEY);
-      return typeof epoch === 'number' ? epoch : 0;
-    } catch (error) {
-      this.options.log.error('the highest epoch is not known; it is written anew', { error });
-      return 0;
-    }
   }
 
   #leavingOut(what: string): ScanOptions {

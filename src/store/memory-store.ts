@@ -12,7 +12,8 @@ import {
   migrationsFrom,
   parseFormat,
 } from './format.js';
-import { type EngineWrite, EPOCH_KEY } from './group-commit.js';
+import type { EngineWrite } from './group-commit.js';
+import { readEpoch } from './highest-epoch.js';
 import { decodeRecord, decodeRecords, INTERNAL_PREFIX } from './record-codec.js';
 import {
   type CorruptRecord,
@@ -85,8 +86,7 @@ export class MemoryStore implements StateStore {
     const format = this.disk.records.get(FORMAT_KEY);
     if (format) migrationsFrom(parseFormat(format), formatHistory, 'the store in memory');
     else this.disk.apply([{ key: FORMAT_KEY, bytes: formatBytes(currentFormat(formatHistory)) }]);
-    const epoch = this.#read(EPOCH_KEY);
-    if (typeof epoch === 'number') this.#writer.startAt(epoch);
+    this.#writer.startAt(readEpoch((key) => this.#read(key), this.options.log));
     this.#state = 'open';
   }
 

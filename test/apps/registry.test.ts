@@ -41,12 +41,31 @@ describe('the registry', () => {
     world.store.records.set('app!/b', JSON.stringify(broken));
     world.store.records.set('app!/c', '7');
     world.store.records.set('app!/d', world.store.records.get('app!/a') ?? '');
+    for (const key of world.store.records.keys()) {
+      if (/^app-version!\/[bcd]!/.test(key)) world.store.records.set(key, '{}');
+    }
     const again = new AppWorld({ store: world.store });
     await again.registry.load();
     expect([...again.registry.all()].map(({ app }) => app.id)).toEqual(['/a']);
     expect([...again.registry.setAside.keys()]).toEqual(['/b', '/c', '/d']);
     await again.post(body('/b'));
     expect([...again.registry.setAside.keys()]).toEqual(['/c', '/d']);
+    expect([again.registry.isSetAside('/c' as AppId), again.registry.isSetAside('/a' as AppId)]).toEqual([true, false]);
+  });
+
+  it('takes an app whose record is damaged from the copy among its versions, unless just that is damaged too', async () => {
+    const world = new AppWorld();
+    for (const id of ['/a', '/b']) await world.post(body(id, { ports: [id === '/a' ? 10_001 : 10_002] }));
+    for (const id of ['/a', '/b']) await world.patch(id, { instances: 3 });
+    const wanted = world.registry.get('/a' as AppId);
+    const versions = world.registry.versions('/a' as AppId);
+    const [newestOfB] = world.registry.versions('/b' as AppId) ?? [];
+    world.store.corrupt('app!/a', 'app!/b', `app-version!/b!${newestOfB}`);
+    const again = new AppWorld({ store: world.store });
+    await again.registry.load();
+    expect(again.registry.get('/a' as AppId)).toEqual(wanted);
+    expect(again.registry.versions('/a' as AppId)).toEqual(versions);
+    expect([...again.registry.setAside.keys()]).toEqual(['/b']);
   });
 
   it('tells listeners once per call, and a failing one keeps nothing from the others', async () => {

@@ -39,7 +39,10 @@ class Scene {
     await this.clock.advanceAsync(ms);
   }
 
-  takeOut(out: Instance): { result: () => { inFlight: number; waitedMs: number } | undefined; abort: () => void } {
+  takeOut(out: Instance): {
+    result: () => { inFlight: number; waitedMs: number } | undefined;
+    abort: () => void;
+  } {
     this.world.put({ ...out, takingOut: { reason: 'scale down', since: timestamp(0), phase: 'draining' } });
     const abort = new AbortController();
     let result: { inFlight: number; waitedMs: number } | undefined;
@@ -118,7 +121,12 @@ describe('the table', () => {
   });
 
   it('whatever happens, deltas lead every proxy to exactly the table of the server', async () => {
-    const change = fc.record({ app: fc.integer({ min: 0, max: 2 }), instance: fc.integer({ min: 0, max: 3 }), what: fc.constantFrom('up', 'down', 'gone', 'unwant', 'want', 'hello', 'demand'), port: fc.integer({ min: 0, max: 1 }) });
+    const change = fc.record({
+      app: fc.integer({ min: 0, max: 2 }),
+      instance: fc.integer({ min: 0, max: 3 }),
+      what: fc.constantFrom('up', 'down', 'gone', 'unwant', 'want', 'hello', 'demand'),
+      port: fc.integer({ min: 0, max: 1 }),
+    });
     await fc.assert(
       fc.asyncProperty(fc.array(change, { maxLength: 60 }), async (changes) => {
         const scene = new Scene();
@@ -133,7 +141,14 @@ describe('the table', () => {
           else if (what === 'gone') scene.world.forget(one);
           else if (what === 'unwant') scene.world.unwant(id);
           else if (what === 'hello') proxy.greet();
-          else scene.world.want(record({ id, requirePorts: what === 'demand', portDefinitions: [{ port: 10_000 + port, protocol: 'tcp' }] }));
+          else
+            scene.world.want(
+              record({
+                id,
+                requirePorts: what === 'demand',
+                portDefinitions: [{ port: 10_000 + port, protocol: 'tcp' }],
+              }),
+            );
           if (number === 0) await scene.pass(5);
           versions.push(proxy.table.version);
         }
@@ -142,7 +157,9 @@ describe('the table', () => {
         expect(proxy.table).toEqual(scene.control.table());
         expect(versions).toEqual([...versions].sort((x, y) => x - y));
         // A service port is bound for one app at most.
-        const bound = Object.values(proxy.table.services).filter(({ bindPort }) => bindPort).map(({ servicePort }) => servicePort);
+        const bound = Object.values(proxy.table.services)
+          .filter(({ bindPort }) => bindPort)
+          .map(({ servicePort }) => servicePort);
         expect(new Set(bound).size).toBe(bound.length);
         scene.control.stop();
       }),
@@ -181,7 +198,9 @@ describe('taking an instance out', () => {
 
   it('ends at the limit of the app, counted from when all had confirmed', async () => {
     const { scene, a, b, one } = usual();
-    scene.world.want(record({ id: '/web', labels: { HAPROXY_0_VHOST: 'web.test' }, loadBalancer: { drainSeconds: 20 } }));
+    scene.world.want(
+      record({ id: '/web', labels: { HAPROXY_0_VHOST: 'web.test' }, loadBalancer: { drainSeconds: 20 } }),
+    );
     await scene.pass(5);
     b.prompt = false;
     const drain = scene.takeOut(one);
@@ -266,7 +285,9 @@ describe('taking an instance out', () => {
 
   it('waits after a restart of the server for the proxies of before, a lease at most', async () => {
     const remembered: string[][] = [];
-    const scene = new Scene({ memory: { load: () => ['a', 'b'], save: (ids) => void remembered.push([...ids]) } });
+    const scene = new Scene({
+      memory: { load: () => ['a', 'b'], save: (ids) => void remembered.push([...ids]) },
+    });
     const one = instance('/web', 'one', 31_000);
     const two = instance('/web', 'two', 31_010);
     scene.world.want(record({ id: '/web' }));
@@ -346,13 +367,26 @@ describe('a freed host port', () => {
 describe('service ports that are not served', () => {
   it('are named with the reason, by the table and by proxies', async () => {
     const { scene, a } = usual();
-    scene.world.want(record({ id: '/demanding', requirePorts: true, healthChecks: [httpCheck], portDefinitions: [{ port: 10_050, protocol: 'tcp' }] }));
+    scene.world.want(
+      record({
+        id: '/demanding',
+        requirePorts: true,
+        healthChecks: [httpCheck],
+        portDefinitions: [{ port: 10_050, protocol: 'tcp' }],
+      }),
+    );
     scene.world.want(record({ id: '/second', portDefinitions: [{ port: 10_000, protocol: 'tcp' }] }));
-    a.say({ type: 'NOT_SERVED', ports: { 10_000: 'port 10000 is taken by nginx (pid 5)' } });
+    a.say({ type: 'NOT_SERVED', ports: { 10000: 'port 10000 is taken by nginx (pid 5)' } });
     await scene.pass(5);
-    expect(scene.control.notServed('/web' as never)).toEqual([{ port: 10_000, reason: 'port 10000 is taken by nginx (pid 5) (proxy on node.test)' }]);
-    expect(scene.control.notServed('/demanding' as never)).toEqual([{ port: 10_050, reason: 'its own tasks demand host port 10050 (requirePorts)' }]);
-    expect(scene.control.notServed('/second' as never)).toEqual([{ port: 10_000, reason: 'service port 10000 belongs to /web' }]);
+    expect(scene.control.notServed('/web' as never)).toEqual([
+      { port: 10_000, reason: 'port 10000 is taken by nginx (pid 5) (proxy on node.test)' },
+    ]);
+    expect(scene.control.notServed('/demanding' as never)).toEqual([
+      { port: 10_050, reason: 'its own tasks demand host port 10050 (requirePorts)' },
+    ]);
+    expect(scene.control.notServed('/second' as never)).toEqual([
+      { port: 10_000, reason: 'service port 10000 belongs to /web' },
+    ]);
     scene.world.unwant('/web');
     await scene.pass(5);
     expect(scene.control.table().services['/second:10000']?.bindPort).toBe(true);
@@ -363,8 +397,11 @@ describe('many apps', () => {
   it('cost a change no more than its own app', async () => {
     const scene = new Scene();
     for (let app = 0; app < 1_000; app++) {
-      scene.world.want(record({ id: `/app-${app}`, portDefinitions: [{ port: 10_000 + app, protocol: 'tcp' }] }));
-      for (let i = 0; i < 10; i++) scene.world.put(instance(`/app-${app}`, `${app}-${i}`, 20_000 + app * 10 + i));
+      scene.world.want(
+        record({ id: `/app-${app}`, portDefinitions: [{ port: 10_000 + app, protocol: 'tcp' }] }),
+      );
+      for (let i = 0; i < 10; i++)
+        scene.world.put(instance(`/app-${app}`, `${app}-${i}`, 20_000 + app * 10 + i));
     }
     let read = 0;
     const { ofApp } = scene.world.instances;

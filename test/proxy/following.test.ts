@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { silentLog } from '../../src/logging/log.js';
-import { mayRetry } from '../../src/proxy/decide/retry.js';
 import { pickServer } from '../../src/proxy/decide/pick-server.js';
+import { mayRetry } from '../../src/proxy/decide/retry.js';
 import { parseCachedTable, usableTable } from '../../src/proxy/decide/usable-cache.js';
 import type { FromProxy, RoutingTable, ToProxy } from '../../src/proxy/table.js';
 import { DeadlineQueue, type Expiring } from '../../src/proxy/worker/deadlines.js';
@@ -17,14 +17,27 @@ import { VirtualClock } from '../../src/util/virtual-clock.js';
 import { serverAt, service } from './rig.js';
 
 const task = 'task' as TaskId;
-const table = (version: number, ...services: ReturnType<typeof service>[]): RoutingTable => ({ epoch: 1, version, services: Object.fromEntries(services.map((each) => [`${each.appId}:${each.servicePort}`, each])) });
+const table = (version: number, ...services: ReturnType<typeof service>[]): RoutingTable => ({
+  epoch: 1,
+  version,
+  services: Object.fromEntries(services.map((each) => [`${each.appId}:${each.servicePort}`, each])),
+});
 
 /** A follower with its line in the test's hands. */
-function following(): { routes: Routes; follower: TableFollower; handlers: LineHandlers<ToProxy>; sent: FromProxy[]; clock: VirtualClock } {
+function following(): {
+  routes: Routes;
+  follower: TableFollower;
+  handlers: LineHandlers<ToProxy>;
+  sent: FromProxy[];
+  clock: VirtualClock;
+} {
   const clock = new VirtualClock();
   const sent: FromProxy[] = [];
   let handlers: LineHandlers<ToProxy> | undefined;
-  const routes: Routes = new Routes({ serviceChanged: () => undefined, inFlight: (taskId, count) => follower.inFlight(taskId, count) });
+  const routes: Routes = new Routes({
+    serviceChanged: () => undefined,
+    inFlight: (taskId, count) => follower.inFlight(taskId, count),
+  });
   const follower: TableFollower = new TableFollower(
     { proxyId: 'p', pid: 1, bootId: 'boot', host: 'node.test' },
     routes,
@@ -49,7 +62,10 @@ describe('a worker on the line', () => {
     const web = service([serverAt(1, 'task')]);
     handlers.onMessage({ type: 'SNAPSHOT', table: table(4, web) });
     routes.service('/shop/web:10000')?.servers[0]?.begin(0);
-    handlers.onMessage({ type: 'DELTA', delta: { epoch: 1, from: 4, to: 5, services: { '/shop/web:10000': { ...web, servers: [] } } } });
+    handlers.onMessage({
+      type: 'DELTA',
+      delta: { epoch: 1, from: 4, to: 5, services: { '/shop/web:10000': { ...web, servers: [] } } },
+    });
     expect(sent).toEqual([
       { type: 'HELLO', proxyId: 'p', pid: 1, bootId: 'boot', host: 'node.test' },
       { type: 'ACK', epoch: 1, version: 4 },
@@ -107,7 +123,10 @@ describe('a worker on the line', () => {
     server?.end();
     sent.length = 0;
     handlers.onMessage({ type: 'SNAPSHOT', table: table(7) });
-    expect(sent).toEqual([{ type: 'IN_FLIGHT', taskId: task, count: 0 }, { type: 'ACK', epoch: 1, version: 7 }]);
+    expect(sent).toEqual([
+      { type: 'IN_FLIGHT', taskId: task, count: 0 },
+      { type: 'ACK', epoch: 1, version: 7 },
+    ]);
   });
 
   it('renews its lease well before it ends', () => {
@@ -122,15 +141,26 @@ describe('the cached table', () => {
   const here = { ...serverAt(1, 'here'), bootId: 'boot-1' };
   const elsewhere = { ...serverAt(2, 'elsewhere'), bootId: 'boot-of-another-host' };
   const unknown = { ...serverAt(3, 'unknown'), bootId: '' };
-  const cached = { format: 1, localBootId: 'boot-1', table: table(3, service([here, elsewhere, unknown])) } as const;
-  const names = (of: RoutingTable): string[] => (of.services['/shop/web:10000']?.servers ?? []).map(({ taskId }) => taskId);
+  const cached = {
+    format: 1,
+    localBootId: 'boot-1',
+    table: table(3, service([here, elsewhere, unknown])),
+  } as const;
+  const names = (of: RoutingTable): string[] =>
+    (of.services['/shop/web:10000']?.servers ?? []).map(({ taskId }) => taskId);
 
   it('is served whole within one boot; after a reboot only what ran on other hosts is', () => {
     expect(names(usableTable(cached, 'boot-1'))).toEqual(['here', 'elsewhere', 'unknown']);
     expect(names(usableTable(cached, 'boot-2'))).toEqual(['elsewhere']);
   });
 
-  it.each([['empty', ''], ['cut off', '{"format":1,"localBootId":"b","table":{"ver'], ['newer', '{"format":2,"localBootId":"b","table":{"version":1,"epoch":1,"services":{}}}'], ['not ours', '[]'], ['null', 'null']])('that is %s is not believed', (_name, text) => {
+  it.each([
+    ['empty', ''],
+    ['cut off', '{"format":1,"localBootId":"b","table":{"ver'],
+    ['newer', '{"format":2,"localBootId":"b","table":{"version":1,"epoch":1,"services":{}}}'],
+    ['not ours', '[]'],
+    ['null', 'null'],
+  ])('that is %s is not believed', (_name, text) => {
     expect(parseCachedTable(text)).toBeUndefined();
   });
 
@@ -159,16 +189,25 @@ describe('virtual hosts claimed by several', () => {
     const green = service([serverAt(1)], { appId: '/green' as never });
     handlers.onMessage({ type: 'SNAPSHOT', table: table(1, green, blue) });
     expect(routes.byVhost('web.test')).toBe(routes.service('/green:10000'));
-    handlers.onMessage({ type: 'DELTA', delta: { epoch: 1, from: 1, to: 2, services: { '/blue:10000': { ...blue, servers: [serverAt(2)] } } } });
+    handlers.onMessage({
+      type: 'DELTA',
+      delta: { epoch: 1, from: 1, to: 2, services: { '/blue:10000': { ...blue, servers: [serverAt(2)] } } },
+    });
     expect(routes.byVhost('web.test')).toBe(routes.service('/blue:10000'));
-    handlers.onMessage({ type: 'DELTA', delta: { epoch: 1, from: 2, to: 3, services: { '/blue:10000': null } } });
+    handlers.onMessage({
+      type: 'DELTA',
+      delta: { epoch: 1, from: 2, to: 3, services: { '/blue:10000': null } },
+    });
     expect(routes.byVhost('web.test')).toBe(routes.service('/green:10000'));
   });
 });
 
 describe('decisions of the data plane', () => {
   it('pick every server once in a round, never a tried or ejected one while there is another', () => {
-    const candidates = fc.array(fc.record({ ejectedUntilMs: fc.integer({ min: 0, max: 20 }), tried: fc.boolean() }), { maxLength: 8 });
+    const candidates = fc.array(
+      fc.record({ ejectedUntilMs: fc.integer({ min: 0, max: 20 }), tried: fc.boolean() }),
+      { maxLength: 8 },
+    );
     fc.assert(
       fc.property(candidates, fc.nat(20), (servers, start) => {
         const index = pickServer(servers, start, 10, ({ tried }) => tried);
@@ -176,7 +215,8 @@ describe('decisions of the data plane', () => {
         else {
           const chosen = servers[index ?? -1];
           expect(chosen).toBeDefined();
-          if (servers.some(({ tried, ejectedUntilMs }) => !tried && ejectedUntilMs <= 10)) expect(chosen?.tried || (chosen?.ejectedUntilMs ?? 0) > 10).toBe(false);
+          if (servers.some(({ tried, ejectedUntilMs }) => !tried && ejectedUntilMs <= 10))
+            expect(chosen?.tried || (chosen?.ejectedUntilMs ?? 0) > 10).toBe(false);
           else if (servers.some(({ tried }) => !tried)) expect(chosen?.tried).toBe(false);
         }
       }),
@@ -202,7 +242,16 @@ describe('a deadline queue', () => {
         const queue = new DeadlineQueue(50, () => nowMs);
         const ended: number[] = [];
         const due = new Map<number, number>();
-        const items = Array.from({ length: 6 }, (_, id): Expiring => ({ queue: undefined, previous: undefined, next: undefined, dueMs: 0, expired: () => void ended.push(id) }));
+        const items = Array.from(
+          { length: 6 },
+          (_, id): Expiring => ({
+            queue: undefined,
+            previous: undefined,
+            next: undefined,
+            dueMs: 0,
+            expired: () => void ended.push(id),
+          }),
+        );
         for (const { item, what, ms } of ops) {
           const one = items[item];
           if (!one) throw new Error('no such item');

@@ -4,7 +4,14 @@ import { ListenerHolder } from '../../src/proxy/listeners/listener-holder.js';
 import type { ToWorker } from '../../src/proxy/listeners/worker-messages.js';
 
 /** A holder whose sockets are only noted. */
-function holding(): { holder: ListenerHolder; bound: Set<number>; binds: number[]; send: (message: ToWorker, socket?: BoundSocket) => void; told: string[]; taken: Set<number> } {
+function holding(): {
+  holder: ListenerHolder;
+  bound: Set<number>;
+  binds: number[];
+  send: (message: ToWorker, socket?: BoundSocket) => void;
+  told: string[];
+  taken: Set<number>;
+} {
   const bound = new Set<number>();
   const binds: number[] = [];
   const taken = new Set<number>();
@@ -16,7 +23,11 @@ function holding(): { holder: ListenerHolder; bound: Set<number>; binds: number[
     return { port, socket: { getsockname: () => 0, close: () => void bound.delete(port) } };
   });
   const send = (message: ToWorker, socket?: BoundSocket): void => {
-    told.push(message.type === 'NOT_BOUND' ? `${message.port}: ${message.reason}` : `${message.type}${socket ? ' with its socket' : ''}`);
+    told.push(
+      message.type === 'NOT_BOUND'
+        ? `${message.port}: ${message.reason}`
+        : `${message.type}${socket ? ' with its socket' : ''}`,
+    );
   };
   return { holder, bound, binds, send, told, taken };
 }
@@ -79,7 +90,9 @@ describe('binding for real', () => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((listening) => server.once('listening', listening));
     const { port } = server.address() as { port: number };
-    expect(() => bindSocket('127.0.0.1', port)).toThrow(new RegExp(`port ${port} is taken by .*\\(pid ${process.pid}\\)`));
+    expect(() => bindSocket('127.0.0.1', port)).toThrow(
+      new RegExp(`port ${port} is taken by .*\\(pid ${process.pid}\\)`),
+    );
     await new Promise((closed) => server.close(closed));
     const free = bindSocket('127.0.0.1', 0);
     expect(free.port).toBeGreaterThan(0);

@@ -22,7 +22,10 @@ export class Backend {
   private constructor(private readonly server: NetServer) {}
 
   /** `speak` is called with each connection, and `onData` with all that the connection has received so far. */
-  static async start(onData: (socket: Socket, soFar: string) => void, onConnection?: (socket: Socket) => void): Promise<Backend> {
+  static async start(
+    onData: (socket: Socket, soFar: string) => void,
+    onConnection?: (socket: Socket) => void,
+  ): Promise<Backend> {
     const server = createServer({ allowHalfOpen: true }, (socket) => {
       backend.connections += 1;
       backend.sockets.add(socket);
@@ -95,16 +98,22 @@ export class RawClient {
 
   /** Waits until the text received so far matches; returns it. */
   async sees(pattern: RegExp | string): Promise<string> {
-    await waitFor(() => (typeof pattern === 'string' ? this.text.includes(pattern) : pattern.test(this.text)), {
-      what: () => `${String(pattern)} in ${JSON.stringify(this.text.slice(0, 600))}`,
-      timeoutMs: 5_000,
-    });
+    await waitFor(
+      () => (typeof pattern === 'string' ? this.text.includes(pattern) : pattern.test(this.text)),
+      {
+        what: () => `${String(pattern)} in ${JSON.stringify(this.text.slice(0, 600))}`,
+        timeoutMs: 5_000,
+      },
+    );
     return this.text;
   }
 
   /** Waits until the other side has ended or cut the connection; returns all that was received. */
   async seesEnd(): Promise<string> {
-    await waitFor(() => this.ended || this.closed, { what: () => `the end after ${JSON.stringify(this.text.slice(0, 600))}`, timeoutMs: 5_000 });
+    await waitFor(() => this.ended || this.closed, {
+      what: () => `the end after ${JSON.stringify(this.text.slice(0, 600))}`,
+      timeoutMs: 5_000,
+    });
     return this.text;
   }
 
@@ -116,11 +125,27 @@ export class RawClient {
 export const webApp = '/shop/web' as AppId;
 
 export function serverAt(port: number, task = `task-${port}`): Server {
-  return { name: `localhost_127_0_0_1_${port}`, taskId: task as TaskId, host: '127.0.0.1', port, bootId: 'boot' };
+  return {
+    name: `localhost_127_0_0_1_${port}`,
+    taskId: task as TaskId,
+    host: '127.0.0.1',
+    port,
+    bootId: 'boot',
+  };
 }
 
 export function service(servers: readonly Server[], over: Partial<Service> = {}): Service {
-  return { appId: webApp, portIndex: 0, servicePort: 10_000, mode: 'http', vhosts: ['web.test'], bindPort: true, drainMs: 30_000, servers, ...over };
+  return {
+    appId: webApp,
+    portIndex: 0,
+    servicePort: 10_000,
+    mode: 'http',
+    vhosts: ['web.test'],
+    bindPort: true,
+    drainMs: 30_000,
+    servers,
+    ...over,
+  };
 }
 
 /** The data plane of one worker, in this process, with real sockets. */
@@ -149,7 +174,10 @@ export class Plane {
   }
 
   /** Opens the vhost port. */
-  static async start(services: readonly Service[], options: { timeouts?: Partial<Timeouts>; maxConnections?: number } = {}): Promise<Plane> {
+  static async start(
+    services: readonly Service[],
+    options: { timeouts?: Partial<Timeouts>; maxConnections?: number } = {},
+  ): Promise<Plane> {
     const plane = new Plane(options.timeouts ?? {}, options.maxConnections ?? 1_000);
     plane.serve(services);
     const made = plane.#make('http', undefined);
@@ -176,7 +204,11 @@ export class Plane {
 
   serve(services: readonly Service[]): void {
     this.#version += 1;
-    this.routes.replace({ epoch: 1, version: this.#version, services: Object.fromEntries(services.map((each) => [serviceKey(each.appId, each.servicePort), each])) });
+    this.routes.replace({
+      epoch: 1,
+      version: this.#version,
+      services: Object.fromEntries(services.map((each) => [serviceKey(each.appId, each.servicePort), each])),
+    });
   }
 
   async client(port = this.port): Promise<RawClient> {

@@ -1,5 +1,5 @@
-import { csvColumns, statsCsv } from '../../src/proxy/stats/csv.js';
 import { frontendStats, serviceStats } from '../../src/proxy/stats/collect.js';
+import { csvColumns, statsCsv } from '../../src/proxy/stats/csv.js';
 import { mergeStats } from '../../src/proxy/stats/merge.js';
 import { statsPage } from '../../src/proxy/stats/page.js';
 import { statsPrometheus } from '../../src/proxy/stats/prometheus.js';
@@ -13,7 +13,10 @@ afterEach(() => plane.close());
 /** Three good requests, one malformed, one to a server that refuses. */
 async function used(): Promise<ProxyStats> {
   const backend = await Backend.answering('four');
-  plane = await Plane.start([service([serverAt(backend.port), serverAt(1)]), service([], { servicePort: 10_001, vhosts: ['<b>.test'], appId: '/<script>' as never })]);
+  plane = await Plane.start([
+    service([serverAt(backend.port), serverAt(1)]),
+    service([], { servicePort: 10_001, vhosts: ['<b>.test'], appId: '/<script>' as never }),
+  ]);
   plane.own(backend);
   const client = await plane.client();
   for (let i = 1; i <= 3; i++) {
@@ -31,7 +34,7 @@ async function used(): Promise<ProxyStats> {
     connected: true,
     frontends: [frontendStats(plane.vhost, nowMs)],
     services: [...plane.routes.services.values()].map((live) => serviceStats(live, nowMs)),
-    notServed: { 10_005: 'port 10005 is taken by <nginx>' },
+    notServed: { 10005: 'port 10005 is taken by <nginx>' },
   };
 }
 
@@ -46,16 +49,51 @@ describe('the CSV', () => {
   it('has the columns of HAProxy 2.6, and every row has them all', async () => {
     const stats = await used();
     expect(csvColumns).toHaveLength(128);
-    expect(csvColumns.slice(0, 10)).toEqual(['pxname', 'svname', 'qcur', 'qmax', 'scur', 'smax', 'slim', 'stot', 'bin', 'bout']);
-    for (const line of [...statsCsv(stats)].join('').trimEnd().split('\n')) expect(line.split(',')).toHaveLength(csvColumns.length + 1);
+    expect(csvColumns.slice(0, 10)).toEqual([
+      'pxname',
+      'svname',
+      'qcur',
+      'qmax',
+      'scur',
+      'smax',
+      'slim',
+      'stot',
+      'bin',
+      'bout',
+    ]);
+    for (const line of [...statsCsv(stats)].join('').trimEnd().split('\n'))
+      expect(line.split(',')).toHaveLength(csvColumns.length + 1);
   });
 
   it('counts what happened', async () => {
     const all = rows(await used());
-    const find = (pxname: string, svname: string) => all.find((row) => row['pxname'] === pxname && row['svname'] === svname);
-    expect(find('http', 'FRONTEND')).toMatchObject({ scur: '1', stot: '2', req_tot: '3', ereq: '1', hrsp_4xx: '1', status: 'OPEN' });
-    expect(find('shop_web_10000', 'BACKEND')).toMatchObject({ stot: '3', hrsp_2xx: '3', hrsp_5xx: '0', econ: '1', wretr: '1', wredis: '1', scur: '0', status: 'UP', algo: 'roundrobin' });
-    expect(all.filter(({ pxname, type }) => pxname === 'shop_web_10000' && type === '2').map(({ status }) => status).sort()).toEqual(['DOWN', 'UP']);
+    const find = (pxname: string, svname: string) =>
+      all.find((row) => row['pxname'] === pxname && row['svname'] === svname);
+    expect(find('http', 'FRONTEND')).toMatchObject({
+      scur: '1',
+      stot: '2',
+      req_tot: '3',
+      ereq: '1',
+      hrsp_4xx: '1',
+      status: 'OPEN',
+    });
+    expect(find('shop_web_10000', 'BACKEND')).toMatchObject({
+      stot: '3',
+      hrsp_2xx: '3',
+      hrsp_5xx: '0',
+      econ: '1',
+      wretr: '1',
+      wredis: '1',
+      scur: '0',
+      status: 'UP',
+      algo: 'roundrobin',
+    });
+    expect(
+      all
+        .filter(({ pxname, type }) => pxname === 'shop_web_10000' && type === '2')
+        .map(({ status }) => status)
+        .sort(),
+    ).toEqual(['DOWN', 'UP']);
     expect(find('_script__10001', 'BACKEND')).toMatchObject({ status: 'DOWN', act: '0' });
   });
 });
@@ -66,7 +104,9 @@ describe('several workers', () => {
     const both = mergeStats([one, one]);
     if (!both) throw new Error('nothing came of it');
     expect(both.workers).toHaveLength(2);
-    const [backend] = rows(both).filter(({ pxname, svname }) => pxname === 'shop_web_10000' && svname === 'BACKEND');
+    const [backend] = rows(both).filter(
+      ({ pxname, svname }) => pxname === 'shop_web_10000' && svname === 'BACKEND',
+    );
     expect(backend).toMatchObject({ stot: '6', hrsp_2xx: '6', smax: '1' });
     expect(mergeStats([])).toBeUndefined();
   });
@@ -86,6 +126,7 @@ describe('the page and Prometheus', () => {
     expect(text).toContain('haproxy_frontend_http_requests_total{proxy="http"} 3\n');
     const names = [...text.matchAll(/^# TYPE (\S+)/gm)].map((match) => match[1]);
     expect(new Set(names).size).toBe(names.length);
-    for (const line of text.trimEnd().split('\n')) expect(line).toMatch(/^(# (HELP|TYPE) |[a-z_]+(\{[^{}]*\})? -?[\d.]+$)/);
+    for (const line of text.trimEnd().split('\n'))
+      expect(line).toMatch(/^(# (HELP|TYPE) |[a-z_]+(\{[^{}]*\})? -?[\d.]+$)/);
   });
 });

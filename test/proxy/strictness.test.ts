@@ -15,8 +15,16 @@ const post = `POST / HTTP/1.1\r\n${host}`;
 
 /** Name, request, status of the first answer; `smuggled` must never reach a server. */
 const refused: readonly (readonly [string, string, number])[] = [
-  ['length and chunks together', `${post}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n${host}\r\n`, 400],
-  ['chunks and length together', `${post}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n${host}\r\n`, 400],
+  [
+    'length and chunks together',
+    `${post}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n${host}\r\n`,
+    400,
+  ],
+  [
+    'chunks and length together',
+    `${post}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n${host}\r\n`,
+    400,
+  ],
   ['two different lengths', `${post}Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef`, 400],
   ['the same length twice', `${post}Content-Length: 5\r\nContent-Length: 5\r\n\r\nabcde`, 400],
   ['a list of lengths', `${post}Content-Length: 5, 5\r\n\r\nabcde`, 400],
@@ -67,7 +75,7 @@ describe('requests that could be read in two ways', () => {
     const client = await plane.client();
     const before = backend.connections;
     const text = await client.send(`${request}GET /smuggled HTTP/1.1\r\n${host}\r\n`).seesEnd();
-    expect(text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [^]*Connection: close\r\n`));
+    expect(text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [sS]*Connection: close\r\n`));
     expect(text.match(/HTTP\/1\.1 \d{3} /g)?.length).toBe(1);
     expect(backend.connections).toBe(before);
     expect(backend.received).not.toContain('smuggled');
@@ -90,22 +98,42 @@ describe('requests that could be read in two ways', () => {
   ])('%s: the connection ends, whatever follows is not read', async (_name, body) => {
     const client = await plane.client();
     const text = await client.send(`${chunked}${body}GET /smuggled HTTP/1.1\r\n${host}\r\n`).seesEnd();
-    expect(text).toMatch(/^HTTP\/1\.1 400 [^]*Connection: close\r\n|^$/);
+    expect(text).toMatch(/^HTTP\/1\.1 400 [\s\S]*Connection: close\r\n|^$/);
     expect(backend.received).not.toContain('GET /smuggled');
   });
 });
 
 describe('unusual requests that are in order', () => {
   it.each([
-    ['an absolute target for the same host', `GET http://web.test/abs?q HTTP/1.1\r\n${host}\r\n`, /GET \/abs\?q HTTP\/1\.1\r\n/],
-    ['an absolute target without a path', `GET http://web.test HTTP/1.1\r\n${host}\r\n`, /GET \/ HTTP\/1\.1\r\n/],
+    [
+      'an absolute target for the same host',
+      `GET http://web.test/abs?q HTTP/1.1\r\n${host}\r\n`,
+      /GET \/abs\?q HTTP\/1\.1\r\n/,
+    ],
+    [
+      'an absolute target without a path',
+      `GET http://web.test HTTP/1.1\r\n${host}\r\n`,
+      /GET \/ HTTP\/1\.1\r\n/,
+    ],
     ['OPTIONS of everything', `OPTIONS * HTTP/1.1\r\n${host}\r\n`, /OPTIONS \* HTTP/],
     ['an empty line before', `\r\nGET /after-empty HTTP/1.1\r\n${host}\r\n`, /GET \/after-empty HTTP/],
     ['an unknown method', `BREW /pot HTTP/1.1\r\n${host}\r\n`, /BREW \/pot HTTP/],
     ['no blank after the colon', 'GET /tight HTTP/1.1\r\nHost:web.test\r\n\r\n', /GET \/tight HTTP/],
-    ['bytes above ASCII in a value', `GET /latin HTTP/1.1\r\n${host}X-A: caf\xe9\r\n\r\n`, /X-A: caf\xe9\r\n/],
-    ['as many headers as allowed', `GET /many HTTP/1.1\r\n${host}${'A: b\r\n'.repeat(MAX_FIELDS - 1)}\r\n`, /GET \/many HTTP/],
-    ['a head as long as allowed', `GET /long HTTP/1.1\r\n${host}X-A: ${'a'.repeat(MAX_HEAD_BYTES - 60)}\r\n\r\n`, /GET \/long HTTP/],
+    [
+      'bytes above ASCII in a value',
+      `GET /latin HTTP/1.1\r\n${host}X-A: caf\xe9\r\n\r\n`,
+      /X-A: caf\xe9\r\n/,
+    ],
+    [
+      'as many headers as allowed',
+      `GET /many HTTP/1.1\r\n${host}${'A: b\r\n'.repeat(MAX_FIELDS - 1)}\r\n`,
+      /GET \/many HTTP/,
+    ],
+    [
+      'a head as long as allowed',
+      `GET /long HTTP/1.1\r\n${host}X-A: ${'a'.repeat(MAX_HEAD_BYTES - 60)}\r\n\r\n`,
+      /GET \/long HTTP/,
+    ],
   ])('%s: served', async (_name, request, told) => {
     const client = await plane.client();
     await client.send(request).sees(/\r\n\r\nfine$/);

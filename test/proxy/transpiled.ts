@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { transformSync } from '@swc/core';
@@ -30,7 +39,11 @@ export class Transpiled {
       else if (name.endsWith('.ts')) {
         const target = join(this.dir, relative(root, file)).replace(/\.ts$/, '.js');
         mkdirSync(dirname(target), { recursive: true });
-        const { code } = transformSync(readFileSync(file, 'utf8'), { filename: file, jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' } });
+        const { code } = transformSync(readFileSync(file, 'utf8'), {
+          filename: file,
+          jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
+          module: { type: 'es6' },
+        });
         writeFileSync(target, code);
       }
     }

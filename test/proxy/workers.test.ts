@@ -7,12 +7,18 @@ import { join } from 'node:path';
 import { silentLog } from '../../src/logging/log.js';
 import { ProxyControl } from '../../src/proxy/control.js';
 import { ProxyParent, type ProxyStarted } from '../../src/proxy/listeners/proxy-parent.js';
-import { type FromProxy, PROXY_LINE_PATH, PROXY_PROTOCOL_VERSION, type Service, type ToProxy } from '../../src/proxy/table.js';
+import {
+  type FromProxy,
+  PROXY_LINE_PATH,
+  PROXY_PROTOCOL_VERSION,
+  type Service,
+  type ToProxy,
+} from '../../src/proxy/table.js';
 import { SystemClock } from '../../src/util/clock.js';
 import { LineServer } from '../../src/util/line/line-server.js';
 import { bootId } from '../../src/util/process-identity.js';
 import { waitFor } from '../support/wait-for.js';
-import { Backend, get as rawGet, RawClient, serverAt, service } from './rig.js';
+import { Backend, RawClient, get as rawGet, serverAt, service } from './rig.js';
 import { Transpiled } from './transpiled.js';
 import { instance, record, World } from './world.js';
 
@@ -69,7 +75,11 @@ function alive(pid: number): boolean {
 /** The table that a worker finds on disk. */
 function cacheTable(services: readonly Service[], localBootId = bootId()): void {
   mkdirSync(join(workDir, 'proxy'), { recursive: true });
-  const table = { epoch: 1, version: 1, services: Object.fromEntries(services.map((each) => [`${each.appId}:${each.servicePort}`, each])) };
+  const table = {
+    epoch: 1,
+    version: 1,
+    services: Object.fromEntries(services.map((each) => [`${each.appId}:${each.servicePort}`, each])),
+  };
   writeFileSync(join(workDir, 'proxy', 'table.json'), JSON.stringify({ format: 1, localBootId, table }));
 }
 
@@ -77,7 +87,9 @@ function cached(): void {
   cacheTable([service([{ ...serverAt(backend.port), bootId: bootId() }], { servicePort })]);
 }
 
-function options(over: Partial<ConstructorParameters<typeof ProxyParent>[0]> = {}): ConstructorParameters<typeof ProxyParent>[0] {
+function options(
+  over: Partial<ConstructorParameters<typeof ProxyParent>[0]> = {},
+): ConstructorParameters<typeof ProxyParent>[0] {
   return {
     workDir,
     lbAddress: '127.0.0.1',
@@ -96,7 +108,9 @@ function options(over: Partial<ConstructorParameters<typeof ProxyParent>[0]> = {
   };
 }
 
-async function start(over: Partial<ConstructorParameters<typeof ProxyParent>[0]> = {}): Promise<{ parent: ProxyParent; started: ProxyStarted }> {
+async function start(
+  over: Partial<ConstructorParameters<typeof ProxyParent>[0]> = {},
+): Promise<{ parent: ProxyParent; started: ProxyStarted }> {
   const parent = new ProxyParent(options(over));
   parents.push(parent);
   return { parent, started: await parent.start() };
@@ -105,13 +119,16 @@ async function start(over: Partial<ConstructorParameters<typeof ProxyParent>[0]>
 /** One request over a connection of its own. */
 function ask(port: number, path = '/', host = 'web.test'): Promise<string> {
   return new Promise((resolve, reject) => {
-    const asked = request({ host: '127.0.0.1', port, path, agent: new Agent({ keepAlive: false }), headers: { host } }, (response) => {
-      let text = '';
-      response.on('data', (piece: Buffer) => {
-        text += piece.toString();
-      });
-      response.on('end', () => resolve(`${response.statusCode} ${text}`));
-    });
+    const asked = request(
+      { host: '127.0.0.1', port, path, agent: new Agent({ keepAlive: false }), headers: { host } },
+      (response) => {
+        let text = '';
+        response.on('data', (piece: Buffer) => {
+          text += piece.toString();
+        });
+        response.on('end', () => resolve(`${response.statusCode} ${text}`));
+      },
+    );
     asked.on('error', reject);
     asked.end();
   });
@@ -152,11 +169,16 @@ describe('a worker without a server', () => {
     expect(csv).toMatch(/^200 # pxname,svname,/);
     expect(csv).toContain(`\nshop_web_${servicePort},BACKEND,`);
     expect(await ask(portOf(started.statsUrl), '/_haproxy_health_check', 'stats')).toMatch(/^200 /);
-    expect(await ask(portOf(started.statsUrl), '/metrics', 'stats')).toContain(`haproxy_backend_sessions_total{proxy="shop_web_${servicePort}"} 2`);
+    expect(await ask(portOf(started.statsUrl), '/metrics', 'stats')).toContain(
+      `haproxy_backend_sessions_total{proxy="shop_web_${servicePort}"} 2`,
+    );
   });
 
   it('does not trust servers of this host that were cached before a reboot', async () => {
-    cacheTable([service([{ ...serverAt(backend.port), bootId: 'boot-before' }], { servicePort })], 'boot-before');
+    cacheTable(
+      [service([{ ...serverAt(backend.port), bootId: 'boot-before' }], { servicePort })],
+      'boot-before',
+    );
     const { started } = await start();
     expect(await ask(portOf(started.lbUrl))).toMatch(/^503 /);
   });
@@ -178,7 +200,9 @@ describe('a worker that is killed', () => {
     for (const counts of [await vhost.stop(), await own.stop()]) {
       expect(counts['ECONNREFUSED']).toBeUndefined();
       // Only what the dead workers held in their hands may fail: four loops, three deaths.
-      const failed = Object.entries(counts).filter(([kind]) => kind !== 'ok').reduce((sum, [, count]) => sum + count, 0);
+      const failed = Object.entries(counts)
+        .filter(([kind]) => kind !== 'ok')
+        .reduce((sum, [, count]) => sum + count, 0);
       expect(failed).toBeLessThanOrEqual(12);
       expect(Object.keys(counts).filter((kind) => !['ok', 'ECONNRESET'].includes(kind))).toEqual([]);
       expect(counts['ok']).toBeGreaterThan(20);
@@ -191,7 +215,10 @@ describe('a worker that is killed', () => {
     expect(parent.pids()).toHaveLength(2);
     for (let i = 0; i < 40; i++) expect(await ask(portOf(started.lbUrl))).toBe('200 served');
     const csv = await ask(portOf(started.statsUrl), '/haproxy?stats;csv', 'stats');
-    const row = csv.split('\n').find((line) => line.startsWith(`shop_web_${servicePort},BACKEND,`))?.split(',');
+    const row = csv
+      .split('\n')
+      .find((line) => line.startsWith(`shop_web_${servicePort},BACKEND,`))
+      ?.split(',');
     expect(row?.[7]).toBe('40');
   });
 });
@@ -203,7 +230,9 @@ describe('a parent that is killed', () => {
     const { clock, log, serverUrl, ...plain } = options();
     void [clock, log, serverUrl];
     child.send(plain);
-    const first = await new Promise<ProxyStarted>((resolve) => child.once('message', (message) => resolve(message as ProxyStarted)));
+    const first = await new Promise<ProxyStarted>((resolve) =>
+      child.once('message', (message) => resolve(message as ProxyStarted)),
+    );
     for (const pid of first.pids) strays.add(pid);
     const port = portOf(first.lbUrl);
     await waitFor(async () => (await ask(servicePort).catch(() => '')) === '200 served');
@@ -259,7 +288,9 @@ describe('a busy port', () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await new Promise((listening) => taken.once('listening', listening));
     const { port } = taken.address() as { port: number };
-    await expect(start({ lbHttpPort: port })).rejects.toThrow(new RegExp(`port ${port} is taken by .*pid ${process.pid}.*--lb-http-port`));
+    await expect(start({ lbHttpPort: port })).rejects.toThrow(
+      new RegExp(`port ${port} is taken by .*pid ${process.pid}.*--lb-http-port`),
+    );
     taken.close();
   });
 
@@ -296,22 +327,48 @@ describe('workers and the server', () => {
 
   it('agree on tables, drains and ports end to end', async () => {
     const clock = new SystemClock();
-    control = new ProxyControl({ registry: world.registry, instances: world.instances, bootId: () => bootId(), epoch: 3, clock, log: silentLog, memory: { load: () => [], save: () => undefined } });
-    lines = new LineServer<FromProxy, ToProxy>({ path: PROXY_LINE_PATH, token: 'token', protocolVersion: PROXY_PROTOCOL_VERSION, clock, log: silentLog, onLine: (line) => control.acceptLine(line) });
+    control = new ProxyControl({
+      registry: world.registry,
+      instances: world.instances,
+      bootId: () => bootId(),
+      epoch: 3,
+      clock,
+      log: silentLog,
+      memory: { load: () => [], save: () => undefined },
+    });
+    lines = new LineServer<FromProxy, ToProxy>({
+      path: PROXY_LINE_PATH,
+      token: 'token',
+      protocolVersion: PROXY_PROTOCOL_VERSION,
+      clock,
+      log: silentLog,
+      onLine: (line) => control.acceptLine(line),
+    });
     server = createServer();
     server.on('upgrade', (asked, socket, head) => void lines.upgrade(asked, socket, head));
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
     const { port } = server.address() as { port: number };
     const at = (name: string, hostPort: number) => {
       const one = instance('/web', name, hostPort);
-      return { ...one, ...(one.task ? { task: { ...one.task, ipAddresses: [{ ipAddress: '127.0.0.1', protocol: 'IPv4' as const }] } } : {}) };
+      return {
+        ...one,
+        ...(one.task
+          ? { task: { ...one.task, ipAddresses: [{ ipAddress: '127.0.0.1', protocol: 'IPv4' as const }] } }
+          : {}),
+      };
     };
     let release: (() => void) | undefined;
     slow = await Backend.start((socket) => {
       release = () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow');
     });
     const first = at('one', slow.port);
-    world.want(record({ id: '/web', labels: { HAPROXY_0_VHOST: 'web.test' }, portDefinitions: [{ port: servicePort, protocol: 'tcp' }] }));
+    world.want(
+      record({
+        id: '/web',
+        labels: { HAPROXY_0_VHOST: 'web.test' },
+        portDefinitions: [{ port: servicePort, protocol: 'tcp' }],
+      }),
+    );
     world.put(first);
     control.start();
     const { started } = await start({ serverUrl: () => `http://127.0.0.1:${port}`, workers: 2 });
@@ -320,7 +377,8 @@ describe('workers and the server', () => {
     await waitFor(() => slow.received.includes('GET'));
 
     const inForce = (servers: number): boolean =>
-      control.table().services[`/web:${servicePort}`]?.servers.length === servers && control.stats().every(({ acked }) => acked === control.table().version);
+      control.table().services[`/web:${servicePort}`]?.servers.length === servers &&
+      control.stats().every(({ acked }) => acked === control.table().version);
     world.put(at('two', backend.port));
     await waitFor(() => inForce(2));
     world.put({ ...first, takingOut: { reason: 'scale down', since: first.since, phase: 'draining' } });

@@ -8,7 +8,10 @@ import type { Timestamp } from '../../src/util/timestamp.js';
 
 const then = '2026-01-01T00:00:00.000Z' as Timestamp;
 
-export function record(over: Omit<Partial<App>, 'id'> & { readonly id: string }, explicitPorts = true): AppRecord {
+export function record(
+  over: Omit<Partial<App>, 'id'> & { readonly id: string },
+  explicitPorts = true,
+): AppRecord {
   const { id, ...rest } = over;
   const app: App = {
     id: id as AppId,
@@ -41,7 +44,14 @@ export function record(over: Omit<Partial<App>, 'id'> & { readonly id: string },
   return { app, launchHash: 'hash', explicitPorts };
 }
 
-export const httpCheck: App['healthChecks'][number] = { protocol: 'HTTP', path: '/', gracePeriodSeconds: 1, intervalSeconds: 1, timeoutSeconds: 1, maxConsecutiveFailures: 3 };
+export const httpCheck: App['healthChecks'][number] = {
+  protocol: 'HTTP',
+  path: '/',
+  gracePeriodSeconds: 1,
+  intervalSeconds: 1,
+  timeoutSeconds: 1,
+  maxConsecutiveFailures: 3,
+};
 
 /** A running instance whose port was found open. */
 export function instance(appId: string, name: string, port: number, over: Partial<Instance> = {}): Instance {

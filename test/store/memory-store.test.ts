@@ -27,6 +27,21 @@ stateStoreContract('MemoryStore', () => ({
 }));
 
 describe('MemoryStore under faults:', () => {
+  it('leaves out of a scan what does not match its checksum, when somebody wants to be told', async () => {
+    const store = await opened();
+    await store.commit({ epoch: 1, writes: [put('a!1', 1), put('a!2', 2), put('a!3', 3)] });
+    const bytes = store.disk.records.get('a!2');
+    if (!bytes) throw new Error('the record is missing');
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+    const told: string[] = [];
+    const values: unknown[] = [];
+    for await (const { value } of store.scan('a!', { onCorrupt: ({ problem }) => told.push(problem) }))
+      values.push(value);
+    expect(values).toEqual([1, 3]);
+    expect(told).toEqual([expect.stringContaining('a!2')]);
+    expect(await codeOf(allOf(store))).toBe('corrupt-record');
+  });
+
   it('commits of one turn, and those that come while a flush is under way, share a flush each', async () => {
     const store = await opened();
     store.holdFlushes();

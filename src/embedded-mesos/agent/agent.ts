@@ -100,7 +100,7 @@ export class Agent {
     }
     await this.#keepSandboxesOfDeadTasks(values, tasks, sandboxes);
     await containerizer.start(desk.recover(tasks));
-    
+    desk.resumeKills();
     sandboxes.start();
     this.#recoverySeconds = (options.clock.monotonicMs() - beganMs) / 1000;
     this.#http = this.#makeHttp(desk, sandboxes, containerizer);

@@ -41,6 +41,7 @@ export class ConnectedProxy {
 
   reportInFlight(taskId: TaskId, count: number): void {
     if (count <= 0) this.inFlight.delete(taskId);
-    else if (this.inFlight.size < MAX_TRACKED_TASKS || this.inFlight.has(taskId)) this.inFlight.set(taskId, count);
+    else if (this.inFlight.size < MAX_TRACKED_TASKS || this.inFlight.has(taskId))
+      this.inFlight.set(taskId, count);
   }
 }

@@ -16,8 +16,10 @@ export class PortClaims {
     const ports = new Set(record?.app.requirePorts ? record.app.portDefinitions.map(({ port }) => port) : []);
     const before = this.#demanded.get(appId) ?? new Set<number>();
     const affected = new Set<AppId>();
-    for (const port of before) if (!ports.has(port)) this.#change(this.#demanders, port, appId, false, affected);
-    for (const port of ports) if (!before.has(port)) this.#change(this.#demanders, port, appId, true, affected);
+    for (const port of before)
+      if (!ports.has(port)) this.#change(this.#demanders, port, appId, false, affected);
+    for (const port of ports)
+      if (!before.has(port)) this.#change(this.#demanders, port, appId, true, affected);
     if (ports.size > 0) this.#demanded.set(appId, ports);
     else this.#demanded.delete(appId);
     return affected;
@@ -36,7 +38,8 @@ export class PortClaims {
         ? `its own tasks demand host port ${port} (requirePorts)`
         : `tasks of ${demander} demand host port ${port} (requirePorts)`;
     }
-    for (const owner of claimants) return owner === appId ? undefined : `service port ${port} belongs to ${owner}`;
+    for (const owner of claimants)
+      return owner === appId ? undefined : `service port ${port} belongs to ${owner}`;
     return undefined;
   }
 
@@ -51,7 +54,13 @@ export class PortClaims {
     return affected;
   }
 
-  #change(map: Map<number, Set<AppId>>, port: number, appId: AppId, add: boolean, affected: Set<AppId>): void {
+  #change(
+    map: Map<number, Set<AppId>>,
+    port: number,
+    appId: AppId,
+    add: boolean,
+    affected: Set<AppId>,
+  ): void {
     const apps = map.get(port) ?? new Set<AppId>();
     if (add) apps.add(appId);
     else apps.delete(appId);

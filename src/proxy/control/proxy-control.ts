@@ -1,7 +1,7 @@
 import type { AppId } from '../../apps/app.js';
 import type { AppRegistry } from '../../apps/app-registry.js';
 import type { Log } from '../../logging/log.js';
-import type { AgentId, Instance, TaskId } from '../../scheduler/instance.js';
+import type { AgentId, Instance } from '../../scheduler/instance.js';
 import type { Drainer, InstanceChange, InstanceReadModel } from '../../scheduler/scheduler.js';
 import { AwakeTime } from '../../util/awake-time.js';
 import type { Clock, Timer } from '../../util/clock.js';
@@ -9,10 +9,11 @@ import type { AcceptedLine } from '../../util/line/line.js';
 import { HTTP_DRAIN_MS } from '../decide/build-table.js';
 import type { ServiceStats } from '../stats/proxy-stats.js';
 import type { FromProxy, RoutingTable, ToProxy } from '../table.js';
-import { ConnectedProxy } from './connected-proxy.js';
+import type { ConnectedProxy } from './connected-proxy.js';
 import { type DrainWait, DrainWaits } from './drain-waits.js';
-import { FormerProxies, type ProxyMemory } from './former-proxies.js';
+import type { ProxyMemory } from './former-proxies.js';
 import { PortRests } from './port-rests.js';
+import { ProxyFleet, type ProxyStatus } from './proxy-fleet.js';
 import { TableBook } from './table-book.js';
 
 export interface ProxyControlSettings {
@@ -43,18 +44,6 @@ export interface NotServed {
   readonly reason: string;
 }
 
-/** What operators see of one proxy. */
-export interface ProxyStatus {
-  readonly proxyId: string;
-  readonly host: string;
-  readonly pid: number;
-  readonly connected: boolean;
-  readonly leased: boolean;
-  readonly acked: number;
-  /** Cumulative since the proxy's start, by service key; servers are left out. */
-  readonly stats: ReadonlyMap<string, ServiceStats>;
-}
-
 const LEASE_MS = 10_000;
 const COALESCE_MS = 2;
 /** At most this part of the time is spent on building tables. */
@@ -77,10 +66,9 @@ const DRAIN_SLACK_MS = 5_000;
  */
 export class ProxyControl implements Drainer {
   readonly #book: TableBook;
-  readonly #proxies = new Set<ConnectedProxy>();
+  readonly #fleet: ProxyFleet;
   readonly #waits = new DrainWaits();
   readonly #rests = new PortRests();
-  readonly #former: FormerProxies;
   /** All waiting is measured awake: a server that slept has not read what the proxies said meanwhile. */
   readonly #awake: AwakeTime;
   readonly #leaseMs: number;
@@ -96,8 +84,13 @@ export class ProxyControl implements Drainer {
   constructor(private readonly options: ProxyControlOptions) {
     const { registry, instances, settings } = options;
     this.#leaseMs = settings?.leaseMs ?? LEASE_MS;
-    this.#former = new FormerProxies(options.memory);
     this.#awake = new AwakeTime(options.clock, LONGEST_GAP_MS);
+    this.#fleet = new ProxyFleet({
+      leaseMs: this.#leaseMs,
+      memory: options.memory,
+      log: options.log,
+      nowMs: () => this.#awake.nowMs(),
+    });
     this.#book = new TableBook(options.epoch, {
       record: (appId) => registry.get(appId),
       instances: (appId) => instances.ofApp(appId),
@@ -120,12 +113,12 @@ export class ProxyControl implements Drainer {
     this.#timers.push(
       clock.every(TICK_MS, () => this.#tick()),
       this.#awake.after(this.#leaseMs, () => {
-        this.#former.leasePassed();
-        this.#waits.recheck(this.#say(), this.#awake.nowMs());
+        this.#fleet.formerLeasePassed();
+        this.#waits.recheck(this.#fleet, this.#awake.nowMs());
       }),
     );
     this.#flush();
-    for (const proxy of this.#proxies) if (proxy.proxyId !== '') this.#sendSnapshot(proxy);
+    for (const proxy of this.#fleet.all) if (proxy.proxyId !== '') this.#sendSnapshot(proxy);
   }
 
   /** Ends everything; drains in progress end at once. */
@@ -134,31 +127,33 @@ export class ProxyControl implements Drainer {
     this.#flushTimer?.cancel();
     for (const timer of this.#timers) timer.cancel();
     for (const end of this.#unsubscribe) end();
-    for (const wait of this.#waits.all()) wait.done(this.#inFlight(wait.taskId));
-    for (const proxy of [...this.#proxies]) proxy.line.close();
-    this.#proxies.clear();
+    for (const wait of this.#waits.all()) wait.done(this.#fleet.inFlight(wait.taskId));
+    this.#fleet.close();
   }
 
   /** Takes a new line from a proxy (LineServer's `onLine` for PROXY_LINE_PATH). */
   acceptLine(line: AcceptedLine<FromProxy, ToProxy>): void {
-    const proxy = new ConnectedProxy(line, this.#awake.nowMs(), this.#leaseMs);
-    this.#proxies.add(proxy);
+    const proxy = this.#fleet.accept(line);
     line.handlers = {
       onReset: () => undefined,
       onMessage: (message) => this.#received(proxy, message),
       onConnected: () => line.send({ type: 'LEASE', leaseMs: this.#leaseMs }),
-      onDisconnected: (reason) => this.options.log.info('a proxy lost its line', { proxy: proxy.proxyId, reason }),
+      onDisconnected: (reason) =>
+        this.options.log.info('a proxy lost its line', { proxy: proxy.proxyId, reason }),
     };
   }
 
-  async drain(instance: Instance, aborted: AbortSignal): Promise<{ readonly inFlight: number; readonly waitedMs: number }> {
+  async drain(
+    instance: Instance,
+    aborted: AbortSignal,
+  ): Promise<{ readonly inFlight: number; readonly waitedMs: number }> {
     const taskId = instance.task?.id;
     const startedMs = this.#awake.nowMs();
     if (!taskId || this.#stopped) return { inFlight: 0, waitedMs: 0 };
     this.#book.unroute(taskId);
     const known = this.#book.drainMs(taskId);
-    const untouched = known === undefined && this.#say().confirmed >= 1 && this.#inFlight(taskId) === 0;
-    if (aborted.aborted || untouched) return { inFlight: this.#inFlight(taskId), waitedMs: 0 };
+    const untouched = known === undefined && this.#fleet.confirmed >= 1 && this.#fleet.inFlight(taskId) === 0;
+    if (aborted.aborted || untouched) return { inFlight: this.#fleet.inFlight(taskId), waitedMs: 0 };
     this.#mark(instance.appId);
     const drainMs = known ?? HTTP_DRAIN_MS;
     return new Promise((resolve) => {
@@ -169,7 +164,7 @@ export class ProxyControl implements Drainer {
         aborted.removeEventListener('abort', abort);
         resolve({ inFlight, waitedMs: this.#awake.nowMs() - startedMs });
       };
-      const abort = (): void => end(this.#inFlight(taskId));
+      const abort = (): void => end(this.#fleet.inFlight(taskId));
       const wait: DrainWait = {
         taskId,
         startedMs,
@@ -187,7 +182,7 @@ export class ProxyControl implements Drainer {
 
   portResting(agentId: AgentId, port: number): boolean {
     if (this.#dirty.size > 0 && this.#started) this.#flush();
-    this.#rests.release(this.#say().confirmed, this.#awake.nowMs());
+    this.#rests.release(this.#fleet.confirmed, this.#awake.nowMs());
     return this.#rests.has(agentId, port);
   }
 
@@ -204,7 +199,7 @@ export class ProxyControl implements Drainer {
       const port = service.servicePort;
       if (notBound !== undefined) found.push({ port, reason: notBound });
       else {
-        for (const proxy of this.#proxies) {
+        for (const proxy of this.#fleet.all) {
           const reason = proxy.notServed[port];
           if (reason !== undefined) found.push({ port, reason: `${reason} (proxy on ${proxy.host})` });
         }
@@ -215,15 +210,7 @@ export class ProxyControl implements Drainer {
 
   /** Every proxy with a line, with its last statistics. */
   stats(): readonly ProxyStatus[] {
-    return [...this.#proxies].map(({ proxyId, host, pid, line, leased, acked, stats }) => ({
-      proxyId,
-      host,
-      pid,
-      connected: line.connected,
-      leased,
-      acked,
-      stats,
-    }));
+    return this.#fleet.statuses();
   }
 
   /** The table as it was last pushed. */
@@ -259,7 +246,7 @@ export class ProxyControl implements Drainer {
     if (left.length > 0) this.#rests.add(left, this.#book.version, this.#awake.nowMs());
     this.#waits.flushed(this.#book.version);
     if (delta) {
-      for (const proxy of this.#proxies) {
+      for (const proxy of this.#fleet.all) {
         if (proxy.sent !== delta.from) continue;
         proxy.sent = delta.to;
         proxy.line.send({ type: 'DELTA', delta });
@@ -270,7 +257,9 @@ export class ProxyControl implements Drainer {
 
   #noteBootless(appId: AppId): void {
     const agents = new Set<AgentId>();
-    const bootless = this.#book.servicesOf(appId).some(({ service }) => service.servers.some(({ bootId }) => bootId === ''));
+    const bootless = this.#book
+      .servicesOf(appId)
+      .some(({ service }) => service.servers.some(({ bootId }) => bootId === ''));
     if (!bootless) return;
     for (const { task } of this.options.instances.ofApp(appId)) if (task) agents.add(task.agentId);
     for (const agentId of agents) {
@@ -281,21 +270,21 @@ export class ProxyControl implements Drainer {
   }
 
   #received(proxy: ConnectedProxy, message: FromProxy): void {
-    if (!this.#proxies.has(proxy)) return;
-    this.#renew(proxy);
+    if (!this.#fleet.has(proxy)) return;
+    this.#fleet.renew(proxy);
     switch (message.type) {
       case 'HELLO':
-        this.#hello(proxy, message);
+        if (this.#fleet.greet(proxy, message)) this.#recheck();
+        if (this.#started) this.#sendSnapshot(proxy);
         break;
       case 'ACK':
         if (message.epoch !== this.#book.epoch) break;
-        proxy.acked = message.version;
-        this.#former.cameBack(proxy.proxyId);
+        this.#fleet.confirm(proxy, message.version);
         this.#progressed();
         break;
       case 'IN_FLIGHT':
         proxy.reportInFlight(message.taskId, message.count);
-        this.#waits.changed(message.taskId, this.#say(), this.#awake.nowMs());
+        this.#waits.changed(message.taskId, this.#fleet, this.#awake.nowMs());
         break;
       case 'NOT_SERVED':
         proxy.notServed = message.ports;
@@ -306,24 +295,10 @@ export class ProxyControl implements Drainer {
       case 'LEASE':
         break;
       case 'GOODBYE':
-        this.#remove(proxy);
+        this.#fleet.remove(proxy);
+        this.#recheck();
         break;
     }
-  }
-
-  /** The same proxy id on another line: its former process is dead (its supervisor starts one only after the other). */
-  #hello(proxy: ConnectedProxy, hello: Extract<FromProxy, { type: 'HELLO' }>): void {
-    const known = proxy.proxyId === hello.proxyId;
-    proxy.proxyId = hello.proxyId;
-    proxy.pid = hello.pid;
-    proxy.host = hello.host;
-    proxy.acked = 0;
-    proxy.inFlight.clear();
-    for (const other of [...this.#proxies]) {
-      if (other !== proxy && other.proxyId === hello.proxyId) this.#remove(other);
-    }
-    if (!known) this.#remember();
-    if (this.#started) this.#sendSnapshot(proxy);
   }
 
   #sendSnapshot(proxy: ConnectedProxy): void {
@@ -332,63 +307,19 @@ export class ProxyControl implements Drainer {
     proxy.line.send({ type: 'SNAPSHOT', table: this.#book.snapshot() });
   }
 
-  #renew(proxy: ConnectedProxy): void {
-    proxy.leaseUntilMs = this.#awake.nowMs() + this.#leaseMs;
-    if (proxy.leased) return;
-    proxy.leased = true;
-    this.options.log.info('a proxy is back', { proxy: proxy.proxyId });
-    this.#remember();
-  }
-
-  #remove(proxy: ConnectedProxy): void {
-    this.#proxies.delete(proxy);
-    proxy.line.close();
-    this.#former.cameBack(proxy.proxyId);
-    this.#remember();
-    this.#waits.recheck(this.#say(), this.#awake.nowMs());
-  }
-
-  #remember(): void {
-    const ids = [...this.#proxies].filter(({ leased, proxyId }) => leased && proxyId !== '').map(({ proxyId }) => proxyId);
-    this.options.memory?.save([...new Set([...ids, ...this.#former.missing])]);
-  }
-
-  /** Leases run out here, and closed lines are forgotten once theirs did. */
   #tick(): void {
-    const nowMs = this.#awake.nowMs();
-    let expired = false;
-    for (const proxy of [...this.#proxies]) {
-      if (proxy.leaseUntilMs > nowMs) continue;
-      if (proxy.leased) {
-        proxy.leased = false;
-        expired = true;
-        this.options.log.warn('a proxy is silent; it is not waited for any more', { proxy: proxy.proxyId, host: proxy.host });
-      }
-      if (!proxy.line.connected) this.#proxies.delete(proxy);
-    }
-    if (expired) {
-      this.#remember();
-      this.#waits.recheck(this.#say(), nowMs);
-    }
-    this.#rests.release(this.#say().confirmed, nowMs);
+    if (this.#fleet.expireLeases()) this.#recheck();
+    this.#rests.release(this.#fleet.confirmed, this.#awake.nowMs());
   }
 
   #progressed(): void {
     const nowMs = this.#awake.nowMs();
-    const say = this.#say();
-    this.#rests.release(say.confirmed, nowMs);
-    this.#waits.confirm(say, nowMs);
+    this.#rests.release(this.#fleet.confirmed, nowMs);
+    this.#waits.confirm(this.#fleet, nowMs);
   }
 
-  #say(): { readonly confirmed: number; inFlight(taskId: TaskId): number } {
-    let confirmed = this.#former.awaited ? 0 : Number.POSITIVE_INFINITY;
-    for (const proxy of this.#proxies) if (proxy.leased) confirmed = Math.min(confirmed, proxy.acked);
-    return { confirmed, inFlight: (taskId) => this.#inFlight(taskId) };
-  }
-
-  #inFlight(taskId: TaskId): number {
-    let sum = 0;
-    for (const proxy of this.#proxies) if (proxy.leased) sum += proxy.inFlight.get(taskId) ?? 0;
-    return sum;
+  /** A proxy went away: what waited for it need not any more. */
+  #recheck(): void {
+    this.#waits.recheck(this.#fleet, this.#awake.nowMs());
   }
 }

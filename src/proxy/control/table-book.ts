@@ -88,7 +88,8 @@ export class TableBook {
 
   snapshot(): RoutingTable {
     const services: Record<string, Service> = {};
-    for (const page of this.#pages.values()) for (const [key, { service }] of page.entries) services[key] = service;
+    for (const page of this.#pages.values())
+      for (const [key, { service }] of page.entries) services[key] = service;
     return { epoch: this.epoch, version: this.#version, services };
   }
 
@@ -129,14 +130,22 @@ export class TableBook {
           bindRefusal: (port) => this.#claims.claim(appId, port),
         })
       : [];
-    for (const other of this.#claims.keepOnly(appId, new Set(built.map(({ service }) => service.servicePort)))) affected.add(other);
+    for (const other of this.#claims.keepOnly(
+      appId,
+      new Set(built.map(({ service }) => service.servicePort)),
+    ))
+      affected.add(other);
     const entries = new Map<string, Entry>();
     const ports = new Map<string, LeftPort>();
     const agents = new Map(instances.map(({ task }) => [task?.id, task?.agentId] as const));
     const drainMs = drainLimitMs(built);
     for (const { service, notBound } of built) {
       const key = serviceKey(appId, service.servicePort);
-      entries.set(key, { service, text: JSON.stringify(service), ...(notBound === undefined ? {} : { notBound }) });
+      entries.set(key, {
+        service,
+        text: JSON.stringify(service),
+        ...(notBound === undefined ? {} : { notBound }),
+      });
       for (const server of service.servers) {
         this.#tasks.set(server.taskId, drainMs);
         const agentId = agents.get(server.taskId);

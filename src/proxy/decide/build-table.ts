@@ -47,7 +47,8 @@ export function buildServices(
   app.portDefinitions.forEach((definition, portIndex) => {
     const labels = portLabels(app, portIndex);
     const servicePort = labels.port ?? definition.port;
-    if (definition.protocol === 'udp' || !labels.enabled || servicePort === 0 || taken.has(servicePort)) return;
+    if (definition.protocol === 'udp' || !labels.enabled || servicePort === 0 || taken.has(servicePort))
+      return;
     if (!servesGroup(settings.groups, labels.groups)) return;
     taken.add(servicePort);
     const mode = labels.mode ?? (labels.vhosts.length > 0 || hasHttpCheck(app, portIndex) ? 'http' : 'tcp');
@@ -86,7 +87,11 @@ export function isRoutable(app: App, instance: Instance, unrouted: ReadonlySet<T
   return app.healthChecks.length > 0 ? health.healthy === true : health.portOpen === true;
 }
 
-function serversOf(routable: readonly Instance[], portIndex: number, settings: BuildSettings): readonly Server[] {
+function serversOf(
+  routable: readonly Instance[],
+  portIndex: number,
+  settings: BuildSettings,
+): readonly Server[] {
   const servers: Server[] = [];
   for (const { task } of routable) {
     const port = task?.hostPorts[portIndex];

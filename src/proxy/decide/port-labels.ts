@@ -25,7 +25,9 @@ export function portLabels(app: App, index: number): PortLabels {
   const label = (name: string): string | undefined => app.labels[`HAPROXY_${index}_${name}`];
   const port = Number(label('PORT'));
   const mode = label('MODE')?.trim().toLowerCase();
-  const vhosts = words(label('VHOST')?.toLowerCase()).filter((host) => host.length <= 253 && hostName.test(host));
+  const vhosts = words(label('VHOST')?.toLowerCase()).filter(
+    (host) => host.length <= 253 && hostName.test(host),
+  );
   return {
     enabled: !falseWords.has((label('ENABLED') ?? 'true').trim().toLowerCase()),
     vhosts: [...new Set(vhosts)],

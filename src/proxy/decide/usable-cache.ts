@@ -32,7 +32,14 @@ export function parseCachedTable(text: string): CachedTable | undefined {
   }
   if (typeof value !== 'object' || value === null) return undefined;
   const { format, localBootId, table } = value as Partial<CachedTable>;
-  if (format !== 1 || typeof localBootId !== 'string' || typeof table !== 'object' || table === null) return undefined;
-  if (typeof table.version !== 'number' || typeof table.epoch !== 'number' || typeof table.services !== 'object' || table.services === null) return undefined;
+  if (format !== 1 || typeof localBootId !== 'string' || typeof table !== 'object' || table === null)
+    return undefined;
+  if (
+    typeof table.version !== 'number' ||
+    typeof table.epoch !== 'number' ||
+    typeof table.services !== 'object' ||
+    table.services === null
+  )
+    return undefined;
   return { format, localBootId, table };
 }

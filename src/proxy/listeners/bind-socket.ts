@@ -20,10 +20,17 @@ export class BindError extends Error {
 }
 
 /** Node's own way (its cluster module uses it) to bind without listening: a handle, or a negative error number. */
-const createServerHandle = (net as unknown as { _createServerHandle(address: string, port: number, family: 4 | 6): BoundSocket | number })._createServerHandle;
+const createServerHandle = (
+  net as unknown as {
+    _createServerHandle(address: string, port: number, family: 4 | 6): BoundSocket | number;
+  }
+)._createServerHandle;
 
 /** Binds `address`:`port` (0: any free port) without listening. Returns the socket and its port; throws BindError. */
-export function bindSocket(address: string, port: number): { readonly socket: BoundSocket; readonly port: number } {
+export function bindSocket(
+  address: string,
+  port: number,
+): { readonly socket: BoundSocket; readonly port: number } {
   const made = createServerHandle(address, port, address.includes(':') ? 6 : 4);
   if (typeof made === 'number') throw bindError(made, address, port);
   const name: { port?: number } = {};

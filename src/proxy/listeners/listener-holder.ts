@@ -51,7 +51,8 @@ export class ListenerHolder {
 
   /** Hands the fixed sockets that are bound to a worker. */
   sendFixed(send: SendToWorker): void {
-    for (const [role, { port, socket }] of this.#fixed) send({ type: 'LISTENER', role: role satisfies ListenerRole, port }, socket);
+    for (const [role, { port, socket }] of this.#fixed)
+      send({ type: 'LISTENER', role: role satisfies ListenerRole, port }, socket);
   }
 
   /** A slot has a new worker: what it will not ask for is given up at `synced`. */

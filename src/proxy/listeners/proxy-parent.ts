@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LogLevel } from '../../logging/log-line.js';
 import type { Log } from '../../logging/log.js';
+import type { LogLevel } from '../../logging/log-line.js';
 import type { Clock } from '../../util/clock.js';
 import { ListenError, urlOf } from '../../util/listen.js';
 import { BindError } from './bind-socket.js';
@@ -79,21 +79,36 @@ export class ProxyParent {
     const lbPort = options.lbHttpPort || kept?.lbPort || 0;
     const statsPort = options.lbStatsPort || kept?.statsPort || 0;
     let ports: { lb: number; stats: number } | undefined;
-    if (former.length === 0) ports = { lb: await this.#bind('lb', lbPort, 0), stats: await this.#bind('stats', statsPort, 0) };
+    if (former.length === 0)
+      ports = { lb: await this.#bind('lb', lbPort, 0), stats: await this.#bind('stats', statsPort, 0) };
     else this.#holder.pause();
     for (let slot = 0; slot < options.workers; slot++) this.#startWorker(slot);
     if (!ports) {
       await this.#until(() => this.#ready.size === options.workers, 'the proxy workers do not start');
       const startedMs = options.clock.monotonicMs();
       await retireFormerWorkers(former, options.log);
-      ports = { lb: await this.#bind('lb', lbPort, BIND_PATIENCE_MS), stats: await this.#bind('stats', statsPort, BIND_PATIENCE_MS) };
-      for (const worker of this.#workers) this.#holder.sendFixed((message, socket) => worker.send(message, socket));
+      ports = {
+        lb: await this.#bind('lb', lbPort, BIND_PATIENCE_MS),
+        stats: await this.#bind('stats', statsPort, BIND_PATIENCE_MS),
+      };
+      for (const worker of this.#workers)
+        this.#holder.sendFixed((message, socket) => worker.send(message, socket));
       this.#holder.resume();
       const gapMs = Math.round(options.clock.monotonicMs() - startedMs);
-      options.log.info('took over from earlier proxy workers', { workers: former.map(({ pid }) => pid), gapMs });
+      options.log.info('took over from earlier proxy workers', {
+        workers: former.map(({ pid }) => pid),
+        gapMs,
+      });
     }
-    await this.#until(() => this.#accepting.size === options.workers, 'the proxy workers do not accept connections');
-    return { lbUrl: urlOf(options.lbAddress, ports.lb), statsUrl: urlOf(options.lbAddress, ports.stats), pids: this.pids() };
+    await this.#until(
+      () => this.#accepting.size === options.workers,
+      'the proxy workers do not accept connections',
+    );
+    return {
+      lbUrl: urlOf(options.lbAddress, ports.lb),
+      statsUrl: urlOf(options.lbAddress, ports.stats),
+      pids: this.pids(),
+    };
   }
 
   /** `leaveWorkers`: they serve on without a parent, until the next one takes over. */
@@ -184,7 +199,9 @@ export class ProxyParent {
         if (!(error instanceof BindError)) throw error;
         if (error.code !== 'EADDRINUSE' || clock.monotonicMs() >= endMs) {
           const flag = role === 'lb' ? '--lb-http-port' : '--lb-stats-port';
-          throw new ListenError(`the load balancer cannot listen: ${error.message}; choose another with ${flag} (0 = any free one)`);
+          throw new ListenError(
+            `the load balancer cannot listen: ${error.message}; choose another with ${flag} (0 = any free one)`,
+          );
         }
       }
       await new Promise<void>((again) => void clock.after(BIND_RETRY_MS, again));
@@ -196,7 +213,11 @@ export class ProxyParent {
     await new Promise<void>((resolve, reject) => {
       const limit = this.options.clock.after(START_TIMEOUT_MS, () => {
         this.#onProgress = undefined;
-        reject(new Error(`${what} within ${START_TIMEOUT_MS / 1_000} s; see ${join(this.options.workDir, 'proxy', 'worker.log')}`));
+        reject(
+          new Error(
+            `${what} within ${START_TIMEOUT_MS / 1_000} s; see ${join(this.options.workDir, 'proxy', 'worker.log')}`,
+          ),
+        );
       });
       this.#onProgress = () => {
         if (!reached()) return;

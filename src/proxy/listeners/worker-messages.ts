@@ -1,5 +1,5 @@
-import type { LogLevel } from '../../logging/log-line.js';
 import type { LogFields } from '../../logging/log.js';
+import type { LogLevel } from '../../logging/log-line.js';
 
 /** What a worker must know; sent once by the parent, before anything else. */
 export interface WorkerConfig {

@@ -43,10 +43,16 @@ export class WorkerSupervisor {
     const { entry, execArgv, stderr, clock, log, slot } = this.options;
     this.#timer = undefined;
     this.#startedMs = clock.monotonicMs();
-    const child = fork(entry, [], { execArgv: [...execArgv], detached: true, stdio: ['ignore', 'ignore', stderr, 'ipc'] });
+    const child = fork(entry, [], {
+      execArgv: [...execArgv],
+      detached: true,
+      stdio: ['ignore', 'ignore', stderr, 'ipc'],
+    });
     this.#child = child;
     child.on('message', (message) => this.#received(child, message as ToParent));
-    child.on('error', (error) => log.error('a proxy worker cannot be started', { slot, error: error.message }));
+    child.on('error', (error) =>
+      log.error('a proxy worker cannot be started', { slot, error: error.message }),
+    );
     child.on('exit', (code, signal) => this.#exited(child, code, signal));
     this.options.onStart();
     this.send(this.options.config());
@@ -57,7 +63,11 @@ export class WorkerSupervisor {
     const child = this.#child;
     if (!child?.connected) return;
     const failed = (error: Error | null): void => {
-      if (error) this.options.log.debug('a message to a proxy worker was lost', { type: message.type, error: error.message });
+      if (error)
+        this.options.log.debug('a message to a proxy worker was lost', {
+          type: message.type,
+          error: error.message,
+        });
     };
     // Node.js takes its own bound sockets here, though its types name only servers and connections.
     if (socket) child.send(message, socket as never, { keepOpen: true }, failed);
@@ -99,7 +109,10 @@ export class WorkerSupervisor {
     const { clock, log, slot } = this.options;
     const steady = clock.monotonicMs() - this.#startedMs > STEADY_MS;
     this.#quickDeaths = steady ? 0 : this.#quickDeaths + 1;
-    this.#pauseMs = this.#quickDeaths <= 1 ? 0 : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#quickDeaths - 2, 10));
+    this.#pauseMs =
+      this.#quickDeaths <= 1
+        ? 0
+        : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#quickDeaths - 2, 10));
     log.warn('a proxy worker ended; starting it again', { slot, code, signal, inMs: this.#pauseMs });
     if (this.#pauseMs === 0) this.start();
     else this.#timer = clock.after(this.#pauseMs, () => this.start());

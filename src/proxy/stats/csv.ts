@@ -82,16 +82,77 @@ function* serviceLines(service: ServiceStats, iid: number): Iterable<string> {
 
 function common(values: CounterValues, mode: string, type: number, iid: number): Row {
   const { scur, smax, stot, bin, bout, ereq, rate, rate_max } = values;
-  const row: Row = { scur, smax, stot, bin, bout, dreq: 0, dresp: 0, pid: 1, iid, sid: 0, type, rate, rate_max, mode };
+  const row: Row = {
+    scur,
+    smax,
+    stot,
+    bin,
+    bout,
+    dreq: 0,
+    dresp: 0,
+    pid: 1,
+    iid,
+    sid: 0,
+    type,
+    rate,
+    rate_max,
+    mode,
+  };
   if (type === 0) row['ereq'] = ereq;
   if (mode === 'tcp') return row;
-  const { hrsp_1xx, hrsp_2xx, hrsp_3xx, hrsp_4xx, hrsp_5xx, hrsp_other, req_rate, req_rate_max, req_tot } = values;
-  return { ...row, hrsp_1xx, hrsp_2xx, hrsp_3xx, hrsp_4xx, hrsp_5xx, hrsp_other, req_rate, req_rate_max, req_tot };
+  const { hrsp_1xx, hrsp_2xx, hrsp_3xx, hrsp_4xx, hrsp_5xx, hrsp_other, req_rate, req_rate_max, req_tot } =
+    values;
+  return {
+    ...row,
+    hrsp_1xx,
+    hrsp_2xx,
+    hrsp_3xx,
+    hrsp_4xx,
+    hrsp_5xx,
+    hrsp_other,
+    req_rate,
+    req_rate_max,
+    req_tot,
+  };
 }
 
 function serverSide(values: CounterValues): Row {
-  const { econ, eresp, wretr, wredis, cli_abrt, srv_abrt, lastsess, ctime, rtime, ttime, connect, reuse, ctime_max, rtime_max, ttime_max } = values;
-  return { econ, eresp, wretr, wredis, cli_abrt, srv_abrt, lastsess, qtime: 0, ctime, rtime, ttime, connect, reuse, qtime_max: 0, ctime_max, rtime_max, ttime_max };
+  const {
+    econ,
+    eresp,
+    wretr,
+    wredis,
+    cli_abrt,
+    srv_abrt,
+    lastsess,
+    ctime,
+    rtime,
+    ttime,
+    connect,
+    reuse,
+    ctime_max,
+    rtime_max,
+    ttime_max,
+  } = values;
+  return {
+    econ,
+    eresp,
+    wretr,
+    wredis,
+    cli_abrt,
+    srv_abrt,
+    lastsess,
+    qtime: 0,
+    ctime,
+    rtime,
+    ttime,
+    connect,
+    reuse,
+    qtime_max: 0,
+    ctime_max,
+    rtime_max,
+    ttime_max,
+  };
 }
 
 function line(row: Row): string {

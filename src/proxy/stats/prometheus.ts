@@ -16,18 +16,58 @@ const shared: readonly Metric[] = [
 ];
 const frontendOnly: readonly Metric[] = [
   { name: 'http_requests_total', type: 'counter', help: 'HTTP requests', value: (v) => v.req_tot },
-  { name: 'request_errors_total', type: 'counter', help: 'Requests refused for what they are', value: (v) => v.ereq },
+  {
+    name: 'request_errors_total',
+    type: 'counter',
+    help: 'Requests refused for what they are',
+    value: (v) => v.ereq,
+  },
 ];
 const serverSide: readonly Metric[] = [
-  { name: 'connection_errors_total', type: 'counter', help: 'Connections to servers that failed', value: (v) => v.econ },
+  {
+    name: 'connection_errors_total',
+    type: 'counter',
+    help: 'Connections to servers that failed',
+    value: (v) => v.econ,
+  },
   { name: 'response_errors_total', type: 'counter', help: 'Answers that failed', value: (v) => v.eresp },
   { name: 'retry_warnings_total', type: 'counter', help: 'Attempts repeated', value: (v) => v.wretr },
-  { name: 'redispatch_warnings_total', type: 'counter', help: 'Attempts repeated on another server', value: (v) => v.wredis },
-  { name: 'client_aborts_total', type: 'counter', help: 'Transfers ended by the client', value: (v) => v.cli_abrt },
-  { name: 'server_aborts_total', type: 'counter', help: 'Transfers ended by the server', value: (v) => v.srv_abrt },
-  { name: 'response_time_average_seconds', type: 'gauge', help: 'Time to the answer, over the last 1 024', value: (v) => v.rtime / 1_000 },
-  { name: 'connection_attempts_total', type: 'counter', help: 'Connections to servers made', value: (v) => v.connect },
-  { name: 'connection_reuses_total', type: 'counter', help: 'Requests over connections that were there', value: (v) => v.reuse },
+  {
+    name: 'redispatch_warnings_total',
+    type: 'counter',
+    help: 'Attempts repeated on another server',
+    value: (v) => v.wredis,
+  },
+  {
+    name: 'client_aborts_total',
+    type: 'counter',
+    help: 'Transfers ended by the client',
+    value: (v) => v.cli_abrt,
+  },
+  {
+    name: 'server_aborts_total',
+    type: 'counter',
+    help: 'Transfers ended by the server',
+    value: (v) => v.srv_abrt,
+  },
+  {
+    name: 'response_time_average_seconds',
+    type: 'gauge',
+    help: 'Time to the answer, over the last 1 024',
+    value: (v) => v.rtime / 1_000,
+  },
+  {
+    name: 'connection_attempts_total',
+    type: 'counter',
+    help: 'Connections to servers made',
+    value: (v) => v.connect,
+  },
+  {
+    name: 'connection_reuses_total',
+    type: 'counter',
+    help: 'Requests over connections that were there',
+    value: (v) => v.reuse,
+  },
 ];
 const responseClasses = ['1xx', '2xx', '3xx', '4xx', '5xx', 'other'] as const;
 
@@ -38,10 +78,16 @@ interface Labelled {
 
 /** Prometheus text with the names of HAProxy's own exporter, piece by piece. */
 export function* statsPrometheus(stats: ProxyStats): Iterable<string> {
-  const frontends = stats.frontends.map(({ name, values }) => ({ labels: `proxy="${escape(name)}"`, values }));
-  const backends = stats.services.map(({ name, values }) => ({ labels: `proxy="${escape(name)}"`, values }));
+  const frontends = stats.frontends.map(({ name, values }) => ({
+    labels: `proxy="${escaped(name)}"`,
+    values,
+  }));
+  const backends = stats.services.map(({ name, values }) => ({ labels: `proxy="${escaped(name)}"`, values }));
   const servers = stats.services.flatMap(({ name, servers: each }) =>
-    each.map((server) => ({ labels: `proxy="${escape(name)}",server="${escape(server.name)}"`, values: server.values })),
+    each.map((server) => ({
+      labels: `proxy="${escaped(name)}",server="${escaped(server.name)}"`,
+      values: server.values,
+    })),
   );
   yield* family('haproxy_frontend', [...shared, ...frontendOnly], frontends);
   yield* family('haproxy_backend', [...shared, ...serverSide], backends);
@@ -49,7 +95,7 @@ export function* statsPrometheus(stats: ProxyStats): Iterable<string> {
   yield '# HELP haproxy_server_status 1 while the server gets requests\n# TYPE haproxy_server_status gauge\n';
   for (const service of stats.services) {
     for (const server of service.servers) {
-      yield `haproxy_server_status{proxy="${escape(service.name)}",server="${escape(server.name)}",state="UP"} ${server.status === 'UP' ? 1 : 0}\n`;
+      yield `haproxy_server_status{proxy="${escaped(service.name)}",server="${escaped(server.name)}",state="UP"} ${server.status === 'UP' ? 1 : 0}\n`;
     }
   }
   yield '# HELP haproxy_process_uptime_seconds Age of the youngest worker\n# TYPE haproxy_process_uptime_seconds gauge\n';
@@ -63,10 +109,11 @@ function* family(prefix: string, metrics: readonly Metric[], rows: readonly Labe
   }
   yield `# HELP ${prefix}_http_responses_total Answers by class\n# TYPE ${prefix}_http_responses_total counter\n`;
   for (const { labels, values } of rows) {
-    for (const code of responseClasses) yield `${prefix}_http_responses_total{${labels},code="${code}"} ${values[`hrsp_${code}`]}\n`;
+    for (const code of responseClasses)
+      yield `${prefix}_http_responses_total{${labels},code="${code}"} ${values[`hrsp_${code}`]}\n`;
   }
 }
 
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replace(/[\\"\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
 }

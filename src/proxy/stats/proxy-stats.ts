@@ -66,7 +66,12 @@ export interface ServiceStats {
 
 /** Everything one worker counts, or several together. */
 export interface ProxyStats {
-  readonly workers: readonly { readonly pid: number; readonly uptimeS: number; readonly rssBytes: number; readonly retiring: boolean }[];
+  readonly workers: readonly {
+    readonly pid: number;
+    readonly uptimeS: number;
+    readonly rssBytes: number;
+    readonly retiring: boolean;
+  }[];
   readonly table: { readonly epoch: number; readonly version: number };
   /** Whether the server's line is up. */
   readonly connected: boolean;

@@ -8,7 +8,11 @@ import type { ProxyStats } from '../stats/proxy-stats.js';
  * Each worker listens on a socket in the work dir's `run` directory (mode 0700), so that its siblings find its statistics
  * and the next parent finds the worker when its own parent is gone. One line of JSON each way per connection.
  */
-export type ControlRequest = { readonly do: 'identify' } | { readonly do: 'stats' } | { readonly do: 'retire' } | { readonly do: 'exit' };
+export type ControlRequest =
+  | { readonly do: 'identify' }
+  | { readonly do: 'stats' }
+  | { readonly do: 'retire' }
+  | { readonly do: 'exit' };
 
 export interface WorkerIdentity {
   readonly pid: number;
@@ -34,7 +38,9 @@ export function controlSocketPath(runDir: string, pid: number): string {
 }
 
 /** The sockets of all workers of a work dir, dead ones included. */
-export function findControlSockets(runDir: string): readonly { readonly pid: number; readonly path: string }[] {
+export function findControlSockets(
+  runDir: string,
+): readonly { readonly pid: number; readonly path: string }[] {
   let names: string[];
   try {
     names = readdirSync(runDir);
@@ -58,7 +64,9 @@ export function askWorker<T>(path: string, request: ControlRequest, timeoutMs: n
       socket.destroy();
       reject(reason);
     };
-    socket.setTimeout(timeoutMs, () => fail(new Error(`the worker at ${path} did not answer within ${timeoutMs} ms`)));
+    socket.setTimeout(timeoutMs, () =>
+      fail(new Error(`the worker at ${path} did not answer within ${timeoutMs} ms`)),
+    );
     socket.on('error', fail);
     socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
     socket.on('data', (piece: Buffer) => {
@@ -104,7 +112,12 @@ export class ControlSocket {
         );
       });
     });
-    this.#server.on('error', (error) => log.error('the control socket cannot listen; the next start cannot find this worker', { path, error: error.message }));
+    this.#server.on('error', (error) =>
+      log.error('the control socket cannot listen; the next start cannot find this worker', {
+        path,
+        error: error.message,
+      }),
+    );
   }
 
   open(): void {

@@ -101,7 +101,8 @@ export class Deadlines {
     private readonly clock: Clock,
     timeouts: Timeouts,
   ) {
-    const queue = (timeoutMs: number): DeadlineQueue => new DeadlineQueue(timeoutMs, () => clock.monotonicMs());
+    const queue = (timeoutMs: number): DeadlineQueue =>
+      new DeadlineQueue(timeoutMs, () => clock.monotonicMs());
     this.connect = queue(timeouts.connectMs);
     this.exchange = queue(timeouts.clientServerMs);
     this.tunnel = queue(timeouts.tunnelMs);
@@ -122,7 +123,15 @@ export class Deadlines {
 
   sweep(): void {
     const nowMs = this.clock.monotonicMs();
-    for (const queue of [this.connect, this.exchange, this.tunnel, this.requestHead, this.keepAlive, this.upstreamIdle, this.linger]) {
+    for (const queue of [
+      this.connect,
+      this.exchange,
+      this.tunnel,
+      this.requestHead,
+      this.keepAlive,
+      this.upstreamIdle,
+      this.linger,
+    ]) {
       queue.sweep(nowMs);
     }
   }

@@ -63,7 +63,9 @@ export class IngressPort implements Ingress {
     private readonly plane: DataPlane,
     private readonly log: Log,
   ) {
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: false }, (socket) => this.#accept(socket));
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: false }, (socket) =>
+      this.#accept(socket),
+    );
   }
 
   get mode(): 'tcp' | 'http' {
@@ -76,7 +78,9 @@ export class IngressPort implements Ingress {
       this.#server.once('error', reject);
       const listening = (): void => {
         this.#server.removeListener('error', reject);
-        this.#server.on('error', (error) => this.log.error('a listening socket failed', { port: this.port, error: error.message }));
+        this.#server.on('error', (error) =>
+          this.log.error('a listening socket failed', { port: this.port, error: error.message }),
+        );
         const address = this.#server.address();
         resolve(typeof address === 'object' && address ? address.port : this.port);
       };
@@ -92,7 +96,9 @@ export class IngressPort implements Ingress {
 
   route(host: string): LiveService | NoRoute {
     if (this.key === undefined) return this.routes.byVhost(host);
-    return this.routes.service(this.key) ?? new NoRoute(503, `service port ${this.port} is not served any more`);
+    return (
+      this.routes.service(this.key) ?? new NoRoute(503, `service port ${this.port} is not served any more`)
+    );
   }
 
   #accept(socket: Socket): void {
@@ -100,7 +106,11 @@ export class IngressPort implements Ingress {
     if (this.sessions.full) {
       this.counters.dcon += 1;
       socket.on('error', () => socket.destroy());
-      if (http) socket.end(errorPage(503, 'the load balancer holds as many connections as it may', { close: true }), () => socket.destroy());
+      if (http)
+        socket.end(
+          errorPage(503, 'the load balancer holds as many connections as it may', { close: true }),
+          () => socket.destroy(),
+        );
       else socket.destroy();
       return;
     }

@@ -7,7 +7,13 @@ import { frontendStats, serviceStats } from '../stats/collect.js';
 import { mergeStats } from '../stats/merge.js';
 import type { ProxyStats, ServiceStats } from '../stats/proxy-stats.js';
 import type { FromProxy, ToProxy } from '../table.js';
-import { askWorker, ControlSocket, controlSocketPath, findControlSockets, type WorkerIdentity } from './control-socket.js';
+import {
+  askWorker,
+  ControlSocket,
+  controlSocketPath,
+  findControlSockets,
+  type WorkerIdentity,
+} from './control-socket.js';
 import type { DataPlane } from './data-plane.js';
 import { Deadlines, defaultTimeouts, type Timeouts } from './deadlines.js';
 import { type Bound, IngressPort, Sessions } from './ingress.js';
@@ -74,7 +80,10 @@ export class ProxyWorker {
       inFlight: (taskId, count) => this.#follower.inFlight(taskId, count),
     });
     this.#ports = new ServicePorts(
-      { listen: (port) => options.tell({ type: 'LISTEN', port }), drop: (port) => options.tell({ type: 'DROP', port }) },
+      {
+        listen: (port) => options.tell({ type: 'LISTEN', port }),
+        drop: (port) => options.tell({ type: 'DROP', port }),
+      },
       (name, port, key) => this.#makePort(name, port, key),
       clock,
       log,
@@ -196,7 +205,14 @@ export class ProxyWorker {
     const nowMs = clock.monotonicMs();
     const frontends = [...(this.#lb ? [this.#lb] : []), ...this.#ports.open];
     return {
-      workers: [{ pid: process.pid, uptimeS: (nowMs - this.#startedMs) / 1_000, rssBytes: process.memoryUsage.rss(), retiring: this.#plane.retiring }],
+      workers: [
+        {
+          pid: process.pid,
+          uptimeS: (nowMs - this.#startedMs) / 1_000,
+          rssBytes: process.memoryUsage.rss(),
+          retiring: this.#plane.retiring,
+        },
+      ],
       table: { epoch: this.#routes.epoch, version: this.#routes.version },
       connected: this.#follower.connected,
       frontends: frontends.map((port) => frontendStats(port, nowMs)),
@@ -226,7 +242,12 @@ export class ProxyWorker {
   }
 
   #identity(): WorkerIdentity {
-    return { pid: process.pid, lbPort: this.#lb?.port ?? 0, statsPort: this.#statsPort, retiring: this.#plane.retiring };
+    return {
+      pid: process.pid,
+      lbPort: this.#lb?.port ?? 0,
+      statsPort: this.#statsPort,
+      retiring: this.#plane.retiring,
+    };
   }
 
   /** Tunnels and idle clients do not end by themselves: the limit ends them. */
@@ -251,7 +272,10 @@ export class ProxyWorker {
     const answers = await Promise.all(
       siblings.map(({ path }) =>
         askWorker<ProxyStats>(path, { do: 'stats' }, SIBLING_TIMEOUT_MS).catch((error: unknown) => {
-          this.options.log.debug('a sibling does not answer; its numbers are left out', { path, error: String(error) });
+          this.options.log.debug('a sibling does not answer; its numbers are left out', {
+            path,
+            error: String(error),
+          });
           return undefined;
         }),
       ),

@@ -163,7 +163,10 @@ export class Routes {
 
   #claim(host: string, live: LiveService): void {
     const claimants = [...(this.#byVhost.get(host) ?? []), live];
-    this.#byVhost.set(host, claimants.sort((a, b) => (a.key < b.key ? -1 : 1)));
+    this.#byVhost.set(
+      host,
+      claimants.sort((a, b) => (a.key < b.key ? -1 : 1)),
+    );
   }
 
   #unclaim(host: string, live: LiveService | undefined): void {

@@ -56,7 +56,13 @@ export class ServicePorts {
     const other = this.#wanted.get(port);
     if (other) this.#drop(port, other.key);
     this.#portOf.set(key, port);
-    this.#wanted.set(port, { key, name: backendName(service.appId, port), open: undefined, retry: undefined, pauseMs: 0 });
+    this.#wanted.set(port, {
+      key,
+      name: backendName(service.appId, port),
+      open: undefined,
+      retry: undefined,
+      pauseMs: 0,
+    });
     this.binder.listen(port);
   }
 

@@ -14,12 +14,18 @@ export class StatsServer {
   readonly #server: Server;
 
   constructor(private readonly collect: () => Promise<ProxyStats>) {
-    this.#server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: 5_000 }, (request, response) => {
-      this.#answer(request, response).catch((error: unknown) => {
-        if (response.headersSent) response.destroy();
-        else send(response, 500, 'text/plain; charset=utf-8', [`${error instanceof Error ? error.message : String(error)}\n`]);
-      });
-    });
+    this.#server = createServer(
+      { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: 5_000 },
+      (request, response) => {
+        this.#answer(request, response).catch((error: unknown) => {
+          if (response.headersSent) response.destroy();
+          else
+            send(response, 500, 'text/plain; charset=utf-8', [
+              `${error instanceof Error ? error.message : String(error)}\n`,
+            ]);
+        });
+      },
+    );
     this.#server.maxConnections = 256;
   }
 
@@ -47,22 +53,40 @@ export class StatsServer {
       response.setHeader('Allow', 'GET, HEAD');
       await send(response, 405, 'text/plain; charset=utf-8', ['only GET and HEAD are served here\n']);
     } else if (url === '/_haproxy_health_check') {
-      await send(response, 200, 'text/html', ['<html><body><h1>200 OK</h1>\nService ready.\n</body></html>\n']);
+      await send(response, 200, 'text/html', [
+        '<html><body><h1>200 OK</h1>\nService ready.\n</body></html>\n',
+      ]);
     } else if (url === '/haproxy?stats;csv' || url === '/haproxy?stats;csv;norefresh') {
       await send(response, 200, 'text/plain', statsCsv(await this.collect()));
     } else if (url === '/metrics') {
-      await send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', statsPrometheus(await this.collect()));
+      await send(
+        response,
+        200,
+        'text/plain; version=0.0.4; charset=utf-8',
+        statsPrometheus(await this.collect()),
+      );
     } else if (url === '/' || url === '/haproxy' || url.startsWith('/haproxy?stats')) {
       await send(response, 200, 'text/html; charset=utf-8', statsPage(await this.collect()));
     } else {
-      await send(response, 404, 'text/plain; charset=utf-8', ['served here: /haproxy?stats, /haproxy?stats;csv, /metrics, /_haproxy_health_check\n']);
+      await send(response, 404, 'text/plain; charset=utf-8', [
+        'served here: /haproxy?stats, /haproxy?stats;csv, /metrics, /_haproxy_health_check\n',
+      ]);
     }
   }
 }
 
 /** Writes the pieces, giving way to others between slices. */
-async function send(response: ServerResponse, status: number, type: string, pieces: Iterable<string>): Promise<void> {
-  response.writeHead(status, { 'Content-Type': type, 'Cache-Control': 'no-cache', 'X-Content-Type-Options': 'nosniff' });
+async function send(
+  response: ServerResponse,
+  status: number,
+  type: string,
+  pieces: Iterable<string>,
+): Promise<void> {
+  response.writeHead(status, {
+    'Content-Type': type,
+    'Cache-Control': 'no-cache',
+    'X-Content-Type-Options': 'nosniff',
+  });
   let text = '';
   let startedMs = performance.now();
   for (const piece of pieces) {

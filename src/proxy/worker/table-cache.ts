@@ -30,7 +30,10 @@ export class TableCache {
       text = readFileSync(this.file, 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-        this.log.warn('the cached routing table cannot be read; waiting for the server', { file: this.file, error: String(error) });
+        this.log.warn('the cached routing table cannot be read; waiting for the server', {
+          file: this.file,
+          error: String(error),
+        });
       }
       return undefined;
     }
@@ -62,7 +65,11 @@ export class TableCache {
         this.#complained = false;
       },
       (error: unknown) => {
-        if (!this.#complained) this.log.warn('the routing table cannot be cached on disk', { file: this.file, error: String(error) });
+        if (!this.#complained)
+          this.log.warn('the routing table cannot be cached on disk', {
+            file: this.file,
+            error: String(error),
+          });
         this.#complained = true;
       },
     );

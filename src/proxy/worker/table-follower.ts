@@ -149,7 +149,9 @@ export class TableFollower {
     const followed = change();
     this.#applying = false;
     if (!followed) {
-      this.log.warn('a table change does not follow ours; asking for the whole table', { version: this.routes.version });
+      this.log.warn('a table change does not follow ours; asking for the whole table', {
+        version: this.routes.version,
+      });
       this.#hello();
       return;
     }

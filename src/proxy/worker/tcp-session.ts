@@ -126,7 +126,8 @@ export class TcpSession implements UpstreamUser {
     const connect = (): void => {
       this.#upstream = new UpstreamConnection(server, this.plane, this);
     };
-    if (this.#tried.includes(server)) this.#pause = this.plane.clock.after(SAME_SERVER_PAUSE_MS * this.#tried.length, connect);
+    if (this.#tried.includes(server))
+      this.#pause = this.plane.clock.after(SAME_SERVER_PAUSE_MS * this.#tried.length, connect);
     else connect();
   }
 }

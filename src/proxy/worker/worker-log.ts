@@ -1,5 +1,5 @@
-import { formatLine, type LogLevel, plainFields } from '../../logging/log-line.js';
 import type { Log, LogFields } from '../../logging/log.js';
+import { formatLine, type LogLevel, plainFields } from '../../logging/log-line.js';
 import type { ToParent } from '../listeners/worker-messages.js';
 
 const severity: Readonly<Record<LogLevel, number>> = { debug: 20, info: 30, warn: 40, error: 50 };

@@ -8,7 +8,7 @@ import type { AppChange } from '../../../src/apps/app-registry.js';
 import { AppRegistryImpl } from '../../../src/apps/registry.js';
 import { CatalogError, type ErrorDetail } from '../../../src/errors/registry.js';
 import { silentLog } from '../../../src/logging/log.js';
-import type { StateStore, StoreBatch, StoreHealth, StoreRecord } from '../../../src/store/state-store.js';
+import type { ScanOptions, StateStore, StoreBatch, StoreHealth, StoreRecord } from '../../../src/store/state-store.js';
 import { type Timestamp, timestamp } from '../../../src/util/timestamp.js';
 
 export const root = join(__dirname, '../../..');
@@ -17,15 +17,21 @@ export const contract = new Contract(parse(readFileSync(join(root, 'openapi.yaml
 /** A store that keeps JSON in a map. */
 export class MapStore implements StateStore {
   readonly records = new Map<string, string>();
+  readonly #corrupt = new Set<string>();
 
   async open(): Promise<void> {}
   async get(key: string): Promise<unknown> {
     const text = this.records.get(key);
     return text === undefined ? undefined : JSON.parse(text);
   }
-  async *scan(prefix: string): AsyncIterable<StoreRecord> {
+  /** As if these records did not match their checksums. */
+  corrupt(...keys: readonly string[]): void {
+    for (const key of keys) this.#corrupt.add(key);
+  }
+  async *scan(prefix: string, { onCorrupt }: ScanOptions = {}): AsyncIterable<StoreRecord> {
     for (const key of [...this.records.keys()].sort()) {
-      if (key.startsWith(prefix)) yield { key, value: JSON.parse(this.records.get(key) ?? 'null') };
+      if (key.startsWith(prefix) && this.#corrupt.has(key)) onCorrupt?.({ key, problem: 'corrupt' });
+      else if (key.startsWith(prefix)) yield { key, value: JSON.parse(this.records.get(key) ?? 'null') };
     }
   }
   async commit({ writes }: StoreBatch): Promise<void> {

@@ -16,7 +16,11 @@ import { packageRoot } from '../../support/package-root.js';
 const folders = ['util', 'logging', 'embedded-mesos'];
 let compiled: string | undefined;
 
-/** The sources of the agent, compiled as the build does into dist; in a folder that goes when this process ends. */
+afterAll(() => {
+  if (compiled) rmSync(compiled, { recursive: true, force: true });
+});
+
+/** The sources of the agent, compiled as the build does into dist; in a folder that goes when the suite ends. */
 export function compiledSources(): string {
   compiled ??= compile();
   return compiled;
@@ -43,6 +47,5 @@ function compile(): string {
       writeFileSync(file, code);
     }
   }
-  process.on('exit', () => rmSync(target, { recursive: true, force: true }));
   return target;
 }

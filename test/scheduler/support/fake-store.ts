@@ -1,4 +1,5 @@
 import {
+  type ScanOptions,
   type StateStore,
   type StoreBatch,
   StoreError,
@@ -17,6 +18,8 @@ export class FakeStore implements StateStore {
   /** Commits from this number on (1-based) never happen: the process "crashed". */
   crashAtCommit = Number.POSITIVE_INFINITY;
   refusing: StoreErrorCode | undefined;
+  /** Keys whose records do not match their checksums. */
+  readonly corrupt = new Set<string>();
   #held: (() => void)[] | undefined;
   readonly #listeners = new Set<(health: StoreHealth) => void>();
   onCommit: ((batch: StoreBatch) => void) | undefined;
@@ -32,13 +35,17 @@ export class FakeStore implements StateStore {
   async open(): Promise<void> {}
 
   async get(key: string): Promise<unknown> {
+    if (this.corrupt.has(key)) throw new StoreError('corrupt-record', `the record ${key} is corrupt`);
     const text = this.records.get(key);
     return text === undefined ? undefined : JSON.parse(text);
   }
 
-  async *scan(prefix: string): AsyncIterable<StoreRecord> {
+  async *scan(prefix: string, { onCorrupt }: ScanOptions = {}): AsyncIterable<StoreRecord> {
     for (const [key, text] of [...this.records].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      if (key.startsWith(prefix)) yield { key, value: JSON.parse(text) };
+      if (!key.startsWith(prefix)) continue;
+      if (this.corrupt.has(key) && !onCorrupt) throw new StoreError('corrupt-record', `the record ${key} is corrupt`);
+      if (this.corrupt.has(key)) onCorrupt?.({ key, problem: 'its checksum does not match' });
+      else yield { key, value: JSON.parse(text) };
     }
   }
 

@@ -89,6 +89,8 @@ class Recorder implements EventBus {
 export class World {
   readonly clock = new VirtualClock();
   readonly apps = new Map<AppId, AppRecord>();
+  /** Apps that are stored but cannot be read. */
+  readonly setAside = new Set<AppId>();
   readonly events = new Recorder();
   readonly drainer = new FakeDrainer();
   readonly master = new FakeMaster();
@@ -109,7 +111,7 @@ export class World {
     return new SchedulerService({
       store: this.store,
       epoch: 1,
-      apps: this.apps,
+      apps: { get: (appId) => this.apps.get(appId), isSetAside: (appId) => this.setAside.has(appId) },
       driver: this.master,
       drainer: this.drainer,
       events: this.events,
@@ -132,11 +134,12 @@ export class World {
   }
 
   /** The process dies as it is: what was not durable is lost; a new one starts on what was. */
-  async crash(): Promise<void> {
+  async crash(corrupt: readonly string[] = []): Promise<void> {
     this.master.detach();
     this.store.crashAtCommit = 0;
     const dead = this.scheduler;
     this.store = new FakeStore(this.store.records);
+    for (const key of corrupt) this.store.corrupt.add(key);
     this.scheduler = this.#make();
     void dead.stop();
     await this.settle();

@@ -1,4 +1,4 @@
-import { skipToken, isFieldValue } from './characters.js';
+import { isFieldValue, skipToken } from './characters.js';
 
 /** Longest chunk-size line (extensions included), and all trailer lines together. */
 export const MAX_CHUNK_LINE = 1_024;
@@ -50,12 +50,14 @@ export class ChunkedBody {
     const newline = chunk.indexOf(0x0a, start);
     const end = newline < 0 ? chunk.length : newline + 1;
     const limit = this.#state === 'trailer' ? MAX_TRAILER_BYTES : MAX_CHUNK_LINE;
-    if (this.#line.length + (end - start) > limit) throw new ChunksBroken('a line of the chunked body is too long');
+    if (this.#line.length + (end - start) > limit)
+      throw new ChunksBroken('a line of the chunked body is too long');
     this.#line += chunk.toString('latin1', start, end);
     if (newline < 0) return end;
     const line = this.#line;
     this.#line = '';
-    if (line.charCodeAt(line.length - 2) !== 0x0d) throw new ChunksBroken('a line of the chunked body does not end in CRLF');
+    if (line.charCodeAt(line.length - 2) !== 0x0d)
+      throw new ChunksBroken('a line of the chunked body does not end in CRLF');
     this.#actOn(line.slice(0, -2));
     return end;
   }

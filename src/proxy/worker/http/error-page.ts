@@ -15,7 +15,11 @@ const phrases: Readonly<Record<number, string>> = {
  * A whole answer that says in one line why the load balancer answers itself. `reason` is plain text of ours (what it quotes
  * from a request has passed the head's checks). HEAD gets no body.
  */
-export function errorPage(status: number, reason: string, options: { readonly close: boolean; readonly head?: boolean }): string {
+export function errorPage(
+  status: number,
+  reason: string,
+  options: { readonly close: boolean; readonly head?: boolean },
+): string {
   const phrase = phrases[status] ?? 'Error';
   const safe = reason.replace(/[^\x20-\x7e]/g, '?');
   const body = `${status} ${phrase}: ${safe}\n`;

@@ -5,8 +5,8 @@ import { type DataPlane, PAUSE_ABOVE_BYTES } from '../data-plane.js';
 import type { LiveServer } from '../live-server.js';
 import type { LiveService } from '../live-service.js';
 import { ChunksBroken } from './chunked-body.js';
-import type { RequestHead } from './request-head.js';
 import { MAX_REPLAY_BYTES, RequestBody } from './request-body.js';
+import type { RequestHead } from './request-head.js';
 import { ResponseReader, type ResponseSink } from './response-reader.js';
 import { UpstreamConnection, type UpstreamUser } from './upstream-connection.js';
 
@@ -216,7 +216,9 @@ export class Exchange implements UpstreamUser, ResponseSink {
     server.begin(nowMs);
     server.counters.request(nowMs);
     if (again && server.ejectedUntilMs > nowMs) {
-      this.#pause = this.plane.clock.after(SAME_SERVER_PAUSE_MS * (this.#tries - 1), () => this.#connect(server, true));
+      this.#pause = this.plane.clock.after(SAME_SERVER_PAUSE_MS * (this.#tries - 1), () =>
+        this.#connect(server, true),
+      );
     } else {
       this.#connect(server, fresh);
     }
@@ -276,7 +278,10 @@ export class Exchange implements UpstreamUser, ResponseSink {
       this.#fail(503, `no server of ${this.service.service.appId} takes connections (${reason})`);
     } else {
       this.#countServerError(server);
-      this.#fail(502, `the server of ${this.service.service.appId} broke the connection before it answered (${reason})`);
+      this.#fail(
+        502,
+        `the server of ${this.service.service.appId} broke the connection before it answered (${reason})`,
+      );
     }
   }
 

@@ -36,7 +36,17 @@ const interestingLengths = new Uint8Array(64);
 for (const length of [2, 4, 6, 7, 10, 14, 15, 16, 17]) interestingLengths[length] = 1;
 
 /** Connection must never make us drop these (request smuggling by nomination). */
-const notNominated: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port', 'authorization', 'cookie']);
+const notNominated: ReadonlySet<string> = new Set([
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'authorization',
+  'cookie',
+]);
 
 interface Pass {
   readonly fields: HeadFields;
@@ -52,7 +62,12 @@ interface Pass {
  * (the head's closing empty line follows). Throws HeadRefused on everything two parsers could read in two ways: bare CR
  * or LF, folded lines, blanks before the colon, repeated or malformed lengths, length and chunks together.
  */
-export function readFields(text: string, start: number, end: number, kind: 'request' | 'response'): HeadFields {
+export function readFields(
+  text: string,
+  start: number,
+  end: number,
+  kind: 'request' | 'response',
+): HeadFields {
   const fields: HeadFields = {
     forward: '',
     host: undefined,
@@ -71,7 +86,8 @@ export function readFields(text: string, start: number, end: number, kind: 'requ
     const lineEnd = text.indexOf('\r\n', line);
     const colon = skipToken(text, line, lineEnd);
     if (colon === line || text.charCodeAt(colon) !== 0x3a) throw new HeadRefused('malformed header line');
-    if (!isFieldValue(text, colon + 1, lineEnd)) throw new HeadRefused('forbidden character in a header value');
+    if (!isFieldValue(text, colon + 1, lineEnd))
+      throw new HeadRefused('forbidden character in a header value');
     if (++count > MAX_FIELDS) throw new HeadRefused(`more than ${MAX_FIELDS} header lines`, 431);
     const length = colon - line;
     if (length < 64 && interestingLengths[length] === 1 && isDropped(pass, text, line, colon, lineEnd)) {
@@ -120,7 +136,8 @@ function isDropped(pass: Pass, text: string, line: number, colon: number, lineEn
       return false;
     case 'x-forwarded-for':
       if (pass.kind === 'request') {
-        fields.forwardedFor = fields.forwardedFor === undefined ? value() : `${fields.forwardedFor}, ${value()}`;
+        fields.forwardedFor =
+          fields.forwardedFor === undefined ? value() : `${fields.forwardedFor}, ${value()}`;
       }
       return pass.kind === 'request';
     case 'x-forwarded-proto':

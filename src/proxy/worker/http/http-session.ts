@@ -202,7 +202,13 @@ export class HttpSession implements Expiring, ExchangeClient {
   #advance(): void {
     if (this.#advancing) return;
     this.#advancing = true;
-    while (this.#pending !== undefined && !this.#exchange && !this.#closing && !this.#over && !this.#tunnelled) {
+    while (
+      this.#pending !== undefined &&
+      !this.#exchange &&
+      !this.#closing &&
+      !this.#over &&
+      !this.#tunnelled
+    ) {
       if (this.socket.writableLength > PAUSE_ABOVE_BYTES) {
         this.socket.pause();
         break;
@@ -215,7 +221,8 @@ export class HttpSession implements Expiring, ExchangeClient {
   /** False: the head is not whole yet. */
   #readRequest(bytes: Buffer): boolean {
     let start = 0;
-    while (start < 2 * MAX_LEADING_EMPTY_LINES && bytes[start] === 0x0d && bytes[start + 1] === 0x0a) start += 2;
+    while (start < 2 * MAX_LEADING_EMPTY_LINES && bytes[start] === 0x0d && bytes[start + 1] === 0x0a)
+      start += 2;
     const end = bytes.indexOf(HEAD_END, Math.max(start, this.#searched - 3));
     if (end < 0 ? bytes.length - start > MAX_HEAD_BYTES : end - start > MAX_HEAD_BYTES) {
       this.#refuse(431, `the request head is longer than ${MAX_HEAD_BYTES} bytes`);

@@ -45,16 +45,25 @@ export function readRequestHead(text: string): RequestHead {
   } else if (fields.host === undefined) {
     throw new HeadRefused('no Host header');
   }
-  if (fields.expect !== undefined && fields.expect !== '100-continue') throw new HeadRefused('an expectation nobody here can meet', 417);
+  if (fields.expect !== undefined && fields.expect !== '100-continue')
+    throw new HeadRefused('an expectation nobody here can meet', 417);
   const target = readTarget(text.slice(methodEnd + 1, targetEnd), method, fields);
-  return { method, target, minor, fields, hostName: hostNameOf(fields.host ?? ''), idempotent: idempotentMethods.has(method) };
+  return {
+    method,
+    target,
+    minor,
+    fields,
+    hostName: hostNameOf(fields.host ?? ''),
+    idempotent: idempotentMethods.has(method),
+  };
 }
 
 function readVersion(text: string, start: number, end: number): 0 | 1 {
   const version = text.slice(start, end);
   if (version === 'HTTP/1.1') return 1;
   if (version === 'HTTP/1.0') return 0;
-  if (/^HTTP\/\d\.\d$/.test(version)) throw new HeadRefused('only HTTP/1.1 and HTTP/1.0 are spoken here', 505);
+  if (/^HTTP\/\d\.\d$/.test(version))
+    throw new HeadRefused('only HTTP/1.1 and HTTP/1.0 are spoken here', 505);
   throw new HeadRefused('malformed HTTP version');
 }
 

@@ -2,7 +2,11 @@ import { ChunkedBody } from './chunked-body.js';
 import type { ResponseHead } from './response-head.js';
 
 /** How the end of a response is found, RFC 9112 section 6.3. */
-export type ResponseLength = { readonly kind: 'none' } | { readonly kind: 'length'; readonly bytes: number } | { readonly kind: 'chunked' } | { readonly kind: 'close' };
+export type ResponseLength =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly bytes: number }
+  | { readonly kind: 'chunked' }
+  | { readonly kind: 'close' };
 
 /** The length of the answer to a request with this method. */
 export function responseLength(method: string, head: ResponseHead): ResponseLength {

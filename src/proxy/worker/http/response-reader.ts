@@ -75,7 +75,8 @@ export class ResponseReader {
     this.#pending = undefined;
     while (!this.#over && !this.#body) {
       const end = bytes.indexOf(HEAD_END);
-      if (end < 0 ? bytes.length > MAX_HEAD_BYTES : end > MAX_HEAD_BYTES) throw new HeadRefused('its head is too long', 502);
+      if (end < 0 ? bytes.length > MAX_HEAD_BYTES : end > MAX_HEAD_BYTES)
+        throw new HeadRefused('its head is too long', 502);
       if (end < 0) {
         if (bytes.length > 0) this.#pending = bytes;
         return;
@@ -89,15 +90,20 @@ export class ResponseReader {
 
   #interimHead(head: ResponseHead, rest: Buffer): void {
     if (head.status === 101) {
-      if (this.request.fields.upgrade === undefined) throw new HeadRefused('it switched protocols unasked', 502);
+      if (this.request.fields.upgrade === undefined)
+        throw new HeadRefused('it switched protocols unasked', 502);
       const upgrade = head.fields.upgrade ?? this.request.fields.upgrade;
       this.#over = true;
       this.sink.responseHead(101);
-      this.sink.switched(`${statusLine(head)}${head.fields.forward}Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`, rest);
+      this.sink.switched(
+        `${statusLine(head)}${head.fields.forward}Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`,
+        rest,
+      );
       return;
     }
     if (++this.#interim > MAX_INTERIM) throw new HeadRefused('too many interim answers', 502);
-    if (this.request.minor === 1) this.sink.target.write(`${statusLine(head)}${head.fields.forward}\r\n`, 'latin1');
+    if (this.request.minor === 1)
+      this.sink.target.write(`${statusLine(head)}${head.fields.forward}\r\n`, 'latin1');
   }
 
   #finalHead(head: ResponseHead, rest: Buffer): void {
@@ -110,7 +116,8 @@ export class ResponseReader {
     this.started = true;
     let text = statusLine(head) + fields.forward;
     if (fields.chunked) text += this.#unchunk ? '' : 'Transfer-Encoding: chunked\r\n';
-    else if (fields.contentLength >= 0 && head.status !== 204) text += `Content-Length: ${fields.contentLength}\r\n`;
+    else if (fields.contentLength >= 0 && head.status !== 204)
+      text += `Content-Length: ${fields.contentLength}\r\n`;
     if (!this.keepAlive) text += 'Connection: close\r\n';
     else if (this.request.minor === 0) text += 'Connection: keep-alive\r\n';
     text += '\r\n';

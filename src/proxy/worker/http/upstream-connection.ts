@@ -60,7 +60,12 @@ export class UpstreamConnection implements Expiring {
   }
 
   /** An unused connection of this server that may carry the next request; the most recently used one, not older than `maxIdleMs`. */
-  static idle(server: LiveServer, user: UpstreamUser, maxIdleMs: number, nowMs: number): UpstreamConnection | undefined {
+  static idle(
+    server: LiveServer,
+    user: UpstreamUser,
+    maxIdleMs: number,
+    nowMs: number,
+  ): UpstreamConnection | undefined {
     const connection = server.idle.at(-1);
     if (!connection || nowMs - connection.idleSinceMs > maxIdleMs) return undefined;
     server.idle.pop();
@@ -74,7 +79,12 @@ export class UpstreamConnection implements Expiring {
   /** The exchange is over and the connection is in order: keep it for the next, if there is room. */
   release(): void {
     this.#user = undefined;
-    if (this.#over || this.server.leaving || this.plane.retiring || this.server.idle.length >= MAX_IDLE_PER_SERVER) {
+    if (
+      this.#over ||
+      this.server.leaving ||
+      this.plane.retiring ||
+      this.server.idle.length >= MAX_IDLE_PER_SERVER
+    ) {
       this.destroy();
       return;
     }

@@ -3,7 +3,8 @@ import type { RequestHead } from './request-head.js';
 
 /** X-Forwarded-For (appended to), -Proto, -Host and -Port (ours alone: a client's word for them is not believed). */
 export function forwardedFields(fields: HeadFields, clientAddress: string, port: number): string {
-  const chain = fields.forwardedFor === undefined ? clientAddress : `${fields.forwardedFor}, ${clientAddress}`;
+  const chain =
+    fields.forwardedFor === undefined ? clientAddress : `${fields.forwardedFor}, ${clientAddress}`;
   const host = fields.host ? `X-Forwarded-Host: ${fields.host}\r\n` : '';
   return `X-Forwarded-For: ${chain}\r\nX-Forwarded-Proto: http\r\n${host}X-Forwarded-Port: ${port}\r\n`;
 }
