@@ -6,7 +6,7 @@ import type { Clock, Timer } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
 import { actionStep } from './decide/action-step.js';
 import { retryPauseMs } from './decide/retry-pause.js';
-import type { SelectVictims } from './decide/step-decision.js';
+import { oneWish, type SelectVictims } from './decide/step-decision.js';
 import { waitingReasons } from './decide/waiting.js';
 import type { AppTransition, DeploymentAction, ReadinessResult, Waiting } from './deployment.js';
 import { deploymentEvents } from './deployment-events.js';
@@ -77,7 +77,7 @@ export class ActionRun {
     const decision = actionStep(this.action, this.transition, instances, this.around.selectVictims);
     if (decision.done) this.#finish();
     else if (!hold && (decision.start > 0 || decision.stop.length > 0)) {
-      const { start, stop, reason } = decision;
+      const { start, stop, reason } = oneWish(decision);
       this.#underWay = this.#want({ start, stop, reason }).finally(() => {
         this.#underWay = undefined;
         if (!this.#stopped) this.around.mark(app);

@@ -2,7 +2,7 @@ import type { AppId, AppRecord } from '../apps/app.js';
 import type { AppChange, AppRegistry } from '../apps/app-registry.js';
 import { CatalogError } from '../errors/registry.js';
 import type { Log } from '../logging/log.js';
-import type { StateStore, StoreWrite } from '../store/state-store.js';
+import { keys, type StateStore, type StoreWrite } from '../store/state-store.js';
 import { assert } from '../util/assert.js';
 import type { Clock } from '../util/clock.js';
 import type { Accepted, Deployment } from './deployment.js';
@@ -11,6 +11,8 @@ import type { DeploymentRun } from './deployment-run.js';
 /** Longest stretch of preparing before the batch is sent off. */
 const SLICE_MS = 8;
 const MAX_BATCH = 256;
+/** Name of the fact that outlives a restart: the newest version ever given to a change. */
+export const LAST_VERSION = 'last-version';
 
 /** A change that passed every check, ready to be made durable. */
 export interface AcceptedChange {
@@ -104,7 +106,7 @@ export class ChangeQueue {
       const entries = this.#gather();
       const writes = entries.flatMap(({ change }) => change.writes);
       try {
-        if (writes.length > 0) await this.around.store.commit({ epoch: this.around.epoch, writes });
+        if (writes.length > 0) await this.around.store.commit({ epoch: this.around.epoch, writes: [...writes, lastVersion(entries)] });
         else if (this.#waiting.length > 0) await this.#otherWork();
       } catch (error) {
         this.#undo(entries, error);
@@ -174,6 +176,12 @@ export class ChangeQueue {
       ticket.reject(error);
     }
   }
+}
+
+/** The newest version given away: neither a deletion nor a rollback keeps theirs in a record of an app. */
+function lastVersion(entries: readonly Entry[]): StoreWrite {
+  const versions = entries.map(({ change }) => change.accepted.version).sort();
+  return { op: 'put', key: keys.meta(LAST_VERSION), value: versions.at(-1) };
 }
 
 function claim(batch: Batch, change: AcceptedChange): void {

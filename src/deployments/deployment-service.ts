@@ -7,7 +7,7 @@ import type { Scheduler } from '../scheduler/scheduler.js';
 import { type CorruptRecord, keys, type StateStore } from '../store/state-store.js';
 import type { Clock, Timer } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
-import type { VersionSource } from '../util/timestamp.js';
+import type { Timestamp, VersionSource } from '../util/timestamp.js';
 import {
   type AcceptanceSurroundings,
   acceptCancellation,
@@ -16,7 +16,7 @@ import {
 } from './acceptance.js';
 import type { ReadinessSource } from './action-run.js';
 import { AppGroups } from './app-groups.js';
-import { type AcceptedChange, ChangeQueue } from './change-queue.js';
+import { type AcceptedChange, ChangeQueue, LAST_VERSION } from './change-queue.js';
 import { retryPauseMs } from './decide/retry-pause.js';
 import { revertChanges } from './decide/revert.js';
 import type { SelectVictims } from './decide/step-decision.js';
@@ -118,6 +118,7 @@ export class DeploymentService implements Deployments {
       if ('problem' in deployment) this.#leaveAside(key, deployment.problem);
       else loaded.push(deployment);
     }
+    const lastVersion = await store.get(keys.meta(LAST_VERSION));
     loaded.sort((a, b) => (a.plan.version < b.plan.version ? -1 : 1));
     this.#unsubscribe.push(
       this.#groups.follow(registry),
@@ -134,6 +135,7 @@ export class DeploymentService implements Deployments {
     this.#running = true;
     const runs = loaded.map((deployment) => this.#adopt(deployment));
     for (const deployment of loaded) versions.observe(deployment.plan.version);
+    if (typeof lastVersion === 'string') versions.observe(lastVersion as Timestamp);
     for (const run of runs) run.resume();
   }
 

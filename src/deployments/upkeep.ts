@@ -2,7 +2,7 @@ import type { AppId, AppRecord } from '../apps/app.js';
 import type { Log } from '../logging/log.js';
 import type { Scheduler } from '../scheduler/scheduler.js';
 import { scaleStep } from './decide/scale-step.js';
-import type { SelectVictims } from './decide/step-decision.js';
+import { oneWish, type SelectVictims } from './decide/step-decision.js';
 
 export interface UpkeepSurroundings {
   readonly apps: { get(appId: AppId): AppRecord | undefined };
@@ -30,7 +30,8 @@ export class Upkeep {
     const record = apps.get(appId);
     if (!record || this.#stopped || scheduler.settling || this.#underWay.has(appId)) return 0;
     const instances = scheduler.instances.ofApp(appId);
-    const { start, stop } = scaleStep({ record, instances, awaitHealthy: false, selectVictims });
+    const move = scaleStep({ record, instances, awaitHealthy: false, selectVictims });
+    const { start, stop } = oneWish(move);
     if (start > 0 || stop.length > 0) {
       const wish = this.#want(appId, start, stop).finally(() => this.#underWay.delete(appId));
       this.#underWay.set(appId, wish);

@@ -17,6 +17,16 @@ export const checkPersistBeforeAct: Checker = (facts) => [
   ...factsOf(facts, 'kill sent').filter(({ durable }) => !durable).map(({ taskId }) => `the kill of ${taskId} left before it was durable`),
 ];
 
+/** Versions strictly increase, whatever the wall clock does and however often the server dies (architecture: time may jump). */
+export const checkVersions: Checker = (facts) => {
+  let newest = '';
+  return factsOf(facts, 'acknowledged').flatMap(({ request, version, deploymentId }) => {
+    const before = newest;
+    if (deploymentId !== '' && version > newest) newest = version;
+    return deploymentId === '' || version > before ? [] : [`request ${request} got version ${version} after ${before}`];
+  });
+};
+
 /** I3: whenever an instance is added, no more are live, launching or leaving than the maximum capacity allows. */
 export const checkMaximum: Checker = (facts) =>
   factsOf(facts, 'added')
@@ -132,6 +142,7 @@ export const checkNoFailedRequests: Checker = (facts) => factsOf(facts, 'request
 /** What holds in every world, whatever goes wrong in it. */
 export const always: readonly Checker[] = [
   checkPersistBeforeAct,
+  checkVersions,
   checkMaximum,
   checkMinimum,
   checkTasks,

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../util/clock.js';
 import { checkKey, encodeRecord, INTERNAL_PREFIX } from './record-codec.js';
-import { type StoreBatch, StoreError } from './state-store.js';
+import { type StoreBatch, StoreError, type StoreWrite } from './state-store.js';
 
 /** One write as the storage engine gets it: `bytes` undefined deletes. */
 export interface EngineWrite {
@@ -11,6 +11,9 @@ export interface EngineWrite {
 /** At most so many writes and bytes share one transaction (one batch is never split). */
 const GROUP_WRITES = 2_000;
 const GROUP_BYTES = 8 * 1024 * 1024;
+/** A batch of more writes is encoded piece by piece, in slices that let the event loop go on. */
+export const ENCODED_AT_ONCE = 500;
+const ENCODE_SLICE_MS = 5;
 /** At most so many bytes wait for the disk; more is refused. */
 export const WAITING_BYTES = 64 * 1024 * 1024;
 /** A flush that takes longer counts as failed for whoever writes next. */
@@ -21,8 +24,11 @@ export const EPOCH_KEY = `${INTERNAL_PREFIX}epoch`;
 
 interface Waiting {
   readonly epoch: number;
-  readonly writes: readonly EngineWrite[];
-  readonly bytes: number;
+  readonly size: number;
+  writes: readonly EngineWrite[];
+  bytes: number;
+  /** Not encoded yet. */
+  open: readonly StoreWrite[] | undefined;
   readonly resolve: () => void;
   readonly reject: (error: StoreError) => void;
 }
@@ -63,22 +69,19 @@ export class GroupCommit {
     this.#epoch = epoch;
   }
 
-  /** Resolves when the whole batch is durable; rejects with StoreError and nothing of it is applied. */
+  /**
+   * Resolves when the whole batch is durable; rejects with StoreError and nothing of it is applied. The values of a batch
+   * of more than ENCODED_AT_ONCE writes must stay as they are until then.
+   */
   commit(batch: StoreBatch): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#closed) throw new StoreError('closed', 'the store is closed');
-      const writes = batch.writes.map((write): EngineWrite => {
-        checkKey(write.key);
-        return {
-          key: write.key,
-          bytes: write.op === 'put' ? encodeRecord(write.key, write.value) : undefined,
-        };
-      });
-      const bytes = writes.reduce((sum, write) => sum + write.key.length + (write.bytes?.length ?? 0), 0);
-      if (this.#waiting.length > 0 && this.#waitingBytes + bytes > WAITING_BYTES) {
-        throw new StoreError('store-failed', `more than ${WAITING_BYTES} bytes of writes wait for the disk`);
-      }
-      this.#waiting.push({ epoch: batch.epoch, writes, bytes, resolve, reject });
+      const size = batch.writes.length;
+      const open = size > ENCODED_AT_ONCE ? batch.writes : undefined;
+      const writes = open ? [] : batch.writes.map(encodeWrite);
+      const bytes = sumOfBytes(writes);
+      if (this.#waiting.length > 0 && this.#waitingBytes + bytes > WAITING_BYTES) throw tooMuchWaits();
+      this.#waiting.push({ epoch: batch.epoch, size, writes, bytes, open, resolve, reject });
       this.#waitingBytes += bytes;
       // A microtask later, so that all commits of one turn share the first flush.
       this.#running ??= Promise.resolve().then(() => this.#run());
@@ -100,6 +103,7 @@ export class GroupCommit {
 
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
+      if (this.#waiting[0]?.open) await this.#encode(this.#waiting[0]);
       const { group, writes, epoch } = this.#takeGroup();
       if (group.length === 0) continue;
       try {
@@ -127,11 +131,9 @@ export class GroupCommit {
     const writes: EngineWrite[] = [];
     let [epoch, bytes, taken] = [this.#epoch, 0, 0];
     for (const batch of this.#waiting) {
-      if (
-        taken > 0 &&
-        (writes.length + batch.writes.length > GROUP_WRITES || bytes + batch.bytes > GROUP_BYTES)
-      )
-        break;
+      if (batch.open) break;
+      const fits = writes.length + batch.size <= GROUP_WRITES && bytes + batch.bytes <= GROUP_BYTES;
+      if (taken > 0 && !fits) break;
       taken++;
       this.#waitingBytes -= batch.bytes;
       if (batch.epoch < epoch) {
@@ -146,6 +148,29 @@ export class GroupCommit {
     this.#waiting = taken === this.#waiting.length ? [] : this.#waiting.slice(taken);
     if (epoch > this.#epoch) writes.push({ key: EPOCH_KEY, bytes: encodeRecord(EPOCH_KEY, epoch) });
     return { group, writes, epoch };
+  }
+
+  /** The first in line, while the others gather behind it. Refused when it is no JSON or too much for what waits. */
+  async #encode(batch: Waiting): Promise<void> {
+    const writes: EngineWrite[] = [];
+    let until = this.clock.monotonicMs() + ENCODE_SLICE_MS;
+    try {
+      for (const write of batch.open ?? []) {
+        writes.push(encodeWrite(write));
+        if (this.clock.monotonicMs() < until) continue;
+        await new Promise<void>((next) => setImmediate(next));
+        until = this.clock.monotonicMs() + ENCODE_SLICE_MS;
+      }
+    } catch (error) {
+      // Only an abandoned line is empty here: nobody gets in front of the first.
+      if (this.#waiting[0] === batch) this.#waiting.shift();
+      batch.reject(error instanceof StoreError ? error : new StoreError('store-failed', String(error)));
+      return;
+    }
+    batch.open = undefined;
+    batch.writes = writes;
+    batch.bytes = sumOfBytes(writes);
+    if (this.#waiting[0] === batch) this.#waitingBytes += batch.bytes;
   }
 
   async #flush(writes: readonly EngineWrite[]): Promise<void> {
@@ -170,4 +195,17 @@ export class GroupCommit {
       limit.cancel();
     }
   }
+}
+
+function encodeWrite(write: StoreWrite): EngineWrite {
+  checkKey(write.key);
+  return { key: write.key, bytes: write.op === 'put' ? encodeRecord(write.key, write.value) : undefined };
+}
+
+function sumOfBytes(writes: readonly EngineWrite[]): number {
+  return writes.reduce((sum, { key, bytes }) => sum + key.length + (bytes?.length ?? 0), 0);
+}
+
+function tooMuchWaits(): StoreError {
+  return new StoreError('store-failed', `more than ${WAITING_BYTES} bytes of writes wait for the disk`);
 }

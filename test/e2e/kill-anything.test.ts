@@ -1,6 +1,6 @@
 import { SeededDice } from '../../src/util/ids.js';
 import { waitFor } from '../support/wait-for.js';
-import { Load } from './support/load.js';
+import { Load, stopLoads } from './support/load.js';
 import { type AppJson, Longrun, webApp } from './support/longrun.js';
 import type { Parts } from './support/parts.js';
 
@@ -36,6 +36,7 @@ describe(`kill -9 of anything during deployments (seed ${seed}, rounds ${rounds}
       }),
     );
   }, 60_000);
+  afterEach(stopLoads);
   afterAll(async () => longrun.destroy(), 60_000);
 
   const apiUp = (): Promise<unknown> => waitFor(async () => (await longrun.request('GET', '/ping').catch(() => undefined))?.status === 200, { timeoutMs: 15_000, what: 'the API' });
@@ -43,11 +44,16 @@ describe(`kill -9 of anything during deployments (seed ${seed}, rounds ${rounds}
   /** Begins a rolling deployment; sends it until it is acknowledged. */
   const change = async (): Promise<void> => {
     version += 1;
-    for (;;) {
-      await apiUp();
-      const answer = await longrun.request('PATCH', '/v2/apps/web?force=true', { env: { APP_VERSION: String(version) } }).catch(() => undefined);
-      if (answer?.status === 200) return;
-    }
+    const body = { env: { APP_VERSION: String(version) } };
+    let last = 'none';
+    await waitFor(
+      async () => {
+        const answer = await longrun.request('PATCH', '/v2/apps/web?force=true', body).catch(() => undefined);
+        last = JSON.stringify(answer);
+        return answer?.status === 200;
+      },
+      { timeoutMs: 20_000, what: () => `the change to be acknowledged; last answer ${last}` },
+    );
   };
 
   /** Writes that restart nothing, until `stop`; answers the last acknowledged one. A later one may or may not have happened. */

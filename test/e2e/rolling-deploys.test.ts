@@ -1,5 +1,5 @@
 import { waitFor } from '../support/wait-for.js';
-import { Load } from './support/load.js';
+import { Load, stopLoads } from './support/load.js';
 import { Longrun, webApp } from './support/longrun.js';
 
 /** Proof 1 of the first slice: whatever is deployed, no request is lost and none waits. */
@@ -8,6 +8,7 @@ describe('requests through rolling deploys', () => {
   beforeAll(async () => {
     longrun = await Longrun.start();
   }, 40_000);
+  afterEach(stopLoads);
   afterAll(async () => longrun.destroy(), 60_000);
 
   const change = async (method: string, path: string, body: unknown): Promise<void> => {
@@ -18,7 +19,7 @@ describe('requests through rolling deploys', () => {
 
   it('fails none and delays none over deploy, scale 4 → 1 → 8 → 4, restart and rollback', async () => {
     const first = await longrun.deploy(
-      webApp('/web', { instances: 4, env: { APP_VERSION: '1', DIE_AT_ONCE: '1' }, labels: { HAPROXY_0_VHOST: 'web.test', HAPROXY_GROUP: 'external' }, loadBalancer: { drainSeconds: 4 } }),
+      webApp('/web', { instances: 4, env: { APP_VERSION: '1', DIE_AT_ONCE: '1' }, labels: { HAPROXY_0_VHOST: 'web.test', HAPROXY_GROUP: 'external' }, loadBalancer: { drainSeconds: 3 } }),
     );
     const load = new Load({ url: longrun.ready.lb, host: 'web.test' });
     await waitFor(() => load.sent > 100);

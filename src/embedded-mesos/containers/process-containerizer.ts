@@ -27,6 +27,8 @@ const MAX_PREPARING = 16;
 const TICK_MS = 1_000;
 /** Every so many ticks each supervisor's start time is compared too, not only its pid. */
 const THOROUGH_EVERY = 5;
+/** Time for strangers' containers to be gone before everything is torn down. */
+const ORPHANS_LIMIT_MS = 5_000;
 /** Time for killed servants to leave their cgroup. */
 const TEAR_DOWN_LIMIT_MS = 2_000;
 const recordKinds: readonly RecordKind[] = ['supervisor', 'task', 'exit', 'limit'];
@@ -285,17 +287,22 @@ export class ProcessContainerizer implements Containerizer {
 
   /** Ends launcher and pump too and removes this work dir's groups: for a work dir that holds no task any more. */
   async tearDown(): Promise<void> {
+    await this.#until(ORPHANS_LIMIT_MS, () => this.#orphans.size === 0 && this.#leftovers.size === 0);
     const servants = [...this.#pump.pids, this.#launcher.pid];
     await this.stop();
     for (const pid of servants) if (pid !== undefined) signal(pid, 'SIGKILL');
-    const { clock, log, isolation } = this.options;
-    const untilMs = clock.monotonicMs() + TEAR_DOWN_LIMIT_MS;
-    while (!isolation.tearDown()) {
-      if (clock.monotonicMs() > untilMs) {
-        log.warn('empty cgroups of this work dir stay behind', { groups: isolation.supervisorGroups });
-        return;
-      }
+    const { log, isolation } = this.options;
+    if (await this.#until(TEAR_DOWN_LIMIT_MS, () => isolation.tearDown())) return;
+    log.warn('empty cgroups of this work dir stay behind', { groups: isolation.supervisorGroups });
+  }
+
+  async #until(limitMs: number, condition: () => boolean): Promise<boolean> {
+    const { clock } = this.options;
+    const untilMs = clock.monotonicMs() + limitMs;
+    while (!condition()) {
+      if (clock.monotonicMs() > untilMs) return false;
       await new Promise<void>((again) => clock.after(5, again));
     }
+    return true;
   }
 }

@@ -5,6 +5,7 @@ import { AgentSession } from './agent-session.js';
 import { type AgentLine, type AgentRecord, taskKey } from './cluster.js';
 import type { MasterParts } from './parts.js';
 import type { RegistryEntry } from './registrar.js';
+import { killMessage } from './task-desk.js';
 
 export interface AgentTimeouts {
   /** How long a registered agent may be silent. */
@@ -115,12 +116,14 @@ export class AgentDesk {
     return agent?.line === session.line && agent.link !== 'recovered' ? agent : undefined;
   }
 
-  /** The same line goes on: nothing was lost on the way. */
+  /** The same line goes on: nothing was lost on the way but the kills that were asked for meanwhile. */
   #resumed(session: AgentSession): void {
     const agent = this.#agentOf(session);
     if (agent?.link !== 'disconnected') return;
     this.parts.cluster.setLink(agent, 'connected');
     this.parts.log.info('an agent is back on its line', { agentId: agent.id });
+    for (const task of agent.tasks.values())
+      if (task.kill && !task.isTerminal) session.line.send(killMessage(task));
     this.parts.allocator.freed(agent.id);
   }
 

@@ -62,12 +62,7 @@ export class TaskDesk {
   reconcile(framework: FrameworkRecord, reconcile: Reconcile): void {
     this.parts.counters.add('master/messages_reconcile_tasks');
     if (reconcile.tasks.length === 0) {
-      for (const task of framework.tasks.values()) {
-        this.#tell(
-          framework,
-          this.#answer(framework, task.taskId, task.agentId, { kind: 'registered' }, task),
-        );
-      }
+      this.#reconcileAll(framework, [...framework.tasks.values()]);
       return;
     }
     for (const { task_id, agent_id } of reconcile.tasks)

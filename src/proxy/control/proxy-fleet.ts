@@ -118,7 +118,10 @@ export class ProxyFleet implements ProxiesSay {
         const { proxyId, host } = proxy;
         this.options.log.warn('a proxy is silent; it is not waited for any more', { proxy: proxyId, host });
       }
-      if (!proxy.line.connected) this.#proxies.delete(proxy);
+      if (proxy.line.connected) continue;
+      this.#proxies.delete(proxy);
+      // A line can be resumed for much longer than a lease: should the proxy come back, then on a new one.
+      proxy.line.close();
     }
     if (expired) this.#remember();
     return expired;

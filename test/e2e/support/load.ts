@@ -45,6 +45,14 @@ export interface LoadOptions {
   readonly toleratedMs?: number;
 }
 
+/** Loads not stopped yet: a failed test must not leave its load behind. */
+const running = new Set<Load>();
+
+/** For `afterEach`: ends what a failed test left running. */
+export async function stopLoads(): Promise<void> {
+  await Promise.all([...running].map((load) => load.stop()));
+}
+
 /** Steady load of every kind through the load balancer until `stop`; every request is checked, byte for byte. */
 export class Load {
   #running = true;
@@ -57,6 +65,7 @@ export class Load {
   readonly #startedMs = performance.now();
 
   constructor(private readonly options: LoadOptions) {
+    running.add(this);
     for (const shot of shots) {
       if (options.kinds && !options.kinds.includes(shot.kind)) continue;
       for (let i = 0; i < 2; i++) this.#workers.push(this.#client(shot));
@@ -70,6 +79,7 @@ export class Load {
 
   async stop(): Promise<LoadResult> {
     this.#running = false;
+    running.delete(this);
     await Promise.all(this.#workers);
     this.#agent.destroy();
     return { sent: this.sent, failures: this.#failures, slow: this.#slow, tasks: this.#tasks, byKind: this.#byKind };

@@ -99,6 +99,34 @@ describe('tasks in the embedded master', () => {
     expect(framework.states('t1')).toEqual(['TASK_RUNNING', 'TASK_KILLED']);
   });
 
+  it('are killed as soon as the line of their agent goes on, if the kill came while it was broken', async () => {
+    const { world, framework, member, agentId } = await running();
+    member.line.cut();
+    framework.kill('t1', agentId);
+    await world.settle();
+    expect(framework.states('t1').at(-1)).toBe('TASK_RUNNING');
+    member.line.heal();
+    await world.settle();
+    expect(framework.states('t1').at(-1)).toBe('TASK_KILLED');
+  });
+
+  it('are reconciled all at once in slices, however many there are', async () => {
+    const world = await new World().start();
+    const framework = await world.framework();
+    const { agent } = world.agent('a1', 'cpus:600;mem:60000');
+    await world.settle();
+    const tasks = Array.from({ length: 600 }, (_, n) => task(`t${n}`, agent.id ?? ''));
+    framework.launch(framework.lastOffer, tasks, 3600);
+    await world.settle();
+    const before = framework.updates.length;
+    framework.reconcile([]);
+    for (let turn = 0; turn < 3; turn++) await new Promise<void>((next) => setImmediate(next));
+    const first = framework.updates.length - before;
+    expect([first > 0, first < 300]).toEqual([true, true]);
+    await world.settle();
+    expect(new Set(framework.updates.slice(before).map(({ task_id }) => task_id.value)).size).toBe(600);
+  });
+
   it('are reconciled with the words of a real master', async () => {
     const { world, framework, agentId } = await running();
     framework.reconcile([
