@@ -17,13 +17,15 @@ export const checkPersistBeforeAct: Checker = (facts) => [
   ...factsOf(facts, 'kill sent').filter(({ durable }) => !durable).map(({ taskId }) => `the kill of ${taskId} left before it was durable`),
 ];
 
-/** Versions strictly increase, whatever the wall clock does and however often the server dies (architecture: time may jump). */
+/** The versions of deployments strictly increase, whatever the wall clock does and however often the server dies. */
 export const checkVersions: Checker = (facts) => {
+  const stored = new Set(factsOf(facts, 'deployment stored').map(({ id }) => id));
   let newest = '';
   return factsOf(facts, 'acknowledged').flatMap(({ request, version, deploymentId }) => {
+    if (!stored.has(deploymentId)) return [];
     const before = newest;
-    if (deploymentId !== '' && version > newest) newest = version;
-    return deploymentId === '' || version > before ? [] : [`request ${request} got version ${version} after ${before}`];
+    if (version > newest) newest = version;
+    return version > before ? [] : [`request ${request} got version ${version} after ${before}`];
   });
 };
 

@@ -14,6 +14,8 @@ const GROUP_BYTES = 8 * 1024 * 1024;
 /** A batch of more writes is encoded piece by piece, in slices that let the event loop go on. */
 export const ENCODED_AT_ONCE = 500;
 const ENCODE_SLICE_MS = 5;
+/** What a write counts for until it is encoded. */
+const OPEN_WRITE_BYTES = 1_024;
 /** At most so many bytes wait for the disk; more is refused. */
 export const WAITING_BYTES = 64 * 1024 * 1024;
 /** A flush that takes longer counts as failed for whoever writes next. */
@@ -79,7 +81,7 @@ export class GroupCommit {
       const size = batch.writes.length;
       const open = size > ENCODED_AT_ONCE ? batch.writes : undefined;
       const writes = open ? [] : batch.writes.map(encodeWrite);
-      const bytes = sumOfBytes(writes);
+      const bytes = open ? size * OPEN_WRITE_BYTES : sumOfBytes(writes);
       if (this.#waiting.length > 0 && this.#waitingBytes + bytes > WAITING_BYTES) throw tooMuchWaits();
       this.#waiting.push({ epoch: batch.epoch, size, writes, bytes, open, resolve, reject });
       this.#waitingBytes += bytes;
@@ -150,7 +152,7 @@ export class GroupCommit {
     return { group, writes, epoch };
   }
 
-  /** The first in line, while the others gather behind it. Refused when it is no JSON or too much for what waits. */
+  /** Encodes the first in line, while the others gather behind it; refuses it when a value is no JSON. */
   async #encode(batch: Waiting): Promise<void> {
     const writes: EngineWrite[] = [];
     let until = this.clock.monotonicMs() + ENCODE_SLICE_MS;
@@ -162,15 +164,20 @@ export class GroupCommit {
         until = this.clock.monotonicMs() + ENCODE_SLICE_MS;
       }
     } catch (error) {
-      // Only an abandoned line is empty here: nobody gets in front of the first.
+      this.#recount(batch, 0);
       if (this.#waiting[0] === batch) this.#waiting.shift();
       batch.reject(error instanceof StoreError ? error : new StoreError('store-failed', String(error)));
       return;
     }
     batch.open = undefined;
     batch.writes = writes;
-    batch.bytes = sumOfBytes(writes);
-    if (this.#waiting[0] === batch) this.#waitingBytes += batch.bytes;
+    this.#recount(batch, sumOfBytes(writes));
+  }
+
+  /** An abandoned line counts nothing any more. */
+  #recount(batch: Waiting, bytes: number): void {
+    if (this.#waiting[0] === batch) this.#waitingBytes += bytes - batch.bytes;
+    batch.bytes = bytes;
   }
 
   async #flush(writes: readonly EngineWrite[]): Promise<void> {

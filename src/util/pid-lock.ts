@@ -1,4 +1,4 @@
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.js';
 
@@ -41,7 +41,7 @@ export class PidLock {
         }
         const holder = PidLock.holder(file);
         if (holder) throw new LockHeld(file, holder);
-        rmSync(file, { force: true });
+        clearDead(file);
       }
       throw new Error(`${file} changes hands too often`);
     } finally {
@@ -64,5 +64,27 @@ export class PidLock {
     if (!this.#held) return;
     this.#held = false;
     rmSync(this.file, { force: true });
+  }
+}
+
+/**
+ * Takes a dead holder's lock out of the way. It is moved aside first and looked at again: another process may have
+ * cleared and taken the lock since we read it, and then it gets it back.
+ */
+function clearDead(file: string): void {
+  const aside = `${file}.dead.${process.pid}`;
+  try {
+    renameSync(file, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  try {
+    const moved = PidLock.holder(aside);
+    if (!moved) return;
+    linkSync(aside, file);
+    throw new LockHeld(file, moved);
+  } finally {
+    rmSync(aside, { force: true });
   }
 }

@@ -1,4 +1,5 @@
 import type { AppId } from '../../src/apps/app.js';
+import { MAX_WISH } from '../../src/deployments/decide/step-decision.js';
 import { RESYNC_MS } from '../../src/deployments/deployment-service.js';
 import { World } from './support/world.js';
 
@@ -10,6 +11,25 @@ async function running(instances: number): Promise<World> {
   await world.calm();
   return world;
 }
+
+describe('a move of thousands', () => {
+  it('is made in wishes of a bounded size, each durable before the next, and is finished all the same', async () => {
+    const world = await World.start();
+    await world.change({ '/web': { instances: 2 * MAX_WISH + 500 } });
+    await world.calm();
+    expect(world.scheduler.wants.map(({ goals }) => goals.start)).toEqual([MAX_WISH, MAX_WISH, 500]);
+    await world.change({ '/web': { instances: 100 } });
+    await world.calm();
+    expect(world.scheduler.wants.slice(3).map(({ goals }) => goals.stop.length)).toEqual([
+      MAX_WISH,
+      MAX_WISH,
+      400,
+    ]);
+    expect(world.instances('/web')).toHaveLength(100);
+    expect(world.service.all()).toEqual([]);
+    await world.service.stop();
+  });
+});
 
 describe('where no deployment is at work', () => {
   it('instances whose records were lost are started again', async () => {

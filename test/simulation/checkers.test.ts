@@ -15,6 +15,7 @@ import {
   checkTables,
   checkTakingOut,
   checkTasks,
+  checkVersions,
   judge,
 } from '../../src/simulation/checkers.js';
 import type { Fact } from '../../src/simulation/facts.js';
@@ -33,6 +34,7 @@ describe('every checker finds what it is there for', () => {
     ['an early launch', checkPersistBeforeAct(facts({ kind: 'launch sent', agent: 'x', taskId, durable: false })), 1],
     ['an early kill', checkPersistBeforeAct(facts({ ...kill, durable: false })), 1],
     ['an early answer', checkPersistBeforeAct(facts({ kind: 'acknowledged', request: 1, wanted: {}, durable: false, version: '', deploymentId: '' })), 1],
+    ['a version that goes back', checkVersions(facts({ kind: 'deployment stored', id: 'd', step: 0 }, ...['2', '1'].map((version) => ({ kind: 'acknowledged', request: 1, wanted: {}, durable: true, version, deploymentId: 'd' }) as const))), 1],
     ['one instance too many', checkMaximum(facts({ kind: 'added', appId, instanceId, occupied: 3, allowed: 2 })), 1],
     ['no instance too many', checkMaximum(facts({ kind: 'added', appId, instanceId, occupied: 2, allowed: 2 })), 0],
     ['a good one too few', checkMinimum(facts({ kind: 'taken out', appId, instanceId, reason: 'scale down', wasGood: true, goodLeft: 1, needed: 2 })), 1],

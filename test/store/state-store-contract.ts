@@ -71,6 +71,24 @@ export function stateStoreContract(name: string, makeHarness: () => StoreHarness
       expect(await store.get('k')).toEqual({ n: 1 });
     });
 
+    it('takes a batch of thousands whole, in its place among the others, or refuses it whole', async () => {
+      const many = Array.from({ length: 3_000 }, (_, n) => put(`many!${n}`, n));
+      const before = store.commit({ epoch: 1, writes: [put('many!7', 'before'), put('k', 1)] });
+      const big = store.commit({ epoch: 1, writes: many });
+      const after = store.commit({ epoch: 1, writes: [put('many!8', 'after'), put('k', 2)] });
+      const wrong = store.commit({ epoch: 1, writes: [...many.slice(0, 2_999), put('many!9', undefined)] });
+      const last = store.commit({ epoch: 1, writes: [put('k', 3)] });
+      await Promise.all([before, big, after, last]);
+      expect(await codeOf(wrong)).toBe('store-failed');
+      expect((await allOf(store, 'many!')).length).toBe(3_000);
+      expect(await Promise.all(['many!7', 'many!8', 'many!9', 'k'].map((key) => store.get(key)))).toEqual([
+        7,
+        'after',
+        9,
+        3,
+      ]);
+    });
+
     it('scans exactly the keys with a prefix, in the order of their UTF-8 bytes', async () => {
       const keys = ['a!2', 'a!10', 'a!', 'a', 'b!1', 'a!\u{1F600}', 'a!\uFFFD', 'a!ü'];
       await store.commit({ epoch: 1, writes: keys.map((key) => put(key, key)) });
