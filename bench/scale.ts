@@ -46,7 +46,7 @@ function ask(api: string, method: string, path: string, body?: unknown): Promise
 async function startServer(workDir: string): Promise<{ server: ChildProcess; urls: Urls }> {
   const readyFile = join(workDir, 'ready.json');
   const profile = process.env['PROFILE'] ? ['--cpu-prof', '--cpu-prof-dir', process.env['PROFILE']] : [];
-  const args = [...profile, join(root, 'bin/longrun.js'), 'server', '--work-dir', workDir, '--http-port', '0', '--master-port', '0', '--service-ports', '40000-60000', '--ready-file', readyFile, '--log-level', 'warn'];
+  const args = [...profile, join(root, 'bin/longrun.js'), 'server', '--work-dir', workDir, '--http-port', '0', '--master-port', '0', '--service-ports', '40000-60000', '--ready-file', readyFile, '--log-level', 'error'];
   const server = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
   await waitFor(() => existsSync(readyFile) || server.exitCode !== null, { timeoutMs: 20_000, what: 'the server to be ready' });
   return { server, urls: JSON.parse(readFileSync(readyFile, 'utf8')) as Urls };
@@ -183,9 +183,9 @@ async function main(): Promise<void> {
     const rows = [...(await manyInstances(urls.api)), ...(await manyApps(urls.api))];
     report('scale', [...rows, ...limits]);
   } finally {
-    agents?.disconnect();
     server.kill('SIGTERM');
     await new Promise<void>((ended) => (server.exitCode === null ? server.once('exit', () => ended()) : ended()));
+    agents?.disconnect();
     keepAlive.destroy();
     rmSync(workDir, { recursive: true, force: true });
   }

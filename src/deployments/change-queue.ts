@@ -106,7 +106,11 @@ export class ChangeQueue {
       const entries = this.#gather();
       const writes = entries.flatMap(({ change }) => change.writes);
       try {
-        if (writes.length > 0) await this.around.store.commit({ epoch: this.around.epoch, writes: [...writes, lastVersion(entries)] });
+        if (writes.length > 0)
+          await this.around.store.commit({
+            epoch: this.around.epoch,
+            writes: [...writes, lastVersion(entries)],
+          });
         else if (this.#waiting.length > 0) await this.#otherWork();
       } catch (error) {
         this.#undo(entries, error);

@@ -207,10 +207,13 @@ export class DeploymentService implements Deployments {
 
   /** The server must not stay shut for one record: its apps are unlocked, and another change brings them right. */
   #leaveAside(key: string, problem: string): void {
-    this.options.log.error('a stored deployment cannot be read; it stays where it is and is not gone on with', {
-      key,
-      problem,
-    });
+    this.options.log.error(
+      'a stored deployment cannot be read; it stays where it is and is not gone on with',
+      {
+        key,
+        problem,
+      },
+    );
   }
 
   #adopt(deployment: Deployment): DeploymentRun {
@@ -274,4 +277,3 @@ export class DeploymentService implements Deployments {
 function appsOf(deployment: Deployment): AppId[] {
   return Object.keys(deployment.plan.transitions) as AppId[];
 }
-

@@ -6,8 +6,8 @@ import { timestamp } from '../util/timestamp.js';
 import { type Assembly, assemble, type SchedulerParts } from './assembly.js';
 import { schedulerDisconnected, schedulerRegistered, schedulerReregistered } from './decide/event-bodies.js';
 import { whyPending } from './decide/why-pending.js';
-import type { AgentId, Instance, InstanceId } from './instance.js';
 import { loadFramework } from './framework-record.js';
+import type { AgentId, Instance, InstanceId } from './instance.js';
 import type { AppQueue } from './launch-queue.js';
 import type { Goals, HealthFact, InstanceChange, QueueEntry, Scheduler, TaskFailure } from './scheduler.js';
 import type { InstanceTracker } from './tracker.js';
@@ -45,7 +45,9 @@ export class SchedulerService implements Scheduler {
       this.#all.log.error('a record cannot be read; it stays where it is and the others are loaded', {
         key,
         problem,
-        effect: key.startsWith(keys.instance('')) ? 'its task is ended and another instance started' : 'forgotten',
+        effect: key.startsWith(keys.instance(''))
+          ? 'its task is ended and another instance started'
+          : 'forgotten',
       });
     for await (const { value } of store.scan(keys.instance(''), { onCorrupt })) this.#load(value as Instance);
     for await (const { value } of store.scan(keys.taskFailure(''), { onCorrupt })) {

@@ -98,10 +98,19 @@ export class Server {
     const epoch = await nextEpoch(store, clock, log);
     const events = new EventBuffer({ epoch, clock, log });
     const metrics = new Metrics(clock);
-    const registry = new AppRegistryImpl({ store, servicePorts: settings.servicePorts, log: log.child('apps') });
+    const registry = new AppRegistryImpl({
+      store,
+      servicePorts: settings.servicePorts,
+      log: log.child('apps'),
+    });
     await registry.load();
     const masterServer = createServer();
-    const masterPort = await listen(masterServer, { address: settings.address, port: settings.masterPort, what: 'the master', flag: '--master-port' });
+    const masterPort = await listen(masterServer, {
+      address: settings.address,
+      port: settings.masterPort,
+      what: 'the master',
+      flag: '--master-port',
+    });
     const master = new Master({
       store,
       epoch,
@@ -170,7 +179,10 @@ export class Server {
       clock,
       dice,
       log: log.child('deployments'),
-      settings: { maxRunningDeployments: settings.maxRunningDeployments, maxQueuedChanges: MAX_QUEUED_CHANGES },
+      settings: {
+        maxRunningDeployments: settings.maxRunningDeployments,
+        maxQueuedChanges: MAX_QUEUED_CHANGES,
+      },
     });
     countStates(metrics, { registry, scheduler, deployments, clock });
     await scheduler.start();
@@ -193,14 +205,21 @@ export class Server {
         settings: { defaultRole: '*', restartOnAnyChange: settings.restartOnAnyChange },
       }),
       agents: { byId: (agentId) => master.agent(agentId) },
-      notServed: (appId) => proxyControl.notServed(appId).map(({ port, reason }) => ({ servicePort: port, reason })),
+      notServed: (appId) =>
+        proxyControl.notServed(appId).map(({ port, reason }) => ({ servicePort: port, reason })),
       ready: () => this.#ready,
       version: this.options.files.version,
       clock,
       dice,
       log,
     });
-    const operator = new OperatorRoutes({ token: workDir.token, store, scratchDir: workDir.run, down: this.options.onDown, log });
+    const operator = new OperatorRoutes({
+      token: workDir.token,
+      store,
+      scratchDir: workDir.run,
+      down: this.options.onDown,
+      log,
+    });
     const apiServer = createApiServer((request, response) => {
       if (!operator.handle(request, response)) api.listener(request, response);
     });
@@ -221,14 +240,38 @@ export class Server {
       onLine: (line) => proxyControl.acceptLine(line),
     });
     const isOwnHost = (host: string): boolean =>
-      hostAllowed({ host, localAddress: settings.address, localPort: masterPort, names: [settings.address, settings.hostname] });
+      hostAllowed({
+        host,
+        localAddress: settings.address,
+        localPort: masterPort,
+        names: [settings.address, settings.hostname],
+      });
     masterServer.on('request', masterRequestListener(master, { log: log.child('master'), isOwnHost }));
     masterServer.on('upgrade', (request, socket, head) => {
-      if (!agentLines.upgrade(request, socket, head) && !proxyLines.upgrade(request, socket, head)) socket.destroy();
+      if (!agentLines.upgrade(request, socket, head) && !proxyLines.upgrade(request, socket, head))
+        socket.destroy();
     });
     for (const server of [masterServer, apiServer]) server.on('connection', (socket) => this.#track(socket));
-    const httpPort = await listen(apiServer, { address: settings.address, port: settings.httpPort, what: 'the API', flag: '--http-port' });
-    this.#running = { lock, store, master, scheduler, proxyControl, health, deployments, api, apiServer, masterServer, agentLines, proxyLines };
+    const httpPort = await listen(apiServer, {
+      address: settings.address,
+      port: settings.httpPort,
+      what: 'the API',
+      flag: '--http-port',
+    });
+    this.#running = {
+      lock,
+      store,
+      master,
+      scheduler,
+      proxyControl,
+      health,
+      deployments,
+      api,
+      apiServer,
+      masterServer,
+      agentLines,
+      proxyLines,
+    };
     this.#ready = true;
     return { api: urlOf(settings.address, httpPort), master: urlOf(settings.address, masterPort) };
   }
@@ -269,4 +312,3 @@ export class Server {
     for (const socket of this.#sockets) socket.destroy();
   }
 }
-

@@ -19,8 +19,10 @@ export type Happening = Fact extends infer F ? (F extends Fact ? Omit<F, 'atMs'>
 export interface ObserverOptions {
   readonly disk: RecordingDisk;
   readonly record: (happening: Happening) => void;
-  /** Proxies that the server must wait for: their last word reached its host less than a lease ago. */
-  readonly waitedFor: () => readonly SimProxy[];
+  /** Now, in the world's monotonic time. */
+  readonly nowMs: () => number;
+  /** Proxies that the server had to wait for: ever since that moment no lease passed between two words of theirs. */
+  readonly waitedFor: (sinceMs: number) => readonly SimProxy[];
 }
 
 /** One live process of the simulated world. */
@@ -37,6 +39,7 @@ export class Observer {
   /** Ground truth: every process that lives, by task id. */
   readonly live = new Map<TaskId, LiveTask>();
   readonly #totals = new Map<string, Totals>();
+  readonly #takenOutAtMs = new Map<TaskId, number>();
 
   constructor(private readonly options: ObserverOptions) {}
 
@@ -137,7 +140,7 @@ export class Observer {
   #killSent(agent: string, taskId: TaskId): void {
     const stored = this.#stored(taskId);
     const isKnown = stored?.task?.id === taskId;
-    const proxies = this.options.waitedFor();
+    const proxies = this.options.waitedFor(this.#takenOutAtMs.get(taskId) ?? this.options.nowMs());
     const unrouted = proxies.map((proxy) => proxy.unroutedForMs(taskId)).filter((ms) => ms !== undefined);
     const app = stored && (this.options.disk.read(keys.app(stored.appId)) as { readonly record: AppRecord } | undefined)?.record.app;
     this.options.record({
@@ -168,7 +171,8 @@ export class Observer {
   }
 
   #takenOut(before: Instance, after: Instance | undefined, instances: InstanceReadModel, app: App | undefined): void {
-    const { appId, id } = before;
+    const { appId, id, task } = before;
+    if (task) this.#takenOutAtMs.set(task.id, this.options.nowMs());
     const goodLeft = instances.ofApp(appId).filter((instance) => app && isGood(instance, app)).length;
     this.options.record({
       kind: 'taken out',

@@ -54,6 +54,8 @@ interface ProxySeat {
   readonly proxy: SimProxy;
   readonly link: Link<FromProxy, ToProxy>;
   heardAtMs: number;
+  /** When it was heard again after more than a lease of silence. */
+  backAtMs: number;
 }
 
 const LEASE_MS = 10_000;
@@ -109,7 +111,7 @@ export class World {
     };
     const record = (happening: Happening): void => this.record(happening);
     this.disk = new RecordingDisk((key, value) => this.observer.durable(key, value));
-    this.observer = new Observer({ disk: this.disk, record, waitedFor: () => this.#waitedFor() });
+    this.observer = new Observer({ disk: this.disk, record, nowMs: () => this.clock.monotonicMs(), waitedFor: (sinceMs) => this.#waitedFor(sinceMs) });
   }
 
   /** A world with its server up and every agent registered. */
@@ -395,9 +397,11 @@ export class World {
     return 'hold';
   }
 
-  #waitedFor(): readonly SimProxy[] {
+  #waitedFor(sinceMs: number): readonly SimProxy[] {
     const nowMs = this.clock.monotonicMs();
-    return this.proxies.filter(({ heardAtMs }) => nowMs - heardAtMs < LEASE_MS).map(({ proxy }) => proxy);
+    return this.proxies
+      .filter(({ heardAtMs, backAtMs }) => backAtMs < sinceMs && nowMs - heardAtMs < LEASE_MS)
+      .map(({ proxy }) => proxy);
   }
 
   #answer({ port }: ProbeTarget): string | undefined {
@@ -437,7 +441,9 @@ export class World {
     const proxyId = `proxy-${index + 1}`;
     const link = new Link<FromProxy, ToProxy>(proxyId, this.clock, this.dice, {
       arrived: () => {
-        seat.heardAtMs = this.clock.monotonicMs();
+        const nowMs = this.clock.monotonicMs();
+        if (nowMs - seat.heardAtMs >= LEASE_MS) seat.backAtMs = nowMs;
+        seat.heardAtMs = nowMs;
       },
     });
     const proxy = new SimProxy({
@@ -451,7 +457,7 @@ export class World {
       onTable: (epoch, from, to) => this.record({ kind: 'table', proxy: proxyId, epoch, from, to }),
       onFailedRequest: (appId: AppId, taskId, why) => this.record({ kind: 'request failed', appId, taskId, why }),
     });
-    const seat: ProxySeat = { proxy, link, heardAtMs: Number.NEGATIVE_INFINITY };
+    const seat: ProxySeat = { proxy, link, heardAtMs: Number.NEGATIVE_INFINITY, backAtMs: Number.NEGATIVE_INFINITY };
     this.proxies.push(seat);
     proxy.start();
   }

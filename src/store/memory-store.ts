@@ -118,11 +118,7 @@ export class MemoryStore implements StateStore {
     const at = timestamp(this.options.clock.wallMs());
     const onCorrupt = ({ key, problem }: CorruptRecord): void =>
       this.options.log.error('the backup goes without a corrupt record', { key, problem });
-    await writeBackup(
-      file,
-      { format: currentFormat(formatHistory), at },
-      this.#slices('', { onCorrupt }),
-    );
+    await writeBackup(file, { format: currentFormat(formatHistory), at }, this.#slices('', { onCorrupt }));
   }
 
   async close(): Promise<void> {

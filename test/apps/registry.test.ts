@@ -50,7 +50,10 @@ describe('the registry', () => {
     expect([...again.registry.setAside.keys()]).toEqual(['/b', '/c', '/d']);
     await again.post(body('/b'));
     expect([...again.registry.setAside.keys()]).toEqual(['/c', '/d']);
-    expect([again.registry.isSetAside('/c' as AppId), again.registry.isSetAside('/a' as AppId)]).toEqual([true, false]);
+    expect([again.registry.isSetAside('/c' as AppId), again.registry.isSetAside('/a' as AppId)]).toEqual([
+      true,
+      false,
+    ]);
   });
 
   it('takes an app whose record is damaged from the copy among its versions, unless just that is damaged too', async () => {

@@ -39,11 +39,7 @@ describe('where no deployment is at work', () => {
     expect(world.instances('/web')).toHaveLength(2);
     await world.clock.advanceAsync(RESYNC_MS);
     await world.calm();
-    expect(world.instances('/web')).toEqual([
-      'web.1 Running v1',
-      'web.3 Running v1',
-      'web.4 Running v1',
-    ]);
+    expect(world.instances('/web')).toEqual(['web.1 Running v1', 'web.3 Running v1', 'web.4 Running v1']);
     await world.service.stop();
   });
 
@@ -65,13 +61,16 @@ describe('where no deployment is at work', () => {
     const before = await running(2);
     before.disk.records.delete('instance!web.1');
     const world = await before.crash();
-    world.store.holdFlushes();
+    let goOn = (): void => undefined;
+    const slow = new Promise<void>((go) => {
+      goOn = go;
+    });
+    const want = world.scheduler.want.bind(world.scheduler);
+    world.scheduler.want = (appId, goals) => slow.then(() => want(appId, goals));
     await world.clock.advanceAsync(RESYNC_MS);
-    const changed = world.change({ '/web': { instances: 2, labels: { a: 'b' } } });
-    const scaled = changed.then(() => world.change({ '/web': { instances: 3 } }));
+    await world.change({ '/web': { instances: 3 } });
     await world.settle();
-    world.store.releaseFlushes();
-    await scaled;
+    goOn();
     await world.calm();
     expect(world.scheduler.wants.map(({ goals }) => goals.start)).toEqual([1, 1]);
     expect(world.instances('/web')).toHaveLength(3);

@@ -76,7 +76,7 @@ asRoot('hostile tasks', () => {
   }, 40_000);
 
   it('leaves no cgroup but the neighbour’s behind', async () => {
-    const [neighbour] = (await longrun.app('/neighbour'))?.tasks ?? [];
-    await waitFor(() => longrun.taskCgroups().every((path) => path.includes(neighbour?.id ?? '?')), { timeoutMs: 10_000, what: () => `other groups to go: ${longrun.taskCgroups().join(', ')}` });
+    await waitFor(() => longrun.containerGroups().size === 1, { timeoutMs: 10_000, what: () => `other groups to go: ${[...longrun.containerGroups().keys()].join(', ')}` });
+    expect([...longrun.containerGroups().values()].flatMap((pids) => [...pids])).toEqual(longrun.taskPids());
   }, 20_000);
 });

@@ -11,6 +11,7 @@ import type { Parts } from './support/parts.js';
 const seed = Number(process.env['SEED'] ?? 20261122);
 const rounds = Number(process.env['ROUNDS'] ?? 1);
 const INSTANCES = 3;
+const isRoot = process.getuid?.() === 0;
 /** Clients of the load: two of each of the four kinds of request, one WebSocket. */
 const HELD_CONNECTIONS = 9;
 
@@ -38,8 +39,6 @@ describe(`kill -9 of anything during deployments (seed ${seed}, rounds ${rounds}
   }, 60_000);
   afterEach(stopLoads);
   afterAll(async () => longrun.destroy(), 60_000);
-
-  const apiUp = (): Promise<unknown> => waitFor(async () => (await longrun.request('GET', '/ping').catch(() => undefined))?.status === 200, { timeoutMs: 15_000, what: 'the API' });
 
   /** Begins a rolling deployment; sends it until it is acknowledged. */
   const change = async (): Promise<void> => {
@@ -75,26 +74,34 @@ describe(`kill -9 of anything during deployments (seed ${seed}, rounds ${rounds}
     };
   };
 
-  /** Everything as wanted: the deployments ended, exactly the wanted processes and cgroups, nothing else left. */
+  /** What is not as wanted, if anything: exactly the wanted processes, supervisors and cgroups, and no deployment. */
+  const complaint = async (): Promise<string | undefined> => {
+    const app = (await longrun.app('/web').catch(() => undefined)) as WebJson | undefined;
+    if (!app) return 'the app cannot be read';
+    if (app.deployments.length > 0) return 'a deployment runs';
+    if (app.env['APP_VERSION'] !== String(version)) return `version ${app.env['APP_VERSION']} is wanted instead of ${version}`;
+    if (app.tasks.length !== INSTANCES || app.tasksHealthy !== INSTANCES || app.tasksRunning !== INSTANCES) return `tasks ${JSON.stringify(app.tasks)}`;
+    const pids = longrun.taskPids();
+    if (pids.length !== INSTANCES) return `${pids.length} task processes`;
+    for (const { id } of app.tasks) if (longrun.pidsOfTask(id).length !== 1) return `task ${id} has the processes ${longrun.pidsOfTask(id)}`;
+    const supervisors = longrun.parts().supervisor.length;
+    if (supervisors !== INSTANCES) return `${supervisors} supervisors`;
+    const groups = longrun.containerGroups();
+    const grouped = [...groups.values()].flatMap((members) => [...members]).sort();
+    if (isRoot && (groups.size !== INSTANCES || JSON.stringify(grouped) !== JSON.stringify(pids.sort()))) return `groups ${[...groups].map(([name, members]) => `${name}: ${[...members]}`).join('; ')}`;
+    return undefined;
+  };
+
   const asWanted = async (): Promise<WebJson> => {
-    await apiUp();
-    let app: WebJson | undefined;
+    let last: string | undefined;
     await waitFor(
       async () => {
-        app = (await longrun.app('/web').catch(() => undefined)) as WebJson | undefined;
-        return app && app.deployments.length === 0 && app.tasksHealthy === INSTANCES && app.tasksRunning === INSTANCES && app.tasks.length === INSTANCES;
+        last = await complaint();
+        return last === undefined;
       },
-      { timeoutMs: 45_000, what: () => `the deployment to end; last seen ${JSON.stringify(app)}` },
+      { timeoutMs: 45_000, what: () => `everything to be as wanted, but ${last}` },
     );
-    if (!app) throw new Error('no app');
-    expect(app.env['APP_VERSION']).toBe(String(version));
-    await waitFor(() => longrun.taskPids().length === INSTANCES, { timeoutMs: 10_000, what: () => `${INSTANCES} task processes, not ${longrun.taskPids().length}` });
-    for (const { id } of app.tasks) expect({ id, processes: longrun.pidsOfTask(id).length }).toEqual({ id, processes: 1 });
-    const wanted = app.tasks.map(({ id }) => id);
-    const strangers = (): string[] => longrun.taskCgroups().filter((path) => !wanted.some((id) => path.includes(id)));
-    await waitFor(() => strangers().length === 0, { timeoutMs: 10_000, what: () => `the groups of ended tasks to go: ${strangers().join(', ')}` });
-    await waitFor(() => longrun.parts().supervisor.length === INSTANCES, { timeoutMs: 10_000, what: () => `${INSTANCES} supervisors, not ${longrun.parts().supervisor.length}` });
-    return app;
+    return (await longrun.app('/web')) as WebJson;
   };
 
   const kill = (which: keyof Parts): void => {
@@ -143,6 +150,7 @@ describe(`kill -9 of anything during deployments (seed ${seed}, rounds ${rounds}
       const pids = longrun.taskPids();
       const victim = pids[Math.floor(dice.random() * pids.length)];
       if (victim !== undefined) process.kill(victim, 'SIGKILL');
+      await waitFor(() => !longrun.taskPids().includes(victim ?? 0));
       await asWanted();
       const { failures } = await load.stop();
       expect(failures.filter(({ idempotent }) => idempotent)).toEqual([]);

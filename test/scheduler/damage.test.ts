@@ -4,7 +4,11 @@ import { completeSettings } from '../../src/scheduler/scheduler-settings.js';
 import { World } from './support/world.js';
 
 const web = '/web' as AppId;
-const { orphanSweepMs } = completeSettings({ agentReregisterTimeoutSeconds: 60, frameworkName: '', hostname: '' });
+const { orphanSweepMs } = completeSettings({
+  agentReregisterTimeoutSeconds: 60,
+  frameworkName: '',
+  hostname: '',
+});
 
 async function running(count: number): Promise<World> {
   const world = await new World().start();
@@ -27,7 +31,9 @@ describe('after damage to the store', () => {
     await restarted(world, [`instance!${lost?.id}`]);
     expect(world.of('/web').map(({ id }) => id)).toEqual(others.map(({ id }) => id).sort());
     await world.tick(1_000);
-    const kills = world.master.calls.flatMap((call) => (call.type === 'KILL' ? [call.kill.task_id.value] : []));
+    const kills = world.master.calls.flatMap((call) =>
+      call.type === 'KILL' ? [call.kill.task_id.value] : [],
+    );
     expect(kills).toEqual([lost?.task?.id]);
     expect(world.conditions('/web')).toEqual(['Running', 'Running']);
   });

@@ -146,6 +146,19 @@ describe('a proxy', () => {
     }
   });
 
+  it('that was away for longer than its lease follows the table again', async () => {
+    const world = await peace(11);
+    const client = world.client();
+    const [lost] = world.proxies;
+    if (!lost) throw new Error('there is no proxy');
+    world.fault('a proxy is cut off', 30_000, () => lost.link.cut(), () => lost.link.heal());
+    await world.pass(31_000);
+    world.perform(() => client.ask(update('/web', { instances: 4, cmd: 'v2' })));
+    expect(await verdict(world, { strict: true })).toEqual([]);
+    expect([...lost.proxy.routedTasks()].sort()).toEqual(liveTasks(world));
+    world.end();
+  });
+
   it('is waited for by a server that has just restarted', async () => {
     const world = await peace(12);
     const client = world.client();
@@ -181,6 +194,20 @@ describe('a task', () => {
       expect({ atMs, found: await verdict(world, { strict: false }) }).toEqual({ atMs, found: [] });
       world.end();
     }
+  });
+});
+
+describe('versions', () => {
+  it('go on after a deletion, a restart and a clock that was set back', async () => {
+    const world = await peace(16);
+    const client = world.client();
+    world.perform(() => client.ask({ kind: 'delete', id: '/web' }));
+    await world.runUntilQuiet();
+    world.jumpWall(-HOUR_MS);
+    world.crashServer();
+    world.perform(() => client.ask(web('/web', { instances: 1, cmd: 'again' })));
+    expect(await verdict(world, { strict: true })).toEqual([]);
+    world.end();
   });
 });
 

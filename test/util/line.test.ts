@@ -3,33 +3,81 @@ import type { AddressInfo, Socket } from 'node:net';
 import fc from 'fast-check';
 import { silentLog } from '../../src/logging/log.js';
 import { type Clock, SystemClock } from '../../src/util/clock.js';
-import { VirtualClock } from '../../src/util/virtual-clock.js';
 import type { AcceptedLine } from '../../src/util/line/line.js';
 import { LineClient } from '../../src/util/line/line-client.js';
+import { LineCore } from '../../src/util/line/line-core.js';
 import { LineServer } from '../../src/util/line/line-server.js';
 import { encodeRecord, RecordDecoder } from '../../src/util/line/record-io.js';
+import { VirtualClock } from '../../src/util/virtual-clock.js';
 import { waitFor } from '../support/wait-for.js';
 
 describe('RecordIO', () => {
   it('gives back any records however the bytes are cut', () => {
     fc.assert(
-      fc.property(fc.array(fc.string({ unit: 'binary', maxLength: 40 })), fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }), (records, cuts) => {
-        const bytes = Buffer.from(records.map(encodeRecord).join(''));
-        const expected = records.map((record) => Buffer.from(record).toString('utf8'));
-        const decoder = new RecordDecoder();
-        const got: string[] = [];
-        for (let at = 0, i = 0; at < bytes.length; i++) {
-          const size = cuts[i % cuts.length] ?? 1;
-          got.push(...decoder.push(bytes.subarray(at, at + size)));
-          at += size;
-        }
-        expect(got).toEqual(expected);
-      }),
+      fc.property(
+        fc.array(fc.string({ unit: 'binary', maxLength: 40 })),
+        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1 }),
+        (records, cuts) => {
+          const bytes = Buffer.from(records.map(encodeRecord).join(''));
+          const expected = records.map((record) => Buffer.from(record).toString('utf8'));
+          const decoder = new RecordDecoder();
+          const got: string[] = [];
+          for (let at = 0, i = 0; at < bytes.length; i++) {
+            const size = cuts[i % cuts.length] ?? 1;
+            got.push(...decoder.push(bytes.subarray(at, at + size)));
+            at += size;
+          }
+          expect(got).toEqual(expected);
+        },
+      ),
     );
   });
 
   it.each(['x\n', '-1\n{}', '99999999999\n', '1e3\n'])('refuses the length line %j', (text) => {
     expect(() => new RecordDecoder().push(Buffer.from(text))).toThrow();
+  });
+});
+
+describe('what waits for an acknowledgement', () => {
+  const core = (maxQueued: number, maxCharacters: number): { core: LineCore; overflows: () => number } => {
+    let overflows = 0;
+    const made = new LineCore(
+      new VirtualClock(),
+      maxQueued,
+      {
+        message: () => undefined,
+        greeting: () => undefined,
+        lost: () => undefined,
+        overflow: () => void overflows++,
+      },
+      maxCharacters,
+    );
+    return { core: made, overflows: () => overflows };
+  };
+
+  it('is bounded in number', () => {
+    const { core: line, overflows } = core(3, 1_000_000);
+    for (let sent = 0; sent < 3; sent++) line.send('x');
+    expect(overflows()).toBe(0);
+    line.send('x');
+    expect(overflows()).toBe(1);
+  });
+
+  it('is bounded in size, and what was acknowledged counts no more', () => {
+    const { core: line, overflows } = core(100, 1_000);
+    const text = 'x'.repeat(300);
+    for (let sent = 0; sent < 3; sent++) line.send(text);
+    line.resume(2);
+    for (let sent = 0; sent < 2; sent++) line.send(text);
+    expect(overflows()).toBe(0);
+    line.send(text);
+    expect(overflows()).toBe(1);
+  });
+
+  it('may always be one message, however large', () => {
+    const { core: line, overflows } = core(100, 1_000);
+    line.send('x'.repeat(5_000));
+    expect(overflows()).toBe(0);
   });
 });
 

@@ -12,7 +12,9 @@ export function readStoredDeployment(value: unknown): Deployment | { readonly pr
     return { problem: 'its plan has no steps or says not what the apps become' };
   if (!Number.isInteger(deployment?.currentStep)) return { problem: 'it does not say how far it came' };
   const transitions: Readonly<Record<string, unknown>> = plan.transitions;
-  for (const { actions } of plan.steps as readonly { readonly actions?: readonly { readonly app: AppId }[] }[]) {
+  for (const { actions } of plan.steps as readonly {
+    readonly actions?: readonly { readonly app: AppId }[];
+  }[]) {
     if (!Array.isArray(actions)) return { problem: 'a step of its plan has no actions' };
     const lost = actions.find(({ app }) => transitions[app] === undefined);
     if (lost) return { problem: `its plan acts on ${String(lost.app)} without saying what that becomes` };

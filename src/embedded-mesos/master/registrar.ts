@@ -1,5 +1,11 @@
 import type { Log } from '../../logging/log.js';
-import { type CorruptRecord, keys, type StateStore, StoreError, type StoreWrite } from '../../store/state-store.js';
+import {
+  type CorruptRecord,
+  keys,
+  type StateStore,
+  StoreError,
+  type StoreWrite,
+} from '../../store/state-store.js';
 import type { Clock, Timer } from '../../util/clock.js';
 import type { AgentInfo } from '../protocol/v1.js';
 

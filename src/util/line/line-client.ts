@@ -4,9 +4,9 @@ import { request as requestTls } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Log } from '../../logging/log.js';
 import type { Clock, Timer } from '../clock.js';
+import type { LineEnd, LineHandlers } from './line.js';
 import { type Frame, LINE_MAX_QUEUED, LineCore, OVERFLOW } from './line-core.js';
 import { LINE_UPGRADE } from './line-server.js';
-import type { LineEnd, LineHandlers } from './line.js';
 
 export interface LineClientOptions<In> {
   /** e.g. `http://127.0.0.1:5050`; asked at each connect, so that it may change. */
@@ -155,9 +155,15 @@ export class LineClient<In, Out> implements LineEnd<Out> {
     if (this.#closed) return;
     if (why !== this.#lastComplaint) {
       this.#lastComplaint = why;
-      this.options.log.info('the line to the server is down; dialling again', { reason: why, path: this.options.path });
+      this.options.log.info('the line to the server is down; dialling again', {
+        reason: why,
+        path: this.options.path,
+      });
     }
-    const pauseMs = Math.min((this.options.retryMs ?? 50) * 2 ** Math.min(this.#attempt, 10), this.options.maxRetryMs ?? 1_000);
+    const pauseMs = Math.min(
+      (this.options.retryMs ?? 50) * 2 ** Math.min(this.#attempt, 10),
+      this.options.maxRetryMs ?? 1_000,
+    );
     this.#attempt += 1;
     this.#timer?.cancel();
     this.#timer = this.options.clock.after(pauseMs, () => this.#connect());

@@ -24,11 +24,18 @@ export const LINE_HEARTBEAT_MS = 2_000;
 /** Silence after which a connection is given up. */
 export const LINE_SILENCE_MS = 7_000;
 export const LINE_MAX_QUEUED = 200_000;
+/** An agent's report of ten thousand tasks, or a whole routing table, is one record. */
+export const LINE_MAX_RECORD_BYTES = 128 * 1024 * 1024;
+/** So much text may wait for the peer's acknowledgement; one message always may. */
+export const LINE_MAX_QUEUED_CHARACTERS = 128 * 1024 * 1024;
 
 interface Kept {
   readonly seq: number;
   readonly record: string;
 }
+
+/** Stands in the place of what the peer has: the text of a large message must not wait for the next tidying. */
+const ACKNOWLEDGED: Kept = { seq: 0, record: '' };
 
 /** Thrown by nothing, passed as a reason: the peer acknowledged too slowly for the bounded queue. */
 export const OVERFLOW = 'too many unacknowledged messages';
@@ -42,10 +49,11 @@ export class LineCore {
   #received = 0;
   #kept: Kept[] = [];
   #keptFrom = 0;
+  #keptCharacters = 0;
   #socket: Socket | undefined;
   /** Both greetings are done: what is sent before belongs to no line that the peer knows. */
   #open = false;
-  #decoder = new RecordDecoder();
+  #decoder = new RecordDecoder(LINE_MAX_RECORD_BYTES);
   #outbox: string[] = [];
   #flushQueued = false;
   #ackDue = false;
@@ -63,6 +71,7 @@ export class LineCore {
       lost(reason: string): void;
       overflow(): void;
     },
+    private readonly maxQueuedCharacters = LINE_MAX_QUEUED_CHARACTERS,
   ) {}
 
   get connected(): boolean {
@@ -79,6 +88,7 @@ export class LineCore {
     this.#received = 0;
     this.#kept = [];
     this.#keptFrom = 0;
+    this.#keptCharacters = 0;
     this.#outbox = [];
   }
 
@@ -86,7 +96,9 @@ export class LineCore {
     const seq = this.#nextSeq++;
     const record = encodeRecord(JSON.stringify({ s: seq, m: message }));
     this.#kept.push({ seq, record });
-    if (this.#kept.length - this.#keptFrom > this.maxQueued) {
+    this.#keptCharacters += record.length;
+    const waiting = this.#kept.length - this.#keptFrom;
+    if (waiting > this.maxQueued || (waiting > 1 && this.#keptCharacters > this.maxQueuedCharacters)) {
       this.on.overflow();
       return;
     }
@@ -98,7 +110,7 @@ export class LineCore {
     this.detach('replaced by a newer connection', false);
     this.#socket = socket;
     this.#open = false;
-    this.#decoder = new RecordDecoder();
+    this.#decoder = new RecordDecoder(LINE_MAX_RECORD_BYTES);
     this.#outbox = [];
     const now = this.clock.monotonicMs();
     this.#lastReceivedMs = now;
@@ -175,7 +187,11 @@ export class LineCore {
   }
 
   #acknowledged(seq: number): void {
-    while (this.#keptFrom < this.#kept.length && (this.#kept[this.#keptFrom]?.seq ?? Infinity) <= seq) this.#keptFrom++;
+    for (let kept = this.#kept[this.#keptFrom]; kept && kept.seq <= seq; kept = this.#kept[this.#keptFrom]) {
+      this.#keptCharacters -= kept.record.length;
+      this.#kept[this.#keptFrom] = ACKNOWLEDGED;
+      this.#keptFrom++;
+    }
     if (this.#keptFrom > 1024 && this.#keptFrom * 2 > this.#kept.length) {
       this.#kept = this.#kept.slice(this.#keptFrom);
       this.#keptFrom = 0;

@@ -1,11 +1,11 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Log } from '../../logging/log.js';
 import type { Clock, Timer } from '../clock.js';
-import { type Frame, LINE_MAX_QUEUED, LineCore, OVERFLOW } from './line-core.js';
 import type { AcceptedLine, LineHandlers, LineHello } from './line.js';
+import { type Frame, LINE_MAX_QUEUED, LineCore, OVERFLOW } from './line-core.js';
 
 export const LINE_UPGRADE = 'longrun-line';
 
@@ -45,7 +45,9 @@ export class LineServer<In, Out> {
     } else if (this.#lines.size >= (this.options.maxLines ?? 20_000)) {
       refuse(socket, '503 Service Unavailable', 'too many lines');
     } else {
-      socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${LINE_UPGRADE}\r\n\r\n`);
+      socket.write(
+        `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${LINE_UPGRADE}\r\n\r\n`,
+      );
       this.#greet(socket, head);
     }
     return true;
@@ -110,7 +112,8 @@ function readHello(frame: Frame): WireHello | undefined {
   const hello = frame.hello;
   if (!hello) return undefined;
   const { protocolVersion, lineId, peer, serverId, ack } = hello;
-  if (typeof protocolVersion !== 'number' || typeof lineId !== 'string' || typeof peer !== 'string') return undefined;
+  if (typeof protocolVersion !== 'number' || typeof lineId !== 'string' || typeof peer !== 'string')
+    return undefined;
   return {
     protocolVersion,
     lineId,

@@ -8,7 +8,13 @@ import type { AppChange } from '../../../src/apps/app-registry.js';
 import { AppRegistryImpl } from '../../../src/apps/registry.js';
 import { CatalogError, type ErrorDetail } from '../../../src/errors/registry.js';
 import { silentLog } from '../../../src/logging/log.js';
-import type { ScanOptions, StateStore, StoreBatch, StoreHealth, StoreRecord } from '../../../src/store/state-store.js';
+import type {
+  ScanOptions,
+  StateStore,
+  StoreBatch,
+  StoreHealth,
+  StoreRecord,
+} from '../../../src/store/state-store.js';
 import { type Timestamp, timestamp } from '../../../src/util/timestamp.js';
 
 export const root = join(__dirname, '../../..');

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../../support/package-root.js';
 import { waitFor } from '../../support/wait-for.js';
-import { cgroupsOf, commandOf, environmentOf, livePids, type Parts, sortParts } from './parts.js';
+import { commandOf, containerGroups, environmentOf, livePids, type Parts, sortParts } from './parts.js';
 import { PortBlock } from './port-block.js';
 
 const root = packageRoot();
@@ -84,9 +84,9 @@ export class Longrun {
     return readFileSync(join(this.workDir, 'instance-id'), 'utf8').trim();
   }
 
-  /** The cgroups of this longrun's tasks. */
-  taskCgroups(): string[] {
-    return cgroupsOf(this.instanceId).filter((path) => !/[:/]supervisors(\/|$)/.test(path));
+  /** The containers of this longrun that have cgroups, with the processes in them. */
+  containerGroups(): ReadonlyMap<string, ReadonlySet<number>> {
+    return containerGroups(this.instanceId);
   }
 
   /** Its processes by their part; tasks are left out. */

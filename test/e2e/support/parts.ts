@@ -15,7 +15,7 @@ export interface Parts {
 const patterns: readonly (readonly [keyof Parts, RegExp])[] = [
   ['server', /server-main/],
   ['agent', /agent-main/],
-  ['proxy', /worker-main/],
+  ['proxy', /worker-main|^longrun proxy/],
   ['pump', /log-pump|pump-main/],
   ['launcher', /launcher/],
   ['supervisor', /supervisor-\d+\.sh/],
@@ -65,14 +65,30 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Groups below every hierarchy's `longrun/<instance id>`, as `<hierarchy>:<path below>`. */
-export function cgroupsOf(instanceId: string): string[] {
+/** Names of the containers that have a group below any hierarchy's `longrun/<instance id>`, with the processes in them. */
+export function containerGroups(instanceId: string): ReadonlyMap<string, ReadonlySet<number>> {
   const root = '/sys/fs/cgroup';
-  const hierarchies = ['.', ...(existsSync(root) ? readdirSync(root) : [])];
-  return hierarchies.flatMap((hierarchy) => {
+  const found = new Map<string, Set<number>>();
+  for (const hierarchy of ['.', ...(existsSync(root) ? readdirSync(root) : [])]) {
     const top = join(root, hierarchy, 'longrun', instanceId);
-    return existsSync(top) ? below(top).map((path) => `${hierarchy}:${path}`) : [];
-  });
+    if (!existsSync(top)) continue;
+    for (const path of below(top)) {
+      const [name = ''] = path.split('/');
+      if (name === 'supervisors') continue;
+      const pids = found.get(name) ?? new Set<number>();
+      for (const pid of processesIn(join(top, path))) pids.add(pid);
+      found.set(name, pids);
+    }
+  }
+  return found;
+}
+
+function processesIn(group: string): number[] {
+  try {
+    return readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
 }
 
 function below(top: string, path = ''): string[] {

@@ -43,7 +43,8 @@ export class FakeStore implements StateStore {
   async *scan(prefix: string, { onCorrupt }: ScanOptions = {}): AsyncIterable<StoreRecord> {
     for (const [key, text] of [...this.records].sort(([a], [b]) => (a < b ? -1 : 1))) {
       if (!key.startsWith(prefix)) continue;
-      if (this.corrupt.has(key) && !onCorrupt) throw new StoreError('corrupt-record', `the record ${key} is corrupt`);
+      if (this.corrupt.has(key) && !onCorrupt)
+        throw new StoreError('corrupt-record', `the record ${key} is corrupt`);
       if (this.corrupt.has(key)) onCorrupt?.({ key, problem: 'its checksum does not match' });
       else yield { key, value: JSON.parse(text) };
     }
