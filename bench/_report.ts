@@ -20,13 +20,22 @@ export function quantile(values: readonly number[], q: number): number {
 
 /** Prints the table and keeps it as JSON in docs/measurements. */
 export function report(name: string, rows: readonly Row[]): void {
-  const text = rows.map(({ what, value, unit, target }) => [what, typeof value === 'number' ? format(value) : value, unit, target ?? '']);
+  const text = rows.map(({ what, value, unit, target }) => [
+    what,
+    typeof value === 'number' ? format(value) : value,
+    unit,
+    target ?? '',
+  ]);
   const widths = [0, 1, 2, 3].map((column) => Math.max(...text.map((row) => row[column]?.length ?? 0)));
   process.stdout.write(`\n${name}\n`);
-  for (const row of text) process.stdout.write(`  ${row.map((cell, i) => (i === 1 ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))).join('  ')}\n`);
+  for (const row of text)
+    process.stdout.write(
+      `  ${row.map((cell, i) => (i === 1 ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0))).join('  ')}\n`,
+    );
   const root = packageRoot();
   mkdirSync(join(root, 'docs/measurements'), { recursive: true });
-  const version = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version;
+  const version = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string })
+    .version;
   writeFileSync(
     join(root, 'docs/measurements', `${name}.json`),
     `${JSON.stringify({ name, command: `npm run bench -- ${name}`, version, commit: commit(root), node: process.version, cpus: cpus().length, kernel: release(), rows }, null, 2)}\n`,

@@ -10,13 +10,21 @@ const [url = '', tokenFile = '', count = '1', resources = ''] = process.argv.sli
 
 async function main(): Promise<void> {
   const dist = (path: string): string => join(packageRoot(), 'dist', path);
-  const { LineClient } = (await import(dist('util/line/line-client.js'))) as typeof import('../src/util/line/line-client.js');
-  const { SimAgent } = (await import(dist('simulation/sim-agent.js'))) as typeof import('../src/simulation/sim-agent.js');
+  const { LineClient } = (await import(
+    dist('util/line/line-client.js')
+  )) as typeof import('../src/util/line/line-client.js');
+  const { SimAgent } = (await import(
+    dist('simulation/sim-agent.js')
+  )) as typeof import('../src/simulation/sim-agent.js');
   const { SystemClock } = (await import(dist('util/clock.js'))) as typeof import('../src/util/clock.js');
   const { SystemDice } = (await import(dist('util/ids.js'))) as typeof import('../src/util/ids.js');
   const { silentLog } = (await import(dist('logging/log.js'))) as typeof import('../src/logging/log.js');
-  const { parseResources } = (await import(dist('embedded-mesos/protocol/resource-text.js'))) as typeof import('../src/embedded-mesos/protocol/resource-text.js');
-  const line = (await import(dist('embedded-mesos/protocol/agent-line.js'))) as typeof import('../src/embedded-mesos/protocol/agent-line.js');
+  const { parseResources } = (await import(
+    dist('embedded-mesos/protocol/resource-text.js')
+  )) as typeof import('../src/embedded-mesos/protocol/resource-text.js');
+  const line = (await import(
+    dist('embedded-mesos/protocol/agent-line.js')
+  )) as typeof import('../src/embedded-mesos/protocol/agent-line.js');
   const clock = new SystemClock();
   const agents = Array.from({ length: Number(count) }, (_, index) => {
     const hostname = `simulated-${index + 1}`;
@@ -26,7 +34,10 @@ async function main(): Promise<void> {
       clock,
       dice: new SystemDice(),
       dial: (handlers) => {
-        const client = new LineClient<import('../src/embedded-mesos/protocol/agent-line.js').ToAgent, import('../src/embedded-mesos/protocol/agent-line.js').FromAgent>({
+        const client = new LineClient<
+          import('../src/embedded-mesos/protocol/agent-line.js').ToAgent,
+          import('../src/embedded-mesos/protocol/agent-line.js').FromAgent
+        >({
           url: () => url,
           path: line.AGENT_LINE_PATH,
           token: () => readFileSync(tokenFile, 'utf8').trim(),

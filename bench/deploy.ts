@@ -3,7 +3,7 @@ import { Agent, request } from 'node:http';
 import { Longrun } from '../test/e2e/support/longrun.js';
 import { waitFor } from '../test/support/wait-for.js';
 import { EventStream } from './_events.js';
-import { quantile, report, type Row } from './_report.js';
+import { quantile, type Row, report } from './_report.js';
 
 /**
  * POST sent to TASK_RUNNING on /v2/events, and POST to the first 200 through the load balancer, beside the limit:
@@ -11,14 +11,29 @@ import { quantile, report, type Row } from './_report.js';
  */
 const posts = Number(process.argv[2] ?? 500);
 
-const sleeper = (id: string): Record<string, unknown> => ({ id, cmd: 'exec sleep 1000', cpus: 0.001, mem: 32, portDefinitions: [] });
+const sleeper = (id: string): Record<string, unknown> => ({
+  id,
+  cmd: 'exec sleep 1000',
+  cpus: 0.001,
+  mem: 32,
+  portDefinitions: [],
+});
 
 async function main(): Promise<void> {
-  const longrun = await Longrun.start('--resources', 'cpus:64;mem:65536;disk:10000;ports:[31000-32000]', '--log-level', 'warn');
+  const longrun = await Longrun.start(
+    '--resources',
+    'cpus:64;mem:65536;disk:10000;ports:[31000-32000]',
+    '--log-level',
+    'warn',
+  );
   const running = new Map<string, number>();
-  const stream = new EventStream(longrun.ready.api, ({ data, atMs }) => {
-    if (data['taskStatus'] === 'TASK_RUNNING') running.set(String(data['appId']), atMs);
-  }, ['status_update_event']);
+  const stream = new EventStream(
+    longrun.ready.api,
+    ({ data, atMs }) => {
+      if (data['taskStatus'] === 'TASK_RUNNING') running.set(String(data['appId']), atMs);
+    },
+    ['status_update_event'],
+  );
   try {
     await stream.open();
     const agent = new Agent({ keepAlive: true });
@@ -26,10 +41,22 @@ async function main(): Promise<void> {
       new Promise((done, failed) => {
         const body = JSON.stringify(app);
         const sentMs = performance.now();
-        const req = request(new URL('/v2/apps', longrun.ready.api), { method: 'POST', agent, headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } }, (response) => {
-          response.resume();
-          response.on('end', () => (response.statusCode === 201 ? done(sentMs) : failed(new Error(`POST answered ${response.statusCode}`))));
-        });
+        const req = request(
+          new URL('/v2/apps', longrun.ready.api),
+          {
+            method: 'POST',
+            agent,
+            headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+          },
+          (response) => {
+            response.resume();
+            response.on('end', () =>
+              response.statusCode === 201
+                ? done(sentMs)
+                : failed(new Error(`POST answered ${response.statusCode}`)),
+            );
+          },
+        );
         req.on('error', failed);
         req.end(body);
       });
@@ -62,12 +89,41 @@ async function main(): Promise<void> {
     for (let i = 0; i < Math.min(posts, 60); i++) first200.push(await toFirst200(longrun, post, i));
     rows.push(
       { what: 'bare spawn of the same program, p50', value: quantile(bare, 0.5), unit: 'ms' },
-      { what: 'POST to TASK_RUNNING, sequential, p50', value: quantile(sequential, 0.5), unit: 'ms', target: '<= 30' },
-      { what: 'POST to TASK_RUNNING, sequential, p95', value: quantile(sequential, 0.95), unit: 'ms', target: '<= 80' },
-      { what: 'POST to TASK_RUNNING, 10 at a time, p50', value: quantile(concurrent, 0.5), unit: 'ms', target: '<= 30' },
-      { what: 'POST to TASK_RUNNING, 10 at a time, p95', value: quantile(concurrent, 0.95), unit: 'ms', target: '<= 80' },
-      { what: 'POST to first 200 through the load balancer, p50', value: quantile(first200, 0.5), unit: 'ms', target: '<= 100' },
-      { what: 'POST to first 200 through the load balancer, p95', value: quantile(first200, 0.95), unit: 'ms' },
+      {
+        what: 'POST to TASK_RUNNING, sequential, p50',
+        value: quantile(sequential, 0.5),
+        unit: 'ms',
+        target: '<= 30',
+      },
+      {
+        what: 'POST to TASK_RUNNING, sequential, p95',
+        value: quantile(sequential, 0.95),
+        unit: 'ms',
+        target: '<= 80',
+      },
+      {
+        what: 'POST to TASK_RUNNING, 10 at a time, p50',
+        value: quantile(concurrent, 0.5),
+        unit: 'ms',
+        target: '<= 30',
+      },
+      {
+        what: 'POST to TASK_RUNNING, 10 at a time, p95',
+        value: quantile(concurrent, 0.95),
+        unit: 'ms',
+        target: '<= 80',
+      },
+      {
+        what: 'POST to first 200 through the load balancer, p50',
+        value: quantile(first200, 0.5),
+        unit: 'ms',
+        target: '<= 100',
+      },
+      {
+        what: 'POST to first 200 through the load balancer, p95',
+        value: quantile(first200, 0.95),
+        unit: 'ms',
+      },
     );
     report('deploy', rows);
   } finally {
@@ -91,19 +147,32 @@ function bareSpawn(): Promise<number> {
 const PERL_SERVER =
   'exec perl -MIO::Socket::INET -e \'$s=IO::Socket::INET->new(LocalPort=>$ENV{PORT0},Listen=>64,ReuseAddr=>1) or die; while($c=$s->accept){ sysread($c,$b,4096); print $c "HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\nConnection: close\\r\\n\\r\\nok"; close $c }\'';
 
-async function toFirst200(longrun: Longrun, post: (app: Record<string, unknown>) => Promise<number>, i: number): Promise<number> {
+async function toFirst200(
+  longrun: Longrun,
+  post: (app: Record<string, unknown>) => Promise<number>,
+  i: number,
+): Promise<number> {
   const host = `first-${i}.test`;
   const sentMs = await post({
-    id: `/first-${i}`, cmd: PERL_SERVER, cpus: 0.01, mem: 32, portDefinitions: [{ port: 0, name: 'http' }],
-    healthChecks: [{ protocol: 'HTTP', path: '/', intervalSeconds: 5, timeoutSeconds: 2, gracePeriodSeconds: 30 }],
-    labels: { HAPROXY_0_VHOST: host, HAPROXY_GROUP: 'external' }, taskKillGracePeriodSeconds: 1,
+    id: `/first-${i}`,
+    cmd: PERL_SERVER,
+    cpus: 0.01,
+    mem: 32,
+    portDefinitions: [{ port: 0, name: 'http' }],
+    healthChecks: [
+      { protocol: 'HTTP', path: '/', intervalSeconds: 5, timeoutSeconds: 2, gracePeriodSeconds: 30 },
+    ],
+    labels: { HAPROXY_0_VHOST: host, HAPROXY_GROUP: 'external' },
+    taskKillGracePeriodSeconds: 1,
   });
   for (;;) {
     const status = await new Promise<number>((done) => {
       request(longrun.ready.lb, { headers: { host }, agent: false }, (response) => {
         response.resume();
         done(response.statusCode ?? 0);
-      }).on('error', () => done(0)).end();
+      })
+        .on('error', () => done(0))
+        .end();
     });
     if (status === 200) break;
     if (performance.now() - sentMs > 20_000) throw new Error(`${host} does not answer`);

@@ -1,7 +1,7 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { Longrun } from '../test/e2e/support/longrun.js';
 import { waitFor } from '../test/support/wait-for.js';
-import { quantile, report, type Row } from './_report.js';
+import { quantile, type Row, report } from './_report.js';
 
 /** Memory (sum of PSS), idle cpu, start and recovery times, and whether churn comes back to the baseline. */
 const cycles = Number(process.argv[2] ?? 100);
@@ -39,7 +39,10 @@ function pssMiB(pids: readonly number[]): { total: number; by: Record<string, nu
   for (const pid of pids) {
     try {
       const kb = Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0);
-      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').find((part) => /\.(js|sh)$/.test(part)) ?? 'sh';
+      const command =
+        readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+          .split('\0')
+          .find((part) => /\.(js|sh)$/.test(part)) ?? 'sh';
       const name = command.slice(command.lastIndexOf('/') + 1);
       by[name] = (by[name] ?? 0) + kb / 1024;
       total += kb / 1024;
@@ -68,27 +71,59 @@ const pause = (ms: number): Promise<void> => new Promise((next) => setTimeout(ne
 
 async function main(): Promise<void> {
   const started = performance.now();
-  const longrun = await Longrun.start('--resources', 'cpus:64;mem:131072;disk:10000;ports:[31000-32000]', '--log-level', 'warn');
-  const rows: Row[] = [{ what: '`up` to ready', value: (performance.now() - started) / 1000, unit: 's', target: '<= 2' }];
+  const longrun = await Longrun.start(
+    '--resources',
+    'cpus:64;mem:131072;disk:10000;ports:[31000-32000]',
+    '--log-level',
+    'warn',
+  );
+  const rows: Row[] = [
+    { what: '`up` to ready', value: (performance.now() - started) / 1000, unit: 's', target: '<= 2' },
+  ];
   try {
     await pause(5_000);
     const base = pssMiB(parts(longrun));
     rows.push({ what: 'sum of PSS after start', value: base.total, unit: 'MiB', target: '<= 220' });
-    for (const [name, mib] of Object.entries(base.by)) rows.push({ what: `  ${name}`, value: mib, unit: 'MiB' });
+    for (const [name, mib] of Object.entries(base.by))
+      rows.push({ what: `  ${name}`, value: mib, unit: 'MiB' });
     const before = cpuSeconds(parts(longrun));
     await pause(20_000);
-    rows.push({ what: 'idle', value: ((cpuSeconds(parts(longrun)) - before) / 20) * 100, unit: '% of a core', target: '<= 1' });
+    rows.push({
+      what: 'idle',
+      value: ((cpuSeconds(parts(longrun)) - before) / 20) * 100,
+      unit: '% of a core',
+      target: '<= 1',
+    });
     rows.push(...(await recoveries(longrun)));
     await churn(longrun);
     await pause(5_000);
     const settled = pssMiB(parts(longrun)).total;
     for (let i = 0; i < cycles; i++) await churn(longrun);
     await pause(10_000);
-    rows.push({ what: `growth of PSS over ${cycles} deploy/kill cycles`, value: pssMiB(parts(longrun)).total - settled, unit: 'MiB' });
+    rows.push({
+      what: `growth of PSS over ${cycles} deploy/kill cycles`,
+      value: pssMiB(parts(longrun)).total - settled,
+      unit: 'MiB',
+    });
     const withNone = pssMiB(parts(longrun)).total;
-    await longrun.deploy({ id: '/many', cmd: 'exec sleep 10000', cpus: 0.001, mem: 32, instances, portDefinitions: [], taskKillGracePeriodSeconds: 5 }, 240_000);
+    await longrun.deploy(
+      {
+        id: '/many',
+        cmd: 'exec sleep 10000',
+        cpus: 0.001,
+        mem: 32,
+        instances,
+        portDefinitions: [],
+        taskKillGracePeriodSeconds: 5,
+      },
+      240_000,
+    );
     await pause(5_000);
-    rows.push({ what: `PSS more with ${instances} instances (supervisors included)`, value: pssMiB(parts(longrun)).total - withNone, unit: 'MiB' });
+    rows.push({
+      what: `PSS more with ${instances} instances (supervisors included)`,
+      value: pssMiB(parts(longrun)).total - withNone,
+      unit: 'MiB',
+    });
     report('footprint', rows);
   } finally {
     await longrun.destroy();
@@ -96,26 +131,48 @@ async function main(): Promise<void> {
 }
 
 async function churn(longrun: Longrun): Promise<void> {
-  await longrun.deploy({ id: '/churn', cmd: 'exec sleep 10000', cpus: 0.01, mem: 32, instances: 2, portDefinitions: [] });
+  await longrun.deploy({
+    id: '/churn',
+    cmd: 'exec sleep 10000',
+    cpus: 0.01,
+    mem: 32,
+    instances: 2,
+    portDefinitions: [],
+  });
   await longrun.request('DELETE', '/v2/apps/churn');
-  await waitFor(async () => (await longrun.request<unknown[]>('GET', '/v2/deployments')).body.length === 0, { timeoutMs: 30_000 });
+  await waitFor(async () => (await longrun.request<unknown[]>('GET', '/v2/deployments')).body.length === 0, {
+    timeoutMs: 30_000,
+  });
 }
 
 /** kill -9, then how long until the part does its work again. */
 async function recoveries(longrun: Longrun): Promise<Row[]> {
   const rows: Row[] = [];
-  const measure = async (what: string, pid: () => number | undefined, up: () => Promise<boolean>, target: string): Promise<void> => {
+  const measure = async (
+    what: string,
+    pid: () => number | undefined,
+    up: () => Promise<boolean>,
+    target: string,
+  ): Promise<void> => {
     const times: number[] = [];
     for (let i = 0; i < 5; i++) {
       const victim = pid();
       if (victim === undefined) throw new Error(`no ${what}`);
       process.kill(victim, 'SIGKILL');
       const began = performance.now();
-      await waitFor(async () => pid() !== victim && pid() !== undefined && (await up().catch(() => false)), { timeoutMs: 20_000, what });
+      await waitFor(async () => pid() !== victim && pid() !== undefined && (await up().catch(() => false)), {
+        timeoutMs: 20_000,
+        what,
+      });
       times.push((performance.now() - began) / 1000);
       await pause(6_000);
     }
-    rows.push({ what: `recovery of the ${what} after kill -9, median`, value: quantile(times, 0.5), unit: 's', target });
+    rows.push({
+      what: `recovery of the ${what} after kill -9, median`,
+      value: quantile(times, 0.5),
+      unit: 's',
+      target,
+    });
   };
   const byEntry = (entry: string) => (): number | undefined =>
     parts(longrun).find((pid) => {
@@ -125,9 +182,24 @@ async function recoveries(longrun: Longrun): Promise<Row[]> {
         return false;
       }
     });
-  await measure('server', byEntry('server-main'), async () => (await longrun.request('GET', '/v2/apps')).status === 200, '<= 1.5');
-  await measure('agent', byEntry('agent-main'), async () => (await fetch(`${longrun.ready.agent}/health`)).status === 200, '<= 1');
-  await measure('proxy worker', byEntry('worker-main'), async () => (await fetch(`${longrun.ready.stats}/_haproxy_health_check`)).status === 200, '<= 0.3');
+  await measure(
+    'server',
+    byEntry('server-main'),
+    async () => (await longrun.request('GET', '/v2/apps')).status === 200,
+    '<= 1.5',
+  );
+  await measure(
+    'agent',
+    byEntry('agent-main'),
+    async () => (await fetch(`${longrun.ready.agent}/health`)).status === 200,
+    '<= 1',
+  );
+  await measure(
+    'proxy worker',
+    byEntry('worker-main'),
+    async () => (await fetch(`${longrun.ready.stats}/_haproxy_health_check`)).status === 200,
+    '<= 0.3',
+  );
   return rows;
 }
 

@@ -7,21 +7,54 @@ import { report } from './_report.js';
 const instances = Number(process.argv[2] ?? 1000);
 
 async function main(): Promise<void> {
-  const longrun = await Longrun.start('--resources', 'cpus:64;mem:131072;disk:10000;ports:[31000-32000]', '--log-level', 'warn');
+  const longrun = await Longrun.start(
+    '--resources',
+    'cpus:64;mem:131072;disk:10000;ports:[31000-32000]',
+    '--log-level',
+    'warn',
+  );
   try {
-    const app = { id: '/many', cmd: 'exec sleep 10000', cpus: 0.001, mem: 32, instances, portDefinitions: [], taskKillGracePeriodSeconds: 5 };
+    const app = {
+      id: '/many',
+      cmd: 'exec sleep 10000',
+      cpus: 0.001,
+      mem: 32,
+      instances,
+      portDefinitions: [],
+      taskKillGracePeriodSeconds: 5,
+    };
     const started = performance.now();
     await longrun.request('POST', '/v2/apps', app);
-    await waitFor(async () => (await longrun.request<{ app: { tasksRunning: number } }>('GET', '/v2/apps/many?embed=app.counts')).body.app.tasksRunning === instances, { timeoutMs: 240_000, what: 'all to run' });
+    await waitFor(
+      async () =>
+        (await longrun.request<{ app: { tasksRunning: number } }>('GET', '/v2/apps/many?embed=app.counts'))
+          .body.app.tasksRunning === instances,
+      { timeoutMs: 240_000, what: 'all to run' },
+    );
     const up = performance.now() - started;
     const cgroups = countCgroups();
     const stopping = performance.now();
     await longrun.request('PATCH', '/v2/apps/many', { instances: 0 });
-    await waitFor(async () => (await longrun.request<{ deployments: unknown[] }>('GET', '/v2/apps/many')).status === 200 && ((await longrun.request<unknown[]>('GET', '/v2/deployments')).body.length === 0), { timeoutMs: 240_000, what: 'all to end' });
+    await waitFor(
+      async () =>
+        (await longrun.request<{ deployments: unknown[] }>('GET', '/v2/apps/many')).status === 200 &&
+        (await longrun.request<unknown[]>('GET', '/v2/deployments')).body.length === 0,
+      { timeoutMs: 240_000, what: 'all to end' },
+    );
     const down = performance.now() - stopping;
     report('launch', [
-      { what: `${instances} instances up`, value: instances / (up / 1000), unit: 'tasks/s', target: '>= 150' },
-      { what: `${instances} instances down`, value: instances / (down / 1000), unit: 'tasks/s', target: '>= 150' },
+      {
+        what: `${instances} instances up`,
+        value: instances / (up / 1000),
+        unit: 'tasks/s',
+        target: '>= 150',
+      },
+      {
+        what: `${instances} instances down`,
+        value: instances / (down / 1000),
+        unit: 'tasks/s',
+        target: '>= 150',
+      },
       { what: 'up', value: up / 1000, unit: 's', target: "Marathon's CI allows 60 s" },
       { what: 'down', value: down / 1000, unit: 's' },
       { what: 'cgroups of their own while up', value: cgroups, unit: 'cgroups' },

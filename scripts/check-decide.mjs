@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../src', import.meta.url));
-const impure = /\b(Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|setImmediate|process\.|performance\.|randomUUID|randomBytes)\b/;
+const impure =
+  /\b(Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|setImmediate|process\.|performance\.|randomUUID|randomBytes)\b/;
 let failures = 0;
 let files = 0;
 
@@ -14,12 +15,16 @@ function walk(path) {
     if (statSync(full).isDirectory()) walk(full);
     else if (full.includes('/decide/') && full.endsWith('.ts')) {
       files += 1;
-      readFileSync(full, 'utf8').split('\n').forEach((line, i) => {
-        const code = line.replace(/\/\/.*$|^\s*\*.*$/, '');
-        if (!impure.test(code)) return;
-        failures += 1;
-        process.stderr.write(`${full.slice(root.length + 1)}:${i + 1}: a decision must not read the world: ${line.trim()}\n`);
-      });
+      readFileSync(full, 'utf8')
+        .split('\n')
+        .forEach((line, i) => {
+          const code = line.replace(/\/\/.*$|^\s*\*.*$/, '');
+          if (!impure.test(code)) return;
+          failures += 1;
+          process.stderr.write(
+            `${full.slice(root.length + 1)}:${i + 1}: a decision must not read the world: ${line.trim()}\n`,
+          );
+        });
     }
   }
 }

@@ -11,7 +11,17 @@ const copy = mkdtempSync(join(tmpdir(), 'longrun-sabotage-'));
 const wanted = process.argv.slice(2);
 
 function prepare() {
-  for (const part of ['src', 'test', 'bin', 'scripts', 'examples', 'openapi.yaml', 'package.json', 'tsconfig.json', 'jest.config.cjs']) {
+  for (const part of [
+    'src',
+    'test',
+    'bin',
+    'scripts',
+    'examples',
+    'openapi.yaml',
+    'package.json',
+    'tsconfig.json',
+    'jest.config.cjs',
+  ]) {
     cpSync(join(root, part), join(copy, part), { recursive: true });
   }
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
@@ -21,8 +31,16 @@ function patches() {
   const dir = join(root, 'test/sabotage');
   return readdirSync(dir)
     .filter((name) => name.endsWith('.json'))
-    .flatMap((name) => JSON.parse(readFileSync(join(dir, name), 'utf8')).map((patch) => ({ ...patch, room: name.slice(0, -5) })))
-    .filter((patch) => wanted.length === 0 || wanted.some((name) => patch.name.includes(name) || patch.room === name));
+    .flatMap((name) =>
+      JSON.parse(readFileSync(join(dir, name), 'utf8')).map((patch) => ({
+        ...patch,
+        room: name.slice(0, -5),
+      })),
+    )
+    .filter(
+      (patch) =>
+        wanted.length === 0 || wanted.some((name) => patch.name.includes(name) || patch.room === name),
+    );
 }
 
 function red(patch) {
@@ -34,7 +52,19 @@ function red(patch) {
   }
   const out = join(copy, 'result.json');
   rmSync(out, { force: true });
-  spawnSync(process.execPath, ['node_modules/jest/bin/jest.js', patch.test.file, '-t', escaped, '--json', `--outputFile=${out}`, '--runInBand'], { cwd: copy, encoding: 'utf8', timeout: 240_000 });
+  spawnSync(
+    process.execPath,
+    [
+      'node_modules/jest/bin/jest.js',
+      patch.test.file,
+      '-t',
+      escaped,
+      '--json',
+      `--outputFile=${out}`,
+      '--runInBand',
+    ],
+    { cwd: copy, encoding: 'utf8', timeout: 240_000 },
+  );
   let result;
   try {
     result = JSON.parse(readFileSync(out, 'utf8'));
@@ -60,7 +90,9 @@ for (const patch of patches()) {
     writeFileSync(file, original);
   }
   rows.push({ ...patch, ...outcome });
-  process.stdout.write(`${outcome.verdict.padEnd(15)} ${patch.room.padEnd(14)} ${patch.name}${outcome.detail ? ` (${outcome.detail})` : ''}\n`);
+  process.stdout.write(
+    `${outcome.verdict.padEnd(15)} ${patch.room.padEnd(14)} ${patch.name}${outcome.detail ? ` (${outcome.detail})` : ''}\n`,
+  );
 }
 rmSync(copy, { recursive: true, force: true });
 const caught = rows.filter(({ verdict }) => verdict === 'red').length;

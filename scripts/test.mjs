@@ -28,10 +28,16 @@ function install() {
     process.stdout.write(`installing ${packages.join(', ')} ...\n`);
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     spawnSync('apt-get', ['update', '-qq'], { stdio: 'inherit', env });
-    spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], { stdio: 'inherit', env });
+    spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], {
+      stdio: 'inherit',
+      env,
+    });
   }
   for (const [program, name, what] of needs) {
-    if (!onPath(program)) leftOut.push(`${what}: ${program} is missing (Debian package ${name}; installed by itself only as root on Debian)`);
+    if (!onPath(program))
+      leftOut.push(
+        `${what}: ${program} is missing (Debian package ${name}; installed by itself only as root on Debian)`,
+      );
   }
 }
 
@@ -39,22 +45,37 @@ function run(title, args) {
   const out = join(mkdtempSync(join(tmpdir(), 'longrun-test-')), 'result.json');
   process.stdout.write(`\n== ${title}\n`);
   const started = Date.now();
-  const result = spawnSync(process.execPath, [join(root, 'node_modules/jest/bin/jest.js'), '--json', `--outputFile=${out}`, ...args], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], env: process.env });
-  let counts = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numRuntimeErrorTestSuites: 0, testResults: [] };
+  const result = spawnSync(
+    process.execPath,
+    [join(root, 'node_modules/jest/bin/jest.js'), '--json', `--outputFile=${out}`, ...args],
+    { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], env: process.env },
+  );
+  let counts = {
+    numPassedTests: 0,
+    numFailedTests: 0,
+    numPendingTests: 0,
+    numRuntimeErrorTestSuites: 0,
+    testResults: [],
+  };
   if (existsSync(out)) counts = JSON.parse(readFileSync(out, 'utf8'));
   else counts.numFailedTests = 1;
   rmSync(out, { force: true });
   for (const suite of counts.testResults) {
-    for (const test of suite.assertionResults) if (test.status === 'pending') leftOut.push(`${test.fullName}`);
+    for (const test of suite.assertionResults)
+      if (test.status === 'pending') leftOut.push(`${test.fullName}`);
   }
   const failed = counts.numFailedTests + counts.numRuntimeErrorTestSuites;
-  process.stdout.write(`${title}: ${counts.numPassedTests} passed, ${failed} failed, ${counts.numPendingTests} left out, ${Math.round((Date.now() - started) / 1000)} s (jest ended with ${result.status})\n`);
+  process.stdout.write(
+    `${title}: ${counts.numPassedTests} passed, ${failed} failed, ${counts.numPendingTests} left out, ${Math.round((Date.now() - started) / 1000)} s (jest ended with ${result.status})\n`,
+  );
   return { passed: counts.numPassedTests, failed: failed === 0 && result.status !== 0 ? 1 : failed };
 }
 
 install();
 if (!isRoot) leftOut.push('users, cgroups and limits: these suites need root');
-const build = spawnSync(process.execPath, [join(root, 'scripts/build.mjs'), '--if-stale'], { stdio: 'inherit' });
+const build = spawnSync(process.execPath, [join(root, 'scripts/build.mjs'), '--if-stale'], {
+  stdio: 'inherit',
+});
 if (build.status !== 0) {
   process.stdout.write('the build failed\n0 passed, 1 failed\n');
   process.exit(1);
@@ -63,7 +84,8 @@ const results = [
   run('unit and integration', ['--testPathIgnorePatterns', '/e2e/']),
   run('end to end', ['--runInBand', 'test/e2e']),
 ];
-if (leftOut.length > 0) process.stdout.write(`\nleft out here:\n${leftOut.map((line) => `  - ${line}`).join('\n')}\n`);
+if (leftOut.length > 0)
+  process.stdout.write(`\nleft out here:\n${leftOut.map((line) => `  - ${line}`).join('\n')}\n`);
 const passed = results.reduce((sum, { passed }) => sum + passed, 0);
 const failed = results.reduce((sum, { failed }) => sum + failed, 0);
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`);

@@ -3,7 +3,12 @@ import { join } from 'node:path';
 import type { Settings } from '../config/settings.js';
 import { openWorkDir } from '../config/work-dir.js';
 import { Agent } from '../embedded-mesos/agent/agent.js';
-import { AGENT_LINE_PATH, AGENT_PROTOCOL_VERSION, type FromAgent, type ToAgent } from '../embedded-mesos/protocol/agent-line.js';
+import {
+  AGENT_LINE_PATH,
+  AGENT_PROTOCOL_VERSION,
+  type FromAgent,
+  type ToAgent,
+} from '../embedded-mesos/protocol/agent-line.js';
 import type { Log } from '../logging/log.js';
 import { makeLog } from '../logging/pino-log.js';
 import { SystemClock } from '../util/clock.js';
@@ -55,7 +60,8 @@ export function makeAgentService(settings: Settings, serverUrl: string): { servi
         await agent.start();
         return { agent: agent.url };
       },
-      stop: (mode) => agent.stop({ killTasks: mode !== 'leave-tasks', ...(mode === 'kill-now' ? { graceMs: 0 } : {}) }),
+      stop: (mode) =>
+        agent.stop({ killTasks: mode !== 'leave-tasks', ...(mode === 'kill-now' ? { graceMs: 0 } : {}) }),
     },
   };
 }

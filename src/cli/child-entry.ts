@@ -12,7 +12,12 @@ export interface ChildService {
  * Runs a service as a child of `up`: waits for `start`, reports `ready`, obeys `quiesce` and `stop`. When the parent is
  * gone the service stops and leaves all tasks alone.
  */
-export function runAsChild(make: (message: Extract<ToChild, { type: 'start' }>, tell: (message: FromChild) => void) => { service: ChildService; log: Log }): void {
+export function runAsChild(
+  make: (
+    message: Extract<ToChild, { type: 'start' }>,
+    tell: (message: FromChild) => void,
+  ) => { service: ChildService; log: Log },
+): void {
   let service: ChildService | undefined;
   let log: Log | undefined;
   let stopping = false;
@@ -29,7 +34,9 @@ export function runAsChild(make: (message: Extract<ToChild, { type: 'start' }>, 
     if (stopping && mode !== 'kill-now') return;
     stopping = true;
     (service?.stop(mode) ?? Promise.resolve())
-      .catch((error: unknown) => log?.error('stopping went wrong', { error: error instanceof Error ? error.message : String(error) }))
+      .catch((error: unknown) =>
+        log?.error('stopping went wrong', { error: error instanceof Error ? error.message : String(error) }),
+      )
       .finally(() => process.exit(0));
   };
   process.on('message', (raw) => {

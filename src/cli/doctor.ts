@@ -2,8 +2,8 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync, statfsSync 
 import { cpus, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Settings } from '../config/settings.js';
-import { portOwner } from '../util/port-owner.js';
 import { PidLock } from '../util/pid-lock.js';
+import { portOwner } from '../util/port-owner.js';
 
 /** One thing looked at: what was found, whether it serves, and what to do when it does not. */
 export interface Finding {
@@ -14,8 +14,18 @@ export interface Finding {
 }
 
 const ok = (what: string, found: string): Finding => ({ what, verdict: 'ok', found });
-const warn = (what: string, found: string, advice: string): Finding => ({ what, verdict: 'warn', found, advice });
-const bad = (what: string, found: string, advice: string): Finding => ({ what, verdict: 'bad', found, advice });
+const warn = (what: string, found: string, advice: string): Finding => ({
+  what,
+  verdict: 'warn',
+  found,
+  advice,
+});
+const bad = (what: string, found: string, advice: string): Finding => ({
+  what,
+  verdict: 'bad',
+  found,
+  advice,
+});
 
 /** Looks at everything `up` depends on. Changes nothing. */
 export function examine(settings: Settings): Finding[] {
@@ -25,7 +35,11 @@ export function examine(settings: Settings): Finding[] {
     ok('machine', `${cpus().length} cpus, ${Math.round(totalmem() / 2 ** 20)} MiB of memory`),
     root
       ? ok('user', 'root: tasks get users and cgroups of their own')
-      : warn('user', `uid ${process.getuid?.() ?? '?'}`, 'Without root tasks run as this user, and are isolated only where a delegated cgroup allows it.'),
+      : warn(
+          'user',
+          `uid ${process.getuid?.() ?? '?'}`,
+          'Without root tasks run as this user, and are isolated only where a delegated cgroup allows it.',
+        ),
     workDir(settings),
     freeSpace(settings),
     ...cgroups(root),
@@ -46,7 +60,11 @@ function workDir(settings: Settings): Finding {
   try {
     accessSync(path, constants.W_OK);
   } catch {
-    return bad(what, `${settings.workDir} cannot be written`, 'Choose another with --work-dir, or run as its owner.');
+    return bad(
+      what,
+      `${settings.workDir} cannot be written`,
+      'Choose another with --work-dir, or run as its owner.',
+    );
   }
   const holder = PidLock.holder(join(settings.workDir, 'run', 'up.lock'));
   return ok(what, holder ? `${settings.workDir}, in use by process ${holder.pid}` : settings.workDir);
@@ -58,7 +76,11 @@ function freeSpace(settings: Settings): Finding {
   const { bavail, bsize } = statfsSync(path);
   const freeMiB = Math.floor((bavail * bsize) / 2 ** 20);
   return freeMiB < 1024
-    ? warn('free space', `${freeMiB} MiB`, 'Sandboxes and the store need room; writes are refused when it runs out.')
+    ? warn(
+        'free space',
+        `${freeMiB} MiB`,
+        'Sandboxes and the store need room; writes are refused when it runs out.',
+      )
     : ok('free space', `${freeMiB} MiB`);
 }
 
@@ -67,40 +89,89 @@ function cgroups(root: boolean): Finding[] {
   if (existsSync('/sys/fs/cgroup/cgroup.controllers')) {
     const controllers = readFileSync('/sys/fs/cgroup/cgroup.controllers', 'utf8').trim();
     const missing = ['cpu', 'memory', 'pids'].filter((name) => !controllers.split(' ').includes(name));
-    if (missing.length > 0) return [bad(what, `version 2 without ${missing.join(', ')}`, 'Enable them on the kernel command line (cgroup_enable=memory).')];
-    return [root ? ok(what, `version 2 (${controllers})`) : warn(what, 'version 2', 'As a plain user limits need a delegated slice: systemd-run --user -p Delegate=yes longrun up')];
+    if (missing.length > 0)
+      return [
+        bad(
+          what,
+          `version 2 without ${missing.join(', ')}`,
+          'Enable them on the kernel command line (cgroup_enable=memory).',
+        ),
+      ];
+    return [
+      root
+        ? ok(what, `version 2 (${controllers})`)
+        : warn(
+            what,
+            'version 2',
+            'As a plain user limits need a delegated slice: systemd-run --user -p Delegate=yes longrun up',
+          ),
+    ];
   }
   const present = ['cpu', 'memory', 'pids', 'freezer'].filter((name) => existsSync(`/sys/fs/cgroup/${name}`));
-  if (present.length === 0) return [bad(what, 'none are mounted', 'Mount them (systemd does); until then tasks run with no limits at all.')];
+  if (present.length === 0)
+    return [
+      bad(what, 'none are mounted', 'Mount them (systemd does); until then tasks run with no limits at all.'),
+    ];
   const missing = ['cpu', 'memory', 'pids', 'freezer'].filter((name) => !present.includes(name));
-  if (missing.length > 0) return [warn(what, `version 1 without ${missing.join(', ')}`, 'Limits of these kinds are not enforced.')];
-  if (!root) return [warn(what, 'version 1, not writable for this user', 'Run as root for limits; otherwise tasks are only grouped, not limited.')];
+  if (missing.length > 0)
+    return [warn(what, `version 1 without ${missing.join(', ')}`, 'Limits of these kinds are not enforced.')];
+  if (!root)
+    return [
+      warn(
+        what,
+        'version 1, not writable for this user',
+        'Run as root for limits; otherwise tasks are only grouped, not limited.',
+      ),
+    ];
   try {
     const probe = `/sys/fs/cgroup/memory/longrun`;
     mkdirSync(probe, { recursive: true });
   } catch (error) {
-    return [bad(what, `version 1, read-only (${error instanceof Error ? error.message : String(error)})`, 'In a container, mount /sys/fs/cgroup writable (docker run --privileged).')];
+    return [
+      bad(
+        what,
+        `version 1, read-only (${error instanceof Error ? error.message : String(error)})`,
+        'In a container, mount /sys/fs/cgroup writable (docker run --privileged).',
+      ),
+    ];
   }
   return [ok(what, `version 1 (${present.join(', ')})`)];
 }
 
 function tool(name: string, from: string, needed: boolean): Finding {
-  const found = (process.env['PATH'] ?? '/usr/bin:/bin').split(':').find((dir) => existsSync(join(dir, name)));
+  const found = (process.env['PATH'] ?? '/usr/bin:/bin')
+    .split(':')
+    .find((dir) => existsSync(join(dir, name)));
   if (found) return ok(name, join(found, name));
   return (needed ? bad : warn)(name, 'not found', `Install it (Debian: ${from}).`);
 }
 
 function user(settings: Settings, root: boolean): Finding {
   if (!root) return ok('default user', 'tasks run as the user that starts longrun');
-  const known = readFileSync('/etc/passwd', 'utf8').split('\n').some((line) => line.startsWith(`${settings.defaultUser}:`));
-  return known ? ok('default user', settings.defaultUser) : bad('default user', `${settings.defaultUser} does not exist`, 'Name one that does with --default-user.');
+  const known = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .some((line) => line.startsWith(`${settings.defaultUser}:`));
+  return known
+    ? ok('default user', settings.defaultUser)
+    : bad(
+        'default user',
+        `${settings.defaultUser} does not exist`,
+        'Name one that does with --default-user.',
+      );
 }
 
 function descriptors(): Finding {
-  const line = readFileSync('/proc/self/limits', 'utf8').split('\n').find((text) => text.startsWith('Max open files')) ?? '';
+  const line =
+    readFileSync('/proc/self/limits', 'utf8')
+      .split('\n')
+      .find((text) => text.startsWith('Max open files')) ?? '';
   const soft = Number(line.split(/\s{2,}/)[1]);
   return soft < 8192
-    ? warn('open files', String(soft), 'A busy load balancer needs more: ulimit -n 65536 (LimitNOFILE= under systemd).')
+    ? warn(
+        'open files',
+        String(soft),
+        'A busy load balancer needs more: ulimit -n 65536 (LimitNOFILE= under systemd).',
+      )
     : ok('open files', String(soft));
 }
 
@@ -115,7 +186,13 @@ function ports(settings: Settings): Finding[] {
   return wanted.map(([name, port, flag]) => {
     const what = `port ${port} (${name})`;
     const owner = port === 0 ? undefined : portOwner(port);
-    return owner ? warn(what, `taken by ${owner}`, `Fine when that is longrun itself; otherwise choose another with ${flag}.`) : ok(what, 'free');
+    return owner
+      ? warn(
+          what,
+          `taken by ${owner}`,
+          `Fine when that is longrun itself; otherwise choose another with ${flag}.`,
+        )
+      : ok(what, 'free');
   });
 }
 

@@ -11,7 +11,8 @@ import { addSettings, settingsOf } from './setting-options.js';
 
 type Options = Readonly<Record<string, string | boolean | undefined>>;
 
-const urlOption = (): Option => new Option('--url <url>', 'the server’s API').env('LONGRUN_URL').default('http://127.0.0.1:8080');
+const urlOption = (): Option =>
+  new Option('--url <url>', 'the server’s API').env('LONGRUN_URL').default('http://127.0.0.1:8080');
 
 /** Commands about this host and this work dir: down, doctor, backup, restore. */
 export function addHostCommands(root: Command): void {
@@ -20,7 +21,15 @@ export function addHostCommands(root: Command): void {
     .addOption(urlOption())
     .option('--leave-tasks', 'leave tasks and the load balancer running for the next `up`')
     .action((options: Options) => guarded(() => down(options)));
-  addSettings(root.command('doctor'), ['work-dir', 'http-port', 'master-port', 'agent-port', 'lb-http-port', 'lb-stats-port', 'default-user'])
+  addSettings(root.command('doctor'), [
+    'work-dir',
+    'http-port',
+    'master-port',
+    'agent-port',
+    'lb-http-port',
+    'lb-stats-port',
+    'default-user',
+  ])
     .description('what works on this machine, what does not, and what to do about it')
     .option('--json', 'as JSON')
     .action((options: Options) => doctor(options));
@@ -51,14 +60,18 @@ async function down(options: Options): Promise<void> {
   if (!holder) throw new OperatorError(`nothing is up on the work dir ${settings.workDir}`);
   const mode = options['leaveTasks'] ? 'leave-tasks' : 'kill-tasks';
   await new OperatorClient(String(options['url']), settings.workDir).post(`/longrun/v1/down?mode=${mode}`);
-  process.stdout.write(mode === 'kill-tasks' ? 'stopping; tasks get their grace period ...\n' : 'stopping; tasks go on ...\n');
+  process.stdout.write(
+    mode === 'kill-tasks' ? 'stopping; tasks get their grace period ...\n' : 'stopping; tasks go on ...\n',
+  );
   while (PidLock.holder(lockFile)?.pid === holder.pid) await new Promise((again) => setTimeout(again, 50));
   process.stdout.write('longrun is down\n');
 }
 
 async function backup(file: string, options: Options): Promise<void> {
   const settings = settingsOf(options);
-  const body = await new OperatorClient(String(options['url']), settings.workDir).download('/longrun/v1/backup');
+  const body = await new OperatorClient(String(options['url']), settings.workDir).download(
+    '/longrun/v1/backup',
+  );
   const draft = `${file}.${process.pid}`;
   try {
     await pipeline(body, createWriteStream(draft, { mode: 0o600, flags: 'wx' }));
@@ -77,7 +90,10 @@ async function restore(file: string, options: Options): Promise<void> {
   try {
     lock = PidLock.take(join(workDir.run, 'server.lock'));
   } catch (error) {
-    if (error instanceof LockHeld) throw new OperatorError(`longrun (process ${error.holder.pid}) runs on ${workDir.path}; stop it first: longrun down`);
+    if (error instanceof LockHeld)
+      throw new OperatorError(
+        `longrun (process ${error.holder.pid}) runs on ${workDir.path}; stop it first: longrun down`,
+      );
     throw error;
   }
   try {
@@ -96,9 +112,10 @@ function doctor(options: Options): void {
     process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
   } else {
     for (const finding of findings) {
-      process.stdout.write(`${marks[finding.verdict]} ${finding.what}: ${finding.found}\n${finding.advice ? `    ${finding.advice}\n` : ''}`);
+      process.stdout.write(
+        `${marks[finding.verdict]} ${finding.what}: ${finding.found}\n${finding.advice ? `    ${finding.advice}\n` : ''}`,
+      );
     }
   }
   process.exitCode = findings.some((finding) => finding.verdict === 'bad') ? 1 : 0;
 }
-

@@ -10,7 +10,9 @@ export function packageVersion(): string {
 
 async function program(): Promise<Command> {
   const root = new Command('longrun')
-    .description('Keeps services running on one machine or many: post app JSON, scale it, reach it through the load balancer.')
+    .description(
+      'Keeps services running on one machine or many: post app JSON, scale it, reach it through the load balancer.',
+    )
     .version(packageVersion())
     .showHelpAfterError('(longrun --help lists the commands)')
     .exitOverride()

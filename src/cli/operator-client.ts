@@ -37,13 +37,20 @@ export class OperatorClient {
   async #request(method: 'GET' | 'POST', path: string): Promise<Awaited<ReturnType<typeof request>>> {
     let answer: Awaited<ReturnType<typeof request>>;
     try {
-      answer = await request(new URL(path, this.url), { method, headers: { authorization: `Bearer ${this.#token}` } });
+      answer = await request(new URL(path, this.url), {
+        method,
+        headers: { authorization: `Bearer ${this.#token}` },
+      });
     } catch (error) {
-      throw new OperatorError(`no server answers at ${this.url} (${error instanceof Error ? error.message : String(error)}); is longrun up? Name another with --url`);
+      throw new OperatorError(
+        `no server answers at ${this.url} (${error instanceof Error ? error.message : String(error)}); is longrun up? Name another with --url`,
+      );
     }
     if (answer.statusCode >= 400) {
       const body = (await answer.body.json().catch(() => ({}))) as { message?: string; hint?: string };
-      throw new OperatorError(`${body.message ?? `the server answered ${answer.statusCode}`}${body.hint ? `\n${body.hint}` : ''}`);
+      throw new OperatorError(
+        `${body.message ?? `the server answered ${answer.statusCode}`}${body.hint ? `\n${body.hint}` : ''}`,
+      );
     }
     return answer;
   }

@@ -5,7 +5,12 @@ export type StopMode = 'leave-tasks' | 'kill-tasks' | 'kill-now';
 
 /** From the parent to the server and agent processes. */
 export type ToChild =
-  | { readonly type: 'start'; readonly settings: Settings; readonly serverUrl?: string; readonly urls?: { readonly lb: string; readonly stats: string } }
+  | {
+      readonly type: 'start';
+      readonly settings: Settings;
+      readonly serverUrl?: string;
+      readonly urls?: { readonly lb: string; readonly stats: string };
+    }
   /** Server: launch nothing any more; tasks are about to be killed on purpose. Answered by `quiesced`. */
   | { readonly type: 'quiesce' }
   | { readonly type: 'stop'; readonly mode: StopMode };

@@ -8,7 +8,11 @@ import { SystemClock } from '../util/clock.js';
 import type { ChildService } from './child-entry.js';
 
 /** The load balancer as a service of its own: what `longrun proxy` runs. Workers outlive a SIGTERM, as under `up`. */
-export function makeProxyService(settings: Settings, serverUrl: string, worker: { entry: string; execArgv: string[] }): ChildService {
+export function makeProxyService(
+  settings: Settings,
+  serverUrl: string,
+  worker: { entry: string; execArgv: string[] },
+): ChildService {
   const workDir = openWorkDir(settings.workDir);
   const parent = new ProxyParent({
     workDir: workDir.path,

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { openWorkDir } from '../config/work-dir.js';
 import type { Settings } from '../config/settings.js';
+import { openWorkDir } from '../config/work-dir.js';
 import { makeLog } from '../logging/pino-log.js';
 import { SystemClock } from '../util/clock.js';
 import { LockHeld, PidLock } from '../util/pid-lock.js';
@@ -39,7 +39,10 @@ SIGTERM and SIGHUP leave tasks and the load balancer running; the next \`up\` on
     });
   addSettings(root.command('agent'), agentFlags)
     .description('run only an agent: offers this machine to a server')
-    .addHelpText('after', '\nExample:\n  longrun agent --server http://10.0.0.1:5050 --token-file ./token --hostname worker-1 --work-dir /var/lib/longrun-agent')
+    .addHelpText(
+      'after',
+      '\nExample:\n  longrun agent --server http://10.0.0.1:5050 --token-file ./token --hostname worker-1 --work-dir /var/lib/longrun-agent',
+    )
     .action(async (options: Options) => {
       const settings = settingsOf(options);
       const url = serverOf(settings);
@@ -52,7 +55,9 @@ SIGTERM and SIGHUP leave tasks and the load balancer running; the next \`up\` on
       const settings = settingsOf(options);
       const url = serverOf(settings);
       const { makeProxyService } = await import('./proxy-service.js');
-      await runAlone('proxy', settings, () => makeProxyService(settings, url, { entry: entries.proxyWorker, execArgv: [...execArgv.small] }));
+      await runAlone('proxy', settings, () =>
+        makeProxyService(settings, url, { entry: entries.proxyWorker, execArgv: [...execArgv.small] }),
+      );
     });
 }
 
@@ -76,7 +81,9 @@ function runUp(settings: Settings): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const stop = (mode: StopMode) => (): void => {
     up.stop(mode).catch((error: unknown) => {
-      process.stderr.write(`stopping went wrong: ${error instanceof Error ? error.message : String(error)}\n`);
+      process.stderr.write(
+        `stopping went wrong: ${error instanceof Error ? error.message : String(error)}\n`,
+      );
       process.exit(1);
     });
   };
@@ -99,7 +106,9 @@ async function runAlone(role: string, settings: Settings, make: () => ChildServi
     lock = PidLock.take(join(workDir.run, `${role}-command.lock`));
   } catch (error) {
     if (!(error instanceof LockHeld)) throw error;
-    process.stderr.write(`Another longrun ${role} (process ${error.holder.pid}) already uses ${workDir.path}; give this one its own --work-dir.\n`);
+    process.stderr.write(
+      `Another longrun ${role} (process ${error.holder.pid}) already uses ${workDir.path}; give this one its own --work-dir.\n`,
+    );
     process.exitCode = 1;
     return;
   }
@@ -114,7 +123,9 @@ async function runAlone(role: string, settings: Settings, make: () => ChildServi
         process.exit(0);
       },
       (error: unknown) => {
-        process.stderr.write(`stopping went wrong: ${error instanceof Error ? error.message : String(error)}\n`);
+        process.stderr.write(
+          `stopping went wrong: ${error instanceof Error ? error.message : String(error)}\n`,
+        );
         process.exit(1);
       },
     );
@@ -131,6 +142,11 @@ async function runAlone(role: string, settings: Settings, make: () => ChildServi
     lock.release();
     process.exit(1);
   }
-  if (settings.readyFile) writeFileSync(settings.readyFile, `${JSON.stringify({ ...urls, pids: { [role]: process.pid } })}\n`);
-  process.stdout.write(`longrun is ready: ${Object.entries(urls).map(([name, url]) => `${name} ${url}`).join(', ')}\n`);
+  if (settings.readyFile)
+    writeFileSync(settings.readyFile, `${JSON.stringify({ ...urls, pids: { [role]: process.pid } })}\n`);
+  process.stdout.write(
+    `longrun is ready: ${Object.entries(urls)
+      .map(([name, url]) => `${name} ${url}`)
+      .join(', ')}\n`,
+  );
 }

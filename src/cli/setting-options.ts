@@ -6,21 +6,74 @@ import { settingTable } from '../config/setting-table.js';
 import type { Settings } from '../config/settings.js';
 
 /** Flags that make sense for a command. */
-export const agentFlags = ['work-dir', 'address', 'hostname', 'agent-port', 'resources', 'attributes', 'default-user', 'allow-root-tasks', 'server', 'token-file', 'output-file-bytes', 'output-files', 'log-level', 'log-format', 'ready-file', 'insecure'];
-export const proxyFlags = ['work-dir', 'lb-address', 'lb-http-port', 'lb-stats-port', 'lb-workers', 'hostname', 'server', 'token-file', 'log-level', 'log-format', 'ready-file'];
-export const serverFlags = settingTable.map((entry) => entry.flag).filter((flag) => !['resources', 'attributes', 'agent-port', 'server', 'token-file', 'default-user', 'allow-root-tasks', 'lb-workers'].includes(flag));
-export const upFlags = settingTable.map((entry) => entry.flag).filter((flag) => !['server', 'token-file'].includes(flag));
+export const agentFlags = [
+  'work-dir',
+  'address',
+  'hostname',
+  'agent-port',
+  'resources',
+  'attributes',
+  'default-user',
+  'allow-root-tasks',
+  'server',
+  'token-file',
+  'output-file-bytes',
+  'output-files',
+  'log-level',
+  'log-format',
+  'ready-file',
+  'insecure',
+];
+export const proxyFlags = [
+  'work-dir',
+  'lb-address',
+  'lb-http-port',
+  'lb-stats-port',
+  'lb-workers',
+  'hostname',
+  'server',
+  'token-file',
+  'log-level',
+  'log-format',
+  'ready-file',
+];
+export const serverFlags = settingTable
+  .map((entry) => entry.flag)
+  .filter(
+    (flag) =>
+      ![
+        'resources',
+        'attributes',
+        'agent-port',
+        'server',
+        'token-file',
+        'default-user',
+        'allow-root-tasks',
+        'lb-workers',
+      ].includes(flag),
+  );
+export const upFlags = settingTable
+  .map((entry) => entry.flag)
+  .filter((flag) => !['server', 'token-file'].includes(flag));
 
 /** Adds the flags of these settings, with their defaults and variables, to a command's help. */
 export function addSettings(command: Command, flags: readonly string[]): Command {
   for (const entry of settingTable) {
     if (!flags.includes(entry.flag)) continue;
     const fallback = entry.fallback({ root: process.getuid?.() === 0, env: process.env, home: homedir() });
-    const shown = fallback === undefined || fallback === '' || fallback === false ? '' : typeof fallback === 'object' ? ` (default: ${fallback.min}-${fallback.max})` : ` (default: ${String(fallback)})`;
+    const shown =
+      fallback === undefined || fallback === '' || fallback === false
+        ? ''
+        : typeof fallback === 'object'
+          ? ` (default: ${fallback.min}-${fallback.max})`
+          : ` (default: ${String(fallback)})`;
     const value = entry.kind.kind === 'flag' ? '' : entry.kind.kind === 'port' ? ' <port>' : ' <value>';
     command.option(`--${entry.flag}${value}`, `${entry.help}${shown} [${variableOf(entry.flag)}]`);
   }
-  return command.option('--config <file>', 'YAML or JSON file with settings, keys as the flags [LONGRUN_CONFIG]');
+  return command.option(
+    '--config <file>',
+    'YAML or JSON file with settings, keys as the flags [LONGRUN_CONFIG]',
+  );
 }
 
 /** The settings of a command from its flags, the environment and the settings file. */
@@ -31,7 +84,8 @@ export function settingsOf(options: Readonly<Record<string, string | boolean | u
     flags[entry.flag] = options[camel];
   }
   const path = (options['config'] as string | undefined) ?? process.env['LONGRUN_CONFIG'];
-  if (path !== undefined && !existsSync(path)) throw new SettingsError(`the settings file ${path} does not exist`);
+  if (path !== undefined && !existsSync(path))
+    throw new SettingsError(`the settings file ${path} does not exist`);
   return loadSettings({
     flags,
     env: process.env,

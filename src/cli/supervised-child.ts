@@ -38,10 +38,16 @@ export class SupervisedChild {
     const { entry, execArgv, name, log, clock } = this.options;
     this.#startedMs = clock.monotonicMs();
     // Detached: a Ctrl-C in the terminal goes to the parent alone, which then ends the others in order.
-    const child = fork(entry, [], { execArgv: [...execArgv], detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const child = fork(entry, [], {
+      execArgv: [...execArgv],
+      detached: true,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     this.#child = child;
     child.on('message', (message) => this.options.onMessage(message as FromChild));
-    child.on('error', (error) => log.error(`the ${name} process cannot be started`, { error: error.message }));
+    child.on('error', (error) =>
+      log.error(`the ${name} process cannot be started`, { error: error.message }),
+    );
     child.on('exit', (code, signal) => this.#exited(code, signal));
     this.send(this.options.start());
   }
@@ -50,7 +56,11 @@ export class SupervisedChild {
     const child = this.#child;
     if (!child?.connected) return;
     child.send(message, (error) => {
-      if (error) this.options.log.warn(`a message to the ${this.options.name} process was lost`, { type: message.type, error: error.message });
+      if (error)
+        this.options.log.warn(`a message to the ${this.options.name} process was lost`, {
+          type: message.type,
+          error: error.message,
+        });
     });
   }
 
@@ -80,7 +90,10 @@ export class SupervisedChild {
     if (this.#stopping) return;
     const { clock, log, name } = this.options;
     const livedMs = clock.monotonicMs() - this.#startedMs;
-    this.#pauseMs = livedMs > STEADY_MS ? 0 : Math.min(LONGEST_PAUSE_MS, this.#pauseMs === 0 ? FIRST_PAUSE_MS : this.#pauseMs * 2);
+    this.#pauseMs =
+      livedMs > STEADY_MS
+        ? 0
+        : Math.min(LONGEST_PAUSE_MS, this.#pauseMs === 0 ? FIRST_PAUSE_MS : this.#pauseMs * 2);
     log.warn(`the ${name} process ended; starting it again`, { code, signal, inMs: this.#pauseMs });
     this.#timer = clock.after(this.#pauseMs, () => this.start());
   }

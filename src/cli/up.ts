@@ -65,7 +65,11 @@ export class Up {
       name: 'agent',
       entry: entries.agent,
       execArgv: execArgv.small,
-      start: () => ({ type: 'start', settings: this.#settings, serverUrl: this.#serverUrls?.['master'] ?? '' }),
+      start: () => ({
+        type: 'start',
+        settings: this.#settings,
+        serverUrl: this.#serverUrls?.['master'] ?? '',
+      }),
       onMessage: (message) => this.#fromAgent(message),
       clock,
       log,
@@ -156,7 +160,12 @@ export class Up {
     if (this.#announced || !server || !this.#agentUrls || !this.#proxyUrls || this.#stopping) return;
     this.#announced = true;
     const urls = { ...server, ...this.#agentUrls, ...this.#proxyUrls };
-    const pids = { parent: process.pid, server: this.#server.pid, agent: this.#agent.pid, proxy: this.#proxy?.pids() ?? [] };
+    const pids = {
+      parent: process.pid,
+      server: this.#server.pid,
+      agent: this.#agent.pid,
+      proxy: this.#proxy?.pids() ?? [],
+    };
     if (this.#settings.readyFile) {
       const draft = `${this.#settings.readyFile}.${process.pid}`;
       writeFileSync(draft, `${JSON.stringify({ ...urls, pids })}\n`, { mode: 0o600 });

@@ -38,15 +38,19 @@ export function loadSettings(sources: SettingSources): Settings {
 }
 
 function finished(settings: Settings): Settings {
-  const hostname = settings.hostname || (isLoopback(settings.address) ? hostOf(settings.address) : machineName());
+  const hostname =
+    settings.hostname || (isLoopback(settings.address) ? hostOf(settings.address) : machineName());
   const { min, max } = settings.servicePorts;
-  if (min > max) throw new SettingsError(`--service-ports ${min}-${max}: the first port must not be above the last`);
+  if (min > max)
+    throw new SettingsError(`--service-ports ${min}-${max}: the first port must not be above the last`);
   for (const [flag, address] of [
     ['--address', settings.address],
     ['--lb-address', settings.lbAddress],
   ] as const) {
     if (address !== 'localhost' && isIP(address) === 0) {
-      throw new SettingsError(`${flag} '${address}' is not an IP address; give one of this machine's, or 0.0.0.0 for all`);
+      throw new SettingsError(
+        `${flag} '${address}' is not an IP address; give one of this machine's, or 0.0.0.0 for all`,
+      );
     }
   }
   if (!isLoopback(settings.address) && !settings.insecure) {
@@ -72,13 +76,17 @@ function readFile(file: SettingSources['file']): Readonly<Record<string, unknown
   try {
     parsed = parseYaml(file.text);
   } catch (error) {
-    throw new SettingsError(`${file.path} is neither YAML nor JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new SettingsError(
+      `${file.path} is neither YAML nor JSON: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
   if (parsed === null || parsed === undefined) return {};
-  if (typeof parsed !== 'object' || Array.isArray(parsed)) throw new SettingsError(`${file.path} must hold a map of settings`);
+  if (typeof parsed !== 'object' || Array.isArray(parsed))
+    throw new SettingsError(`${file.path} must hold a map of settings`);
   const known = new Set(settingTable.map((entry) => entry.flag));
   for (const key of Object.keys(parsed)) {
-    if (!known.has(key)) throw new SettingsError(`${file.path}: unknown setting '${key}'${nearest(key, known)}`);
+    if (!known.has(key))
+      throw new SettingsError(`${file.path}: unknown setting '${key}'${nearest(key, known)}`);
   }
   return parsed as Record<string, unknown>;
 }
@@ -92,14 +100,19 @@ function refuseUnknownVariables(env: SettingSources['env']): void {
   }
 }
 
-function valueOf(entry: SettingEntry, sources: SettingSources, file: Readonly<Record<string, unknown>>): unknown {
+function valueOf(
+  entry: SettingEntry,
+  sources: SettingSources,
+  file: Readonly<Record<string, unknown>>,
+): unknown {
   const fromFlag = sources.flags[entry.flag];
   if (fromFlag !== undefined) return read(entry, fromFlag, `--${entry.flag}`);
   const variable = variableOf(entry.flag);
   const fromEnv = sources.env[variable];
   if (fromEnv !== undefined) return read(entry, fromEnv, variable);
   const fromFile = file[entry.flag];
-  if (fromFile !== undefined && fromFile !== null) return read(entry, fromFile, `${sources.file?.path}: ${entry.flag}`);
+  if (fromFile !== undefined && fromFile !== null)
+    return read(entry, fromFile, `${sources.file?.path}: ${entry.flag}`);
   return undefined;
 }
 
@@ -118,12 +131,16 @@ function read(entry: SettingEntry, raw: unknown, where: string): unknown {
     case 'port':
       return wholeNumber(raw, 0, 65_535) ?? wrong('give a port from 1 to 65535, or 0 for any free one');
     case 'whole':
-      return wholeNumber(raw, kind.min, kind.max) ?? wrong(`give a whole number from ${kind.min} to ${kind.max}`);
+      return (
+        wholeNumber(raw, kind.min, kind.max) ?? wrong(`give a whole number from ${kind.min} to ${kind.max}`)
+      );
     case 'port-range': {
       const match = /^(\d{1,5})-(\d{1,5})$/.exec(String(raw).trim());
       const min = wholeNumber(match?.[1], 1, 65_535);
       const max = wholeNumber(match?.[2], 1, 65_535);
-      return min !== undefined && max !== undefined ? { min, max } : wrong('give FIRST-LAST, for example 10000-20000');
+      return min !== undefined && max !== undefined
+        ? { min, max }
+        : wrong('give FIRST-LAST, for example 10000-20000');
     }
     case 'one-of':
       return kind.values.includes(String(raw)) ? String(raw) : wrong(`give one of ${kind.values.join(', ')}`);

@@ -11,9 +11,21 @@ export interface ErrorEntry {
 
 export const errors = {
   'invalid-json-syntax': { status: 400, message: 'Invalid JSON', hint: 'Send a well-formed JSON document.' },
-  'empty-body': { status: 400, message: 'Please specify data in JSON format', hint: 'Send a JSON document as the body.' },
-  'invalid-json': { status: 422, message: 'Invalid JSON', hint: 'See `details`: each names the path and what is wrong there.' },
-  'invalid-object': { status: 422, message: 'Object is not valid', hint: 'See `details`: each names the path and what is wrong there.' },
+  'empty-body': {
+    status: 400,
+    message: 'Please specify data in JSON format',
+    hint: 'Send a JSON document as the body.',
+  },
+  'invalid-json': {
+    status: 422,
+    message: 'Invalid JSON',
+    hint: 'See `details`: each names the path and what is wrong there.',
+  },
+  'invalid-object': {
+    status: 422,
+    message: 'Object is not valid',
+    hint: 'See `details`: each names the path and what is wrong there.',
+  },
   'invalid-argument': { status: 422, message: '{reason}', hint: '{hint}' },
   'bad-request': { status: 400, message: '{reason}', hint: '{hint}' },
   'app-locked': {
@@ -22,12 +34,36 @@ export const errors = {
       "App is locked by one or more deployments. Override with the option '?force=true'. View details at '/v2/deployments/<DEPLOYMENT_ID>'.",
     hint: 'Wait for the deployments named in `deployments`, cancel them, or repeat with ?force=true.',
   },
-  'app-exists': { status: 409, message: 'An app with id [{id}] already exists.', hint: 'Use PUT or PATCH /v2/apps{id} to change it.' },
-  'app-not-found': { status: 404, message: "App '{id}' does not exist", hint: 'GET /v2/apps lists what exists.' },
-  'app-version-not-found': { status: 404, message: "App '{id}' does not exist in version {version}", hint: 'GET /v2/apps{id}/versions lists its versions.' },
-  'task-not-found': { status: 404, message: "Task '{id}' does not exist", hint: 'GET /v2/tasks lists what runs.' },
-  'deployment-not-found': { status: 404, message: 'DeploymentPlan {id} does not exist', hint: 'GET /v2/deployments lists what runs.' },
-  'queue-entry-not-found': { status: 404, message: 'Application {id} not found in tasks queue.', hint: 'GET /v2/queue lists what waits.' },
+  'app-exists': {
+    status: 409,
+    message: 'An app with id [{id}] already exists.',
+    hint: 'Use PUT or PATCH /v2/apps{id} to change it.',
+  },
+  'app-not-found': {
+    status: 404,
+    message: "App '{id}' does not exist",
+    hint: 'GET /v2/apps lists what exists.',
+  },
+  'app-version-not-found': {
+    status: 404,
+    message: "App '{id}' does not exist in version {version}",
+    hint: 'GET /v2/apps{id}/versions lists its versions.',
+  },
+  'task-not-found': {
+    status: 404,
+    message: "Task '{id}' does not exist",
+    hint: 'GET /v2/tasks lists what runs.',
+  },
+  'deployment-not-found': {
+    status: 404,
+    message: 'DeploymentPlan {id} does not exist',
+    hint: 'GET /v2/deployments lists what runs.',
+  },
+  'queue-entry-not-found': {
+    status: 404,
+    message: 'Application {id} not found in tasks queue.',
+    hint: 'GET /v2/queue lists what waits.',
+  },
   'no-leader': { status: 404, message: 'There is no leader', hint: 'Wait for the election to end.' },
   'too-many-deployments': {
     status: 403,
@@ -43,17 +79,53 @@ export const errors = {
   'not-found': { status: 404, message: 'URI not found', hint: 'openapi.yaml lists every route.' },
   'method-not-allowed': { status: 405, message: 'Method Not Allowed', hint: 'Allowed here: {allow}.' },
   'not-acceptable': { status: 406, message: 'Not Acceptable', hint: 'This resource answers {types}.' },
-  'unsupported-media-type': { status: 415, message: 'Unsupported Media Type', hint: 'Send `Content-Type: application/json`.' },
-  'body-too-large': { status: 413, message: 'Request body is larger than {max} bytes', hint: 'Send less at a time.' },
-  'body-too-slow': { status: 408, message: 'The request body did not arrive in time', hint: 'Repeat the request.' },
-  'group-not-found': { status: 404, message: "Group '{id}' does not exist", hint: 'GET /v2/apps lists what exists.' },
-  'foreign-host': { status: 403, message: "Host '{host}' is not one of this server's names", hint: 'Use the address the server printed at start, or name it with --hostname.' },
-  'foreign-origin': { status: 403, message: "Origin '{origin}' may not write here", hint: 'Browsers may write only from pages this server served.' },
-  'store-unavailable': { status: 503, message: 'The store cannot be written right now ({code}): {reason}', hint: '{hint}' },
+  'unsupported-media-type': {
+    status: 415,
+    message: 'Unsupported Media Type',
+    hint: 'Send `Content-Type: application/json`.',
+  },
+  'body-too-large': {
+    status: 413,
+    message: 'Request body is larger than {max} bytes',
+    hint: 'Send less at a time.',
+  },
+  'body-too-slow': {
+    status: 408,
+    message: 'The request body did not arrive in time',
+    hint: 'Repeat the request.',
+  },
+  'group-not-found': {
+    status: 404,
+    message: "Group '{id}' does not exist",
+    hint: 'GET /v2/apps lists what exists.',
+  },
+  'foreign-host': {
+    status: 403,
+    message: "Host '{host}' is not one of this server's names",
+    hint: 'Use the address the server printed at start, or name it with --hostname.',
+  },
+  'foreign-origin': {
+    status: 403,
+    message: "Origin '{origin}' may not write here",
+    hint: 'Browsers may write only from pages this server served.',
+  },
+  'store-unavailable': {
+    status: 503,
+    message: 'The store cannot be written right now ({code}): {reason}',
+    hint: '{hint}',
+  },
   'too-busy': { status: 503, message: 'Too many requests are waiting', hint: 'Repeat a little later.' },
-  'starting': { status: 503, message: 'The server is still starting', hint: 'Repeat in a moment.' },
-  'agent-unreachable': { status: 503, message: 'The agent of that task cannot be reached: {reason}', hint: 'Is the agent running? `longrun status` shows it.' },
-  'internal': { status: 500, message: 'Internal error {incident}', hint: 'This is a defect of longrun; the log has the details under that incident id.' },
+  starting: { status: 503, message: 'The server is still starting', hint: 'Repeat in a moment.' },
+  'agent-unreachable': {
+    status: 503,
+    message: 'The agent of that task cannot be reached: {reason}',
+    hint: 'Is the agent running? `longrun status` shows it.',
+  },
+  internal: {
+    status: 500,
+    message: 'Internal error {incident}',
+    hint: 'This is a defect of longrun; the log has the details under that incident id.',
+  },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof errors;

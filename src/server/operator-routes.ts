@@ -27,16 +27,26 @@ export class OperatorRoutes {
     if (!url.pathname.startsWith('/longrun/v1/')) return false;
     request.resume();
     this.#answer(request, response, url).catch((error: unknown) => {
-      this.options.log.error('an operator request failed', { path: url.pathname, error: error instanceof Error ? error.message : String(error) });
+      this.options.log.error('an operator request failed', {
+        path: url.pathname,
+        error: error instanceof Error ? error.message : String(error),
+      });
       if (response.headersSent) response.destroy();
-      else send(response, 500, { message: error instanceof Error ? error.message : String(error), code: 'internal' });
+      else
+        send(response, 500, {
+          message: error instanceof Error ? error.message : String(error),
+          code: 'internal',
+        });
     });
     return true;
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
     if (!this.#authorised(request.headers.authorization)) {
-      send(response, 401, { message: 'The token is missing or wrong', hint: 'Run this as the user of the work dir, with its --work-dir.' });
+      send(response, 401, {
+        message: 'The token is missing or wrong',
+        hint: 'Run this as the user of the work dir, with its --work-dir.',
+      });
       return;
     }
     const route = `${request.method ?? ''} ${url.pathname}`;

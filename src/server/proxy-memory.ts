@@ -22,7 +22,8 @@ export class FileProxyMemory implements ProxyMemory {
       const ids: unknown = JSON.parse(readFileSync(this.#file, 'utf8'));
       return Array.isArray(ids) ? ids.filter((id) => typeof id === 'string') : [];
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.log.warn('the list of leased proxies is lost', { error: String(error) });
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+        this.log.warn('the list of leased proxies is lost', { error: String(error) });
       return [];
     }
   }

@@ -16,7 +16,9 @@ export async function takeServerLock(workDir: WorkDir, clock: Clock): Promise<Pi
     } catch (error) {
       if (!(error instanceof LockHeld)) throw error;
       if (clock.monotonicMs() > deadline) {
-        throw new Error(`another longrun server (process ${error.holder.pid}) runs on ${workDir.path}; stop it, or give this one its own --work-dir`);
+        throw new Error(
+          `another longrun server (process ${error.holder.pid}) runs on ${workDir.path}; stop it, or give this one its own --work-dir`,
+        );
       }
     }
     await new Promise<void>((again) => {

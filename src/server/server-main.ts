@@ -11,7 +11,10 @@ import { SystemDice } from '../util/ids.js';
 import { Server } from './server.js';
 
 /** The server as a service: a child of `up`, or what `longrun server` runs in its own process. */
-export function makeServerService(settings: Settings, tell: (message: FromChild) => void): { service: ChildService; log: Log } {
+export function makeServerService(
+  settings: Settings,
+  tell: (message: FromChild) => void,
+): { service: ChildService; log: Log } {
   const log = makeLog({ level: settings.logLevel, format: settings.logFormat });
   const { version } = JSON.parse(readFileSync(entries.package, 'utf8')) as { version: string };
   const server = new Server({
@@ -23,7 +26,10 @@ export function makeServerService(settings: Settings, tell: (message: FromChild)
     log,
     onDown: (mode) => tell({ type: 'down', mode }),
   });
-  return { log, service: { start: () => server.start(), quiesce: () => server.quiesce(), stop: () => server.stop() } };
+  return {
+    log,
+    service: { start: () => server.start(), quiesce: () => server.quiesce(), stop: () => server.stop() },
+  };
 }
 
 if (process.send) runAsChild((message, tell) => makeServerService(message.settings, tell));

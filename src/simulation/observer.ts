@@ -34,12 +34,17 @@ export interface LiveTask {
   readonly isRunning: boolean;
 }
 
+/** From a decision until it is durable and seen. */
+const DECISION_MS = 10;
+
 /** Watches what passes between the server and its world, and writes it down as facts; judges nothing. */
 export class Observer {
   /** Ground truth: every process that lives, by task id. */
   readonly live = new Map<TaskId, LiveTask>();
   readonly #totals = new Map<string, Totals>();
   readonly #takenOutAtMs = new Map<TaskId, number>();
+  /** The definition in force, the one before it, and since when. */
+  readonly #definitions = new Map<string, { readonly app: App | undefined; readonly former: App | undefined; readonly sinceMs: number }>();
 
   constructor(private readonly options: ObserverOptions) {}
 
@@ -84,6 +89,13 @@ export class Observer {
   }
 
   durable(key: string, value: unknown): void {
+    const ofApp = keys.app('');
+    if (key.startsWith(ofApp)) {
+      const id = key.slice(ofApp.length);
+      const app = (value as { readonly record: AppRecord } | undefined)?.record.app;
+      this.#definitions.set(id, { app, former: this.#definitions.get(id)?.app, sinceMs: this.options.nowMs() });
+      return;
+    }
     const prefix = keys.deployment('');
     if (!key.startsWith(prefix)) return;
     const step = (value as { readonly currentStep: number } | undefined)?.currentStep;
@@ -166,7 +178,7 @@ export class Observer {
 
   #added({ id, appId }: Instance, instances: InstanceReadModel, app: App | undefined): void {
     const occupied = instances.ofApp(appId).filter(occupiesPlace).length;
-    const allowed = app ? capacityOf(app).max : 0;
+    const allowed = Math.max(0, ...this.#inForce(appId, app).map((definition) => capacityOf(definition).max));
     this.options.record({ kind: 'added', appId, instanceId: id, occupied, allowed });
   }
 
@@ -181,8 +193,15 @@ export class Observer {
       reason: after?.takingOut?.reason ?? 'never launched',
       wasGood: app !== undefined && isGood(before, app),
       goodLeft,
-      needed: app ? capacityOf(app).min : 0,
+      needed: app ? Math.min(...this.#inForce(appId, app).map((definition) => capacityOf(definition).min)) : 0,
     });
+  }
+
+  /** What a decision that becomes durable now may have been based on: also the definition that was in force when it was made. */
+  #inForce(appId: AppId, app: App | undefined): readonly App[] {
+    const { former, sinceMs = 0 } = this.#definitions.get(appId) ?? {};
+    const isFresh = this.options.nowMs() - sinceMs <= DECISION_MS;
+    return [app, isFresh ? former : undefined].filter((definition) => definition !== undefined);
   }
 }
 

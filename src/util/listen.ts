@@ -1,5 +1,4 @@
-import type { Server } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { portOwner } from './port-owner.js';
 
 /** A listening address is taken or not ours; the message names the owner and the flag to change. */
@@ -8,7 +7,10 @@ export class ListenError extends Error {
 }
 
 /** Listens and returns the port. `what` and `flag` are for the message: `the API`, `--http-port`. */
-export async function listen(server: Server, options: { address: string; port: number; what: string; flag: string }): Promise<number> {
+export async function listen(
+  server: Server,
+  options: { address: string; port: number; what: string; flag: string },
+): Promise<number> {
   const { address, port, what, flag } = options;
   await new Promise<void>((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException): void => reject(new ListenError(explain(error, options)));
@@ -23,7 +25,10 @@ export async function listen(server: Server, options: { address: string; port: n
   return bound.port;
 }
 
-function explain(error: NodeJS.ErrnoException, { address, port, what, flag }: { address: string; port: number; what: string; flag: string }): string {
+function explain(
+  error: NodeJS.ErrnoException,
+  { address, port, what, flag }: { address: string; port: number; what: string; flag: string },
+): string {
   switch (error.code) {
     case 'EADDRINUSE':
       return `port ${port} for ${what} is taken by ${portOwner(port) ?? 'another process'}; choose another with ${flag} (0 = any free one)`;

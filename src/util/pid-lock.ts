@@ -55,7 +55,8 @@ export class PidLock {
       const holder = JSON.parse(readFileSync(file, 'utf8')) as ProcessIdentity;
       return isAlive(holder) ? holder : undefined;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return undefined;
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError)
+        return undefined;
       throw error;
     }
   }

@@ -51,7 +51,8 @@ export class VirtualClock implements Clock {
   /** Milliseconds until the next timer, undefined when there is none. */
   untilNext(): number | undefined {
     let next: number | undefined;
-    for (const timer of this.#pending.values()) next = Math.min(next ?? Number.POSITIVE_INFINITY, timer.dueMs);
+    for (const timer of this.#pending.values())
+      next = Math.min(next ?? Number.POSITIVE_INFINITY, timer.dueMs);
     return next === undefined ? undefined : Math.max(0, next - this.#monotonicMs);
   }
 

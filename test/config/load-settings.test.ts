@@ -3,7 +3,9 @@ import { settingTable } from '../../src/config/setting-table.js';
 import type { Settings } from '../../src/config/settings.js';
 
 const defaults = { root: false, env: {}, home: '/home/ann' };
-const load = (over: { flags?: Record<string, string | boolean>; env?: Record<string, string>; file?: string } = {}): Settings =>
+const load = (
+  over: { flags?: Record<string, string | boolean>; env?: Record<string, string>; file?: string } = {},
+): Settings =>
   loadSettings({
     flags: over.flags ?? {},
     env: over.env ?? {},
@@ -14,27 +16,52 @@ const load = (over: { flags?: Record<string, string | boolean>; env?: Record<str
 describe('settings', () => {
   it('have the documented defaults', () => {
     expect(load()).toMatchObject({
-      workDir: '/home/ann/.local/state/longrun', address: '127.0.0.1', hostname: '127.0.0.1', httpPort: 8080, masterPort: 5050, agentPort: 5051,
-      lbHttpPort: 9080, lbStatsPort: 9090, servicePorts: { min: 10000, max: 20000 }, defaultUser: 'nobody', allowRootTasks: false, maxRunningDeployments: 10000,
+      workDir: '/home/ann/.local/state/longrun',
+      address: '127.0.0.1',
+      hostname: '127.0.0.1',
+      httpPort: 8080,
+      masterPort: 5050,
+      agentPort: 5051,
+      lbHttpPort: 9080,
+      lbStatsPort: 9090,
+      servicePorts: { min: 10000, max: 20000 },
+      defaultUser: 'nobody',
+      allowRootTasks: false,
+      maxRunningDeployments: 10000,
     });
   });
 
   it('put the work dir under XDG_STATE_HOME, or in /var/lib as root', () => {
-    expect(loadSettings({ flags: {}, env: {}, defaults: { ...defaults, env: { XDG_STATE_HOME: '/state' } } }).workDir).toBe('/state/longrun');
-    expect(loadSettings({ flags: {}, env: {}, defaults: { ...defaults, root: true } }).workDir).toBe('/var/lib/longrun');
+    expect(
+      loadSettings({ flags: {}, env: {}, defaults: { ...defaults, env: { XDG_STATE_HOME: '/state' } } })
+        .workDir,
+    ).toBe('/state/longrun');
+    expect(loadSettings({ flags: {}, env: {}, defaults: { ...defaults, root: true } }).workDir).toBe(
+      '/var/lib/longrun',
+    );
   });
 
   it('come from flags before variables before the file', () => {
     const file = 'http-port: 1\nmaster-port: 1\nagent-port: 1';
     const env = { LONGRUN_HTTP_PORT: '2', LONGRUN_MASTER_PORT: '2' };
-    expect(load({ file, env, flags: { 'http-port': '3' } })).toMatchObject({ httpPort: 3, masterPort: 2, agentPort: 1 });
+    expect(load({ file, env, flags: { 'http-port': '3' } })).toMatchObject({
+      httpPort: 3,
+      masterPort: 2,
+      agentPort: 1,
+    });
   });
 
   it.each([
     [{ flags: { 'http-port': '70000' } }, "--http-port '70000' is not allowed: give a port from 1 to 65535"],
     [{ flags: { 'http-port': 'x' } }, '--http-port'],
-    [{ env: { LONGRUN_LOG_LEVEL: 'loud' } }, "LONGRUN_LOG_LEVEL 'loud' is not allowed: give one of debug, info, warn, error"],
-    [{ env: { LONGRUN_HTTP_PROT: '1' } }, "unknown environment variable LONGRUN_HTTP_PROT; did you mean 'LONGRUN_HTTP_PORT'?"],
+    [
+      { env: { LONGRUN_LOG_LEVEL: 'loud' } },
+      "LONGRUN_LOG_LEVEL 'loud' is not allowed: give one of debug, info, warn, error",
+    ],
+    [
+      { env: { LONGRUN_HTTP_PROT: '1' } },
+      "unknown environment variable LONGRUN_HTTP_PROT; did you mean 'LONGRUN_HTTP_PORT'?",
+    ],
     [{ file: 'htp-port: 1' }, "longrun.yaml: unknown setting 'htp-port'; did you mean 'http-port'?"],
     [{ file: '[1]' }, 'must hold a map'],
     [{ file: '{' }, 'neither YAML nor JSON'],

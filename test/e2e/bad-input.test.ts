@@ -59,7 +59,7 @@ describe('bad input to a real server', () => {
   afterEach(async () => expect(await tree()).toBe(before));
   afterAll(async () => longrun.destroy(), 40_000);
 
-  const post = (body: unknown): ReturnType<Longrun['request']> => longrun.request('POST', '/v2/apps', body);
+  const post = (body: unknown): Promise<Answer> => longrun.request('POST', '/v2/apps', body);
 
   it(`refuses every one of ${rows.length} bad fields with 422 (or 400), the field's name in the answer, by POST, PUT, PATCH and in bulk`, async () => {
     const accepted: string[] = [];
@@ -71,7 +71,7 @@ describe('bad input to a real server', () => {
       const answer: Answer = await (method === 0 || field === 'id'
         ? post(body)
         : method === 1
-          ? longrun.request('PUT', `/v2/apps${id}`, body)
+          ? longrun.request<Record<string, unknown>>('PUT', `/v2/apps${id}`, body)
           : method === 2
             ? longrun.request('PUT', '/v2/apps', [{ ...good, id: '/fine' }, body])
             : longrun.request('PATCH', '/v2/apps/good', field === 'dependencies' ? { dependencies: field === 'dependencies' && JSON.stringify(value) === '["/bad"]' ? ['/good'] : value } : { [field]: value }));

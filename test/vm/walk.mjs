@@ -145,7 +145,7 @@ async function secondBoot() {
   await check('after a reboot every app comes back by itself', async () => {
     await until('the API', async () => (await http(`${api}/ping`)).status === 200);
     await healthy('/hello', 4);
-    await until('the worker', async () => (await appOf('/worker')).tasksRunning === 1);
+    await until('the worker', async () => (await appOf('/worker')).tasksRunning === (await appOf('/worker')).instances);
   });
   await check('and answers', () => until('hello', async () => (await http('http://127.0.0.1:9080/', { headers: { host: 'hello.localhost' } })).text.includes('Hello')));
 }
