@@ -5,6 +5,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeF
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const cache = join(tmpdir(), 'longrun-vm');
@@ -136,7 +137,7 @@ function boot() {
       const parts = rest.split('\n');
       rest = parts.pop() ?? '';
       for (const part of parts) {
-        const line = part.replace(/\r/g, '').replace(/\x1b\[[0-9;?]*[a-zA-Z]/g, '');
+        const line = stripVTControlCharacters(part.replaceAll('\r', ''));
         if (process.env.VM_VERBOSE) process.stdout.write(`| ${line}\n`);
         const at = line.indexOf('VM ');
         if (at < 0) continue;

@@ -31,7 +31,7 @@ export function loadSettings(sources: SettingSources): Settings {
   refuseUnknownVariables(sources.env);
   const settings: Record<string, unknown> = {};
   for (const entry of settingTable) {
-    const value = valueOf(entry, sources, file) ?? entry.fallback(sources.defaults);
+    const value = givenValue(entry, sources, file) ?? entry.fallback(sources.defaults);
     if (value !== undefined) settings[entry.name] = value;
   }
   return finished(settings as unknown as Settings);
@@ -100,7 +100,7 @@ function refuseUnknownVariables(env: SettingSources['env']): void {
   }
 }
 
-function valueOf(
+function givenValue(
   entry: SettingEntry,
   sources: SettingSources,
   file: Readonly<Record<string, unknown>>,
