@@ -1,10 +1,11 @@
 // The one test command: checks what this machine has, installs what is missing where it may, builds, runs every suite,
-// says what was left out and why, and ends with one plain line `N passed, N failed`.
-import { spawnSync } from 'node:child_process';
+// says what was left out and why, all beside another longrun that must not lose a request, and ends with one plain line `N passed, N failed`.
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { startNeighbour } from './neighbour.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const isRoot = process.getuid?.() === 0;
@@ -41,7 +42,7 @@ function install() {
   }
 }
 
-function run(title, args) {
+async function run(title, args) {
   const out = join(mkdtempSync(join(tmpdir(), 'longrun-test-')), 'result.json');
   process.stdout.write(`\n== ${title}\n`);
   const started = Date.now();
@@ -66,9 +67,9 @@ function run(title, args) {
   }
   const failed = counts.numFailedTests + counts.numRuntimeErrorTestSuites;
   process.stdout.write(
-    `${title}: ${counts.numPassedTests} passed, ${failed} failed, ${counts.numPendingTests} left out, ${Math.round((Date.now() - started) / 1000)} s (jest ended with ${result.status})\n`,
+    `${title}: ${counts.numPassedTests} passed, ${failed} failed, ${counts.numPendingTests} left out, ${Math.round((Date.now() - started) / 1000)} s (jest ended with ${status})\n`,
   );
-  return { passed: counts.numPassedTests, failed: failed === 0 && result.status !== 0 ? 1 : failed };
+  return { passed: counts.numPassedTests, failed: failed === 0 && status !== 0 ? 1 : failed };
 }
 
 install();
@@ -80,10 +81,30 @@ if (build.status !== 0) {
   process.stdout.write('the build failed\n0 passed, 1 failed\n');
   process.exit(1);
 }
-const results = [
-  run('unit and integration', ['--testPathIgnorePatterns', '/e2e/']),
-  run('end to end', ['--runInBand', 'test/e2e']),
-];
+/** Suites that look at the time of single requests, or kill everything: they run one after the other. */
+const undisturbed = ['test/e2e/rolling-deploys', 'test/e2e/kill-anything'];
+
+/** Counts as one test: not one request of the other longrun failed meanwhile. */
+async function besideNeighbour(suites) {
+  let neighbour;
+  try {
+    neighbour = await startNeighbour();
+  } catch (error) {
+    process.stdout.write(`${error.message}\n`);
+    return [...(await suites()), { passed: 0, failed: 1 }];
+  }
+  const results = await suites();
+  const { requests, failures } = await neighbour.stop();
+  const calm = failures.length === 0 && requests > 0;
+  process.stdout.write(`\n== another longrun on this host\n${requests} requests, ${failures.length} failed${failures.length > 0 ? `: ${[...new Set(failures)].slice(0, 5).join('; ')}` : ''}\n`);
+  return [...results, { passed: calm ? 1 : 0, failed: calm ? 0 : 1 }];
+}
+
+const results = await besideNeighbour(async () => [
+  await run('unit and integration', ['--testPathIgnorePatterns', '/e2e/']),
+  await run('end to end, under load', ['--runInBand', ...undisturbed]),
+  await run('end to end', ['--maxWorkers=2', 'test/e2e', '--testPathIgnorePatterns', '/node_modules/', ...undisturbed]),
+]);
 if (leftOut.length > 0)
   process.stdout.write(`\nleft out here:\n${leftOut.map((line) => `  - ${line}`).join('\n')}\n`);
 const passed = results.reduce((sum, { passed }) => sum + passed, 0);

@@ -4,6 +4,7 @@ import { CatalogError } from '../errors/registry.js';
 import type { EventBus } from '../events/event-bus.js';
 import type { Log } from '../logging/log.js';
 import type { Scheduler } from '../scheduler/scheduler.js';
+import { getUnlessCorrupt } from '../store/get-unless-corrupt.js';
 import { type CorruptRecord, keys, type StateStore } from '../store/state-store.js';
 import type { Clock, Timer } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
@@ -110,7 +111,7 @@ export class DeploymentService implements Deployments {
 
   /** Loads what was running and goes on with it, each from the step it had reached. */
   async start(): Promise<void> {
-    const { store, registry, scheduler, readiness, versions, clock } = this.options;
+    const { store, registry, scheduler, readiness, versions, clock, log } = this.options;
     const loaded: Deployment[] = [];
     const onCorrupt = ({ key, problem }: CorruptRecord): void => this.#leaveAside(key, problem);
     for await (const { key, value } of store.scan(keys.deployment(''), { onCorrupt })) {
@@ -118,7 +119,9 @@ export class DeploymentService implements Deployments {
       if ('problem' in deployment) this.#leaveAside(key, deployment.problem);
       else loaded.push(deployment);
     }
-    const lastVersion = await store.get(keys.meta(LAST_VERSION));
+    const lastVersion = await getUnlessCorrupt(store, keys.meta(LAST_VERSION), ({ key, problem }) =>
+      log.error('the last version cannot be read; those of the apps are what is known', { key, problem }),
+    );
     loaded.sort((a, b) => (a.plan.version < b.plan.version ? -1 : 1));
     this.#unsubscribe.push(
       this.#groups.follow(registry),

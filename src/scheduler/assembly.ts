@@ -188,6 +188,10 @@ export function assemble(parts: SchedulerParts, hooks: AssemblyHooks): Assembly 
     (taskId) => launcher.isUnsent(taskId),
     (tasks) => subscription.call({ type: 'RECONCILE', reconcile: { tasks } }),
     () => log.info('every recovered task is accounted for, or the time to wait is over'),
+    (taskId) => {
+      const instance = tracker.byTask(taskId);
+      if (instance?.takingOut) takingOut.takeOut(instance.id);
+    },
   );
   const strangers = new Strangers(tracker, events, clock, log, settings.killRetryMs, (kill) =>
     subscription.call({ type: 'KILL', kill }),

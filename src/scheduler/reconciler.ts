@@ -1,4 +1,5 @@
 import type { Call, TaskStatus } from '../embedded-mesos/protocol/v1.js';
+import { isTerminalState } from '../embedded-mesos/protocol/task-status.js';
 import type { Log } from '../logging/log.js';
 import type { Clock, Timer } from '../util/clock.js';
 import { type Instance, isTerminal, type TaskId } from './instance.js';
@@ -40,6 +41,8 @@ export class Reconciler {
     private readonly isUnsent: (taskId: TaskId) => boolean,
     private readonly send: (tasks: Tasks) => void,
     private readonly onSettled: () => void,
+    /** A task of before our start was told of for the first time: its agent is back, and what was said to it meanwhile is lost. */
+    private readonly onReturned: (taskId: TaskId) => void,
   ) {}
 
   /** With the tasks loaded from the store. */
@@ -86,8 +89,10 @@ export class Reconciler {
    */
   heard(status: TaskStatus): boolean {
     const taskId = status.task_id.value as TaskId;
-    if (status.state === 'TASK_UNKNOWN' && this.#recovered.has(taskId)) return false;
+    const recovered = this.#recovered.has(taskId);
+    if (status.state === 'TASK_UNKNOWN' && recovered) return false;
     this.#answered(taskId);
+    if (recovered && !isTerminalState(status.state)) this.onReturned(taskId);
     return true;
   }
 

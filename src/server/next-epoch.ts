@@ -1,5 +1,6 @@
 import type { Log } from '../logging/log.js';
-import { keys, type StateStore, StoreError } from '../store/state-store.js';
+import { getUnlessCorrupt } from '../store/get-unless-corrupt.js';
+import { keys, type StateStore } from '../store/state-store.js';
 import type { Clock } from '../util/clock.js';
 
 /**
@@ -16,12 +17,8 @@ export async function nextEpoch(store: StateStore, clock: Clock, log: Log): Prom
 }
 
 async function lastEpoch(store: StateStore, log: Log): Promise<number> {
-  try {
-    const last = await store.get(keys.meta('epoch'));
-    return typeof last === 'number' && Number.isSafeInteger(last) ? last : 0;
-  } catch (error) {
-    if (!(error instanceof StoreError) || error.code !== 'corrupt-record') throw error;
-    log.error('the last epoch cannot be read; the clock gives the next one', { error });
-    return 0;
-  }
+  const last = await getUnlessCorrupt(store, keys.meta('epoch'), ({ problem }) =>
+    log.error('the last epoch cannot be read; the clock gives the next one', { problem }),
+  );
+  return typeof last === 'number' && Number.isSafeInteger(last) ? last : 0;
 }

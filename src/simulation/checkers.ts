@@ -12,9 +12,15 @@ export type Checker = (facts: readonly Fact[]) => readonly string[];
 
 /** Nothing leaves before it is durable: no answer, no launch, no kill. */
 export const checkPersistBeforeAct: Checker = (facts) => [
-  ...factsOf(facts, 'acknowledged').filter(({ durable }) => !durable).map(({ request }) => `request ${request} was acknowledged before it was durable`),
-  ...factsOf(facts, 'launch sent').filter(({ durable }) => !durable).map(({ taskId }) => `the launch of ${taskId} left before it was durable`),
-  ...factsOf(facts, 'kill sent').filter(({ durable }) => !durable).map(({ taskId }) => `the kill of ${taskId} left before it was durable`),
+  ...factsOf(facts, 'acknowledged')
+    .filter(({ durable }) => !durable)
+    .map(({ request }) => `request ${request} was acknowledged before it was durable`),
+  ...factsOf(facts, 'launch sent')
+    .filter(({ durable }) => !durable)
+    .map(({ taskId }) => `the launch of ${taskId} left before it was durable`),
+  ...factsOf(facts, 'kill sent')
+    .filter(({ durable }) => !durable)
+    .map(({ taskId }) => `the kill of ${taskId} left before it was durable`),
 ];
 
 /** The versions of deployments strictly increase, whatever the wall clock does and however often the server dies. */
@@ -33,7 +39,10 @@ export const checkVersions: Checker = (facts) => {
 export const checkMaximum: Checker = (facts) =>
   factsOf(facts, 'added')
     .filter(({ occupied, allowed }) => occupied > allowed)
-    .map(({ appId, occupied, allowed }) => `${appId} had ${occupied} instances when one was added, ${allowed} are allowed`);
+    .map(
+      ({ appId, occupied, allowed }) =>
+        `${appId} had ${occupied} instances when one was added, ${allowed} are allowed`,
+    );
 
 const ownChoice: ReadonlySet<string> = new Set(['replaced by a new version', 'scale down', 'surplus']);
 
@@ -41,7 +50,10 @@ const ownChoice: ReadonlySet<string> = new Set(['replaced by a new version', 'sc
 export const checkMinimum: Checker = (facts) =>
   factsOf(facts, 'taken out')
     .filter(({ reason, wasGood, goodLeft, needed }) => ownChoice.has(reason) && wasGood && goodLeft < needed)
-    .map(({ instanceId, goodLeft, needed }) => `${instanceId} was taken out and left ${goodLeft} good ones, ${needed} are needed`);
+    .map(
+      ({ instanceId, goodLeft, needed }) =>
+        `${instanceId} was taken out and left ${goodLeft} good ones, ${needed} are needed`,
+    );
 
 /** I5 and I6: a task id is started once, and ends once if at all. */
 export const checkTasks: Checker = (facts) => {
@@ -52,9 +64,13 @@ export const checkTasks: Checker = (facts) => {
     counter?.set(taskId, (counter.get(taskId) ?? 0) + 1);
   }
   return [
-    ...[...starts].filter(([, count]) => count > 1).map(([taskId, count]) => `${taskId} was started ${count} times`),
+    ...[...starts]
+      .filter(([, count]) => count > 1)
+      .map(([taskId, count]) => `${taskId} was started ${count} times`),
     ...[...ends].filter(([, count]) => count > 1).map(([taskId, count]) => `${taskId} ended ${count} times`),
-    ...[...ends.keys()].filter((taskId) => !starts.has(taskId)).map((taskId) => `${taskId} ended and was never started`),
+    ...[...ends.keys()]
+      .filter((taskId) => !starts.has(taskId))
+      .map((taskId) => `${taskId} ended and was never started`),
   ];
 };
 
@@ -100,7 +116,9 @@ export const checkTakingOut: Checker = (facts) =>
     .flatMap(({ taskId, routedBy, inFlight, unroutedForMs, drainLimitMs }) => {
       if (routedBy.length > 0) return [`${taskId} is killed while ${routedBy.join(' and ')} routes to it`];
       const waitedLongEnough = unroutedForMs !== undefined && unroutedForMs >= drainLimitMs;
-      return inFlight > 0 && !waitedLongEnough ? [`${taskId} is killed with ${inFlight} requests in flight`] : [];
+      return inFlight > 0 && !waitedLongEnough
+        ? [`${taskId} is killed with ${inFlight} requests in flight`]
+        : [];
     });
 
 /** I11: the versions of the routing table only grow within one life of the server. */
@@ -110,7 +128,9 @@ export const checkTables: Checker = (facts) => {
     const key = `${proxy} ${epoch}`;
     const before = last.get(key) ?? 0;
     last.set(key, to);
-    return to < before || (from !== undefined && to <= from) ? [`${proxy} got table ${to} of epoch ${epoch} after ${before}`] : [];
+    return to < before || (from !== undefined && to <= from)
+      ? [`${proxy} got table ${to} of epoch ${epoch} after ${before}`]
+      : [];
   });
 };
 
@@ -121,8 +141,10 @@ export const checkDeployments: Checker = (facts) => {
   const found: string[] = [];
   for (const { id, step } of factsOf(facts, 'deployment stored')) {
     const before = steps.get(id);
-    if (steps.has(id) && before === undefined && step !== undefined) found.push(`deployment ${id} came back after its end`);
-    if (before !== undefined && step !== undefined && step < before) found.push(`deployment ${id} went back from step ${before} to ${step}`);
+    if (steps.has(id) && before === undefined && step !== undefined)
+      found.push(`deployment ${id} came back after its end`);
+    if (before !== undefined && step !== undefined && step < before)
+      found.push(`deployment ${id} went back from step ${before} to ${step}`);
     steps.set(id, step);
   }
   for (const { id } of factsOf(facts, 'deployment ended')) ends.set(id, (ends.get(id) ?? 0) + 1);
@@ -136,10 +158,12 @@ export const checkDeployments: Checker = (facts) => {
 };
 
 /** Nothing went wrong inside: errors are logged only when something outside broke. */
-export const checkNoErrors: Checker = (facts) => factsOf(facts, 'error logged').map(({ room, message, detail }) => `${room} logged: ${message} (${detail})`);
+export const checkNoErrors: Checker = (facts) =>
+  factsOf(facts, 'error logged').map(({ room, message, detail }) => `${room} logged: ${message} (${detail})`);
 
 /** No request met a server that was gone: taking out goes before killing. */
-export const checkNoFailedRequests: Checker = (facts) => factsOf(facts, 'request failed').map(({ taskId, why }) => `a request to ${taskId} failed: ${why}`);
+export const checkNoFailedRequests: Checker = (facts) =>
+  factsOf(facts, 'request failed').map(({ taskId, why }) => `a request to ${taskId} failed: ${why}`);
 
 /** What holds in every world, whatever goes wrong in it. */
 export const always: readonly Checker[] = [
@@ -157,7 +181,10 @@ export const always: readonly Checker[] = [
 
 /** I1: what was acknowledged last is what is wanted at the end; of two answers of one moment the newer version counts. */
 export function checkAcknowledged(facts: readonly Fact[], { apps }: FinalState): readonly string[] {
-  const last = new Map<string, { readonly atMs: number; readonly version: string; readonly wanted: WantedApp | undefined }>();
+  const last = new Map<
+    string,
+    { readonly atMs: number; readonly version: string; readonly wanted: WantedApp | undefined }
+  >();
   for (const { atMs, version, wanted } of factsOf(facts, 'acknowledged')) {
     for (const [id, app] of Object.entries(wanted)) {
       const before = last.get(id);
@@ -169,10 +196,13 @@ export function checkAcknowledged(facts: readonly Fact[], { apps }: FinalState):
   for (const [id, { wanted }] of last) {
     const app = apps.find((record) => record.app.id === id)?.app;
     if (app?.instances !== wanted?.instances || app?.cmd !== wanted?.cmd) {
-      found.push(`${id} was acknowledged as ${JSON.stringify(wanted)} and is ${app ? `${app.instances} of ${app.cmd}` : 'gone'}`);
+      found.push(
+        `${id} was acknowledged as ${JSON.stringify(wanted)} and is ${app ? `${app.instances} of ${app.cmd}` : 'gone'}`,
+      );
     }
   }
-  for (const { app } of apps) if (!last.has(app.id)) found.push(`${app.id} exists and was never acknowledged`);
+  for (const { app } of apps)
+    if (!last.has(app.id)) found.push(`${app.id} exists and was never acknowledged`);
   return found;
 }
 
@@ -192,18 +222,29 @@ function lasting({ health, ...instance }: Instance): unknown & { readonly id: st
   return { ...instance, health: verdict } as unknown & { readonly id: string };
 }
 
-function difference<T>(what: string, live: readonly T[], stored: readonly T[], idOf: (value: T) => string): readonly string[] {
-  const text = (values: readonly T[]): Map<string, string> => new Map(values.map((value) => [idOf(value), canonical(value)]));
+function difference<T>(
+  what: string,
+  live: readonly T[],
+  stored: readonly T[],
+  idOf: (value: T) => string,
+): readonly string[] {
+  const text = (values: readonly T[]): Map<string, string> =>
+    new Map(values.map((value) => [idOf(value), canonical(value)]));
   const [ours, theirs] = [text(live), text(stored)];
   return [...new Set([...ours.keys(), ...theirs.keys()])]
     .filter((id) => ours.get(id) !== theirs.get(id))
-    .map((id) => `${what}: ${id} is ${ours.get(id) ?? 'unknown'} here and ${theirs.get(id) ?? 'unknown'} in the store`);
+    .map(
+      (id) =>
+        `${what}: ${id} is ${ours.get(id) ?? 'unknown'} here and ${theirs.get(id) ?? 'unknown'} in the store`,
+    );
 }
 
 /** JSON with its members in order, so that equal values have equal texts. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
   );
 }
 
@@ -220,20 +261,28 @@ export function checkAtRest({ apps, instances, deployments, locked, live }: Fina
       if (!isGood(instance, app)) found.push(`${instance.id} is not good: ${instance.condition}`);
       if (instance.launchHash !== launchHash) found.push(`${instance.id} is of another definition`);
       if (!task) found.push(`${instance.id} has no process`);
-      else if (task.info.command?.value !== app.cmd) found.push(`${instance.id} really runs ${task.info.command?.value}`);
+      else if (task.info.command?.value !== app.cmd)
+        found.push(`${instance.id} really runs ${task.info.command?.value}`);
       if (instance.task) tasks.delete(instance.task.id);
     }
   }
   for (const taskId of tasks.keys()) found.push(`${taskId} lives and belongs to nobody`);
-  for (const { appId, id } of instances) if (!apps.some(({ app }) => app.id === appId)) found.push(`${id} belongs to no app`);
+  for (const { appId, id } of instances)
+    if (!apps.some(({ app }) => app.id === appId)) found.push(`${id} belongs to no app`);
   for (const { plan } of deployments) found.push(`deployment ${plan.id} has not ended`);
   for (const id of locked) found.push(`${id} is still locked`);
   return found;
 }
 
 /** Everything that must hold for a world that came to rest. `strict`: nothing but the server itself failed in it. */
-export function judge(facts: readonly Fact[], state: FinalState, { strict }: { readonly strict: boolean }): readonly string[] {
-  const checkers = strict ? [...always, checkOneTaskPerInstance, checkNoErrors, checkNoFailedRequests] : always;
+export function judge(
+  facts: readonly Fact[],
+  state: FinalState,
+  { strict }: { readonly strict: boolean },
+): readonly string[] {
+  const checkers = strict
+    ? [...always, checkOneTaskPerInstance, checkNoErrors, checkNoFailedRequests]
+    : always;
   return [
     ...checkers.flatMap((check) => check(facts)),
     ...checkAcknowledged(facts, state),

@@ -7,7 +7,10 @@ import { type Instance, isTerminal } from '../scheduler/instance.js';
  */
 
 /** Least good and most live instances while an app is being changed (Marathon reference 5.5). */
-export function capacityOf({ instances, upgradeStrategy }: App): { readonly min: number; readonly max: number } {
+export function capacityOf({ instances, upgradeStrategy }: App): {
+  readonly min: number;
+  readonly max: number;
+} {
   // Whole numbers first: 10 x 1.1 shall be 11.
   const percent = (share: number): number => Math.round(share * 1_000_000);
   const min = Math.ceil((instances * percent(upgradeStrategy.minimumHealthCapacity)) / 1_000_000);

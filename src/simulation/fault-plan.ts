@@ -46,7 +46,7 @@ function planFault(dice: Dice, { agents, proxies, withinMs }: FaultScale): Plann
     () => ({ atMs, kind: 'proxy is cut off', proxy: upTo(proxies), forMs: 100 + upTo(30_000) }),
     () => ({ atMs, kind: 'disk is full', forMs: 100 + upTo(20_000) }),
   ];
-  return (kinds[upTo(kinds.length)] ?? kinds[0] as () => PlannedFault)();
+  return (kinds[upTo(kinds.length)] ?? (kinds[0] as () => PlannedFault))();
 }
 
 /** Lets every planned fault happen in its time, counted from now. */
@@ -70,7 +70,13 @@ function happen(world: World, fault: PlannedFault): void {
       return;
     case 'proxy is cut off': {
       const seat = world.proxies[fault.proxy];
-      if (seat) world.fault(`${seat.link.name} is cut off`, fault.forMs, () => seat.link.cut(), () => seat.link.heal());
+      if (seat)
+        world.fault(
+          `${seat.link.name} is cut off`,
+          fault.forMs,
+          () => seat.link.cut(),
+          () => seat.link.heal(),
+        );
       return;
     }
     default:
@@ -84,13 +90,28 @@ function agentFault(world: World, fault: Extract<PlannedFault, { agent: number }
   const { agent, link } = seat;
   switch (fault.kind) {
     case 'agent is cut off':
-      world.fault(`${link.name} is cut off`, fault.forMs, () => link.cut(), () => link.heal());
+      world.fault(
+        `${link.name} is cut off`,
+        fault.forMs,
+        () => link.cut(),
+        () => link.heal(),
+      );
       return;
     case 'agent dies':
-      world.fault(`${link.name} dies`, fault.forMs, () => agent.crash(), () => agent.start());
+      world.fault(
+        `${link.name} dies`,
+        fault.forMs,
+        () => agent.crash(),
+        () => agent.start(),
+      );
       return;
     case 'host reboots':
-      world.fault(`the host of ${link.name} reboots`, fault.forMs, () => agent.reboot(), () => agent.start());
+      world.fault(
+        `the host of ${link.name} reboots`,
+        fault.forMs,
+        () => agent.reboot(),
+        () => agent.start(),
+      );
       return;
     case 'task dies': {
       const [taskId] = agent.liveTaskIds();

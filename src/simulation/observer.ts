@@ -44,7 +44,10 @@ export class Observer {
   readonly #totals = new Map<string, Totals>();
   readonly #takenOutAtMs = new Map<TaskId, number>();
   /** The definition in force, the one before it, and since when. */
-  readonly #definitions = new Map<string, { readonly app: App | undefined; readonly former: App | undefined; readonly sinceMs: number }>();
+  readonly #definitions = new Map<
+    string,
+    { readonly app: App | undefined; readonly former: App | undefined; readonly sinceMs: number }
+  >();
 
   constructor(private readonly options: ObserverOptions) {}
 
@@ -75,10 +78,18 @@ export class Observer {
     if (message.type === 'KILL_TASK') this.#killSent(agent, message.taskId as TaskId);
   }
 
-  instanceChanged(change: InstanceChange, instances: InstanceReadModel, apps: (id: AppId) => AppRecord | undefined): void {
+  instanceChanged(
+    change: InstanceChange,
+    instances: InstanceReadModel,
+    apps: (id: AppId) => AppRecord | undefined,
+  ): void {
     const { before, after } = change;
     if (!before && after) this.#added(after, instances, apps(after.appId)?.app);
-    const goesNow = before !== undefined && !before.takingOut && before.goal === 'Running' && (after?.takingOut || (!after && !isKnownAway(before)));
+    const goesNow =
+      before !== undefined &&
+      !before.takingOut &&
+      before.goal === 'Running' &&
+      (after?.takingOut || (!after && !isKnownAway(before)));
     if (goesNow) this.#takenOut(before, after, instances, apps(before.appId)?.app);
   }
 
@@ -93,7 +104,11 @@ export class Observer {
     if (key.startsWith(ofApp)) {
       const id = key.slice(ofApp.length);
       const app = (value as { readonly record: AppRecord } | undefined)?.record.app;
-      this.#definitions.set(id, { app, former: this.#definitions.get(id)?.app, sinceMs: this.options.nowMs() });
+      this.#definitions.set(id, {
+        app,
+        former: this.#definitions.get(id)?.app,
+        sinceMs: this.options.nowMs(),
+      });
       return;
     }
     const prefix = keys.deployment('');
@@ -133,9 +148,11 @@ export class Observer {
   #called(call: Call): void {
     const { record } = this.options;
     if (call.type === 'ACCEPT') {
-      for (const { value } of call.accept.offer_ids) record({ kind: 'offer', offerId: value, what: 'accepted' });
+      for (const { value } of call.accept.offer_ids)
+        record({ kind: 'offer', offerId: value, what: 'accepted' });
     } else if (call.type === 'DECLINE') {
-      for (const { value } of call.decline.offer_ids) record({ kind: 'offer', offerId: value, what: 'declined' });
+      for (const { value } of call.decline.offer_ids)
+        record({ kind: 'offer', offerId: value, what: 'declined' });
     }
   }
 
@@ -146,7 +163,12 @@ export class Observer {
 
   #launchSent(agent: string, info: TaskInfo): void {
     const taskId = info.task_id.value as TaskId;
-    this.options.record({ kind: 'launch sent', agent, taskId, durable: this.#stored(taskId)?.task?.id === taskId });
+    this.options.record({
+      kind: 'launch sent',
+      agent,
+      taskId,
+      durable: this.#stored(taskId)?.task?.id === taskId,
+    });
   }
 
   #killSent(agent: string, taskId: TaskId): void {
@@ -154,7 +176,10 @@ export class Observer {
     const isKnown = stored?.task?.id === taskId;
     const proxies = this.options.waitedFor(this.#takenOutAtMs.get(taskId) ?? this.options.nowMs());
     const unrouted = proxies.map((proxy) => proxy.unroutedForMs(taskId)).filter((ms) => ms !== undefined);
-    const app = stored && (this.options.disk.read(keys.app(stored.appId)) as { readonly record: AppRecord } | undefined)?.record.app;
+    const app =
+      stored &&
+      (this.options.disk.read(keys.app(stored.appId)) as { readonly record: AppRecord } | undefined)?.record
+        .app;
     this.options.record({
       kind: 'kill sent',
       agent,
@@ -182,7 +207,12 @@ export class Observer {
     this.options.record({ kind: 'added', appId, instanceId: id, occupied, allowed });
   }
 
-  #takenOut(before: Instance, after: Instance | undefined, instances: InstanceReadModel, app: App | undefined): void {
+  #takenOut(
+    before: Instance,
+    after: Instance | undefined,
+    instances: InstanceReadModel,
+    app: App | undefined,
+  ): void {
     const { appId, id, task } = before;
     if (task) this.#takenOutAtMs.set(task.id, this.options.nowMs());
     const goodLeft = instances.ofApp(appId).filter((instance) => app && isGood(instance, app)).length;
@@ -193,7 +223,9 @@ export class Observer {
       reason: after?.takingOut?.reason ?? 'never launched',
       wasGood: app !== undefined && isGood(before, app),
       goodLeft,
-      needed: app ? Math.min(...this.#inForce(appId, app).map((definition) => capacityOf(definition).min)) : 0,
+      needed: app
+        ? Math.min(...this.#inForce(appId, app).map((definition) => capacityOf(definition).min))
+        : 0,
     });
   }
 

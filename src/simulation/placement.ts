@@ -20,5 +20,7 @@ export function portsOf({ resources }: TaskInfo): readonly number[] {
 /** Resources of which the tasks together use more than there is, in words. */
 export function overuse(tasks: readonly TaskInfo[], has: Totals): readonly string[] {
   const used = totals(tasks.flatMap(({ resources }) => resources));
-  return [...used].filter(([name, sum]) => sum > (has.get(name) ?? 0) + 1e-6).map(([name, sum]) => `${sum} ${name} of ${has.get(name) ?? 0}`);
+  return [...used]
+    .filter(([name, sum]) => sum > (has.get(name) ?? 0) + 1e-6)
+    .map(([name, sum]) => `${sum} ${name} of ${has.get(name) ?? 0}`);
 }

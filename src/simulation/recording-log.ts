@@ -14,6 +14,9 @@ export function recordingLog(record: (happening: Happening) => void, room = 'ser
 
 function describe(fields: LogFields | undefined): string {
   return Object.entries(fields ?? {})
-    .map(([name, value]) => `${name}: ${value instanceof Error ? (value.stack ?? value.message) : String(value)}`)
+    .map(
+      ([name, value]) =>
+        `${name}: ${value instanceof Error ? (value.stack ?? value.message) : String(value)}`,
+    )
     .join(', ');
 }

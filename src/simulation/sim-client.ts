@@ -11,7 +11,11 @@ import type { SimServer } from './sim-server.js';
 
 /** What a client asks for. Bodies are those of the REST API. */
 export type SimRequest =
-  | { readonly kind: 'create'; readonly body: { readonly id: string } & Readonly<Record<string, unknown>>; readonly wanted: WantedApp }
+  | {
+      readonly kind: 'create';
+      readonly body: { readonly id: string } & Readonly<Record<string, unknown>>;
+      readonly wanted: WantedApp;
+    }
   | {
       readonly kind: 'update';
       readonly id: string;
@@ -36,7 +40,13 @@ const RETRY_MS = 500;
 const NO_SERVER_RETRY_MS = 100;
 /** A client that gets nowhere for so long has found a defect. */
 const MAX_ATTEMPTS = 5_000;
-const worthRetrying: ReadonlySet<ErrorCode> = new Set(['app-locked', 'starting', 'store-unavailable', 'too-busy', 'too-many-deployments']);
+const worthRetrying: ReadonlySet<ErrorCode> = new Set([
+  'app-locked',
+  'starting',
+  'store-unavailable',
+  'too-busy',
+  'too-many-deployments',
+]);
 
 type Outcome = 'done' | 'again' | { readonly refused: string };
 
@@ -74,7 +84,13 @@ export class SimClient {
     }
   }
 
-  async #attempt(number: number, request: SimRequest, id: AppId, wanted: WantedApp | undefined, isRetry: boolean): Promise<Outcome> {
+  async #attempt(
+    number: number,
+    request: SimRequest,
+    id: AppId,
+    wanted: WantedApp | undefined,
+    isRetry: boolean,
+  ): Promise<Outcome> {
     const life = this.options.server();
     if (!life) return this.#pause(NO_SERVER_RETRY_MS);
     const { server } = life;
@@ -94,10 +110,15 @@ export class SimClient {
     return outcome === 'again' ? this.#pause(RETRY_MS) : outcome;
   }
 
-  async #send(server: SimServer, request: SimRequest, id: AppId): Promise<{ version: Timestamp; deploymentId: string }> {
+  async #send(
+    server: SimServer,
+    request: SimRequest,
+    id: AppId,
+  ): Promise<{ version: Timestamp; deploymentId: string }> {
     if (request.kind === 'cancel') {
       const [running] = server.deployments.affecting(id);
-      const accepted = running === undefined ? undefined : await server.deployments.cancel(running, { force: false });
+      const accepted =
+        running === undefined ? undefined : await server.deployments.cancel(running, { force: false });
       if (!accepted) throw new CatalogError('deployment-not-found', { id: running ?? id });
       return accepted;
     }
@@ -105,7 +126,11 @@ export class SimClient {
     return server.deployments.change(await this.#prepare(server, request, id), { force });
   }
 
-  async #prepare({ changes }: SimServer, request: Exclude<SimRequest, { kind: 'cancel' }>, id: AppId): Promise<Prepare> {
+  async #prepare(
+    { changes }: SimServer,
+    request: Exclude<SimRequest, { kind: 'cancel' }>,
+    id: AppId,
+  ): Promise<Prepare> {
     switch (request.kind) {
       case 'create':
         return changes.createApp(request.body);
@@ -122,11 +147,25 @@ export class SimClient {
     return worthRetrying.has(error.code) ? 'again' : { refused: error.code };
   }
 
-  #acknowledged(request: number, id: AppId, wanted: WantedApp | undefined, version: Timestamp | '', deploymentId: string): void {
-    const stored = (this.options.disk.read(keys.app(id)) as { readonly record: AppRecord } | undefined)?.record;
+  #acknowledged(
+    request: number,
+    id: AppId,
+    wanted: WantedApp | undefined,
+    version: Timestamp | '',
+    deploymentId: string,
+  ): void {
+    const stored = (this.options.disk.read(keys.app(id)) as { readonly record: AppRecord } | undefined)
+      ?.record;
     const isNewer = stored !== undefined && version !== '' && stored.app.version > version;
     const durable = isNewer || isAsWanted(stored, wanted);
-    this.options.record({ kind: 'acknowledged', request, wanted: { [id]: wanted }, durable, version, deploymentId });
+    this.options.record({
+      kind: 'acknowledged',
+      request,
+      wanted: { [id]: wanted },
+      durable,
+      version,
+      deploymentId,
+    });
   }
 
   async #pause(ms: number): Promise<'again'> {

@@ -76,7 +76,11 @@ export class SimServer {
     const epoch = await nextEpoch(store);
     const events = new EventBuffer({ epoch, clock, log });
     events.subscribe((event) => options.onEvent(epoch, event));
-    const registry = new AppRegistryImpl({ store, servicePorts: { min: 10_000, max: 20_000 }, log: log.child('apps') });
+    const registry = new AppRegistryImpl({
+      store,
+      servicePorts: { min: 10_000, max: 20_000 },
+      log: log.child('apps'),
+    });
     await registry.load();
     const master = new Master({
       store,
@@ -120,7 +124,14 @@ export class SimServer {
       memory: options.proxyMemory,
     });
     const prober = new SimProber({ clock, answer: options.answer });
-    const health = new HealthService({ apps: registry, scheduler, prober, events, clock, log: log.child('health') });
+    const health = new HealthService({
+      apps: registry,
+      scheduler,
+      prober,
+      events,
+      clock,
+      log: log.child('health'),
+    });
     const versions = new VersionSource(() => clock.wallMs());
     for (const { app } of registry.all()) versions.observe(app.version);
     const deployments = new DeploymentService({

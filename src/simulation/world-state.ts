@@ -25,7 +25,11 @@ export interface FinalState {
   };
 }
 
-export async function readFinalState(server: SimServer, disk: RecordingDisk, live: readonly LiveTask[]): Promise<FinalState> {
+export async function readFinalState(
+  server: SimServer,
+  disk: RecordingDisk,
+  live: readonly LiveTask[],
+): Promise<FinalState> {
   const apps = [...server.registry.all()];
   return {
     apps,
@@ -50,26 +54,39 @@ async function rebuiltApps({ clock }: SimServer, disk: RecordingDisk): Promise<r
 }
 
 /** What still differs from what is wanted, in words; empty when everything is as it should be. */
-export function unrest({ scheduler, deployments, registry }: SimServer, live: readonly LiveTask[]): readonly string[] {
+export function unrest(
+  { scheduler, deployments, registry }: SimServer,
+  live: readonly LiveTask[],
+): readonly string[] {
   const found: string[] = [];
   if (scheduler.settling) found.push('the scheduler still waits for agents');
   for (const { plan, phase } of deployments.all()) {
-    const waiting = deployments.waiting(plan.id).map(({ instance, reason }) => `${instance ?? 'all'} ${reason}`);
+    const waiting = deployments
+      .waiting(plan.id)
+      .map(({ instance, reason }) => `${instance ?? 'all'} ${reason}`);
     found.push(`deployment ${plan.id} is ${phase}: ${waiting.join(', ')}`);
   }
   const current = new Set<string>();
   for (const record of registry.all()) {
     const { id, instances: wanted } = record.app;
     const instances = scheduler.instances.ofApp(id);
-    const good = instances.filter((instance) => isGood(instance, record.app) && instance.launchHash === record.launchHash);
+    const good = instances.filter(
+      (instance) => isGood(instance, record.app) && instance.launchHash === record.launchHash,
+    );
     if (good.length !== wanted || instances.length !== wanted) {
-      const conditions = instances.map(({ condition, goal, takingOut }) => `${condition}/${goal}${takingOut ? `/${takingOut.phase}` : ''}`);
-      found.push(`${id} wants ${wanted}, has ${good.length} good of ${instances.length} (${conditions.join(' ')})`);
+      const conditions = instances.map(
+        ({ condition, goal, takingOut }) => `${condition}/${goal}${takingOut ? `/${takingOut.phase}` : ''}`,
+      );
+      found.push(
+        `${id} wants ${wanted}, has ${good.length} good of ${instances.length} (${conditions.join(' ')})`,
+      );
     }
     for (const { task } of good) if (task) current.add(task.id);
   }
-  if (scheduler.instances.size !== current.size) found.push(`${scheduler.instances.size} instances, ${current.size} of them serve`);
-  for (const { info } of live) if (!current.delete(info.task_id.value)) found.push(`${info.task_id.value} lives and is not wanted`);
+  if (scheduler.instances.size !== current.size)
+    found.push(`${scheduler.instances.size} instances, ${current.size} of them serve`);
+  for (const { info } of live)
+    if (!current.delete(info.task_id.value)) found.push(`${info.task_id.value} lives and is not wanted`);
   for (const taskId of current) found.push(`${taskId} does not live`);
   return found;
 }

@@ -1,11 +1,11 @@
-import type { AppChangesDependencies } from '../apps/app-changes.js';
 import type { AppId } from '../apps/app.js';
+import type { AppChangesDependencies } from '../apps/app-changes.js';
 import type { FromAgent, ToAgent } from '../embedded-mesos/protocol/agent-line.js';
 import { parseResources } from '../embedded-mesos/protocol/resource-text.js';
 import type { ProbeTarget } from '../health/health.js';
 import type { FromProxy, ToProxy } from '../proxy/table.js';
 import type { TaskId } from '../scheduler/instance.js';
-import { type MemoryFlush, MemoryStore } from '../store/memory-store.js';
+import type { MemoryFlush, MemoryStore } from '../store/memory-store.js';
 import { StoreError } from '../store/state-store.js';
 import { SeededDice } from '../util/ids.js';
 import { VirtualClock } from '../util/virtual-clock.js';
@@ -111,7 +111,12 @@ export class World {
     };
     const record = (happening: Happening): void => this.record(happening);
     this.disk = new RecordingDisk((key, value) => this.observer.durable(key, value));
-    this.observer = new Observer({ disk: this.disk, record, nowMs: () => this.clock.monotonicMs(), waitedFor: (sinceMs) => this.#waitedFor(sinceMs) });
+    this.observer = new Observer({
+      disk: this.disk,
+      record,
+      nowMs: () => this.clock.monotonicMs(),
+      waitedFor: (sinceMs) => this.#waitedFor(sinceMs),
+    });
   }
 
   /** A world with its server up and every agent registered. */
@@ -178,7 +183,12 @@ export class World {
       this.#diskFaults += isFull ? 1 : -1;
       this.#life?.store?.setDiskFull(this.#diskFaults > 0);
     };
-    this.fault('the disk is full', forMs, () => fill(true), () => fill(false));
+    this.fault(
+      'the disk is full',
+      forMs,
+      () => fill(true),
+      () => fill(false),
+    );
   }
 
   /** Something happens just when the given flush from now on begins. */
@@ -300,7 +310,8 @@ export class World {
     const endMs = this.clock.monotonicMs() + boundMs;
     for (;;) {
       const isQuiet = await this.runUntil(() => this.unrest().length === 0, endMs - this.clock.monotonicMs());
-      if (!isQuiet) throw new Error(`not at rest after ${boundMs} ms of virtual time: ${this.unrest().join('; ')}`);
+      if (!isQuiet)
+        throw new Error(`not at rest after ${boundMs} ms of virtual time: ${this.unrest().join('; ')}`);
       await this.pass(REST_MS);
       if (this.unrest().length === 0) return;
     }
@@ -360,7 +371,8 @@ export class World {
         answer: (target) => this.#answer(target),
         watchDriver: (driver) => this.observer.driver(driver),
         onInstance: ({ scheduler, registry }, change) => {
-          if (clock.isAlive) this.observer.instanceChanged(change, scheduler.instances, (id) => registry.get(id));
+          if (clock.isAlive)
+            this.observer.instanceChanged(change, scheduler.instances, (id) => registry.get(id));
         },
         onEvent: (epoch, event) => {
           if (clock.isAlive) this.observer.event(epoch, event);
@@ -375,7 +387,8 @@ export class World {
     life.server = server;
     this.record({ kind: 'server', what: 'starts', epoch: server.epoch });
     for (const { link } of this.agents) link.serverStarted(clock, (line) => server.master.acceptLine(line));
-    for (const { link } of this.proxies) link.serverStarted(clock, (line) => server.proxyControl.acceptLine(line));
+    for (const { link } of this.proxies)
+      link.serverStarted(clock, (line) => server.proxyControl.acceptLine(line));
   }
 
   /** Counts flushes; the one at which the process shall die never ends. */
@@ -415,7 +428,9 @@ export class World {
   #addAgent(index: number): void {
     const name = `agent-${index + 1}`;
     const begin = 31_000 + index * PORTS_PER_AGENT;
-    const resources = parseResources(`cpus:8;mem:8192;disk:10000;ports:[${begin}-${begin + PORTS_PER_AGENT - 1}]`);
+    const resources = parseResources(
+      `cpus:8;mem:8192;disk:10000;ports:[${begin}-${begin + PORTS_PER_AGENT - 1}]`,
+    );
     this.observer.agentHas(name, totals(resources));
     const link = new Link<FromAgent, ToAgent>(name, this.clock, this.dice, {
       sent: (message) => this.observer.sentToAgent(name, message),
@@ -429,7 +444,8 @@ export class World {
       launchDelayMs: LAUNCH_MS,
       killDelayMs: KILL_MS,
       onTask: (info, state) => {
-        if (state === 'TASK_RUNNING') this.#runningSinceMs.set(info.task_id.value as TaskId, this.clock.monotonicMs());
+        if (state === 'TASK_RUNNING')
+          this.#runningSinceMs.set(info.task_id.value as TaskId, this.clock.monotonicMs());
         this.observer.task(name, info, state);
       },
     });
@@ -455,9 +471,15 @@ export class World {
       longestAnswerMs: LONGEST_ANSWER_MS,
       answers: (taskId) => this.observer.live.get(taskId)?.isRunning === true,
       onTable: (epoch, from, to) => this.record({ kind: 'table', proxy: proxyId, epoch, from, to }),
-      onFailedRequest: (appId: AppId, taskId, why) => this.record({ kind: 'request failed', appId, taskId, why }),
+      onFailedRequest: (appId: AppId, taskId, why) =>
+        this.record({ kind: 'request failed', appId, taskId, why }),
     });
-    const seat: ProxySeat = { proxy, link, heardAtMs: Number.NEGATIVE_INFINITY, backAtMs: Number.NEGATIVE_INFINITY };
+    const seat: ProxySeat = {
+      proxy,
+      link,
+      heardAtMs: Number.NEGATIVE_INFINITY,
+      backAtMs: Number.NEGATIVE_INFINITY,
+    };
     this.proxies.push(seat);
     proxy.start();
   }

@@ -23,7 +23,7 @@ const badFields: Readonly<Record<string, readonly unknown[]>> = {
   constraints: ['x', [['hostname']], [['hostname', 'NEAR']], [['rack', 'GROUP_BY', 'x']], [['rack', 'LIKE', '(']], [['rack', 'MAX_PER']], [[1]], [null], [['rack', 'CLUSTER', 'a', 'b']]],
   portDefinitions: ['x', [1], [{ port: -1 }], [{ port: 70_000 }], [{ port: 'x' }], [{ port: 0, protocol: 'sctp' }], [{ port: 12_345 }, { port: 12_345 }], [{ port: 0, name: 'a' }, { port: 0, name: 'a' }]],
   requirePorts: ['x', 1, {}],
-  healthChecks: ['x', [1], [{ protocol: 'SMTP' }], [{ ...webCheck, portIndex: 3 }], [{ ...webCheck, intervalSeconds: -1 }], [{ ...webCheck, timeoutSeconds: 'x' }], [{ ...webCheck, port: 80 }], [{ ...webCheck, maxConsecutiveFailures: -1 }]],
+  healthChecks: ['x', [1], [{ protocol: 'SMTP' }], [{ ...webCheck, portIndex: 3 }], [{ ...webCheck, intervalSeconds: -1 }], [{ ...webCheck, timeoutSeconds: 'x' }], [{ ...webCheck, maxConsecutiveFailures: -1 }]],
   readinessChecks: ['x', [{ protocol: 'TCP' }], [{ name: 'r', portName: 'none', path: '/' }]],
   upgradeStrategy: ['x', { minimumHealthCapacity: 2 }, { minimumHealthCapacity: -0.1 }, { maximumOverCapacity: 1.1 }, { maximumOverCapacity: 'x' }, { deadlineSeconds: -1 }, { onFailure: 'explode' }],
   unreachableStrategy: ['x', 1, { inactiveAfterSeconds: 10, expungeAfterSeconds: 5 }, { inactiveAfterSeconds: -1, expungeAfterSeconds: 5 }],
@@ -37,7 +37,6 @@ const badFields: Readonly<Record<string, readonly unknown[]>> = {
   fetch: [[{ uri: 'http://example.test/x' }], 'x'],
   gpus: ['x', -1, 1],
   loadBalancer: ['x', { drainSeconds: -1 }, { drainSeconds: 'x' }],
-  unknownField: [1, 'x', {}],
 };
 const rows = Object.entries(badFields).flatMap(([field, values]) => values.map((value) => [field, value] as const));
 
@@ -63,22 +62,17 @@ describe('bad input to a real server', () => {
 
   it(`refuses every one of ${rows.length} bad fields with 422 (or 400), the field's name in the answer, by POST, PUT, PATCH and in bulk`, async () => {
     const accepted: string[] = [];
-    for (const [i, [field, value]] of rows.entries()) {
+    for (const [field, value] of rows) {
       const body = { ...good, [field]: value };
-      const sent = `${field}: ${JSON.stringify(value)}`;
-      const id = typeof body.id === 'string' && field !== 'id' ? body.id : '/bad';
-      const method = i % 4;
-      const answer: Answer = await (method === 0 || field === 'id'
-        ? post(body)
-        : method === 1
-          ? longrun.request<Record<string, unknown>>('PUT', `/v2/apps${id}`, body)
-          : method === 2
-            ? longrun.request('PUT', '/v2/apps', [{ ...good, id: '/fine' }, body])
-            : longrun.request('PATCH', '/v2/apps/good', field === 'dependencies' ? { dependencies: field === 'dependencies' && JSON.stringify(value) === '["/bad"]' ? ['/good'] : value } : { [field]: value }));
-      if (answer.status !== 422 && answer.status !== 400) {
-        accepted.push(`${sent} (way ${method}) answered ${answer.status} ${JSON.stringify(answer.body).slice(0, 120)}`);
-        if (answer.status < 300) await longrun.request('DELETE', '/v2/apps/bad?force=true');
-      } else if (!/message/.test(JSON.stringify(answer.body))) accepted.push(`${sent} is refused without a word`);
+      const ways: (() => Promise<Answer>)[] = [() => post(body), () => longrun.request('PUT', '/v2/apps', [{ ...good, id: '/fine' }, body])];
+      // A path names the app in these, and its own id is no dependency of another's.
+      if (field !== 'id') ways.push(() => longrun.request('PUT', '/v2/apps/bad', body));
+      if (field !== 'id' && JSON.stringify(value) !== '["/bad"]' && field !== 'args') ways.push(() => longrun.request('PATCH', '/v2/apps/good', { [field]: value }));
+      for (const [i, way] of ways.entries()) {
+        const answer = await way();
+        if (answer.status === 422 || answer.status === 400) expect(JSON.stringify(answer.body)).toContain('message');
+        else accepted.push(`${field}: ${JSON.stringify(value)} (way ${i}) answered ${answer.status} ${JSON.stringify(answer.body).slice(0, 120)}`);
+      }
     }
     expect(accepted).toEqual([]);
   }, 60_000);
@@ -121,12 +115,11 @@ describe('bad input to a real server', () => {
     ['a number', '7', 422],
     ['null', 'null', 422],
     ['an array of nulls', '[null]', 422],
-    ['no UTF-8', '{"id": "/bad", "cmd": "\udcff"}', 422],
+    ['no UTF-8', Buffer.from('{"id": "/bad", "cmd": "\xff"}', 'latin1'), 400],
     ['a million brackets', '['.repeat(1_000_000), 400],
-    ['a prototype', '{"id": "/bad", "cmd": "x", "__proto__": {"instances": 5}, "constructor": 1}', 422],
   ])('refuses a body that is %s', async (_what, body, status) => {
     const answer = await ask(longrun.ready.api, { method: 'POST', path: '/v2/apps', headers: { 'content-type': 'application/json' }, body });
-    expect(answer.status === status || (status === 422 && answer.status === 400)).toBe(true);
+    expect(answer.status).toBe(status);
   });
 
   it('refuses a body over 10 MiB with 413, by its length and by its bytes', async () => {

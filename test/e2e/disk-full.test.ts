@@ -47,21 +47,21 @@ asRoot('a full disk under the store', () => {
     fill();
     const big = 'x'.repeat(200_000);
     const refused = await waitFor(async () => {
-      const answer = await longrun.request('PATCH', '/v2/apps/web?force=true', { labels: { HAPROXY_0_VHOST: 'web.test', HAPROXY_GROUP: 'external', big } });
+      const answer = await longrun.request('PATCH', '/v2/apps/web?force=true', { labels: { HAPROXY_0_VHOST: 'web.test', HAPROXY_GROUP: 'external', HAPROXY_BIG: big } });
       return answer.status === 503 ? answer : undefined;
     }, { what: 'a write to be refused' });
     expect(refused.body).toMatchObject({ code: 'store-unavailable' });
     expect(JSON.stringify(refused.body)).toContain('disk-full');
     expect((await longrun.request('POST', '/v2/apps', webApp('/other'))).status).toBe(503);
     expect((await longrun.request('GET', '/v2/apps')).status).toBe(200);
-    expect((await longrun.app('/web'))?.labels['big']).toBeUndefined();
+    expect((await longrun.app('/web'))?.labels['HAPROXY_BIG']).toBeUndefined();
     expect((await longrun.request('GET', '/v2/apps/other')).status).toBe(404);
     const sent = load.sent;
     await waitFor(() => load.sent > sent + 100);
     expect(longrun.taskPids()).toEqual(tasks);
     rmSync(join(store, 'filler'));
-    await waitFor(async () => (await longrun.request('PATCH', '/v2/apps/web?force=true', { labels: { HAPROXY_0_VHOST: 'web.test', HAPROXY_GROUP: 'external', after: 'yes' } })).status === 200, { timeoutMs: 15_000, what: 'writing to resume by itself' });
-    expect((await longrun.settled('/web')).labels['after']).toBe('yes');
+    await waitFor(async () => (await longrun.request('PATCH', '/v2/apps/web?force=true', { labels: { HAPROXY_0_VHOST: 'web.test', HAPROXY_GROUP: 'external', HAPROXY_AFTER: 'yes' } })).status === 200, { timeoutMs: 15_000, what: 'writing to resume by itself' });
+    expect((await longrun.settled('/web')).labels['HAPROXY_AFTER']).toBe('yes');
     const { failures } = await load.stop();
     expect(failures).toEqual([]);
     expect(longrun.taskPids()).toEqual(tasks);

@@ -62,7 +62,7 @@ describe(`kill -9 of anything during deployments (seed ${seed}, rounds ${rounds}
     const done = (async () => {
       while (running) {
         labels += 1;
-        const answer = await longrun.request('PATCH', '/v2/apps/web?force=true', { labels: { HAPROXY_0_VHOST: 'web.test', HAPROXY_GROUP: 'external', write: String(labels) } }).catch(() => undefined);
+        const answer = await longrun.request('PATCH', '/v2/apps/web?force=true', { labels: { HAPROXY_0_VHOST: 'web.test', HAPROXY_GROUP: 'external', HAPROXY_WRITE: String(labels) } }).catch(() => undefined);
         if (answer?.status === 200) acknowledged = labels;
         await new Promise((next) => setTimeout(next, 100));
       }
@@ -123,7 +123,7 @@ describe(`kill -9 of anything during deployments (seed ${seed}, rounds ${rounds}
       await aMoment();
       const { acknowledged, tried } = await stopWriting();
       const app = await asWanted();
-      const written = Number(app.labels['write'] ?? 0);
+      const written = Number(app.labels['HAPROXY_WRITE'] ?? 0);
       expect(written).toBeGreaterThanOrEqual(acknowledged);
       expect(written).toBeLessThanOrEqual(tried);
       const { failures, slow } = await load.stop();

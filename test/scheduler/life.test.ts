@@ -72,6 +72,22 @@ describe('taking out', () => {
     expect(world.of('/web')).toEqual([]);
   });
 
+  it('is said again as soon as its agent is back after a restart: what was said before that is lost', async () => {
+    const world = await running(1);
+    world.master.automatic = false;
+    await world.stop1('/web', [first(world.of('/web')).id]);
+    await world.crash();
+    world.master.forgetAgents();
+    await world.start();
+    const kills = (): number => world.callTypes().filter((type) => type === 'KILL').length;
+    const before = kills();
+    world.master.register('a1');
+    await world.settle();
+    expect(kills()).toBe(before + 1);
+    await world.tick(1_000);
+    expect(kills()).toBe(before + 1);
+  });
+
   it('goes on after a restart where it was', async () => {
     const world = await running(2, ports);
     world.drainer.automatic = false;

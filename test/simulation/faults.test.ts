@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { factsOf } from '../../src/simulation/facts.js';
 import { judge } from '../../src/simulation/checkers.js';
+import { factsOf } from '../../src/simulation/facts.js';
 import type { World } from '../../src/simulation/world.js';
 import { scenarios } from './scenarios.js';
 import { play, startWorld, undisturbed, update, verdict, web } from './support.js';
@@ -17,16 +17,24 @@ const disturbances: readonly { readonly name: string; readonly begin: (world: Wo
 ];
 
 describe.each(disturbances)('$name', ({ begin }) => {
-  it.each(scenarios)('at any durable step of $name, or right after it, and nothing is lost, doubled or cut off', async (scenario) => {
-    const { flushes } = await undisturbed(scenario, 5);
-    for (let flush = 1; flush <= flushes; flush++) {
-      const laterMs = flush % 2 === 0 ? 0 : 3;
-      const world = await play(scenario, 5, (started) => started.atFlush(flush, () => void started.clock.after(laterMs, () => begin(started))));
-      await world.runUntilQuiet();
-      expect({ flush, found: judge(world.facts, await world.finalState(), { strict: true }) }).toEqual({ flush, found: [] });
-      world.end();
-    }
-  });
+  it.each(scenarios)(
+    'at any durable step of $name, or right after it, and nothing is lost, doubled or cut off',
+    async (scenario) => {
+      const { flushes } = await undisturbed(scenario, 5);
+      for (let flush = 1; flush <= flushes; flush++) {
+        const laterMs = flush % 2 === 0 ? 0 : 3;
+        const world = await play(scenario, 5, (started) =>
+          started.atFlush(flush, () => void started.clock.after(laterMs, () => begin(started))),
+        );
+        await world.runUntilQuiet();
+        expect({ flush, found: judge(world.facts, await world.finalState(), { strict: true }) }).toEqual({
+          flush,
+          found: [],
+        });
+        world.end();
+      }
+    },
+  );
 });
 
 /** Two apps on three agents, at rest. */
@@ -57,7 +65,12 @@ describe('an agent', () => {
     const world = await peace(3);
     const before = { tasks: liveTasks(world), launches: launches(world) };
     const { link } = busyAgent(world);
-    world.fault('an agent is away', 50_000, () => link.cut(), () => link.heal());
+    world.fault(
+      'an agent is away',
+      50_000,
+      () => link.cut(),
+      () => link.heal(),
+    );
     world.crashServer();
     await world.pass(45_000);
     expect(world.server?.scheduler.settling).toBe(true);
@@ -70,7 +83,12 @@ describe('an agent', () => {
     const world = await peace(4);
     const lost = busyAgent(world);
     const tasks = lost.agent.liveTaskIds();
-    world.fault('an agent is away', 200_000, () => lost.link.cut(), () => lost.link.heal());
+    world.fault(
+      'an agent is away',
+      200_000,
+      () => lost.link.cut(),
+      () => lost.link.heal(),
+    );
     world.crashServer();
     await world.pass(180_000);
     const running = [...world.observer.live.values()].filter(({ agent }) => agent !== lost.link.name);
@@ -85,7 +103,12 @@ describe('an agent', () => {
     const world = await peace(5);
     const lost = busyAgent(world);
     const tasks = lost.agent.liveTaskIds();
-    world.fault('an agent is away', 60_000, () => lost.link.cut(), () => lost.link.heal());
+    world.fault(
+      'an agent is away',
+      60_000,
+      () => lost.link.cut(),
+      () => lost.link.heal(),
+    );
     await world.pass(55_000);
     expect(world.observer.live.size).toBe(6 + tasks.length);
     expect(await verdict(world, { strict: false })).toEqual([]);
@@ -96,7 +119,12 @@ describe('an agent', () => {
     const world = await peace(6);
     const before = { tasks: liveTasks(world), launches: launches(world) };
     const { link } = busyAgent(world);
-    world.fault('an agent is cut off', 20_000, () => link.cut(), () => link.heal());
+    world.fault(
+      'an agent is cut off',
+      20_000,
+      () => link.cut(),
+      () => link.heal(),
+    );
     expect(await verdict(world, { strict: true })).toEqual([]);
     expect({ tasks: liveTasks(world), launches: launches(world) }).toEqual(before);
     world.end();
@@ -106,7 +134,12 @@ describe('an agent', () => {
     const world = await peace(7);
     const before = liveTasks(world);
     const { agent } = busyAgent(world);
-    world.fault('an agent dies', 10_000, () => agent.crash(), () => agent.start());
+    world.fault(
+      'an agent dies',
+      10_000,
+      () => agent.crash(),
+      () => agent.start(),
+    );
     expect(await verdict(world, { strict: true })).toEqual([]);
     expect(liveTasks(world)).toEqual(before);
     world.end();
@@ -116,7 +149,12 @@ describe('an agent', () => {
     const world = await peace(8);
     const { agent } = busyAgent(world);
     const dead = agent.liveTaskIds();
-    world.fault('a host reboots', 15_000, () => agent.reboot(), () => agent.start());
+    world.fault(
+      'a host reboots',
+      15_000,
+      () => agent.reboot(),
+      () => agent.start(),
+    );
     expect(await verdict(world, { strict: false })).toEqual([]);
     expect(dead.filter((id) => liveTasks(world).includes(id))).toEqual([]);
     world.end();
@@ -126,7 +164,15 @@ describe('an agent', () => {
     for (const atMs of momentsMs) {
       const world = await play(scenario, 9, (started) => {
         const lost = started.agents[1];
-        if (lost) started.clock.after(atMs, () => started.fault('an agent is away', 60_000, () => lost.link.cut(), () => lost.link.heal()));
+        if (lost)
+          started.clock.after(atMs, () =>
+            started.fault(
+              'an agent is away',
+              60_000,
+              () => lost.link.cut(),
+              () => lost.link.heal(),
+            ),
+          );
       });
       expect({ atMs, found: await verdict(world, { strict: false }) }).toEqual({ atMs, found: [] });
       world.end();
@@ -135,23 +181,39 @@ describe('an agent', () => {
 });
 
 describe('a proxy', () => {
-  it.each(scenarios)('may lose its line for a while during $name: it serves on by its table and is not forgotten too early', async (scenario) => {
-    for (const forMs of [1_000, 5_000, 20_000]) {
-      const world = await play(scenario, 10, (started) => {
-        const lost = started.proxies[0];
-        if (lost) started.clock.after(200, () => started.fault('a proxy is cut off', forMs, () => lost.link.cut(), () => lost.link.heal()));
-      });
-      expect({ forMs, found: await verdict(world, { strict: false }) }).toEqual({ forMs, found: [] });
-      world.end();
-    }
-  });
+  it.each(scenarios)(
+    'may lose its line for a while during $name: it serves on by its table and is not forgotten too early',
+    async (scenario) => {
+      for (const forMs of [1_000, 5_000, 20_000]) {
+        const world = await play(scenario, 10, (started) => {
+          const lost = started.proxies[0];
+          if (lost)
+            started.clock.after(200, () =>
+              started.fault(
+                'a proxy is cut off',
+                forMs,
+                () => lost.link.cut(),
+                () => lost.link.heal(),
+              ),
+            );
+        });
+        expect({ forMs, found: await verdict(world, { strict: false }) }).toEqual({ forMs, found: [] });
+        world.end();
+      }
+    },
+  );
 
   it('that was away for longer than its lease follows the table again', async () => {
     const world = await peace(11);
     const client = world.client();
     const [lost] = world.proxies;
     if (!lost) throw new Error('there is no proxy');
-    world.fault('a proxy is cut off', 30_000, () => lost.link.cut(), () => lost.link.heal());
+    world.fault(
+      'a proxy is cut off',
+      30_000,
+      () => lost.link.cut(),
+      () => lost.link.heal(),
+    );
     await world.pass(31_000);
     world.perform(() => client.ask(update('/web', { instances: 4, cmd: 'v2' })));
     expect(await verdict(world, { strict: true })).toEqual([]);
@@ -164,7 +226,13 @@ describe('a proxy', () => {
     const client = world.client();
     const [lost] = world.proxies;
     world.crashServer();
-    if (lost) world.fault('a proxy is cut off', 4_000, () => lost.link.cut(), () => lost.link.heal());
+    if (lost)
+      world.fault(
+        'a proxy is cut off',
+        4_000,
+        () => lost.link.cut(),
+        () => lost.link.heal(),
+      );
     world.perform(() => client.ask(update('/web', { instances: 4, cmd: 'v2' })));
     expect(await verdict(world, { strict: true })).toEqual([]);
     world.end();
@@ -172,15 +240,18 @@ describe('a proxy', () => {
 });
 
 describe('the store', () => {
-  it.each(scenarios)('may be full for 20 s during $name: nothing is acted on meanwhile, and all goes on by itself', async (scenario) => {
-    for (const atMs of momentsMs) {
-      const world = await play(scenario, 13, (started) => {
-        started.clock.after(atMs, () => started.fillDisk(20_000));
-      });
-      expect({ atMs, found: await verdict(world, { strict: false }) }).toEqual({ atMs, found: [] });
-      world.end();
-    }
-  });
+  it.each(scenarios)(
+    'may be full for 20 s during $name: nothing is acted on meanwhile, and all goes on by itself',
+    async (scenario) => {
+      for (const atMs of momentsMs) {
+        const world = await play(scenario, 13, (started) => {
+          started.clock.after(atMs, () => started.fillDisk(20_000));
+        });
+        expect({ atMs, found: await verdict(world, { strict: false }) }).toEqual({ atMs, found: [] });
+        world.end();
+      }
+    },
+  );
 });
 
 describe('a task', () => {
@@ -188,7 +259,8 @@ describe('a task', () => {
     for (const atMs of momentsMs) {
       const world = await play(scenario, 14, (started) => {
         started.clock.after(atMs, () => {
-          for (const { agent } of started.agents) for (const id of agent.liveTaskIds().slice(0, 1)) agent.endTask(id);
+          for (const { agent } of started.agents)
+            for (const id of agent.liveTaskIds().slice(0, 1)) agent.endTask(id);
         });
       });
       expect({ atMs, found: await verdict(world, { strict: false }) }).toEqual({ atMs, found: [] });
@@ -221,7 +293,9 @@ describe('a rollback', () => {
     world.perform(() => client.ask(update('/web', { instances: 4, cmd: 'v2' })));
     const replaced = (): number => factsOf(world.facts, 'taken out').length;
     expect(await world.runUntil(() => replaced() > 0, 10_000)).toBe(true);
-    const survivors = [...world.observer.live].filter(([id, { info }]) => info.command?.value === 'v1' && !isLeaving(world, id)).map(([id]) => id);
+    const survivors = [...world.observer.live]
+      .filter(([id, { info }]) => info.command?.value === 'v1' && !isLeaving(world, id))
+      .map(([id]) => id);
     expect(survivors.length).toBeGreaterThan(0);
     world.perform(() => client.ask({ kind: 'cancel', id: '/web', wanted: { instances: 4, cmd: 'v1' } }));
     expect(await verdict(world, { strict: true })).toEqual([]);

@@ -15,7 +15,9 @@ const v2 = { instances: 4, cmd: 'v2' };
 const v3 = { instances: 4, cmd: 'v3' };
 
 async function someRun(world: World, cmd: string): Promise<void> {
-  await world.when(() => [...world.observer.live.values()].some(({ info, isRunning }) => isRunning && info.command?.value === cmd));
+  await world.when(() =>
+    [...world.observer.live.values()].some(({ info, isRunning }) => isRunning && info.command?.value === cmd),
+  );
 }
 
 /** One for each way in which what is wanted can change. */

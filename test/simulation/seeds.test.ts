@@ -8,14 +8,16 @@ import { startWorld, update, verdict, web } from './support.js';
 /** `SEEDS=500` for a long run, `SEED=17` to look at one. */
 const count = Number(process.env['SEEDS'] ?? 40);
 const first = Number(process.env['SEED'] ?? 1);
-const seeds = process.env['SEED'] === undefined ? Array.from({ length: count }, (_, index) => first + index) : [first];
+const seeds =
+  process.env['SEED'] === undefined ? Array.from({ length: count }, (_, index) => first + index) : [first];
 const LONG_MS = 30_000 + count * 2_000;
 
 /** Owners, a meddler and random faults for about a minute; then the faults stop. */
 async function turmoil(seed: number): Promise<World> {
   const world = await startWorld(seed);
   const dice = new SeededDice(seed * 7_919);
-  for (const id of ['/web', '/team/api']) world.perform(() => restlessOwner(world, world.client(), dice, id, 6));
+  for (const id of ['/web', '/team/api'])
+    world.perform(() => restlessOwner(world, world.client(), dice, id, 6));
   world.perform(async () => {
     const client = world.client();
     await client.ask(web('/shared', { instances: 3, cmd: 's1' }));

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { Contract } from '../../src/api/contract/load-contract.js';
-import type { WantedApp } from '../../src/simulation/facts.js';
 import { judge } from '../../src/simulation/checkers.js';
+import type { WantedApp } from '../../src/simulation/facts.js';
 import type { SimRequest } from '../../src/simulation/sim-client.js';
 import { World, type WorldOptions } from '../../src/simulation/world.js';
 import type { FinalState } from '../../src/simulation/world-state.js';
@@ -26,7 +26,16 @@ export function web(id: string, wanted: WantedApp, more: Readonly<Record<string,
       cpus: 0.5,
       mem: 64,
       portDefinitions: [{ port: 0, protocol: 'tcp' }],
-      healthChecks: [{ protocol: 'HTTP', path: '/', portIndex: 0, intervalSeconds: 5, gracePeriodSeconds: 10, timeoutSeconds: 2 }],
+      healthChecks: [
+        {
+          protocol: 'HTTP',
+          path: '/',
+          portIndex: 0,
+          intervalSeconds: 5,
+          gracePeriodSeconds: 10,
+          timeoutSeconds: 2,
+        },
+      ],
       upgradeStrategy: { minimumHealthCapacity: 1, maximumOverCapacity: 0.5 },
       maxLaunchDelaySeconds: 30,
       ...more,
@@ -34,18 +43,30 @@ export function web(id: string, wanted: WantedApp, more: Readonly<Record<string,
   };
 }
 
-export function update(id: string, wanted: WantedApp, more: { readonly body?: Readonly<Record<string, unknown>>; readonly force?: boolean } = {}): SimRequest {
+export function update(
+  id: string,
+  wanted: WantedApp,
+  more: { readonly body?: Readonly<Record<string, unknown>>; readonly force?: boolean } = {},
+): SimRequest {
   return { kind: 'update', id, wanted, body: more.body ?? { ...wanted }, force: more.force ?? false };
 }
 
 /** Runs the world until it rests and returns everything that is wrong with it. */
-export async function verdict(world: World, { strict }: { readonly strict: boolean }): Promise<readonly string[]> {
+export async function verdict(
+  world: World,
+  { strict }: { readonly strict: boolean },
+): Promise<readonly string[]> {
   await world.runUntilQuiet();
   return judge(world.facts, await world.finalState(), { strict });
 }
 
 /** A world in which the scenario's beginning is over; `meanwhile` is called just before the act begins. */
-export async function play(scenario: Scenario, seed: number, meanwhile: (world: World) => void, more: Partial<WorldOptions> = {}): Promise<World> {
+export async function play(
+  scenario: Scenario,
+  seed: number,
+  meanwhile: (world: World) => void,
+  more: Partial<WorldOptions> = {},
+): Promise<World> {
   const world = await startWorld(seed, more);
   const client = world.client();
   world.perform(() => scenario.before(client));
@@ -75,5 +96,9 @@ export async function undisturbed(
   await world.runUntilQuiet();
   const state = await world.finalState();
   world.end();
-  return { flushes: world.flushes - before, end: outcome(state), found: judge(world.facts, state, { strict: true }) };
+  return {
+    flushes: world.flushes - before,
+    end: outcome(state),
+    found: judge(world.facts, state, { strict: true }),
+  };
 }
