@@ -36,8 +36,26 @@ function ask(url, { agent, method = 'GET', path = '/', headers = {}, body } = {}
 export async function startNeighbour() {
   const workDir = mkdtempSync(join(tmpdir(), 'longrun-neighbour-'));
   const readyFile = join(workDir, 'ready.json');
-  const ports = ['--http-port', '--master-port', '--agent-port', '--lb-http-port', '--lb-stats-port'].flatMap((flag) => [flag, '0']);
-  const up = spawn(process.execPath, [join(root, 'bin/longrun.js'), 'up', '--work-dir', workDir, '--ready-file', readyFile, ...ports, '--service-ports', SERVICE_PORTS, '--resources', `ports:[${HOST_PORTS}]`], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const ports = ['--http-port', '--master-port', '--agent-port', '--lb-http-port', '--lb-stats-port'].flatMap(
+    (flag) => [flag, '0'],
+  );
+  const up = spawn(
+    process.execPath,
+    [
+      join(root, 'bin/longrun.js'),
+      'up',
+      '--work-dir',
+      workDir,
+      '--ready-file',
+      readyFile,
+      ...ports,
+      '--service-ports',
+      SERVICE_PORTS,
+      '--resources',
+      `ports:[${HOST_PORTS}]`,
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
   let complaints = '';
   up.stderr.setEncoding('utf8').on('data', (text) => {
     complaints = (complaints + text).slice(-10_000);
@@ -52,17 +70,31 @@ export async function startNeighbour() {
     const until = Date.now() + 60_000;
     const waitFor = async (what, condition) => {
       while (!(await condition())) {
-        if (Date.now() > until || up.exitCode !== null) throw new Error(`the neighbour: ${what} did not come: ${complaints}`);
+        if (Date.now() > until || up.exitCode !== null)
+          throw new Error(`the neighbour: ${what} did not come: ${complaints}`);
         await pause(50);
       }
     };
     await waitFor('ready', () => existsSync(readyFile));
     const { api, lb } = JSON.parse(readFileSync(readyFile, 'utf8'));
-    const body = JSON.stringify({ ...JSON.parse(readFileSync(join(root, 'examples/hello.json'), 'utf8')), id: '/neighbour', instances: 2, portDefinitions: [{ port: 0, name: 'http' }] });
-    const posted = await ask(api, { method: 'POST', path: '/v2/apps', headers: { 'content-type': 'application/json' }, body });
+    const body = JSON.stringify({
+      ...JSON.parse(readFileSync(join(root, 'examples/hello.json'), 'utf8')),
+      id: '/neighbour',
+      instances: 2,
+      portDefinitions: [{ port: 0, name: 'http' }],
+    });
+    const posted = await ask(api, {
+      method: 'POST',
+      path: '/v2/apps',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
     if (posted.status !== 201) throw new Error(`the neighbour's app was refused: ${posted.text}`);
     const headers = { host: 'hello.localhost' };
-    await waitFor('an answer', async () => (await ask(lb, { headers }).catch(() => undefined))?.status === 200);
+    await waitFor(
+      'an answer',
+      async () => (await ask(lb, { headers }).catch(() => undefined))?.status === 200,
+    );
     return load(lb, headers, end);
   } catch (error) {
     await end();
@@ -81,7 +113,8 @@ function load(lb, headers, end) {
       try {
         // Every other request on a connection of its own.
         const { status, text } = await ask(lb, { headers, agent: n % 2 === 0 ? agent : false });
-        if (status !== 200 || !text.startsWith('Hello')) failures.push(`status ${status}: ${text.slice(0, 100)}`);
+        if (status !== 200 || !text.startsWith('Hello'))
+          failures.push(`status ${status}: ${text.slice(0, 100)}`);
       } catch (error) {
         failures.push(error.message);
       }

@@ -11,7 +11,9 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const rounds = Number(process.env.ROUNDS ?? 5);
 const seeds = (process.env.SEEDS ?? '1,2,3').split(',').map(Number);
 if (!Number.isInteger(rounds) || rounds < 1 || seeds.some((seed) => !Number.isInteger(seed))) {
-  process.stderr.write('ROUNDS must be a whole number above 0, SEEDS whole numbers with commas between them\n');
+  process.stderr.write(
+    'ROUNDS must be a whole number above 0, SEEDS whole numbers with commas between them\n',
+  );
   process.exit(2);
 }
 
@@ -24,22 +26,41 @@ function say(line) {
 async function jest(title, suite, environment) {
   const out = join(mkdtempSync(join(tmpdir(), 'longrun-long-')), 'result.json');
   const started = Date.now();
-  const run = spawn(process.execPath, [join(root, 'node_modules/jest/bin/jest.js'), '--json', `--outputFile=${out}`, '--runInBand', suite], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, ...environment } });
+  const run = spawn(
+    process.execPath,
+    [join(root, 'node_modules/jest/bin/jest.js'), '--json', `--outputFile=${out}`, '--runInBand', suite],
+    { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, ...environment } },
+  );
   const status = await new Promise((done) => run.once('exit', (code, signal) => done(code ?? signal)));
-  const result = existsSync(out) ? JSON.parse(readFileSync(out, 'utf8')) : { numPassedTests: 0, numFailedTests: 1, testResults: [] };
+  const result = existsSync(out)
+    ? JSON.parse(readFileSync(out, 'utf8'))
+    : { numPassedTests: 0, numFailedTests: 1, testResults: [] };
   rmSync(out, { force: true });
   const failed = Math.max(result.numFailedTests, status === 0 ? 0 : 1);
-  say(`${title}: ${result.numPassedTests} passed, ${failed} failed, ${Math.round((Date.now() - started) / 1000)} s`);
-  for (const test of result.testResults.flatMap((file) => file.assertionResults)) if (test.status === 'failed') say(`  failed: ${test.fullName}`);
+  say(
+    `${title}: ${result.numPassedTests} passed, ${failed} failed, ${Math.round((Date.now() - started) / 1000)} s`,
+  );
+  for (const test of result.testResults.flatMap((file) => file.assertionResults))
+    if (test.status === 'failed') say(`  failed: ${test.fullName}`);
   return { passed: result.numPassedTests, failed };
 }
 
-const build = spawnSync(process.execPath, [join(root, 'scripts/build.mjs'), '--if-stale'], { stdio: 'inherit' });
+const build = spawnSync(process.execPath, [join(root, 'scripts/build.mjs'), '--if-stale'], {
+  stdio: 'inherit',
+});
 if (build.status !== 0) process.exit(1);
 const neighbour = await startNeighbour();
 const results = [];
-for (const seed of seeds) results.push(await jest(`kill -9 of anything, seed ${seed}, ${rounds} rounds`, 'test/e2e/kill-anything', { SEED: String(seed), ROUNDS: String(rounds) }));
-results.push(await jest(`rolling deploys, ${rounds} rounds`, 'test/e2e/rolling-deploys', { ROUNDS: String(rounds) }));
+for (const seed of seeds)
+  results.push(
+    await jest(`kill -9 of anything, seed ${seed}, ${rounds} rounds`, 'test/e2e/kill-anything', {
+      SEED: String(seed),
+      ROUNDS: String(rounds),
+    }),
+  );
+results.push(
+  await jest(`rolling deploys, ${rounds} rounds`, 'test/e2e/rolling-deploys', { ROUNDS: String(rounds) }),
+);
 const { requests, failures } = await neighbour.stop();
 say(`another longrun on this host meanwhile: ${requests} requests, ${failures.length} failed`);
 results.push(failures.length === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
@@ -47,5 +68,8 @@ const passed = results.reduce((sum, result) => sum + result.passed, 0);
 const failed = results.reduce((sum, result) => sum + result.failed, 0);
 say(`${passed} passed, ${failed} failed`);
 mkdirSync(join(root, 'docs/measurements'), { recursive: true });
-writeFileSync(join(root, 'docs/measurements/long.txt'), `npm run test:long (ROUNDS=${rounds} SEEDS=${seeds.join(',')})\n${lines.join('\n')}\n`);
+writeFileSync(
+  join(root, 'docs/measurements/long.txt'),
+  `npm run test:long (ROUNDS=${rounds} SEEDS=${seeds.join(',')})\n${lines.join('\n')}\n`,
+);
 process.exit(failed === 0 ? 0 : 1);

@@ -46,11 +46,12 @@ async function run(title, args) {
   const out = join(mkdtempSync(join(tmpdir(), 'longrun-test-')), 'result.json');
   process.stdout.write(`\n== ${title}\n`);
   const started = Date.now();
-  const result = spawnSync(
+  const jest = spawn(
     process.execPath,
     [join(root, 'node_modules/jest/bin/jest.js'), '--json', `--outputFile=${out}`, ...args],
     { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], env: process.env },
   );
+  const status = await new Promise((done) => jest.once('exit', (code, signal) => done(code ?? signal)));
   let counts = {
     numPassedTests: 0,
     numFailedTests: 0,
@@ -96,14 +97,22 @@ async function besideNeighbour(suites) {
   const results = await suites();
   const { requests, failures } = await neighbour.stop();
   const calm = failures.length === 0 && requests > 0;
-  process.stdout.write(`\n== another longrun on this host\n${requests} requests, ${failures.length} failed${failures.length > 0 ? `: ${[...new Set(failures)].slice(0, 5).join('; ')}` : ''}\n`);
+  process.stdout.write(
+    `\n== another longrun on this host\n${requests} requests, ${failures.length} failed${failures.length > 0 ? `: ${[...new Set(failures)].slice(0, 5).join('; ')}` : ''}\n`,
+  );
   return [...results, { passed: calm ? 1 : 0, failed: calm ? 0 : 1 }];
 }
 
 const results = await besideNeighbour(async () => [
   await run('unit and integration', ['--testPathIgnorePatterns', '/e2e/']),
   await run('end to end, under load', ['--runInBand', ...undisturbed]),
-  await run('end to end', ['--maxWorkers=2', 'test/e2e', '--testPathIgnorePatterns', '/node_modules/', ...undisturbed]),
+  await run('end to end', [
+    '--maxWorkers=2',
+    'test/e2e',
+    '--testPathIgnorePatterns',
+    '/node_modules/',
+    ...undisturbed,
+  ]),
 ]);
 if (leftOut.length > 0)
   process.stdout.write(`\nleft out here:\n${leftOut.map((line) => `  - ${line}`).join('\n')}\n`);

@@ -190,7 +190,9 @@ export function assemble(parts: SchedulerParts, hooks: AssemblyHooks): Assembly 
     () => log.info('every recovered task is accounted for, or the time to wait is over'),
     (taskId) => {
       const instance = tracker.byTask(taskId);
-      if (instance?.takingOut) takingOut.takeOut(instance.id);
+      // The intention may be decided and not durable yet: then its own effect is on the way, and this one waits for it.
+      if (instance?.takingOut)
+        journal.afterKey(keys.instance(instance.id), () => takingOut.takeOut(instance.id));
     },
   );
   const strangers = new Strangers(tracker, events, clock, log, settings.killRetryMs, (kill) =>

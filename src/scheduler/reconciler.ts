@@ -1,5 +1,5 @@
-import type { Call, TaskStatus } from '../embedded-mesos/protocol/v1.js';
 import { isTerminalState } from '../embedded-mesos/protocol/task-status.js';
+import type { Call, TaskStatus } from '../embedded-mesos/protocol/v1.js';
 import type { Log } from '../logging/log.js';
 import type { Clock, Timer } from '../util/clock.js';
 import { type Instance, isTerminal, type TaskId } from './instance.js';

@@ -110,6 +110,9 @@ export type Fact = { readonly atMs: number } & (
     }
 );
 
+/** The fault that explains errors in the log. */
+export const DISK_IS_FULL = 'the disk is full';
+
 export type FactKind = Fact['kind'];
 export type FactOf<Kind extends FactKind> = Extract<Fact, { kind: Kind }>;
 

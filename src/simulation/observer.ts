@@ -31,7 +31,8 @@ export interface LiveTask {
   readonly agent: string;
   readonly instanceId: InstanceId;
   readonly appId: AppId;
-  readonly isRunning: boolean;
+  /** In the world's monotonic time; undefined while it starts. */
+  readonly runningSinceMs: number | undefined;
 }
 
 /** From a decision until it is durable and seen. */
@@ -63,7 +64,10 @@ export class Observer {
     const { instanceId, appId } = parsed;
     this.options.record({ kind: 'task', agent, taskId, instanceId, state });
     if (isTerminalState(state)) this.live.delete(taskId);
-    else this.live.set(taskId, { info, agent, instanceId, appId, isRunning: state === 'TASK_RUNNING' });
+    else {
+      const runningSinceMs = state === 'TASK_RUNNING' ? this.options.nowMs() : undefined;
+      this.live.set(taskId, { info, agent, instanceId, appId, runningSinceMs });
+    }
     if (state === 'TASK_STAGING') this.#placed(agent);
   }
 

@@ -1,25 +1,14 @@
-import type { AppId } from '../apps/app.js';
 import type { AppChangesDependencies } from '../apps/app-changes.js';
-import type { FromAgent, ToAgent } from '../embedded-mesos/protocol/agent-line.js';
-import { parseResources } from '../embedded-mesos/protocol/resource-text.js';
 import type { ProbeTarget } from '../health/health.js';
-import type { FromProxy, ToProxy } from '../proxy/table.js';
-import type { TaskId } from '../scheduler/instance.js';
-import type { MemoryFlush, MemoryStore } from '../store/memory-store.js';
-import { StoreError } from '../store/state-store.js';
 import { SeededDice } from '../util/ids.js';
 import { VirtualClock } from '../util/virtual-clock.js';
-import { type Fact, factLine } from './facts.js';
-import { Link } from './link.js';
+import { DISK_IS_FULL, type Fact, factLine } from './facts.js';
 import { type Happening, Observer } from './observer.js';
-import { totals } from './placement.js';
-import { ProcessClock } from './process-clock.js';
+import { type AgentSeat, type PeerSurroundings, type ProxySeat, seatAgent, seatProxy } from './peers.js';
 import { RecordingDisk } from './recording-disk.js';
-import { recordingLog } from './recording-log.js';
-import { SimAgent } from './sim-agent.js';
+import { type InFlight, ServerHost } from './server-host.js';
 import { SimClient } from './sim-client.js';
-import { SimProxy } from './sim-proxy.js';
-import { SimServer, type SimServerSettings } from './sim-server.js';
+import type { SimServer, SimServerSettings } from './sim-server.js';
 import { type FinalState, readFinalState, unrest } from './world-state.js';
 
 export interface WorldOptions {
@@ -36,42 +25,17 @@ export interface WorldOptions {
   readonly restartMs?: number;
 }
 
-/** A server that lives, or is just starting. */
-interface Life {
-  readonly clock: ProcessClock;
-  readonly died: Promise<void>;
-  readonly tellDeath: () => void;
-  store: MemoryStore | undefined;
-  server: SimServer | undefined;
-}
-
-interface AgentSeat {
-  readonly agent: SimAgent;
-  readonly link: Link<FromAgent, ToAgent>;
-}
-
-interface ProxySeat {
-  readonly proxy: SimProxy;
-  readonly link: Link<FromProxy, ToProxy>;
-  heardAtMs: number;
-  /** When it was heard again after more than a lease of silence. */
-  backAtMs: number;
-}
-
-const LEASE_MS = 10_000;
-const PORTS_PER_AGENT = 100;
-const LAUNCH_MS = 20;
-const KILL_MS = 30;
-const REQUEST_PERIOD_MS = 100;
-const LONGEST_ANSWER_MS = 250;
-/** How long a flush that will be lost is under way before the process dies. */
-const LAST_MOMENTS_MS = 25;
+const settings: SimServerSettings = {
+  agentPingTimeoutSeconds: 30,
+  agentReregisterTimeoutSeconds: 60,
+  flushMs: 2,
+};
+const WARM_UP_MS = 100;
+const RESTART_MS = 300;
 /** How often it is looked whether the world has come to rest. */
 const LOOK_MS = 200;
 const REST_MS = 2_000;
 const STORY_STEP_MS = 5;
-/** A crash planned for a flush that does not come happens after this. */
-const PATIENCE_MS = 5_000;
 
 /**
  * A whole longrun without a socket, a process or a disk: the product's own services on virtual time, with agents, proxies,
@@ -83,59 +47,67 @@ export class World {
   readonly facts: Fact[] = [];
   readonly disk: RecordingDisk;
   readonly observer: Observer;
-  readonly agents: AgentSeat[] = [];
-  readonly proxies: ProxySeat[] = [];
+  readonly agents: readonly AgentSeat[];
+  readonly proxies: readonly ProxySeat[];
+  readonly #host: ServerHost;
   readonly #clients: SimClient[] = [];
-  readonly #runningSinceMs = new Map<TaskId, number>();
-  readonly #settings: SimServerSettings;
-  #leasedProxies: readonly string[] = [];
-  #life: Life | undefined;
-  #lives = 0;
-  #flushes = 0;
   #requests = 0;
-  readonly #actsAtFlush = new Map<number, () => void>();
-  /** By the number of the flush at which the server dies. */
-  readonly #crashes = new Map<number, 'lost' | 'kept'>();
   #pendingFaults = 0;
-  #diskFaults = 0;
-  #pendingActs = 0;
+  #pendingStories = 0;
   #failure: unknown;
 
   private constructor(readonly options: WorldOptions) {
     this.dice = new SeededDice(options.seed);
-    this.#settings = {
-      agentPingTimeoutSeconds: 30,
-      agentReregisterTimeoutSeconds: 60,
-      flushMs: 2,
-      ...options.settings,
-    };
+    const { clock, dice } = this;
     const record = (happening: Happening): void => this.record(happening);
     this.disk = new RecordingDisk((key, value) => this.observer.durable(key, value));
     this.observer = new Observer({
       disk: this.disk,
       record,
-      nowMs: () => this.clock.monotonicMs(),
-      waitedFor: (sinceMs) => this.#waitedFor(sinceMs),
+      nowMs: () => clock.monotonicMs(),
+      waitedFor: (sinceMs) =>
+        this.proxies.filter((seat) => seat.wasLeasedSince(sinceMs)).map(({ proxy }) => proxy),
+    });
+    const around: PeerSurroundings = { clock, dice, observer: this.observer, record };
+    this.agents = Array.from({ length: options.agents ?? 3 }, (_, index) => seatAgent(index, around));
+    this.proxies = Array.from({ length: options.proxies ?? 2 }, (_, index) => seatProxy(index, around));
+    this.#host = new ServerHost({
+      clock,
+      observer: this.observer,
+      record,
+      restartMs: options.restartMs ?? RESTART_MS,
+      server: {
+        dice,
+        disk: this.disk,
+        contract: options.contract,
+        settings: { ...settings, ...options.settings },
+        answer: (target) => this.#answer(target),
+      },
+      onStarted: (server) => this.#connect(server),
+      onDied: () => {
+        for (const { link } of [...this.agents, ...this.proxies]) link.serverDied();
+      },
+      onFailure: (error) => {
+        this.#failure ??= error;
+      },
     });
   }
 
   /** A world with its server up and every agent registered. */
   static async start(options: WorldOptions): Promise<World> {
     const world = new World(options);
-    for (let index = 0; index < (options.agents ?? 3); index++) world.#addAgent(index);
-    for (let index = 0; index < (options.proxies ?? 2); index++) world.#addProxy(index);
-    world.startServer();
+    world.#host.start();
     await world.runUntil(() => world.unrest().length === 0, 30_000);
     return world;
   }
 
   get server(): SimServer | undefined {
-    return this.#life?.server;
+    return this.#host.life?.server;
   }
 
   /** Flushes begun since the world began, over all lives of the server. */
   get flushes(): number {
-    return this.#flushes;
+    return this.#host.flushes;
   }
 
   record(happening: Happening): void {
@@ -153,7 +125,7 @@ export class World {
       record: (happening) => this.record(happening),
       nextNumber: () => ++this.#requests,
       server: () => {
-        const life = this.#life;
+        const { life } = this.#host;
         return life?.server && !life.clock.isStopped ? { server: life.server, died: life.died } : undefined;
       },
     });
@@ -162,90 +134,41 @@ export class World {
   }
 
   /** The server dies at the given flush from now on: before it is durable (`lost`), or right after and before anybody knows. */
-  crashAtFlush(fromNow: number, inFlight: 'lost' | 'kept'): void {
-    this.#crashes.set(this.#flushes + fromNow, inFlight);
+  crashAtFlush(fromNow: number, inFlight: InFlight): void {
+    this.#host.crashAtFlush(fromNow, inFlight);
   }
 
   /** As `crashAtFlush`, but should the store be idle for long, the server dies all the same. */
-  crashSoon(fromNow: number, inFlight: 'lost' | 'kept'): void {
-    const flush = this.#flushes + fromNow;
-    this.crashAtFlush(fromNow, inFlight);
-    this.#pendingFaults += 1;
-    this.clock.after(PATIENCE_MS, () => {
-      this.#pendingFaults -= 1;
-      if (this.#crashes.delete(flush)) this.crashServer(inFlight);
-    });
-  }
-
-  /** Whichever server lives: its store refuses writes for so long. */
-  fillDisk(forMs: number): void {
-    const fill = (isFull: boolean): void => {
-      this.#diskFaults += isFull ? 1 : -1;
-      this.#life?.store?.setDiskFull(this.#diskFaults > 0);
-    };
-    this.fault(
-      'the disk is full',
-      forMs,
-      () => fill(true),
-      () => fill(false),
-    );
+  crashSoon(fromNow: number, inFlight: InFlight): void {
+    this.#host.crashSoon(fromNow, inFlight);
   }
 
   /** Something happens just when the given flush from now on begins. */
   atFlush(fromNow: number, act: () => void): void {
-    this.#actsAtFlush.set(this.#flushes + fromNow, act);
+    this.#host.atFlush(fromNow, act);
   }
 
-  crashServer(inFlight: 'lost' | 'kept' = 'lost'): void {
-    const life = this.#life;
-    if (!life) return;
-    this.#life = undefined;
-    this.record({ kind: 'server', what: 'dies', epoch: life.server?.epoch ?? 0 });
-    life.clock.die();
-    life.store?.crash(inFlight);
-    for (const { link } of [...this.agents, ...this.proxies]) link.serverDied();
-    life.tellDeath();
-    this.clock.after(this.options.restartMs ?? 300, () => this.startServer());
-  }
-
-  startServer(): void {
-    if (this.#life) return;
-    let tellDeath: () => void = () => undefined;
-    const died = new Promise<void>((resolve) => {
-      tellDeath = resolve;
-    });
-    this.#lives += 1;
-    const clock = new ProcessClock(this.clock, this.#lives * 1_000_003);
-    const life: Life = { clock, died, tellDeath, store: undefined, server: undefined };
-    this.#life = life;
-    this.#boot(life).catch((error: unknown) => {
-      if (!life.clock.isAlive) return;
-      // A server that cannot write its epoch exits, and is started again by its supervisor.
-      if (error instanceof StoreError) this.crashServer();
-      else this.#failure ??= error;
-    });
+  crashServer(inFlight: InFlight = 'lost'): void {
+    this.#host.crash(inFlight);
   }
 
   /** SIGSTOP for so long: time goes on, the server does not. */
   pauseServer(forMs: number): void {
-    const life = this.#life;
-    if (!life?.server || life.clock.isStopped) return;
-    const { epoch } = life.server;
-    this.record({ kind: 'server', what: 'stands still', epoch });
-    life.clock.stop();
-    this.clock.after(forMs, () => {
-      if (!life.clock.isAlive) return;
-      this.record({ kind: 'server', what: 'goes on', epoch });
-      life.clock.goOn();
-    });
+    this.#host.pause(forMs);
+  }
+
+  /** Whichever server lives: its store refuses writes for so long. */
+  fillDisk(forMs: number): void {
+    const fill = (isFull: boolean) => (): void => this.#host.fillDisk(isFull);
+    this.fault(DISK_IS_FULL, forMs, fill(true), fill(false));
   }
 
   /** Lets a story unfold in this world; it is not at rest before the story's end. */
   perform(act: () => Promise<unknown>): void {
-    this.#pendingActs += 1;
+    this.#pendingStories += 1;
     act().then(
       () => {
-        this.#pendingActs -= 1;
+        this.#pendingStories -= 1;
       },
       (error: unknown) => {
         this.#failure ??= error;
@@ -319,13 +242,13 @@ export class World {
 
   /** What is still under way or missing, in words; empty when the world is at rest. */
   unrest(): readonly string[] {
-    const server = this.#life?.server;
+    const { server } = this;
     const found: string[] = [];
-    if (this.#pendingFaults > 0) found.push(`${this.#pendingFaults} faults are not over`);
-    if (this.#pendingActs > 0) found.push(`${this.#pendingActs} stories are not told yet`);
-    if (this.#crashes.size + this.#actsAtFlush.size > 0) found.push('not every planned fault has happened');
+    const faults = this.#pendingFaults + this.#host.pendingFaults;
+    if (faults > 0) found.push(`${faults} faults are not over`);
+    if (this.#pendingStories > 0) found.push(`${this.#pendingStories} stories are not told yet`);
     if (this.#clients.some(({ isWaiting }) => isWaiting)) found.push('a client waits for its answer');
-    if (!server || this.#life?.clock.isStopped) return [...found, 'the server is down'];
+    if (!server || this.#host.life?.clock.isStopped) return [...found, 'the server is down'];
     for (const { agent, link } of this.agents) {
       if (!link.isUp || !agent.isRegistered) found.push(`${link.name} is not registered`);
     }
@@ -333,155 +256,29 @@ export class World {
   }
 
   finalState(): Promise<FinalState> {
-    const server = this.#life?.server;
+    const { server } = this;
     if (!server) throw new Error('there is no server to be looked at');
     return readFinalState(server, this.disk, [...this.observer.live.values()]);
   }
 
   /** Ends everything, so that nothing of this world is left running. */
   end(): void {
-    this.#life?.clock.die();
-    this.#life?.store?.crash();
-    this.#life = undefined;
+    this.#host.end('lost');
     for (const { agent } of this.agents) agent.crash();
     for (const { proxy } of this.proxies) proxy.stop();
   }
 
-  async #boot(life: Life): Promise<void> {
-    const { contract } = this.options;
-    const { clock } = life;
-    const record = (happening: Happening): void => {
-      if (clock.isAlive) this.record(happening);
-    };
-    const server = await SimServer.start(
-      {
-        clock,
-        contract,
-        dice: this.dice,
-        disk: this.disk,
-        settings: this.#settings,
-        log: recordingLog(record),
-        proxyMemory: {
-          load: () => this.#leasedProxies,
-          save: (ids) => {
-            if (clock.isAlive) this.#leasedProxies = [...ids];
-          },
-        },
-        fate: (flush) => this.#fate(life, flush),
-        answer: (target) => this.#answer(target),
-        watchDriver: (driver) => this.observer.driver(driver),
-        onInstance: ({ scheduler, registry }, change) => {
-          if (clock.isAlive)
-            this.observer.instanceChanged(change, scheduler.instances, (id) => registry.get(id));
-        },
-        onEvent: (epoch, event) => {
-          if (clock.isAlive) this.observer.event(epoch, event);
-        },
-      },
-      (store) => {
-        life.store = store;
-        store.setDiskFull(this.#diskFaults > 0);
-      },
-    );
-    if (!clock.isAlive) return;
-    life.server = server;
-    this.record({ kind: 'server', what: 'starts', epoch: server.epoch });
-    for (const { link } of this.agents) link.serverStarted(clock, (line) => server.master.acceptLine(line));
-    for (const { link } of this.proxies)
-      link.serverStarted(clock, (line) => server.proxyControl.acceptLine(line));
-  }
-
-  /** Counts flushes; the one at which the process shall die never ends. */
-  #fate(life: Life, _flush: MemoryFlush): 'proceed' | 'hold' {
-    this.#flushes += 1;
-    const act = this.#actsAtFlush.get(this.#flushes);
-    if (act) {
-      this.#actsAtFlush.delete(this.#flushes);
-      act();
-    }
-    const inFlight = this.#crashes.get(this.#flushes);
-    if (!inFlight) return 'proceed';
-    this.#crashes.delete(this.#flushes);
-    this.#pendingFaults += 1;
-    this.clock.after(inFlight === 'lost' ? LAST_MOMENTS_MS : 0, () => {
-      this.#pendingFaults -= 1;
-      if (this.#life === life) this.crashServer(inFlight);
-    });
-    return 'hold';
-  }
-
-  #waitedFor(sinceMs: number): readonly SimProxy[] {
-    const nowMs = this.clock.monotonicMs();
-    return this.proxies
-      .filter(({ heardAtMs, backAtMs }) => backAtMs < sinceMs && nowMs - heardAtMs < LEASE_MS)
-      .map(({ proxy }) => proxy);
+  #connect({ clock, master, proxyControl }: SimServer): void {
+    for (const { link } of this.agents) link.serverStarted(clock, (line) => master.acceptLine(line));
+    for (const { link } of this.proxies) link.serverStarted(clock, (line) => proxyControl.acceptLine(line));
   }
 
   #answer({ port }: ProbeTarget): string | undefined {
     const task = this.observer.byPort(port);
-    if (!task?.isRunning) return 'connection refused';
+    if (task?.runningSinceMs === undefined) return 'connection refused';
     if (this.options.sickCommands?.includes(task.info.command?.value ?? '')) return 'answered 500';
-    const sinceMs = this.#runningSinceMs.get(task.info.task_id.value as TaskId) ?? 0;
-    return this.clock.monotonicMs() - sinceMs < (this.options.warmUpMs ?? 100) ? 'answered 503' : undefined;
-  }
-
-  #addAgent(index: number): void {
-    const name = `agent-${index + 1}`;
-    const begin = 31_000 + index * PORTS_PER_AGENT;
-    const resources = parseResources(
-      `cpus:8;mem:8192;disk:10000;ports:[${begin}-${begin + PORTS_PER_AGENT - 1}]`,
-    );
-    this.observer.agentHas(name, totals(resources));
-    const link = new Link<FromAgent, ToAgent>(name, this.clock, this.dice, {
-      sent: (message) => this.observer.sentToAgent(name, message),
-    });
-    const agent = new SimAgent({
-      hostname: name,
-      resources,
-      clock: this.clock,
-      dice: this.dice,
-      dial: (handlers) => link.dial(handlers),
-      launchDelayMs: LAUNCH_MS,
-      killDelayMs: KILL_MS,
-      onTask: (info, state) => {
-        if (state === 'TASK_RUNNING')
-          this.#runningSinceMs.set(info.task_id.value as TaskId, this.clock.monotonicMs());
-        this.observer.task(name, info, state);
-      },
-    });
-    agent.start();
-    this.agents.push({ agent, link });
-  }
-
-  #addProxy(index: number): void {
-    const proxyId = `proxy-${index + 1}`;
-    const link = new Link<FromProxy, ToProxy>(proxyId, this.clock, this.dice, {
-      arrived: () => {
-        const nowMs = this.clock.monotonicMs();
-        if (nowMs - seat.heardAtMs >= LEASE_MS) seat.backAtMs = nowMs;
-        seat.heardAtMs = nowMs;
-      },
-    });
-    const proxy = new SimProxy({
-      proxyId,
-      clock: this.clock,
-      dice: this.dice,
-      dial: (handlers) => link.dial(handlers),
-      requestPeriodMs: REQUEST_PERIOD_MS,
-      longestAnswerMs: LONGEST_ANSWER_MS,
-      answers: (taskId) => this.observer.live.get(taskId)?.isRunning === true,
-      onTable: (epoch, from, to) => this.record({ kind: 'table', proxy: proxyId, epoch, from, to }),
-      onFailedRequest: (appId: AppId, taskId, why) =>
-        this.record({ kind: 'request failed', appId, taskId, why }),
-    });
-    const seat: ProxySeat = {
-      proxy,
-      link,
-      heardAtMs: Number.NEGATIVE_INFINITY,
-      backAtMs: Number.NEGATIVE_INFINITY,
-    };
-    this.proxies.push(seat);
-    proxy.start();
+    const isWarm = this.clock.monotonicMs() - task.runningSinceMs >= (this.options.warmUpMs ?? WARM_UP_MS);
+    return isWarm ? undefined : 'answered 503';
   }
 }
 

@@ -20,13 +20,56 @@ const badFields: Readonly<Record<string, readonly unknown[]>> = {
   env: [1, 'x', [], { '': 'x' }, { 'A=B': 'x' }, { A: 1 }, { A: [] }],
   labels: [1, 'x', { a: 1 }, { a: {} }, { a: '\0' }],
   user: [1, {}, 'no body'],
-  constraints: ['x', [['hostname']], [['hostname', 'NEAR']], [['rack', 'GROUP_BY', 'x']], [['rack', 'LIKE', '(']], [['rack', 'MAX_PER']], [[1]], [null], [['rack', 'CLUSTER', 'a', 'b']]],
-  portDefinitions: ['x', [1], [{ port: -1 }], [{ port: 70_000 }], [{ port: 'x' }], [{ port: 0, protocol: 'sctp' }], [{ port: 12_345 }, { port: 12_345 }], [{ port: 0, name: 'a' }, { port: 0, name: 'a' }]],
+  constraints: [
+    'x',
+    [['hostname']],
+    [['hostname', 'NEAR']],
+    [['rack', 'GROUP_BY', 'x']],
+    [['rack', 'LIKE', '(']],
+    [['rack', 'MAX_PER']],
+    [[1]],
+    [null],
+    [['rack', 'CLUSTER', 'a', 'b']],
+  ],
+  portDefinitions: [
+    'x',
+    [1],
+    [{ port: -1 }],
+    [{ port: 70_000 }],
+    [{ port: 'x' }],
+    [{ port: 0, protocol: 'sctp' }],
+    [{ port: 12_345 }, { port: 12_345 }],
+    [
+      { port: 0, name: 'a' },
+      { port: 0, name: 'a' },
+    ],
+  ],
   requirePorts: ['x', 1, {}],
-  healthChecks: ['x', [1], [{ protocol: 'SMTP' }], [{ ...webCheck, portIndex: 3 }], [{ ...webCheck, intervalSeconds: -1 }], [{ ...webCheck, timeoutSeconds: 'x' }], [{ ...webCheck, maxConsecutiveFailures: -1 }]],
+  healthChecks: [
+    'x',
+    [1],
+    [{ protocol: 'SMTP' }],
+    [{ ...webCheck, portIndex: 3 }],
+    [{ ...webCheck, intervalSeconds: -1 }],
+    [{ ...webCheck, timeoutSeconds: 'x' }],
+    [{ ...webCheck, maxConsecutiveFailures: -1 }],
+  ],
   readinessChecks: ['x', [{ protocol: 'TCP' }], [{ name: 'r', portName: 'none', path: '/' }]],
-  upgradeStrategy: ['x', { minimumHealthCapacity: 2 }, { minimumHealthCapacity: -0.1 }, { maximumOverCapacity: 1.1 }, { maximumOverCapacity: 'x' }, { deadlineSeconds: -1 }, { onFailure: 'explode' }],
-  unreachableStrategy: ['x', 1, { inactiveAfterSeconds: 10, expungeAfterSeconds: 5 }, { inactiveAfterSeconds: -1, expungeAfterSeconds: 5 }],
+  upgradeStrategy: [
+    'x',
+    { minimumHealthCapacity: 2 },
+    { minimumHealthCapacity: -0.1 },
+    { maximumOverCapacity: 1.1 },
+    { maximumOverCapacity: 'x' },
+    { deadlineSeconds: -1 },
+    { onFailure: 'explode' },
+  ],
+  unreachableStrategy: [
+    'x',
+    1,
+    { inactiveAfterSeconds: 10, expungeAfterSeconds: 5 },
+    { inactiveAfterSeconds: -1, expungeAfterSeconds: 5 },
+  ],
   backoffSeconds: ['x', -1, {}],
   backoffFactor: ['x', 0.5, -1],
   maxLaunchDelaySeconds: ['x', -1],
@@ -38,7 +81,9 @@ const badFields: Readonly<Record<string, readonly unknown[]>> = {
   gpus: ['x', -1, 1],
   loadBalancer: ['x', { drainSeconds: -1 }, { drainSeconds: 'x' }],
 };
-const rows = Object.entries(badFields).flatMap(([field, values]) => values.map((value) => [field, value] as const));
+const rows = Object.entries(badFields).flatMap(([field, values]) =>
+  values.map((value) => [field, value] as const),
+);
 
 describe('bad input to a real server', () => {
   let longrun: Longrun;
@@ -47,7 +92,20 @@ describe('bad input to a real server', () => {
     const { text } = await ask(longrun.ready.api, { path: '/v2/apps' });
     const { apps } = JSON.parse(text) as { apps: Record<string, unknown>[] };
     return createHash('sha256')
-      .update(JSON.stringify(apps.map(({ id, version, versionInfo, cmd, env, instances, labels, portDefinitions }) => ({ id, version, versionInfo, cmd, env, instances, labels, portDefinitions }))))
+      .update(
+        JSON.stringify(
+          apps.map(({ id, version, versionInfo, cmd, env, instances, labels, portDefinitions }) => ({
+            id,
+            version,
+            versionInfo,
+            cmd,
+            env,
+            instances,
+            labels,
+            portDefinitions,
+          })),
+        ),
+      )
       .digest('hex');
   };
   beforeAll(async () => {
@@ -64,22 +122,48 @@ describe('bad input to a real server', () => {
     const accepted: string[] = [];
     for (const [field, value] of rows) {
       const body = { ...good, [field]: value };
-      const ways: (() => Promise<Answer>)[] = [() => post(body), () => longrun.request('PUT', '/v2/apps', [{ ...good, id: '/fine' }, body])];
+      const ways: (() => Promise<Answer>)[] = [
+        () => post(body),
+        () => longrun.request('PUT', '/v2/apps', [{ ...good, id: '/fine' }, body]),
+      ];
       // A path names the app in these, and its own id is no dependency of another's.
       if (field !== 'id') ways.push(() => longrun.request('PUT', '/v2/apps/bad', body));
-      if (field !== 'id' && JSON.stringify(value) !== '["/bad"]' && field !== 'args') ways.push(() => longrun.request('PATCH', '/v2/apps/good', { [field]: value }));
+      if (field !== 'id' && JSON.stringify(value) !== '["/bad"]' && field !== 'args')
+        ways.push(() => longrun.request('PATCH', '/v2/apps/good', { [field]: value }));
       for (const [i, way] of ways.entries()) {
         const answer = await way();
-        if (answer.status === 422 || answer.status === 400) expect(JSON.stringify(answer.body)).toContain('message');
-        else accepted.push(`${field}: ${JSON.stringify(value)} (way ${i}) answered ${answer.status} ${JSON.stringify(answer.body).slice(0, 120)}`);
+        if (answer.status === 422 || answer.status === 400)
+          expect(JSON.stringify(answer.body)).toContain('message');
+        else
+          accepted.push(
+            `${field}: ${JSON.stringify(value)} (way ${i}) answered ${answer.status} ${JSON.stringify(answer.body).slice(0, 120)}`,
+          );
       }
     }
     expect(accepted).toEqual([]);
   }, 60_000);
 
   it('takes null for absent in every field of an app that has a default', async () => {
-    const nullable = ['args', 'disk', 'env', 'labels', 'constraints', 'healthChecks', 'readinessChecks', 'upgradeStrategy', 'dependencies', 'killSelection', 'backoffSeconds', 'user', 'requirePorts'];
-    const answer = await post({ ...good, cpus: 'not a number', ...Object.fromEntries(nullable.map((name) => [name, null])) });
+    const nullable = [
+      'args',
+      'disk',
+      'env',
+      'labels',
+      'constraints',
+      'healthChecks',
+      'readinessChecks',
+      'upgradeStrategy',
+      'dependencies',
+      'killSelection',
+      'backoffSeconds',
+      'user',
+      'requirePorts',
+    ];
+    const answer = await post({
+      ...good,
+      cpus: 'not a number',
+      ...Object.fromEntries(nullable.map((name) => [name, null])),
+    });
     expect(answer.status).toBe(422);
     const text = JSON.stringify(answer.body);
     expect(text).toContain('/cpus');
@@ -100,7 +184,10 @@ describe('bad input to a real server', () => {
   });
 
   it('refuses bulk bodies that contradict themselves, all or nothing', async () => {
-    const twice = await longrun.request('PUT', '/v2/apps', [{ ...good, id: '/x' }, { ...good, id: '/x' }]);
+    const twice = await longrun.request('PUT', '/v2/apps', [
+      { ...good, id: '/x' },
+      { ...good, id: '/x' },
+    ]);
     expect(twice.status).toBe(422);
     const circle = await longrun.request('PUT', '/v2/apps', [
       { ...good, id: '/x', dependencies: ['/y'] },
@@ -118,25 +205,49 @@ describe('bad input to a real server', () => {
     ['no UTF-8', Buffer.from('{"id": "/bad", "cmd": "\xff"}', 'latin1'), 400],
     ['a million brackets', '['.repeat(1_000_000), 400],
   ])('refuses a body that is %s', async (_what, body, status) => {
-    const answer = await ask(longrun.ready.api, { method: 'POST', path: '/v2/apps', headers: { 'content-type': 'application/json' }, body });
+    const answer = await ask(longrun.ready.api, {
+      method: 'POST',
+      path: '/v2/apps',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
     expect(answer.status).toBe(status);
   });
 
   it('refuses a body over 10 MiB with 413, by its length and by its bytes', async () => {
     const host = new URL(longrun.ready.api).host;
     const head = `POST /v2/apps HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n`;
-    expect(await sendRaw(longrun.ready.api, `${head}Content-Length: 10485761\r\n\r\n{`)).toMatch(/^HTTP\/1\.1 413 /);
+    expect(await sendRaw(longrun.ready.api, `${head}Content-Length: 10485761\r\n\r\n{`)).toMatch(
+      /^HTTP\/1\.1 413 /,
+    );
     const chunk = 'x'.repeat(0x10000);
     const chunks = `10000\r\n${chunk}\r\n`.repeat(161);
-    expect(await sendRaw(longrun.ready.api, `${head}Transfer-Encoding: chunked\r\n\r\n1\r\n"\r\n${chunks}`, 10_000)).toMatch(/^HTTP\/1\.1 413 /);
-    const withinLimit = await ask(longrun.ready.api, { method: 'POST', path: '/v2/apps', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ ...good, cpus: 'x', labels: { big: 'x'.repeat(10_000_000) } }) });
+    expect(
+      await sendRaw(
+        longrun.ready.api,
+        `${head}Transfer-Encoding: chunked\r\n\r\n1\r\n"\r\n${chunks}`,
+        10_000,
+      ),
+    ).toMatch(/^HTTP\/1\.1 413 /);
+    const withinLimit = await ask(longrun.ready.api, {
+      method: 'POST',
+      path: '/v2/apps',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...good, cpus: 'x', labels: { big: 'x'.repeat(10_000_000) } }),
+    });
     expect(withinLimit.status).toBe(422);
   }, 30_000);
 
   it('answers others while a hundred clients dribble their requests', async () => {
     const { hostname, port, host } = new URL(longrun.ready.api);
     const sockets = Array.from({ length: 100 }, (_, i) => {
-      const socket = connect(Number(port), hostname, () => socket.write(i % 2 ? 'GET /v2/apps HTTP/1.1\r\nHost: ' : `POST /v2/apps HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{`));
+      const socket = connect(Number(port), hostname, () =>
+        socket.write(
+          i % 2
+            ? 'GET /v2/apps HTTP/1.1\r\nHost: '
+            : `POST /v2/apps HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{`,
+        ),
+      );
       return socket.on('error', () => undefined);
     });
     await waitFor(() => sockets.every((socket) => !socket.connecting));
@@ -147,23 +258,50 @@ describe('bad input to a real server', () => {
   });
 
   it('refuses wrong methods with 405 and what is allowed, wrong types with 415', async () => {
-    for (const [method, path] of [['POST', '/ping'], ['PUT', '/v2/tasks'], ['DELETE', '/v2/apps'], ['PATCH', '/v2/deployments'], ['PUT', '/v2/info'], ['TRACE', '/v2/apps']] as const) {
+    for (const [method, path] of [
+      ['POST', '/ping'],
+      ['PUT', '/v2/tasks'],
+      ['DELETE', '/v2/apps'],
+      ['PATCH', '/v2/deployments'],
+      ['PUT', '/v2/info'],
+      ['TRACE', '/v2/apps'],
+    ] as const) {
       const answer = await ask(longrun.ready.api, { method, path });
       expect({ method, path, status: answer.status }).toEqual({ method, path, status: 405 });
       expect(String(answer.headers['allow'])).toContain('GET');
     }
-    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data', 'application/jsonp', 'application/xml']) {
-      const answer = await ask(longrun.ready.api, { method: 'POST', path: '/v2/apps', headers: { 'content-type': type }, body: JSON.stringify(good) });
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data',
+      'application/jsonp',
+      'application/xml',
+    ]) {
+      const answer = await ask(longrun.ready.api, {
+        method: 'POST',
+        path: '/v2/apps',
+        headers: { 'content-type': type },
+        body: JSON.stringify(good),
+      });
       expect({ type, status: answer.status }).toEqual({ type, status: 415 });
     }
   });
 
-  it.each(['evil.test', 'localhost.evil.test', '127.0.0.1:1', '127.0.0.1.evil.test', '[::ffff:1.2.3.4]'])('refuses the foreign Host %s, also for reading', async (host) => {
-    for (const method of ['GET', 'POST']) {
-      const answer = await ask(longrun.ready.api, { method, path: '/v2/apps', host, headers: { 'content-type': 'application/json' }, ...(method === 'POST' ? { body: JSON.stringify(good) } : {}) });
-      expect(answer.status).toBe(403);
-    }
-  });
+  it.each(['evil.test', 'localhost.evil.test', '127.0.0.1:1', '127.0.0.1.evil.test', '[::ffff:1.2.3.4]'])(
+    'refuses the foreign Host %s, also for reading',
+    async (host) => {
+      for (const method of ['GET', 'POST']) {
+        const answer = await ask(longrun.ready.api, {
+          method,
+          path: '/v2/apps',
+          host,
+          headers: { 'content-type': 'application/json' },
+          ...(method === 'POST' ? { body: JSON.stringify(good) } : {}),
+        });
+        expect(answer.status).toBe(403);
+      }
+    },
+  );
 
   it.each([
     ['Origin', { origin: 'http://evil.test' }],
@@ -171,14 +309,26 @@ describe('bad input to a real server', () => {
     ['Sec-Fetch-Site', { 'sec-fetch-site': 'cross-site' }],
     ['Origin on another port', { origin: 'http://127.0.0.1:1' }],
   ])('refuses writes with a foreign %s', async (_what, headers) => {
-    for (const [method, path, body] of [['POST', '/v2/apps', good], ['DELETE', '/v2/apps/good', undefined], ['POST', '/v2/apps/good/restart', undefined]] as const) {
-      const answer = await ask(longrun.ready.api, { method, path, headers: { 'content-type': 'application/json', ...headers }, ...(body ? { body: JSON.stringify(body) } : {}) });
+    for (const [method, path, body] of [
+      ['POST', '/v2/apps', good],
+      ['DELETE', '/v2/apps/good', undefined],
+      ['POST', '/v2/apps/good/restart', undefined],
+    ] as const) {
+      const answer = await ask(longrun.ready.api, {
+        method,
+        path,
+        headers: { 'content-type': 'application/json', ...headers },
+        ...(body ? { body: JSON.stringify(body) } : {}),
+      });
       expect({ method, status: answer.status }).toEqual({ method, status: 403 });
     }
   });
 
   it('keeps lines and operator routes to those with the token', async () => {
-    for (const [url, path] of [[longrun.ready.api, '/longrun/v1/backup'], [longrun.ready.api, '/longrun/v1/down']] as const) {
+    for (const [url, path] of [
+      [longrun.ready.api, '/longrun/v1/backup'],
+      [longrun.ready.api, '/longrun/v1/down'],
+    ] as const) {
       for (const method of ['GET', 'POST']) {
         const answer = await ask(url, { method, path, headers: { authorization: 'Bearer wrong' } });
         expect(answer.status).toBe(401);

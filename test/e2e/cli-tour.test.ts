@@ -58,17 +58,28 @@ describe('the command line', () => {
     await waitFor(() => follower.output.includes('job 1 of'), { what: 'the first lines' });
     run('app', 'restart', '/worker');
     const { tasks } = (await longrun.app('/worker')) ?? { tasks: [] };
-    await waitFor(() => tasks.every(({ id }) => follower.output.includes(`job 1 of ${id}`)), { timeoutMs: 15_000, what: () => `the new tasks' lines in\n${follower.output}` });
+    await waitFor(() => tasks.every(({ id }) => follower.output.includes(`job 1 of ${id}`)), {
+      timeoutMs: 15_000,
+      what: () => `the new tasks' lines in\n${follower.output}`,
+    });
     await follower.end('SIGINT');
     run('app', 'rm', '/worker');
   }, 60_000);
 
   it('explains what an app waits for', async () => {
     expect(runCommand(['app', 'run', '-', '--no-wait', ...url()]).status).toBe(1);
-    await longrun.request('POST', '/v2/apps', { id: '/greedy', cmd: 'sleep 1', cpus: 1000, mem: 16, portDefinitions: [] });
+    await longrun.request('POST', '/v2/apps', {
+      id: '/greedy',
+      cmd: 'sleep 1',
+      cpus: 1000,
+      mem: 16,
+      portDefinitions: [],
+    });
     await waitFor(() => /too few cpus|cpus/.test(run('why', '/greedy')), { what: 'the reason' });
     expect(run('status')).toContain('/greedy');
-    expect(runCommand(['app', 'scale', '/greedy', '2', '--timeout', '1', '--force', ...url()]).status).not.toBe(0);
+    expect(
+      runCommand(['app', 'scale', '/greedy', '2', '--timeout', '1', '--force', ...url()]).status,
+    ).not.toBe(0);
     run('app', 'rm', '/greedy');
   }, 40_000);
 
@@ -80,7 +91,10 @@ describe('the command line', () => {
       [['status', '--url', 'http://127.0.0.1:1'], /127\.0\.0\.1:1/],
       [['up', '--http-prot', '0'], /unknown option '--http-prot'[\s\S]*--http-port/],
       [['up', '--http-port', '99999', '--work-dir', longrun.workDir], /--http-port '99999'.*1 to 65535/],
-      [['up', '--log-level', 'loud', '--work-dir', longrun.workDir], /--log-level 'loud'.*debug, info, warn, error/],
+      [
+        ['up', '--log-level', 'loud', '--work-dir', longrun.workDir],
+        /--log-level 'loud'.*debug, info, warn, error/,
+      ],
       [['up', '--service-ports', '20-10', '--work-dir', longrun.workDir], /--service-ports 20-10/],
       [['up', '--address', '0.0.0.0', '--work-dir', longrun.workDir], /--insecure/],
       [['up', '--config', '/nonexistent.yaml'], /does not exist/],
@@ -89,20 +103,43 @@ describe('the command line', () => {
     ];
     for (const [args, words] of refusals) {
       const { status, err } = runCommand(args);
-      expect({ args, refused: status !== 0, err }).toEqual({ args, refused: true, err: expect.stringMatching(words) });
+      expect({ args, refused: status !== 0, err }).toEqual({
+        args,
+        refused: true,
+        err: expect.stringMatching(words),
+      });
       expect(err).not.toMatch(/\n\s+at /);
     }
     const unknown = runCommand(['status', ...url()], { LONGRUN_HTTP_PROT: '1' });
     expect(unknown.status === 0 || /LONGRUN_HTTP_PORT/.test(unknown.err)).toBe(true);
     const wrong = runCommand(['doctor'], { LONGRUN_HTTP_PROT: '1' });
-    expect({ status: wrong.status, err: wrong.err }).toEqual({ status: 2, err: expect.stringContaining("did you mean 'LONGRUN_HTTP_PORT'") });
+    expect({ status: wrong.status, err: wrong.err }).toEqual({
+      status: 2,
+      err: expect.stringContaining("did you mean 'LONGRUN_HTTP_PORT'"),
+    });
   }, 60_000);
 
   it('teaches: every command has a help with a description', () => {
     const top = runCommand(['--help']).out;
-    const commands = ['up', 'server', 'agent', 'proxy', 'status', 'app', 'logs', 'why', 'down', 'doctor', 'backup', 'restore'];
+    const commands = [
+      'up',
+      'server',
+      'agent',
+      'proxy',
+      'status',
+      'app',
+      'logs',
+      'why',
+      'down',
+      'doctor',
+      'backup',
+      'restore',
+    ];
     for (const command of commands) expect(top).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
-    const all = [...commands.map((command) => [command]), ...['list', 'show', 'run', 'scale', 'restart', 'rm'].map((command) => ['app', command])];
+    const all = [
+      ...commands.map((command) => [command]),
+      ...['list', 'show', 'run', 'scale', 'restart', 'rm'].map((command) => ['app', command]),
+    ];
     for (const command of all) {
       const { status, out } = runCommand([...command, '--help']);
       expect({ command, status }).toEqual({ command, status: 0 });
@@ -115,23 +152,37 @@ describe('the command line', () => {
     const { out, status } = runCommand(['doctor', '--work-dir', longrun.workDir]);
     expect([0, 1]).toContain(status);
     expect(out).toContain(`in use by process ${longrun.ready.pids.parent}`);
-    const findings = JSON.parse(runCommand(['doctor', '--json', '--work-dir', longrun.workDir]).out) as { what: string; verdict: string; advice?: string }[];
-    expect(findings.map(({ what }) => what)).toEqual(expect.arrayContaining(['Node.js', 'work dir', 'cgroups', 'open files', 'setpriv']));
-    for (const { what, verdict, advice } of findings) expect({ what, advised: verdict === 'ok' || (advice ?? '').length > 0 }).toEqual({ what, advised: true });
+    const findings = JSON.parse(runCommand(['doctor', '--json', '--work-dir', longrun.workDir]).out) as {
+      what: string;
+      verdict: string;
+      advice?: string;
+    }[];
+    expect(findings.map(({ what }) => what)).toEqual(
+      expect.arrayContaining(['Node.js', 'work dir', 'cgroups', 'open files', 'setpriv']),
+    );
+    for (const { what, verdict, advice } of findings)
+      expect({ what, advised: verdict === 'ok' || (advice ?? '').length > 0 }).toEqual({
+        what,
+        advised: true,
+      });
   }, 20_000);
 
   it('prints JSON for programs', () => {
-    for (const args of [['status'], ['app', 'list']]) expect(() => JSON.parse(run(...args, '--json')) as unknown).not.toThrow();
+    for (const args of [['status'], ['app', 'list']])
+      expect(() => JSON.parse(run(...args, '--json')) as unknown).not.toThrow();
   });
 
   it('shows no example in the README that is not there', () => {
     const readme = readFileSync(join(root, 'README.md'), 'utf8');
-    for (const [, name] of readme.matchAll(/examples\/([\w.-]+)/g)) expect(() => readFileSync(example(name ?? ''))).not.toThrow();
+    for (const [, name] of readme.matchAll(/examples\/([\w.-]+)/g))
+      expect(() => readFileSync(example(name ?? ''))).not.toThrow();
   });
 
   it('ends everything by `down`', async () => {
     const { status, out } = runCommand(['down', '--work-dir', longrun.workDir, ...url()]);
     expect({ status, down: out.includes('longrun is down') }).toEqual({ status: 0, down: true });
-    await waitFor(() => longrun.ownPids().length === 0, { what: () => `nothing to be left, but ${longrun.ownPids().join(' ')}` });
+    await waitFor(() => longrun.ownPids().length === 0, {
+      what: () => `nothing to be left, but ${longrun.ownPids().join(' ')}`,
+    });
   }, 30_000);
 });

@@ -18,13 +18,17 @@ asRoot('a full disk under the store', () => {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m,mode=0700', 'tmpfs', store]);
     execFileSync('chmod', ['0711', workDir]);
     longrun = await Longrun.startOn(workDir);
-    await longrun.deploy(webApp('/web', { instances: 2, labels: { HAPROXY_0_VHOST: 'web.test', HAPROXY_GROUP: 'external' } }));
+    await longrun.deploy(
+      webApp('/web', { instances: 2, labels: { HAPROXY_0_VHOST: 'web.test', HAPROXY_GROUP: 'external' } }),
+    );
   }, 60_000);
   afterEach(stopLoads);
   afterAll(async () => {
     rmSync(join(store, 'filler'), { force: true });
     longrun.process.kill('SIGINT');
-    await waitFor(() => longrun.process.exitCode !== null, { timeoutMs: 20_000, what: 'up to end' }).catch(() => undefined);
+    await waitFor(() => longrun.process.exitCode !== null, { timeoutMs: 20_000, what: 'up to end' }).catch(
+      () => undefined,
+    );
     execFileSync('umount', ['-l', store]);
     await longrun.destroy();
   }, 60_000);
@@ -43,13 +47,24 @@ asRoot('a full disk under the store', () => {
 
   it('refuses writes with 503 and a code, while reads, tasks and traffic go on, and recovers by itself', async () => {
     const tasks = longrun.taskPids();
-    const load = new Load({ url: longrun.ready.lb, host: 'web.test', kinds: ['keep-alive GET', 'fresh GET', 'POST'], webSocket: false, pauseMs: 20 });
+    const load = new Load({
+      url: longrun.ready.lb,
+      host: 'web.test',
+      kinds: ['keep-alive GET', 'fresh GET', 'POST'],
+      webSocket: false,
+      pauseMs: 20,
+    });
     fill();
     const big = 'x'.repeat(200_000);
-    const refused = await waitFor(async () => {
-      const answer = await longrun.request('PATCH', '/v2/apps/web?force=true', { labels: { HAPROXY_0_VHOST: 'web.test', HAPROXY_GROUP: 'external', HAPROXY_BIG: big } });
-      return answer.status === 503 ? answer : undefined;
-    }, { what: 'a write to be refused' });
+    const refused = await waitFor(
+      async () => {
+        const answer = await longrun.request('PATCH', '/v2/apps/web?force=true', {
+          labels: { HAPROXY_0_VHOST: 'web.test', HAPROXY_GROUP: 'external', HAPROXY_BIG: big },
+        });
+        return answer.status === 503 ? answer : undefined;
+      },
+      { what: 'a write to be refused' },
+    );
     expect(refused.body).toMatchObject({ code: 'store-unavailable' });
     expect(JSON.stringify(refused.body)).toContain('disk-full');
     expect((await longrun.request('POST', '/v2/apps', webApp('/other'))).status).toBe(503);
@@ -60,7 +75,15 @@ asRoot('a full disk under the store', () => {
     await waitFor(() => load.sent > sent + 100);
     expect(longrun.taskPids()).toEqual(tasks);
     rmSync(join(store, 'filler'));
-    await waitFor(async () => (await longrun.request('PATCH', '/v2/apps/web?force=true', { labels: { HAPROXY_0_VHOST: 'web.test', HAPROXY_GROUP: 'external', HAPROXY_AFTER: 'yes' } })).status === 200, { timeoutMs: 15_000, what: 'writing to resume by itself' });
+    await waitFor(
+      async () =>
+        (
+          await longrun.request('PATCH', '/v2/apps/web?force=true', {
+            labels: { HAPROXY_0_VHOST: 'web.test', HAPROXY_GROUP: 'external', HAPROXY_AFTER: 'yes' },
+          })
+        ).status === 200,
+      { timeoutMs: 15_000, what: 'writing to resume by itself' },
+    );
     expect((await longrun.settled('/web')).labels['HAPROXY_AFTER']).toBe('yes');
     const { failures } = await load.stop();
     expect(failures).toEqual([]);

@@ -13,7 +13,10 @@ describe("a newcomer's first hour", () => {
   }, 40_000);
   afterAll(async () => longrun.destroy(), 40_000);
 
-  const hello = JSON.parse(readFileSync(join(root, 'examples/hello.json'), 'utf8')) as { id: string; labels: Record<string, string> };
+  const hello = JSON.parse(readFileSync(join(root, 'examples/hello.json'), 'utf8')) as {
+    id: string;
+    labels: Record<string, string>;
+  };
   const viaVhost = async (): Promise<string> => {
     const answer = await waitFor(
       async () => {
@@ -30,7 +33,11 @@ describe("a newcomer's first hour", () => {
     expect(app.tasksRunning).toBe(1);
     expect(app.tasksHealthy).toBe(1);
     expect(await viaVhost()).toContain('Hello');
-    const direct = await waitFor(async () => (await fetch(`http://127.0.0.1:${app.portDefinitions[0]?.port}/`).catch(() => undefined)) ?? undefined);
+    const direct = await waitFor(
+      async () =>
+        (await fetch(`http://127.0.0.1:${app.portDefinitions[0]?.port}/`).catch(() => undefined)) ??
+        undefined,
+    );
     expect(await direct.text()).toContain('Hello');
   });
 
@@ -46,32 +53,49 @@ describe("a newcomer's first hour", () => {
     });
   });
 
-  it.each(['server', 'agent'] as const)('kills the %s with kill -9 and watches it come right', async (which) => {
-    const before = (await longrun.app('/hello'))?.tasks.map(({ id }) => id).sort();
-    process.kill(longrun.ready.pids[which], 'SIGKILL');
-    await waitFor(async () => (await longrun.request('GET', '/ping').catch(() => undefined))?.status === 200, { timeoutMs: 15_000, what: 'the API' });
-    const app = await waitFor(async () => {
-      const now = await longrun.app('/hello').catch(() => undefined);
-      return now?.tasksRunning === 4 && now.tasksHealthy === 4 ? now : undefined;
-    }, { timeoutMs: 20_000, what: 'four healthy instances' });
-    expect(app.tasks.map(({ id }) => id).sort()).toEqual(before);
-    expect(await viaVhost()).toContain('Hello');
-  });
+  it.each(['server', 'agent'] as const)(
+    'kills the %s with kill -9 and watches it come right',
+    async (which) => {
+      const before = (await longrun.app('/hello'))?.tasks.map(({ id }) => id).sort();
+      process.kill(longrun.ready.pids[which], 'SIGKILL');
+      await waitFor(
+        async () => (await longrun.request('GET', '/ping').catch(() => undefined))?.status === 200,
+        { timeoutMs: 15_000, what: 'the API' },
+      );
+      const app = await waitFor(
+        async () => {
+          const now = await longrun.app('/hello').catch(() => undefined);
+          return now?.tasksRunning === 4 && now.tasksHealthy === 4 ? now : undefined;
+        },
+        { timeoutMs: 20_000, what: 'four healthy instances' },
+      );
+      expect(app.tasks.map(({ id }) => id).sort()).toEqual(before);
+      expect(await viaVhost()).toContain('Hello');
+    },
+  );
 
   it('kills a task with kill -9 and gets another one', async () => {
     const before = (await longrun.app('/hello'))?.tasks.map(({ id }) => id) ?? [];
-    const victim = longrun.taskPids().find((pid) => readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`MESOS_TASK_ID=${before[0]}`));
+    const victim = longrun
+      .taskPids()
+      .find((pid) => readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`MESOS_TASK_ID=${before[0]}`));
     process.kill(victim ?? 0, 'SIGKILL');
-    const app = await waitFor(async () => {
-      const now = await longrun.app('/hello');
-      return now?.tasksHealthy === 4 && !now.tasks.some(({ id }) => id === before[0]) ? now : undefined;
-    }, { timeoutMs: 20_000, what: 'a replacement' });
+    const app = await waitFor(
+      async () => {
+        const now = await longrun.app('/hello');
+        return now?.tasksHealthy === 4 && !now.tasks.some(({ id }) => id === before[0]) ? now : undefined;
+      },
+      { timeoutMs: 20_000, what: 'a replacement' },
+    );
     expect(app.tasks.map(({ id }) => id).filter((id) => before.includes(id))).toHaveLength(3);
   });
 
   it('deletes it, and nothing of it is left', async () => {
     expect((await longrun.request('DELETE', '/v2/apps/hello')).status).toBe(200);
-    await waitFor(async () => longrun.taskPids().length === 0, { timeoutMs: 20_000, what: 'the tasks to end' });
+    await waitFor(async () => longrun.taskPids().length === 0, {
+      timeoutMs: 20_000,
+      what: 'the tasks to end',
+    });
     expect((await longrun.request('GET', '/v2/apps/hello')).status).toBe(404);
   });
 });

@@ -62,7 +62,11 @@ describe(`kill -9 of anything during deployments (seed ${seed}, rounds ${rounds}
     const done = (async () => {
       while (running) {
         labels += 1;
-        const answer = await longrun.request('PATCH', '/v2/apps/web?force=true', { labels: { HAPROXY_0_VHOST: 'web.test', HAPROXY_GROUP: 'external', HAPROXY_WRITE: String(labels) } }).catch(() => undefined);
+        const answer = await longrun
+          .request('PATCH', '/v2/apps/web?force=true', {
+            labels: { HAPROXY_0_VHOST: 'web.test', HAPROXY_GROUP: 'external', HAPROXY_WRITE: String(labels) },
+          })
+          .catch(() => undefined);
         if (answer?.status === 200) acknowledged = labels;
         await new Promise((next) => setTimeout(next, 100));
       }
@@ -79,16 +83,21 @@ describe(`kill -9 of anything during deployments (seed ${seed}, rounds ${rounds}
     const app = (await longrun.app('/web').catch(() => undefined)) as WebJson | undefined;
     if (!app) return 'the app cannot be read';
     if (app.deployments.length > 0) return 'a deployment runs';
-    if (app.env['APP_VERSION'] !== String(version)) return `version ${app.env['APP_VERSION']} is wanted instead of ${version}`;
-    if (app.tasks.length !== INSTANCES || app.tasksHealthy !== INSTANCES || app.tasksRunning !== INSTANCES) return `tasks ${JSON.stringify(app.tasks)}`;
+    if (app.env['APP_VERSION'] !== String(version))
+      return `version ${app.env['APP_VERSION']} is wanted instead of ${version}`;
+    if (app.tasks.length !== INSTANCES || app.tasksHealthy !== INSTANCES || app.tasksRunning !== INSTANCES)
+      return `tasks ${JSON.stringify(app.tasks)}`;
     const pids = longrun.taskPids();
     if (pids.length !== INSTANCES) return `${pids.length} task processes`;
-    for (const { id } of app.tasks) if (longrun.pidsOfTask(id).length !== 1) return `task ${id} has the processes ${longrun.pidsOfTask(id)}`;
+    for (const { id } of app.tasks)
+      if (longrun.pidsOfTask(id).length !== 1)
+        return `task ${id} has the processes ${longrun.pidsOfTask(id)}`;
     const supervisors = longrun.parts().supervisor.length;
     if (supervisors !== INSTANCES) return `${supervisors} supervisors`;
     const groups = longrun.containerGroups();
     const grouped = [...groups.values()].flatMap((members) => [...members]).sort();
-    if (isRoot && (groups.size !== INSTANCES || JSON.stringify(grouped) !== JSON.stringify(pids.sort()))) return `groups ${[...groups].map(([name, members]) => `${name}: ${[...members]}`).join('; ')}`;
+    if (isRoot && (groups.size !== INSTANCES || JSON.stringify(grouped) !== JSON.stringify(pids.sort())))
+      return `groups ${[...groups].map(([name, members]) => `${name}: ${[...members]}`).join('; ')}`;
     return undefined;
   };
 
@@ -111,24 +120,29 @@ describe(`kill -9 of anything during deployments (seed ${seed}, rounds ${rounds}
   };
 
   /** A random moment within a rolling deployment. */
-  const aMoment = (): Promise<void> => new Promise((next) => setTimeout(next, Math.floor(dice.random() * 1_500)));
+  const aMoment = (): Promise<void> =>
+    new Promise((next) => setTimeout(next, Math.floor(dice.random() * 1_500)));
 
   for (let round = 0; round < rounds; round++) {
-    it.each(['server', 'agent', 'pump'] as const)(`round ${round}: killing the %s fails no request, loses no acknowledged write, loses and doubles no task`, async (which) => {
-      const load = new Load({ url: longrun.ready.lb, host: 'web.test' });
-      await change();
-      const stopWriting = writer();
-      await aMoment();
-      kill(which);
-      await aMoment();
-      const { acknowledged, tried } = await stopWriting();
-      const app = await asWanted();
-      const written = Number(app.labels['HAPROXY_WRITE'] ?? 0);
-      expect(written).toBeGreaterThanOrEqual(acknowledged);
-      expect(written).toBeLessThanOrEqual(tried);
-      const { failures, slow } = await load.stop();
-      expect({ failures, slow }).toEqual({ failures: [], slow: [] });
-    }, 120_000);
+    it.each(['server', 'agent', 'pump'] as const)(
+      `round ${round}: killing the %s fails no request, loses no acknowledged write, loses and doubles no task`,
+      async (which) => {
+        const load = new Load({ url: longrun.ready.lb, host: 'web.test' });
+        await change();
+        const stopWriting = writer();
+        await aMoment();
+        kill(which);
+        await aMoment();
+        const { acknowledged, tried } = await stopWriting();
+        const app = await asWanted();
+        const written = Number(app.labels['HAPROXY_WRITE'] ?? 0);
+        expect(written).toBeGreaterThanOrEqual(acknowledged);
+        expect(written).toBeLessThanOrEqual(tried);
+        const { failures, slow } = await load.stop();
+        expect({ failures, slow }).toEqual({ failures: [], slow: [] });
+      },
+      120_000,
+    );
 
     it(`round ${round}: killing a proxy worker fails at most what it held and refuses none`, async () => {
       const load = new Load({ url: longrun.ready.lb, host: 'web.test' });
@@ -136,7 +150,10 @@ describe(`kill -9 of anything during deployments (seed ${seed}, rounds ${rounds}
       await aMoment();
       kill('proxy');
       const sentThen = load.sent;
-      await waitFor(() => load.sent > sentThen + 300, { timeoutMs: 20_000, what: 'traffic through the next worker' });
+      await waitFor(() => load.sent > sentThen + 300, {
+        timeoutMs: 20_000,
+        what: 'traffic through the next worker',
+      });
       await asWanted();
       const { failures } = await load.stop();
       expect(failures.filter(({ why }) => why.includes('ECONNREFUSED'))).toEqual([]);
@@ -144,7 +161,12 @@ describe(`kill -9 of anything during deployments (seed ${seed}, rounds ${rounds}
     }, 60_000);
 
     it(`round ${round}: killing a task fails at most its requests that change something`, async () => {
-      const load = new Load({ url: longrun.ready.lb, host: 'web.test', webSocket: false, kinds: ['keep-alive GET', 'fresh GET', 'POST'] });
+      const load = new Load({
+        url: longrun.ready.lb,
+        host: 'web.test',
+        webSocket: false,
+        kinds: ['keep-alive GET', 'fresh GET', 'POST'],
+      });
       await change();
       await aMoment();
       const pids = longrun.taskPids();
@@ -162,9 +184,14 @@ describe(`kill -9 of anything during deployments (seed ${seed}, rounds ${rounds}
       const pids = longrun.taskPids();
       const supervisors = longrun.parts().supervisor;
       process.kill(supervisors[Math.floor(dice.random() * supervisors.length)] ?? 0, 'SIGKILL');
-      await waitFor(() => longrun.taskPids().some((pid) => !pids.includes(pid)), { timeoutMs: 20_000, what: 'a new task' });
+      await waitFor(() => longrun.taskPids().some((pid) => !pids.includes(pid)), {
+        timeoutMs: 20_000,
+        what: 'a new task',
+      });
       const after = await asWanted();
-      expect(after.tasks.filter(({ id }) => before.tasks.some((task) => task.id === id))).toHaveLength(INSTANCES - 1);
+      expect(after.tasks.filter(({ id }) => before.tasks.some((task) => task.id === id))).toHaveLength(
+        INSTANCES - 1,
+      );
     }, 60_000);
 
     it(`round ${round}: killing the parent leaves traffic alone; the next up takes over and ends the deployment`, async () => {
@@ -182,7 +209,9 @@ describe(`kill -9 of anything during deployments (seed ${seed}, rounds ${rounds}
     }, 90_000);
 
     it(`round ${round}: killing three parts at once, chosen by the dice, comes right`, async () => {
-      const parts = (['server', 'agent', 'pump', 'proxy'] as const).map((part) => ({ part, rank: dice.random() })).sort((a, b) => a.rank - b.rank);
+      const parts = (['server', 'agent', 'pump', 'proxy'] as const)
+        .map((part) => ({ part, rank: dice.random() }))
+        .sort((a, b) => a.rank - b.rank);
       await change();
       await aMoment();
       for (const { part } of parts.slice(0, 3)) kill(part);

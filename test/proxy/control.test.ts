@@ -218,6 +218,22 @@ describe('taking an instance out', () => {
     expect(drain.result()).toEqual({ inFlight: 1, waitedMs: 23_000 });
   });
 
+  it('that goes on after a restart of the server keeps the limit of the app', async () => {
+    const scene = new Scene({ memory: { load: () => ['a'], save: () => undefined } });
+    scene.world.want(
+      record({ id: '/web', labels: { HAPROXY_0_VHOST: 'web.test' }, loadBalancer: { drainSeconds: 3 } }),
+    );
+    const one = instance('/web', 'one', 31_000);
+    const drain = scene.takeOut(one);
+    scene.control.start();
+    const proxy = scene.proxy('a');
+    proxy.inFlight(one.task?.id, 1);
+    await scene.pass(2_900);
+    expect(drain.result()).toBeUndefined();
+    await scene.pass(200);
+    expect(drain.result()?.inFlight).toBe(1);
+  });
+
   it('does not wait for a proxy whose lease ran out', async () => {
     const { scene, a, b, one } = usual();
     b.prompt = false;

@@ -16,7 +16,9 @@ const v3 = { instances: 4, cmd: 'v3' };
 
 async function someRun(world: World, cmd: string): Promise<void> {
   await world.when(() =>
-    [...world.observer.live.values()].some(({ info, isRunning }) => isRunning && info.command?.value === cmd),
+    [...world.observer.live.values()].some(
+      ({ info, runningSinceMs }) => runningSinceMs !== undefined && info.command?.value === cmd,
+    ),
   );
 }
 

@@ -155,7 +155,7 @@ export class ProxyControl implements Drainer {
     const untouched = known === undefined && this.#fleet.confirmed >= 1 && this.#fleet.inFlight(taskId) === 0;
     if (aborted.aborted || untouched) return { inFlight: this.#fleet.inFlight(taskId), waitedMs: 0 };
     this.#mark(instance.appId);
-    const drainMs = known ?? HTTP_DRAIN_MS;
+    const drainMs = known ?? this.#limitOf(instance.appId);
     return new Promise((resolve) => {
       const timers: Timer[] = [];
       const end = (inFlight: number): void => {
@@ -178,6 +178,12 @@ export class ProxyControl implements Drainer {
       timers.push(this.#awake.after(drainMs + this.#leaseMs + DRAIN_SLACK_MS, abort));
       aborted.addEventListener('abort', abort, { once: true });
     });
+  }
+
+  /** For a task that left the table under an earlier server: what its app asks for, or the longest there is by default. */
+  #limitOf(appId: AppId): number {
+    const seconds = this.options.registry.get(appId)?.app.loadBalancer?.drainSeconds;
+    return seconds === undefined ? HTTP_DRAIN_MS : seconds * 1_000;
   }
 
   portResting(agentId: AgentId, port: number): boolean {

@@ -51,8 +51,12 @@ export class RunningCommand {
     const readyFile = join(this.workDir, 'ready.json');
     rmSync(readyFile, { force: true });
     this.start('--work-dir', this.workDir, '--ready-file', readyFile);
-    await waitFor(() => existsSync(readyFile) || this.over, { timeoutMs: 20_000, what: () => `${this.args[0]} to be ready\n${this.output}` });
-    if (!existsSync(readyFile)) throw new Error(`${this.args[0]} ended with ${this.process.exitCode}:\n${this.output}`);
+    await waitFor(() => existsSync(readyFile) || this.over, {
+      timeoutMs: 20_000,
+      what: () => `${this.args[0]} to be ready\n${this.output}`,
+    });
+    if (!existsSync(readyFile))
+      throw new Error(`${this.args[0]} ended with ${this.process.exitCode}:\n${this.output}`);
     const { pids, ...urls } = await waitFor(() => {
       const text = readFileSync(readyFile, 'utf8');
       return text.endsWith('\n') ? (JSON.parse(text) as Record<string, string>) : undefined;
@@ -62,7 +66,10 @@ export class RunningCommand {
   }
 
   start(...more: string[]): void {
-    const child = spawn(process.execPath, [bin, ...this.args, ...more], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LONGRUN_URL: undefined, NO_COLOR: '1', E2E_WORK_DIR: this.workDir } });
+    const child = spawn(process.execPath, [bin, ...this.args, ...more], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, LONGRUN_URL: undefined, NO_COLOR: '1', E2E_WORK_DIR: this.workDir },
+    });
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
         this.output += text;

@@ -14,10 +14,16 @@ export class EventReader {
   #ended: Promise<void> = Promise.resolve();
 
   /** Connects; resolves once the answer's head is here. */
-  async open(api: string, { query = '', lastEventId }: { query?: string; lastEventId?: string } = {}): Promise<void> {
+  async open(
+    api: string,
+    { query = '', lastEventId }: { query?: string; lastEventId?: string } = {},
+  ): Promise<void> {
     this.#abort = new AbortController();
     const answer = await fetch(new URL(`/v2/events${query}`, api), {
-      headers: { accept: 'text/event-stream', ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }) },
+      headers: {
+        accept: 'text/event-stream',
+        ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
+      },
       signal: this.#abort.signal,
     });
     if (answer.status !== 200 || !answer.body) throw new Error(`/v2/events answered ${answer.status}`);
@@ -52,10 +58,18 @@ export class EventReader {
       frame
         .split('\n')
         .filter((line) => !line.startsWith(':'))
-        .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trimStart()] as const),
+        .map(
+          (line) =>
+            [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trimStart()] as const,
+        ),
     );
     this.lastId = fields.get('id') ?? this.lastId;
     const data = fields.get('data');
-    if (data !== undefined) this.events.push({ id: this.lastId, type: fields.get('event') ?? '', data: JSON.parse(data) as Record<string, unknown> });
+    if (data !== undefined)
+      this.events.push({
+        id: this.lastId,
+        type: fields.get('event') ?? '',
+        data: JSON.parse(data) as Record<string, unknown>,
+      });
   }
 }

@@ -8,7 +8,16 @@ export interface Got {
 }
 
 /** One request on a connection of its own, with any Host, method, path and headers. */
-export function ask(url: string, options: { method?: string; path?: string; host?: string; headers?: Record<string, string>; body?: string | Buffer } = {}): Promise<Got> {
+export function ask(
+  url: string,
+  options: {
+    method?: string;
+    path?: string;
+    host?: string;
+    headers?: Record<string, string>;
+    body?: string | Buffer;
+  } = {},
+): Promise<Got> {
   return new Promise((done, fail) => {
     const sent = request(
       url,

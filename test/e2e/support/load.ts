@@ -82,7 +82,13 @@ export class Load {
     running.delete(this);
     await Promise.all(this.#workers);
     this.#agent.destroy();
-    return { sent: this.sent, failures: this.#failures, slow: this.#slow, tasks: this.#tasks, byKind: this.#byKind };
+    return {
+      sent: this.sent,
+      failures: this.#failures,
+      slow: this.#slow,
+      tasks: this.#tasks,
+      byKind: this.#byKind,
+    };
   }
 
   async #client(shot: Shot): Promise<void> {
@@ -94,14 +100,20 @@ export class Load {
         this.#fail(shot.kind, error, shot.method !== 'POST');
       }
       const tookMs = performance.now() - started;
-      if (tookMs > shot.ownMs + (this.options.toleratedMs ?? 1_000)) this.#slow.push({ kind: shot.kind, tookMs: Math.round(tookMs) });
+      if (tookMs > shot.ownMs + (this.options.toleratedMs ?? 1_000))
+        this.#slow.push({ kind: shot.kind, tookMs: Math.round(tookMs) });
       this.#byKind[shot.kind] = (this.#byKind[shot.kind] ?? 0) + 1;
       await new Promise((next) => setTimeout(next, this.options.pauseMs ?? 10));
     }
   }
 
   #fail(kind: string, error: unknown, idempotent: boolean): void {
-    this.#failures.push({ kind, why: error instanceof Error ? error.message : String(error), atMs: Math.round(performance.now() - this.#startedMs), idempotent });
+    this.#failures.push({
+      kind,
+      why: error instanceof Error ? error.message : String(error),
+      atMs: Math.round(performance.now() - this.#startedMs),
+      idempotent,
+    });
   }
 
   #shoot(shot: Shot): Promise<void> {
@@ -123,9 +135,12 @@ export class Load {
         response.on('end', () => {
           const text = Buffer.concat(chunks).toString();
           const task = String(response.headers['x-task'] ?? '');
-          if (response.statusCode !== 200) reject(new Error(`status ${response.statusCode}: ${text.slice(0, 200)}`));
-          else if (body && text !== createHash('sha256').update(body).digest('hex')) reject(new Error('the body arrived changed'));
-          else if (!body && text !== task) reject(new Error(`the answer '${text.slice(0, 80)}' is not the task's`));
+          if (response.statusCode !== 200)
+            reject(new Error(`status ${response.statusCode}: ${text.slice(0, 200)}`));
+          else if (body && text !== createHash('sha256').update(body).digest('hex'))
+            reject(new Error('the body arrived changed'));
+          else if (!body && text !== task)
+            reject(new Error(`the answer '${text.slice(0, 80)}' is not the task's`));
           else {
             this.#tasks.add(task);
             resolve();
@@ -189,7 +204,8 @@ export class Load {
             clearInterval(tick);
             clearTimeout(patience);
             if (!upgraded) reject(failure ?? new Error('closed before the upgrade'));
-            else if (owed !== undefined && this.#running && failure?.message.includes('upgrade')) reject(failure);
+            else if (owed !== undefined && this.#running && failure?.message.includes('upgrade'))
+              reject(failure);
             else resolve();
           });
         });

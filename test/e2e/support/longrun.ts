@@ -15,7 +15,12 @@ export interface Ready {
   readonly agent: string;
   readonly lb: string;
   readonly stats: string;
-  readonly pids: { readonly parent: number; readonly server: number; readonly agent: number; readonly proxy: readonly number[] };
+  readonly pids: {
+    readonly parent: number;
+    readonly server: number;
+    readonly agent: number;
+    readonly proxy: readonly number[];
+  };
 }
 
 export interface Answer<T = Record<string, unknown>> {
@@ -92,7 +97,10 @@ export class Longrun {
   /** Its processes by their part; tasks are left out. */
   parts(): Parts {
     const tasks = new Set(this.taskPids());
-    return sortParts(this.ownPids().filter((pid) => !tasks.has(pid)), this.process.pid ?? 0);
+    return sortParts(
+      this.ownPids().filter((pid) => !tasks.has(pid)),
+      this.process.pid ?? 0,
+    );
   }
 
   get #readyFile(): string {
@@ -105,14 +113,32 @@ export class Longrun {
     const port = (url: string | undefined): string => (url ? new URL(url).port : '0');
     rmSync(this.#readyFile, { force: true });
     const args = [
-      join(root, 'bin/longrun.js'), 'up', '--work-dir', this.workDir, '--ready-file', this.#readyFile,
-      '--http-port', port(again?.api), '--master-port', port(again?.master), '--agent-port', port(again?.agent),
-      '--lb-http-port', port(again?.lb), '--lb-stats-port', port(again?.stats), '--service-ports', this.#ports.servicePorts,
+      join(root, 'bin/longrun.js'),
+      'up',
+      '--work-dir',
+      this.workDir,
+      '--ready-file',
+      this.#readyFile,
+      '--http-port',
+      port(again?.api),
+      '--master-port',
+      port(again?.master),
+      '--agent-port',
+      port(again?.agent),
+      '--lb-http-port',
+      port(again?.lb),
+      '--lb-stats-port',
+      port(again?.stats),
+      '--service-ports',
+      this.#ports.servicePorts,
       ...(this.flags.includes('--resources') ? [] : ['--resources', `ports:[${this.#ports.hostPorts}]`]),
       ...this.flags,
     ];
     const [program = process.execPath, ...rest] = [...wrap, process.execPath, ...args];
-    const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LONGRUN_URL: undefined, E2E_WORK_DIR: this.workDir } });
+    const child = spawn(program, rest, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, LONGRUN_URL: undefined, E2E_WORK_DIR: this.workDir },
+    });
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
@@ -120,8 +146,12 @@ export class Longrun {
         if (process.env['E2E_VERBOSE']) process.stderr.write(text);
       });
     }
-    await waitFor(() => existsSync(this.#readyFile) || child.exitCode !== null, { timeoutMs: 20_000, what: () => `longrun to be ready\n${this.output.join('')}` });
-    if (!existsSync(this.#readyFile)) throw new Error(`longrun ended with ${child.exitCode}:\n${this.output.join('')}`);
+    await waitFor(() => existsSync(this.#readyFile) || child.exitCode !== null, {
+      timeoutMs: 20_000,
+      what: () => `longrun to be ready\n${this.output.join('')}`,
+    });
+    if (!existsSync(this.#readyFile))
+      throw new Error(`longrun ended with ${child.exitCode}:\n${this.output.join('')}`);
     this.ready = JSON.parse(readFileSync(this.#readyFile, 'utf8')) as Ready;
   }
 
@@ -130,7 +160,12 @@ export class Longrun {
     return this.#child;
   }
 
-  async request<T = Record<string, unknown>>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer<T>> {
+  async request<T = Record<string, unknown>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer<T>> {
     const answer = await fetch(new URL(path, this.ready.api), {
       method,
       headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
@@ -154,7 +189,8 @@ export class Longrun {
   /** Posts an app and waits until its deployment has ended. */
   async deploy(app: Record<string, unknown>, timeoutMs = 30_000): Promise<AppJson> {
     const answer = await this.request<AppJson>('POST', '/v2/apps', app);
-    if (answer.status !== 201) throw new Error(`POST answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+    if (answer.status !== 201)
+      throw new Error(`POST answered ${answer.status}: ${JSON.stringify(answer.body)}`);
     return this.settled(answer.body.id, timeoutMs);
   }
 
@@ -166,7 +202,11 @@ export class Longrun {
         last = await this.app(id).catch(() => undefined);
         return last && last.deployments.length === 0 ? last : undefined;
       },
-      { timeoutMs, what: () => `${id} to settle; last seen ${JSON.stringify(last)}\n${this.output.join('').slice(-4000)}` },
+      {
+        timeoutMs,
+        what: () =>
+          `${id} to settle; last seen ${JSON.stringify(last)}\n${this.output.join('').slice(-4000)}`,
+      },
     );
   }
 
@@ -188,7 +228,10 @@ export class Longrun {
     const child = this.#child;
     if (child && child.exitCode === null && child.signalCode === null) {
       child.kill('SIGINT');
-      await waitFor(() => child.exitCode !== null || child.signalCode !== null, { timeoutMs: 20_000, what: 'longrun to stop' }).catch(() => child.kill('SIGKILL'));
+      await waitFor(() => child.exitCode !== null || child.signalCode !== null, {
+        timeoutMs: 20_000,
+        what: 'longrun to stop',
+      }).catch(() => child.kill('SIGKILL'));
     }
     for (const pid of this.ownPids()) {
       try {
@@ -203,7 +246,9 @@ export class Longrun {
 
   /** Every live process that carries this work dir in its command line or environment. */
   ownPids(): number[] {
-    return livePids().filter((pid) => commandOf(pid).includes(this.workDir) || environmentOf(pid).includes(this.workDir));
+    return livePids().filter(
+      (pid) => commandOf(pid).includes(this.workDir) || environmentOf(pid).includes(this.workDir),
+    );
   }
 }
 
@@ -216,7 +261,16 @@ export function webApp(id: string, overrides: Record<string, unknown> = {}): Rec
     mem: 64,
     instances: 1,
     portDefinitions: [{ port: 0, name: 'http' }],
-    healthChecks: [{ protocol: 'HTTP', path: '/health', gracePeriodSeconds: 20, intervalSeconds: 1, timeoutSeconds: 5, maxConsecutiveFailures: 3 }],
+    healthChecks: [
+      {
+        protocol: 'HTTP',
+        path: '/health',
+        gracePeriodSeconds: 20,
+        intervalSeconds: 1,
+        timeoutSeconds: 5,
+        maxConsecutiveFailures: 3,
+      },
+    ],
     taskKillGracePeriodSeconds: 5,
     ...overrides,
   };

@@ -23,7 +23,15 @@ const patterns: readonly (readonly [keyof Parts, RegExp])[] = [
 
 /** Sorts a longrun's own processes (its tasks left out) into parts by their command lines. */
 export function sortParts(pids: readonly number[], parent: number): Parts {
-  const parts: Record<keyof Parts, number[]> = { parent: [], server: [], agent: [], proxy: [], pump: [], launcher: [], supervisor: [] };
+  const parts: Record<keyof Parts, number[]> = {
+    parent: [],
+    server: [],
+    agent: [],
+    proxy: [],
+    pump: [],
+    launcher: [],
+    supervisor: [],
+  };
   for (const pid of pids) {
     const command = commandOf(pid);
     const found = pid === parent ? 'parent' : patterns.find(([, pattern]) => pattern.test(command))?.[0];
