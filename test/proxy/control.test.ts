@@ -226,8 +226,12 @@ describe('taking an instance out', () => {
     const one = instance('/web', 'one', 31_000);
     const drain = scene.takeOut(one);
     scene.control.start();
-    const proxy = scene.proxy('a');
+    const proxy = new FakeProxy('a');
+    proxy.prompt = false;
+    scene.control.acceptLine(proxy);
+    proxy.greet();
     proxy.inFlight(one.task?.id, 1);
+    proxy.ack();
     await scene.pass(2_900);
     expect(drain.result()).toBeUndefined();
     await scene.pass(200);

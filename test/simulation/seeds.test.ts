@@ -6,7 +6,7 @@ import { meddler, restlessOwner } from './random-users.js';
 import { startWorld, update, verdict, web } from './support.js';
 
 /** `SEEDS=500` for a long run, `SEED=17` to look at one. */
-const count = Number(process.env['SEEDS'] ?? 40);
+const count = Number(process.env['SEEDS'] ?? 25);
 const first = Number(process.env['SEED'] ?? 1);
 const seeds =
   process.env['SEED'] === undefined ? Array.from({ length: count }, (_, index) => first + index) : [first];

@@ -162,9 +162,13 @@ export class Load {
           let owed: string | undefined;
           let received = '';
           let n = 0;
+          let stopTicks = 0;
           const tick = setInterval(() => {
             if (!this.#running) {
+              stopTicks += 1;
               if (owed === undefined) socket.end();
+              // An answer that never comes must not hold up the end.
+              else if (stopTicks > 100) socket.destroy();
               return;
             }
             if (!upgraded || owed !== undefined) return;
