@@ -104,7 +104,7 @@ async function besideNeighbour(suites) {
 }
 
 const results = await besideNeighbour(async () => [
-  await run('unit and integration', ['--testPathIgnorePatterns', '/e2e/']),
+  await run('unit and integration', ['--maxWorkers=2', '--testPathIgnorePatterns', '/e2e/']),
   await run('end to end, under load', ['--runInBand', ...undisturbed]),
   await run('end to end', [
     '--maxWorkers=2',

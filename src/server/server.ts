@@ -35,6 +35,7 @@ import { LineServer } from '../util/line/line-server.js';
 import { listen, urlOf } from '../util/listen.js';
 import type { PidLock } from '../util/pid-lock.js';
 import { VersionSource } from '../util/timestamp.js';
+import { EventLoopLag } from './event-loop-lag.js';
 import { countStates } from './metric-gauges.js';
 import { nextEpoch } from './next-epoch.js';
 import { OperatorRoutes } from './operator-routes.js';
@@ -76,6 +77,7 @@ interface Running {
   readonly masterServer: HttpServer;
   readonly agentLines: LineServer<FromAgent, ToAgent>;
   readonly proxyLines: LineServer<FromProxy, ToProxy>;
+  readonly loopLag: EventLoopLag;
 }
 
 /**
@@ -98,6 +100,8 @@ export class Server {
     const epoch = await nextEpoch(store, clock, log);
     const events = new EventBuffer({ epoch, clock, log });
     const metrics = new Metrics(clock);
+    const loopLag = new EventLoopLag(metrics, clock);
+    loopLag.start();
     const registry = new AppRegistryImpl({
       store,
       servicePorts: settings.servicePorts,
@@ -271,6 +275,7 @@ export class Server {
       masterServer,
       agentLines,
       proxyLines,
+      loopLag,
     };
     this.#ready = true;
     return { api: urlOf(settings.address, httpPort), master: urlOf(settings.address, masterPort) };
@@ -293,9 +298,10 @@ export class Server {
     await running.health.stop();
     await running.scheduler.stop();
     running.proxyControl.stop();
+    running.master.stop();
     running.agentLines.close();
     running.proxyLines.close();
-    running.master.stop();
+    running.loopLag.stop();
     running.masterServer.close();
     running.apiServer.closeIdleConnections();
     this.#hangUp();

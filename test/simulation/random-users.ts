@@ -31,7 +31,8 @@ export async function restlessOwner(
     } else if (roll < 0.3) {
       if (await client.ask({ kind: 'cancel', id, wanted: former })) [former, current] = [current, former];
     } else if (await client.ask(update(id, next, { force: roll < 0.6 }))) {
-      [former, current] = [current, next];
+      // Asking for what is wanted already begins no deployment: a rollback would still end the one before.
+      if (!isSame(current, next)) [former, current] = [current, next];
     }
   }
 }
@@ -49,4 +50,8 @@ export async function meddler(
     const wanted = { instances: 1 + Math.floor(dice.random() * 4), cmd: `meddled-${act}` };
     await client.ask(update(id, wanted, { force: true }));
   }
+}
+
+function isSame(a: WantedApp, b: WantedApp): boolean {
+  return a.instances === b.instances && a.cmd === b.cmd;
 }

@@ -7,9 +7,9 @@ import { startWorld, update, verdict, web } from './support.js';
 
 /** `SEEDS=500` for a long run, `SEED=17` to look at one. */
 const count = Number(process.env['SEEDS'] ?? 25);
-const first = Number(process.env['SEED'] ?? 1);
-const seeds =
-  process.env['SEED'] === undefined ? Array.from({ length: count }, (_, index) => first + index) : [first];
+const asked = process.env['SEED'];
+const first = Number(asked || 1);
+const seeds = !asked ? Array.from({ length: count }, (_, index) => first + index) : [first];
 const LONG_MS = 30_000 + count * 2_000;
 
 /** Owners, a meddler and random faults for about a minute; then the faults stop. */

@@ -45,6 +45,9 @@ export interface LoadOptions {
   readonly toleratedMs?: number;
 }
 
+/** Failures and slow requests that are kept: a test that finds so many has failed anyway, and must be able to say so. */
+const MAX_KEPT = 100;
+
 /** Loads not stopped yet: a failed test must not leave its load behind. */
 const running = new Set<Load>();
 
@@ -108,6 +111,7 @@ export class Load {
   }
 
   #fail(kind: string, error: unknown, idempotent: boolean): void {
+    if (this.#failures.length >= MAX_KEPT) return;
     this.#failures.push({
       kind,
       why: error instanceof Error ? error.message : String(error),
