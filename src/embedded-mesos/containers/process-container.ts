@@ -146,7 +146,7 @@ export class ProcessContainer {
     const commandLine = textOf(`/proc/${task.pid}/cmdline`) ?? '';
     const script = Buffer.from(files.supervisorScript).toString('latin1');
     if (isTasksOwnProgram(commandLine, this.id, script) && lives(task)) this.#sayStarted(task);
-    else this.#execTimer = clock.after(nextMs, () => this.#awaitExec(Math.min(nextMs * 2, 100)));
+    else this.#execTimer = clock.after(nextMs, () => this.#awaitExec(Math.min(nextMs * 1.3, 100)));
   }
 
   #sayStarted(task: LiveProcess): void {
