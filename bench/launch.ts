@@ -35,7 +35,10 @@ async function main(): Promise<void> {
     await stream.open();
     const started = performance.now();
     await longrun.request('POST', '/v2/apps', app);
-    await waitFor(() => running >= instances, { timeoutMs: 240_000, what: () => `all to run, ${running} do` });
+    await waitFor(() => running >= instances, {
+      timeoutMs: 240_000,
+      what: () => `all to run, ${running} do`,
+    });
     const up = performance.now() - started;
     const cgroups = countCgroups();
     const stopping = performance.now();

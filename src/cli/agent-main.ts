@@ -15,7 +15,10 @@ import { SystemClock } from '../util/clock.js';
 import { SystemDice } from '../util/ids.js';
 import { LineClient } from '../util/line/line-client.js';
 import { type ChildService, runAsChild } from './child-entry.js';
-import { entries } from './entries.js';
+import { entries, packageVersion } from './entries.js';
+
+/** So long `start` waits for the master's word; without it the agent is up all the same and keeps dialling. */
+const REGISTRATION_WAIT_MS = 5_000;
 
 /** The agent as a service: also what `longrun agent` runs in its own process. */
 export function makeAgentService(settings: Settings, serverUrl: string): { service: ChildService; log: Log } {
@@ -35,6 +38,7 @@ export function makeAgentService(settings: Settings, serverUrl: string): { servi
     outputFileBytes: settings.outputFileBytes,
     outputFiles: settings.outputFiles,
     pumpScript: entries.logPump,
+    version: packageVersion(),
     line: (handlers) => {
       const line = new LineClient<ToAgent, FromAgent>({
         url: () => serverUrl,
@@ -58,6 +62,8 @@ export function makeAgentService(settings: Settings, serverUrl: string): { servi
     service: {
       start: async () => {
         await agent.start();
+        if (!(await agent.untilRegistered(REGISTRATION_WAIT_MS)))
+          log.warn('not registered yet; tasks of before run on, new ones wait', { server: serverUrl });
         return { agent: agent.url };
       },
       stop: (mode) =>

@@ -26,8 +26,8 @@ export function runAsChild(
   };
   const fail = (error: unknown): void => {
     const message = error instanceof Error ? error.message : String(error);
-    log?.error('cannot start', { error: message });
-    tell({ type: 'fatal', message });
+    if (process.connected) tell({ type: 'fatal', message });
+    else log?.error('cannot start', { error: message });
     setTimeout(() => process.exit(1), 50);
   };
   const stop = (mode: StopMode): void => {

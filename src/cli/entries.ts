@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** Files of the child processes, beside this one in dist/. The only place that asks where the package lies. */
@@ -16,3 +17,8 @@ export const execArgv = {
   server: ['--max-semi-space-size=8'],
   small: ['--max-semi-space-size=2'],
 } as const;
+
+/** Version of this package. */
+export function packageVersion(): string {
+  return (JSON.parse(readFileSync(entries.package, 'utf8')) as { version: string }).version;
+}

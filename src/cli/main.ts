@@ -1,12 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { SettingsError } from '../config/load-settings.js';
-import { entries } from './entries.js';
+import { packageVersion } from './entries.js';
 
-/** Version of this package. */
-export function packageVersion(): string {
-  return (JSON.parse(readFileSync(entries.package, 'utf8')) as { version: string }).version;
-}
+/** The command line itself was wrong: an unknown flag, a missing argument, a setting that is not allowed. */
+const USAGE_EXIT_CODE = 2;
 
 async function program(): Promise<Command> {
   const root = new Command('longrun')
@@ -25,7 +22,9 @@ Examples:
   longrun app scale /hello 4                   four copies
   longrun why /hello                           what it waits for
   longrun logs -f /hello                       its output
-  longrun agent --server http://a:5050 --token-file token --hostname b    join another machine`,
+  longrun agent --server http://a:5050 --token-file token --hostname b    join another machine
+
+Exit codes: 0 done, 1 refused or no server, ${USAGE_EXIT_CODE} wrong use, 3 the deployment failed, 4 it still runs.`,
     );
   const { addRunCommands } = await import('./run-commands.js');
   addRunCommands(root);
@@ -42,10 +41,10 @@ export async function main(argv: readonly string[]): Promise<void> {
     await (await program()).parseAsync([...argv]);
   } catch (error) {
     if (error instanceof CommanderError) {
-      process.exitCode = error.exitCode;
+      process.exitCode = error.exitCode === 0 ? 0 : USAGE_EXIT_CODE;
     } else if (error instanceof SettingsError) {
-      process.stderr.write(`${error.message}\n`);
-      process.exitCode = 2;
+      process.stderr.write(`error: ${error.message}\n`);
+      process.exitCode = USAGE_EXIT_CODE;
     } else {
       process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
       process.exitCode = 1;

@@ -8,6 +8,9 @@ export class OperatorError extends Error {
   override readonly name = 'OperatorError';
 }
 
+/** No server answered at all, as against one that refused. */
+export class NoAnswer extends OperatorError {}
+
 /** Talks to a running server with the work dir's token: down and backup. */
 export class OperatorClient {
   readonly #token: string;
@@ -42,7 +45,7 @@ export class OperatorClient {
         headers: { authorization: `Bearer ${this.#token}` },
       });
     } catch (error) {
-      throw new OperatorError(
+      throw new NoAnswer(
         `no server answers at ${this.url} (${error instanceof Error ? error.message : String(error)}); is longrun up? Name another with --url`,
       );
     }

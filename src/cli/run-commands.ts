@@ -8,6 +8,7 @@ import { SystemClock } from '../util/clock.js';
 import { LockHeld, PidLock } from '../util/pid-lock.js';
 import type { ChildService } from './child-entry.js';
 import { entries, execArgv } from './entries.js';
+import { Interrupts } from './interrupts.js';
 import type { StopMode } from './process-messages.js';
 import { addSettings, agentFlags, proxyFlags, serverFlags, settingsOf, upFlags } from './setting-options.js';
 import { Up } from './up.js';
@@ -26,12 +27,24 @@ export function addRunCommands(root: Command): void {
     .addHelpText(
       'after',
       `
-Ctrl-C stops everything, tasks included, with their grace period; definitions stay and start again at the next \`up\`.
-SIGTERM and SIGHUP leave tasks and the load balancer running; the next \`up\` on the same work dir takes over.`,
+Ctrl-C stops everything, tasks included, with their grace period (a second one: at once); definitions stay and start
+again at the next \`up\`. SIGTERM and SIGHUP leave tasks and the load balancer running; the next \`up\` on the same work
+dir takes over.
+
+Examples:
+  longrun up                                               on the default ports
+  longrun up --work-dir /tmp/try --http-port 0 --master-port 0 --agent-port 0 --lb-http-port 0 --lb-stats-port 0
+                                                           a second one beside it, on free ports
+  longrun up --resources 'cpus:4;mem:4096' --attributes 'rack:r1'
+  LONGRUN_HTTP_PORT=8081 longrun up --config settings.yaml`,
     )
     .action((options: Options) => runUp(settingsOf(options)));
   addSettings(root.command('server'), serverFlags)
     .description('run only the server (API, scheduler, master); agents and proxies join it')
+    .addHelpText(
+      'after',
+      '\nExample:\n  longrun server --work-dir /var/lib/longrun\nAgents and proxies join with --server http://HOST:5050 and a copy of the file `token` in the work dir.',
+    )
     .action(async (options: Options) => {
       const settings = settingsOf(options);
       const { makeServerService } = await import('../server/server-main.js');
@@ -51,6 +64,10 @@ SIGTERM and SIGHUP leave tasks and the load balancer running; the next \`up\` on
     });
   addSettings(root.command('proxy'), proxyFlags)
     .description('run only a load balancer that follows a server')
+    .addHelpText(
+      'after',
+      '\nExample:\n  longrun proxy --server http://10.0.0.1:5050 --token-file ./token --work-dir /var/lib/longrun-proxy --lb-address 0.0.0.0',
+    )
     .action(async (options: Options) => {
       const settings = settingsOf(options);
       const url = serverOf(settings);
@@ -67,6 +84,8 @@ function serverOf(settings: Settings): string {
 
 function runUp(settings: Settings): void {
   const log = makeLog({ level: settings.logLevel, format: settings.logFormat }).child('up');
+  const clock = new SystemClock();
+  const interrupts = new Interrupts(clock);
   const up = new Up(
     settings,
     {
@@ -74,7 +93,7 @@ function runUp(settings: Settings): void {
       complain: (line) => void process.stderr.write(`${line}\n`),
       exit: (code) => process.exit(code),
     },
-    new SystemClock(),
+    clock,
     log,
   );
   // A closed terminal must not end us by a write that fails.
@@ -87,7 +106,8 @@ function runUp(settings: Settings): void {
       process.exit(1);
     });
   };
-  process.on('SIGINT', stop('kill-tasks'));
+  const interrupted = stop('kill-tasks');
+  process.on('SIGINT', () => interrupts.isNew() && interrupted());
   process.on('SIGTERM', stop('leave-tasks'));
   process.on('SIGHUP', stop('leave-tasks'));
   if (!up.start()) {
@@ -113,10 +133,12 @@ async function runAlone(role: string, settings: Settings, make: () => ChildServi
     return;
   }
   const service = make();
-  let interrupted = false;
+  const interrupts = new Interrupts(new SystemClock());
+  let stopping = false;
   const stop = (mode: StopMode) => (): void => {
-    const actual = mode === 'kill-tasks' && interrupted ? 'kill-now' : mode;
-    interrupted = true;
+    if (mode === 'kill-tasks' && !interrupts.isNew()) return;
+    const actual = mode === 'kill-tasks' && stopping ? 'kill-now' : mode;
+    stopping = true;
     service.stop(actual).then(
       () => {
         lock.release();

@@ -194,7 +194,8 @@ export class Up {
     }
     this.#stopping = mode;
     if (mode === 'leave-tasks') {
-      this.io.say('stopping; tasks and the load balancer go on, the next `longrun up` takes over');
+      if (this.#announced)
+        this.io.say('stopping; tasks and the load balancer go on, the next `longrun up` takes over');
       await Promise.all([
         this.#agent.stop({ type: 'stop', mode }, SERVER_STOP_LIMIT_MS),
         this.#server.stop({ type: 'stop', mode }, SERVER_STOP_LIMIT_MS),

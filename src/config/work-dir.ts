@@ -1,6 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { urlOf } from '../util/listen.js';
+import { SettingsError } from './load-settings.js';
 
 /** Paths of one work dir, and the two things every process of it must know. */
 export interface WorkDir {
@@ -14,8 +16,22 @@ export interface WorkDir {
   readonly proxy: string;
 }
 
-/** Creates the work dir (mode 0711: tasks' users must reach their sandboxes) with its identity and token, or reads them. */
+/**
+ * Creates the work dir (mode 0711: tasks' users must reach their sandboxes) with its identity and token, or reads them.
+ * Throws SettingsError with a sentence when this user cannot have it.
+ */
 export function openWorkDir(path: string): WorkDir {
+  try {
+    return open(path);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new SettingsError(
+      `the work dir ${path} cannot be used (${why}); name another with --work-dir, or run as its owner`,
+    );
+  }
+}
+
+function open(path: string): WorkDir {
   mkdirSync(path, { recursive: true, mode: 0o711 });
   for (const part of ['run', 'store', 'proxy']) mkdirSync(join(path, part), { recursive: true, mode: 0o700 });
   return {
@@ -38,4 +54,22 @@ function readOrCreate(file: string, make: () => string): string {
   const text = readFileSync(file, 'utf8').trim();
   if (text === '') throw new Error(`${file} is empty; remove it and start again`);
   return text;
+}
+
+const apiUrlFile = (workDir: string): string => join(workDir, 'run', 'api-url');
+
+/** Notes where this work dir's API is reached from this host, for the operator's commands. */
+export function noteApiUrl(workDir: string, address: string, port: number): void {
+  const here = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
+  writeFileSync(apiUrlFile(workDir), `${urlOf(here, port)}\n`, { mode: 0o600 });
+}
+
+/** Where the API of this work dir was last reached; undefined when no server ever ran on it. */
+export function notedApiUrl(workDir: string): string | undefined {
+  try {
+    return readFileSync(apiUrlFile(workDir), 'utf8').trim() || undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }

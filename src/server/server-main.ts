@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { type ChildService, runAsChild } from '../cli/child-entry.js';
-import { entries } from '../cli/entries.js';
+import { entries, packageVersion } from '../cli/entries.js';
 import type { FromChild } from '../cli/process-messages.js';
 import type { Settings } from '../config/settings.js';
 import { openWorkDir } from '../config/work-dir.js';
@@ -16,11 +15,10 @@ export function makeServerService(
   tell: (message: FromChild) => void,
 ): { service: ChildService; log: Log } {
   const log = makeLog({ level: settings.logLevel, format: settings.logFormat });
-  const { version } = JSON.parse(readFileSync(entries.package, 'utf8')) as { version: string };
   const server = new Server({
     settings,
     workDir: openWorkDir(settings.workDir),
-    files: { contract: entries.contract, prober: entries.prober, version },
+    files: { contract: entries.contract, prober: entries.prober, version: packageVersion() },
     clock: new SystemClock(),
     dice: new SystemDice(),
     log,

@@ -7,7 +7,7 @@ import { hostAllowed } from '../api/decide/host-allowed.js';
 import { AppChanges } from '../apps/app-changes.js';
 import { AppRegistryImpl } from '../apps/registry.js';
 import type { Settings } from '../config/settings.js';
-import type { WorkDir } from '../config/work-dir.js';
+import { noteApiUrl, type WorkDir } from '../config/work-dir.js';
 import { DeploymentService } from '../deployments/deployment-service.js';
 import { masterRequestListener } from '../embedded-mesos/master/http.js';
 import { Master } from '../embedded-mesos/master/master.js';
@@ -277,6 +277,7 @@ export class Server {
       proxyLines,
       loopLag,
     };
+    noteApiUrl(workDir.path, settings.address, httpPort);
     this.#ready = true;
     return { api: urlOf(settings.address, httpPort), master: urlOf(settings.address, masterPort) };
   }

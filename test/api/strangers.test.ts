@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { allowedAuthorities, hostAllowed } from '../../src/api/decide/host-allowed.js';
 import { isJsonMediaType } from '../../src/api/decide/json-media-type.js';
 import { originAllowed } from '../../src/api/decide/origin-allowed.js';
-import { ApiWorld } from './support/api-world.js';
+import { ApiWorld, apiSettings } from './support/api-world.js';
 import { record } from './support/fakes.js';
 
 const here = { localAddress: '127.0.0.1', localPort: 8080, names: ['127.0.0.1', 'box.example'] };
@@ -35,11 +35,34 @@ describe('the Host header', () => {
     expect([...allowedAuthorities(outside)].sort()).toEqual(['10.1.2.3', '10.1.2.3:80']);
   });
 
-  it('never accepts a name that was not configured (property)', () => {
+  describe('of a server on every interface, behind a port mapping it cannot see', () => {
+    const published = { localAddress: '::ffff:172.17.0.2', localPort: 8080, names: ['0.0.0.0', 'box.example'] };
+    it.each(['localhost:18080', 'localhost', '127.0.0.1:8080', '[::1]:8080', '10.1.2.3:80', 'box.example:8080'])(
+      '%s is ours',
+      (host) => {
+        expect(hostAllowed({ ...published, host })).toBe(true);
+      },
+    );
+    it.each([
+      'evil.example:8080',
+      'localhost.evil.example',
+      '127.0.0.1.evil.example:8080',
+      '127.0.0.1:8080:1',
+      '[evil.example]:8080',
+      '[::1',
+      'box.example:8081',
+      '1.2.3:8080',
+    ])('%s is not', (host) => {
+      expect(hostAllowed({ ...published, host })).toBe(false);
+    });
+  });
+
+  it('never accepts a name that was not configured, on one interface or all (property)', () => {
     fc.assert(
       fc.property(fc.domain(), fc.integer({ min: 1, max: 65_535 }), (domain, port) => {
         fc.pre(domain !== 'box.example');
         expect(hostAllowed({ ...here, host: `${domain}:${port}` })).toBe(false);
+        expect(hostAllowed({ ...here, names: ['0.0.0.0'], host: `${domain}:${port}` })).toBe(false);
       }),
     );
   });
@@ -74,6 +97,21 @@ it.each([
   ['', false],
 ])('a body of type "%s" is JSON: %s', (type, expected) => {
   expect(isJsonMediaType(type)).toBe(expected);
+});
+
+describe('the API behind a published port', () => {
+  it('is used by the name that the mapping has, also by its own page, and by no other page', async () => {
+    const world = await new ApiWorld().start({ settings: { ...apiSettings, address: '0.0.0.0' } });
+    const host = 'localhost:18080';
+    const restart = (origin: string) =>
+      world.ask('POST', '/v2/apps/web/restart', { headers: { host, origin } });
+    world.registry.put(record('/web'));
+    expect((await world.ask('GET', '/v2/apps', { headers: { host } })).status).toBe(200);
+    expect((await restart('http://localhost:18080')).status).toBe(200);
+    expect((await restart('http://localhost:3000')).status).toBe(403);
+    expect((await restart('http://10.1.2.3:18080')).status).toBe(403);
+    await world.stop();
+  });
 });
 
 describe('the API', () => {

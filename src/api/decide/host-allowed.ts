@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+
 /** Where a request arrived and what it claims to be for. */
 export interface HostQuestion {
   /** The Host header as sent; undefined when there was none. */
@@ -25,7 +27,7 @@ function asHost(name: string): string {
 }
 
 /** Addresses that mean "every interface" are no names of anything. */
-const wildcards: ReadonlySet<string> = new Set(['', '0.0.0.0', '::']);
+const everyInterface: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
 /**
  * The exact authorities (`name:port`, and the bare name on port 80) under which this connection's server is known. A
@@ -34,7 +36,7 @@ const wildcards: ReadonlySet<string> = new Set(['', '0.0.0.0', '::']);
 export function allowedAuthorities(question: Omit<HostQuestion, 'host'>): ReadonlySet<string> {
   const local = unmapped(question.localAddress);
   const hosts = new Set([asHost(local)]);
-  for (const name of question.names) if (!wildcards.has(name)) hosts.add(asHost(name));
+  for (const name of question.names) if (name !== '' && !everyInterface.has(name)) hosts.add(asHost(name));
   if (isLoopback(local)) for (const name of ['localhost', '127.0.0.1', '[::1]']) hosts.add(name);
   const authorities = new Set<string>();
   for (const host of hosts) {
@@ -44,8 +46,22 @@ export function allowedAuthorities(question: Omit<HostQuestion, 'host'>): Readon
   return authorities;
 }
 
-/** Whether the Host header names this server, exactly. Case does not matter; anything else does. */
+/** `localhost`, an IPv4 address or a bracketed IPv6 address, with or without a port. */
+function isAddressLiteral(authority: string): boolean {
+  const name = authority.replace(/:\d{1,5}$/, '');
+  if (name === 'localhost' || isIP(name) === 4) return true;
+  return name.startsWith('[') && name.endsWith(']') && isIP(name.slice(1, -1)) === 6;
+}
+
+/**
+ * Whether the Host header names this server, exactly. Case does not matter; anything else does. A server that listens
+ * on every interface (`names` has a wildcard) may be behind a mapping it cannot see, as a container's published port
+ * is: there any literal address and `localhost` will do, at any port. Those cannot be rebound, since no name server is
+ * asked for them.
+ */
 export function hostAllowed(question: HostQuestion): boolean {
   if (question.host === undefined) return false;
-  return allowedAuthorities(question).has(question.host.toLowerCase());
+  const host = question.host.toLowerCase();
+  if (allowedAuthorities(question).has(host)) return true;
+  return question.names.some((name) => everyInterface.has(name)) && isAddressLiteral(host);
 }

@@ -1,6 +1,6 @@
 import type { Request, RequestHandler } from 'express';
 import { CatalogError } from '../../errors/registry.js';
-import { allowedAuthorities } from '../decide/host-allowed.js';
+import { allowedAuthorities, hostAllowed } from '../decide/host-allowed.js';
 import { isJsonMediaType } from '../decide/json-media-type.js';
 import { originAllowed } from '../decide/origin-allowed.js';
 
@@ -25,9 +25,8 @@ function hasBody(request: Request): boolean {
 export function refuseStrangers(names: readonly string[]): RequestHandler {
   return (request, _response, next) => {
     const { localAddress = '', localPort = 0 } = request.socket;
-    const authorities = allowedAuthorities({ localAddress, localPort, names });
     const host = request.headers.host ?? '';
-    if (!authorities.has(host.toLowerCase())) {
+    if (!hostAllowed({ host, localAddress, localPort, names })) {
       throw new CatalogError('foreign-host', { host: host.slice(0, MAX_ECHO) });
     }
     if (!request.url.startsWith('/')) {
@@ -39,6 +38,7 @@ export function refuseStrangers(names: readonly string[]): RequestHandler {
     if (!readMethods.has(request.method)) {
       const { origin } = request.headers;
       const site = request.headers['sec-fetch-site'];
+      const authorities = new Set(allowedAuthorities({ localAddress, localPort, names })).add(host.toLowerCase());
       const secFetchSite = Array.isArray(site) ? site.join(',') : site;
       if (!originAllowed({ origin, secFetchSite, authorities })) {
         throw new CatalogError('foreign-origin', {

@@ -106,7 +106,7 @@ function changeArguments({ wait, timeout, json, force }: ChangeOptions) {
 }
 
 const EXIT_CODES = `
-Exit codes: 0 done, 1 refused or no server, ${exitCodes.deploymentFailed} the deployment failed, ${exitCodes.stillRunning} it still runs.`;
+Exit codes: 0 done, 1 refused or no server, 2 wrong use, ${exitCodes.deploymentFailed} the deployment failed, ${exitCodes.stillRunning} it still runs.`;
 
 /** Adds the commands that talk to a server's REST API: status, app ..., logs, why. */
 export function addRestCommands(program: Command): void {
@@ -114,7 +114,12 @@ export function addRestCommands(program: Command): void {
     .description('show what runs, what is being changed and what waits')
     .addHelpText('after', '\nExamples:\n  longrun status\n  longrun status --url http://10.0.0.1:8080 --json')
     .action((options: CommonOptions) => act(options, (client, io) => status(client, io, options)));
-  addAppCommands(program.command('app').description('start, scale, restart, remove and look at apps'));
+  addAppCommands(
+    program
+      .command('app')
+      .description('start, scale, restart, remove and look at apps')
+      .addHelpText('after', '\nExample:\n  longrun app run --help        what a command takes, with examples'),
+  );
   common(program.command('logs'))
     .argument('<task-or-app>', 'a task id, or an app id for all its tasks')
     .description('print what a task (or every task of an app) wrote')
@@ -134,7 +139,13 @@ export function addRestCommands(program: Command): void {
       ) => {
         const streams = options.stream === 'both' ? (['stdout', 'stderr'] as const) : [options.stream];
         return act(options, (client, io) =>
-          logs(client, io, { target, follow: options.follow, lines: options.lines, streams }),
+          logs(client, io, {
+            target,
+            follow: options.follow,
+            lines: options.lines,
+            json: options.json,
+            streams,
+          }),
         );
       },
     );
@@ -154,10 +165,12 @@ function addAppCommands(app: Command): void {
   common(app.command('list'))
     .alias('ls')
     .description('list all apps')
+    .addHelpText('after', '\nExamples:\n  longrun app list\n  longrun app list --json | jq -r ".apps[].id"')
     .action((options: CommonOptions) => act(options, (client, io) => appList(client, io, options)));
   common(app.command('show'))
     .argument('<app>', 'id of an app')
     .description('show one app with its tasks')
+    .addHelpText('after', '\nExamples:\n  longrun app show /hello\n  longrun app show hello --json')
     .action((id: string, options: CommonOptions) =>
       act(options, (client, io) => appShow(client, io, { ...options, id })),
     );
@@ -185,14 +198,20 @@ function addAppCommands(app: Command): void {
   changing(app.command('restart'))
     .argument('<app>', 'id of an app')
     .description('replace all tasks of an app, by its upgrade strategy, without an outage')
-    .addHelpText('after', EXIT_CODES)
+    .addHelpText(
+      'after',
+      `\nExamples:\n  longrun app restart /hello\n  longrun app restart /hello --timeout 60\n${EXIT_CODES}`,
+    )
     .action((id: string, options: ChangeOptions) =>
       act(options, (client, io) => appRestart(client, io, { ...changeArguments(options), id })),
     );
   changing(app.command('rm'), { force: false })
     .argument('<app>', 'id of an app')
     .description('stop an app and forget it; its running deployments are cancelled')
-    .addHelpText('after', EXIT_CODES)
+    .addHelpText(
+      'after',
+      `\nExamples:\n  longrun app rm /hello\n  longrun app rm /hello --no-wait --json\n${EXIT_CODES}`,
+    )
     .action((id: string, options: ChangeOptions) =>
       act(options, (client, io) => appRemove(client, io, { ...changeArguments(options), id })),
     );

@@ -11,6 +11,8 @@ export interface LogsArguments {
   readonly follow: boolean;
   readonly lines: number;
   readonly streams: readonly ('stdout' | 'stderr')[];
+  /** One JSON object per line: `{"task", "stream", "line"}`. */
+  readonly json?: boolean;
   /** Between two looks; tests hurry. */
   readonly pollMs?: number;
 }
@@ -19,6 +21,8 @@ const isTaskId = (target: string): boolean => /\.(instance|marathon)-/.test(targ
 
 interface Source {
   readonly follower: LogFollower;
+  readonly taskId: string;
+  readonly stream: 'stdout' | 'stderr';
   readonly label: string;
   /** The begun line that waits for its end, so that lines of several tasks never mix. */
   rest: string;
@@ -37,16 +41,23 @@ export async function logs(client: RestClient, io: CommandIo, args: LogsArgument
     );
   }
   for (;;) {
-    const many = sources.size > args.streams.length;
-    for (const source of sources.values()) await show(io, source, args, many);
+    const form = formOf(args, sources);
+    for (const source of sources.values()) await show(io, source, args, form);
     if (!args.follow || io.interrupted.aborted) break;
     await pause(args.pollMs ?? 500, [io.interrupted]);
     if (io.interrupted.aborted) break;
     if (!isTaskId(args.target)) await addSources(client, args, sources);
   }
   for (const source of sources.values())
-    if (source.rest) print(io, source, [source.rest], sources.size > args.streams.length);
+    if (source.rest) print(io, source, [source.rest], formOf(args, sources));
   return exitCodes.ok;
+}
+
+type Form = 'plain' | 'labelled' | 'json';
+
+function formOf({ json, streams }: LogsArguments, sources: ReadonlyMap<string, Source>): Form {
+  if (json) return 'json';
+  return sources.size > streams.length ? 'labelled' : 'plain';
 }
 
 async function addSources(
@@ -59,7 +70,8 @@ async function addSources(
       const key = `${taskId} ${stream}`;
       if (sources.has(key)) continue;
       const label = `${taskId.replace(/^.*\.instance-([^-.]+).*?(\.\d+)?$/, '$1$2')}${stream === 'stderr' ? ' err' : ''}`;
-      sources.set(key, { follower: new LogFollower(client, taskId, stream), label, rest: '', began: false });
+      const follower = new LogFollower(client, taskId, stream);
+      sources.set(key, { follower, taskId, stream, label, rest: '', began: false });
     }
   }
 }
@@ -72,7 +84,7 @@ async function tasksOf(client: RestClient, target: string): Promise<readonly str
   return tasks.map(({ id }) => id);
 }
 
-async function show(io: CommandIo, source: Source, args: LogsArguments, labelled: boolean): Promise<void> {
+async function show(io: CommandIo, source: Source, args: LogsArguments, form: Form): Promise<void> {
   let text: string;
   try {
     text = source.began ? await source.follower.more() : await source.follower.tail(args.lines);
@@ -84,10 +96,15 @@ async function show(io: CommandIo, source: Source, args: LogsArguments, labelled
   source.began = true;
   const lines = (source.rest + text).split('\n');
   source.rest = lines.pop() ?? '';
-  if (lines.length > 0) print(io, source, lines, labelled);
+  if (lines.length > 0) print(io, source, lines, form);
 }
 
-function print(io: CommandIo, source: Source, lines: readonly string[], labelled: boolean): void {
-  const label = labelled ? `${paint(io, 'dim', source.label)}  ` : '';
+function print(io: CommandIo, source: Source, lines: readonly string[], form: Form): void {
+  if (form === 'json') {
+    const { taskId: task, stream } = source;
+    io.raw(lines.map((line) => `${JSON.stringify({ task, stream, line })}\n`).join(''));
+    return;
+  }
+  const label = form === 'labelled' ? `${paint(io, 'dim', source.label)}  ` : '';
   io.raw(lines.map((line) => `${label}${io.terminal ? printableOutput(line) : line}\n`).join(''));
 }

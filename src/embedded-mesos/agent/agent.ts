@@ -82,6 +82,11 @@ export class Agent {
     }
   }
 
+  /** Waits until the master has registered this agent; false when it did not within `limitMs`. */
+  untilRegistered(limitMs: number): Promise<boolean> {
+    return this.#until(limitMs, () => this.#registered);
+  }
+
   async #start(): Promise<void> {
     const { options } = this;
     const beganMs = options.clock.monotonicMs();

@@ -1,22 +1,26 @@
-import { chown, mkdir, open, writeFile } from 'node:fs/promises';
+import { chownSync, closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ContainerHost } from './container-host.js';
 import type { ContainerSpec } from './containerizer.js';
 import { commandFault, launchScript } from './decide/launch-script.js';
 import { streams } from './run-files.js';
 
-/** Makes all that a container needs before its supervisor: sandbox, output, cgroups, script. Idempotent; throws why not. */
-export async function prepareContainer(host: ContainerHost, spec: ContainerSpec): Promise<void> {
+/**
+ * Makes all that a container needs before its supervisor: sandbox, output, cgroups, script. Idempotent; throws why not.
+ * Synchronous, since these few calls take a third of a millisecond in all, and a trip through the thread pool for each
+ * of them would take longer than the launch itself.
+ */
+export function prepareContainer(host: ContainerHost, spec: ContainerSpec): void {
   const fault = commandFault(spec);
   if (fault) throw new Error(fault);
   const { files, isolation } = host;
   const sandbox = files.sandbox(spec.id);
-  await mkdir(sandbox, { recursive: true, mode: 0o750 });
-  if (spec.account) await chown(sandbox, spec.account.uid, spec.account.gid);
-  await mkdir(files.output(spec.id), { recursive: true, mode: 0o750 });
-  for (const stream of streams) await (await open(join(files.output(spec.id), stream), 'a', 0o640)).close();
+  mkdirSync(sandbox, { recursive: true, mode: 0o750 });
+  if (spec.account) chownSync(sandbox, spec.account.uid, spec.account.gid);
+  mkdirSync(files.output(spec.id), { recursive: true, mode: 0o750 });
+  for (const stream of streams) closeSync(openSync(join(files.output(spec.id), stream), 'a', 0o640));
   isolation.prepare(spec.id, spec.limits);
-  await writeFile(files.script(spec.id), launchScript(withOwnVariables(spec, sandbox)), { mode: 0o600 });
+  writeFileSync(files.script(spec.id), launchScript(withOwnVariables(spec, sandbox)), { mode: 0o600 });
 }
 
 /** Variables that Mesos's agent gives every task; those of the command win. */

@@ -33,7 +33,6 @@ export class ProcessContainer {
   #askedAtMs: number;
   #claimedAtMs: number | undefined;
   #execTimer: Timer | undefined;
-  #preparing: Promise<void> | undefined;
   #kill: { deadlineMs: number; timer: Timer; termSent: boolean } | undefined;
 
   constructor(
@@ -63,9 +62,8 @@ export class ProcessContainer {
   /** Goes on from whatever the records say: a new container and a recovered one are the same. */
   async begin(): Promise<void> {
     if (this.observe() !== 'unclaimed' || this.#finishing) return;
-    this.#preparing = prepareContainer(this.host, this.spec);
     try {
-      await this.#preparing;
+      prepareContainer(this.host, this.spec);
     } catch (error) {
       if (!this.#finishing)
         await this.#finishUnclaimed({ failure: `Failed to launch container: ${(error as Error).message}` });
@@ -246,7 +244,6 @@ export class ProcessContainer {
   async #end(known: Pick<ContainerEnd, 'exit' | 'failure' | 'cancelled'>): Promise<void> {
     const { host, id } = this;
     // What is just being made must be there before it can be removed; how that ended is told elsewhere.
-    await this.#preparing?.catch(() => undefined);
     const limitation: MemoryLimitation | undefined = await memoryLimitationOf(host, id);
     const { task, supervisor } = this.#records;
     if (task && lives(task)) signal(-task.pid, 'SIGKILL');

@@ -22,8 +22,8 @@ import { ProcessContainer } from './process-container.js';
 import { signal } from './processes.js';
 import { type RecordKind, RunFiles } from './run-files.js';
 
-/** Containers that are prepared at the same time; more wait. */
-const MAX_PREPARING = 16;
+/** Longest stretch of preparing containers in one turn of the event loop. */
+const PREPARE_SLICE_MS = 5;
 const TICK_MS = 1_000;
 /** Every so many ticks each supervisor's start time is compared too, not only its pid. */
 const THOROUGH_EVERY = 5;
@@ -50,7 +50,7 @@ export class ProcessContainerizer implements Containerizer {
   #stopped = false;
   #tick: Timer | undefined;
   #ticks = 0;
-  #preparing = 0;
+  #preparing = false;
   readonly #waiting: ProcessContainer[] = [];
   readonly #changed = new Set<string>();
   readonly #containers = new Map<string, ProcessContainer>();
@@ -182,16 +182,21 @@ export class ProcessContainerizer implements Containerizer {
     this.#prepareNext();
   }
 
+  /** Prepares what waits, a few milliseconds at a time: exits and updates must not wait for a long queue. */
   #prepareNext(): void {
-    while (this.#preparing < MAX_PREPARING && !this.#stopped) {
+    if (this.#preparing) return;
+    const { clock } = this.options;
+    const untilMs = clock.monotonicMs() + PREPARE_SLICE_MS;
+    while (!this.#stopped && clock.monotonicMs() < untilMs) {
       const container = this.#waiting.shift();
       if (!container) return;
-      this.#preparing++;
-      void container.begin().finally(() => {
-        this.#preparing--;
-        this.#prepareNext();
-      });
+      void container.begin();
     }
+    this.#preparing = true;
+    setImmediate(() => {
+      this.#preparing = false;
+      if (!this.#stopped) this.#prepareNext();
+    });
   }
 
   kill(id: string, graceMs: number): void {

@@ -29,6 +29,15 @@ export interface Ask {
   readonly body?: unknown;
 }
 
+export const apiSettings = {
+  address: '127.0.0.1',
+  hostname: 'box.example',
+  httpPort: 0,
+  masterPort: 5050,
+  servicePorts: { min: 10_000, max: 20_000 },
+  defaultUser: 'nobody',
+} as Settings;
+
 /** The real API on a loopback port, over rooms in memory. */
 export class ApiWorld {
   readonly registry = new FakeRegistry();
@@ -46,21 +55,13 @@ export class ApiWorld {
   #server: Server | undefined;
 
   async start(overrides: Partial<ApiOptions> = {}): Promise<this> {
-    const settings = {
-      address: '127.0.0.1',
-      hostname: 'box.example',
-      httpPort: 0,
-      masterPort: 5050,
-      servicePorts: { min: 10_000, max: 20_000 },
-      defaultUser: 'nobody',
-    } as Settings;
     const log = {
       ...silentLog,
       error: (_: string, fields?: unknown) => void this.defects.push(fields),
       child: () => log,
     };
     this.#api = createApi({
-      settings,
+      settings: apiSettings,
       registry: this.registry,
       scheduler: this.scheduler,
       deployments: this.deployments,
