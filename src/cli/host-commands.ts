@@ -1,46 +1,71 @@
-import { createWriteStream, existsSync, renameSync, rmSync } from 'node:fs';
+import { createWriteStream, existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type Command, Option } from 'commander';
-import { openWorkDir } from '../config/work-dir.js';
+import { SettingsError } from '../config/load-settings.js';
+import { notedApiUrl, openWorkDir } from '../config/work-dir.js';
 import { restoreLmdb } from '../store/lmdb-store.js';
 import { LockHeld, PidLock } from '../util/pid-lock.js';
 import { examine, type Finding } from './doctor.js';
-import { OperatorClient, OperatorError } from './operator-client.js';
+import { NoAnswer, OperatorClient, OperatorError } from './operator-client.js';
 import { addSettings, settingsOf } from './setting-options.js';
 
 type Options = Readonly<Record<string, string | boolean | undefined>>;
 
+const DEFAULT_URL = 'http://127.0.0.1:8080';
+
+/** While something takes its time, this often a word about it. */
+const PATIENCE_MS = 5_000;
+const LOOK_MS = 50;
+
+/** A command about this host and this work dir. */
+function hostCommand(root: Command, name: string, flags: readonly string[], examples: string): Command {
+  return addSettings(root.command(name), flags)
+    .option('--json', 'print JSON for programs')
+    .addHelpText('after', `\nExamples:\n${examples}`);
+}
+
 const urlOption = (): Option =>
-  new Option('--url <url>', 'the server’s API').env('LONGRUN_URL').default('http://127.0.0.1:8080');
+  new Option('--url <url>', 'the server’s API (default: where this work dir’s was last)').env('LONGRUN_URL');
 
 /** Commands about this host and this work dir: down, doctor, backup, restore. */
 export function addHostCommands(root: Command): void {
-  addSettings(root.command('down'), ['work-dir'])
+  hostCommand(
+    root,
+    'down',
+    ['work-dir'],
+    '  longrun down\n  longrun down --leave-tasks        as SIGTERM: for an upgrade\n  longrun down --work-dir /tmp/try',
+  )
     .description('stop the running `longrun up`, its tasks included (with their grace period)')
     .addOption(urlOption())
     .option('--leave-tasks', 'leave tasks and the load balancer running for the next `up`')
     .action((options: Options) => guarded(() => down(options)));
-  addSettings(root.command('doctor'), [
-    'work-dir',
-    'http-port',
-    'master-port',
-    'agent-port',
-    'lb-http-port',
-    'lb-stats-port',
-    'default-user',
-  ])
+  hostCommand(
+    root,
+    'doctor',
+    ['work-dir', 'http-port', 'master-port', 'agent-port', 'lb-http-port', 'lb-stats-port', 'default-user'],
+    '  longrun doctor\n  longrun doctor --work-dir /srv/longrun --http-port 80\nExit codes: 0 nothing is in the way, 1 something is.',
+  )
     .description('what works on this machine, what does not, and what to do about it')
-    .option('--json', 'as JSON')
-    .action((options: Options) => doctor(options));
-  addSettings(root.command('backup'), ['work-dir'])
+    .action((options: Options) => guarded(async () => doctor(options)));
+  hostCommand(
+    root,
+    'backup',
+    ['work-dir'],
+    '  longrun backup /var/backups/longrun-$(date +%F)\nSafe at any time; the server goes on meanwhile.',
+  )
     .description('write everything the running server knows to one file')
-    .argument('<file>')
+    .argument('<file>', 'file to write; mode 0600')
     .addOption(urlOption())
     .action((file: string, options: Options) => guarded(() => backup(file, options)));
-  addSettings(root.command('restore'), ['work-dir'])
+  hostCommand(
+    root,
+    'restore',
+    ['work-dir'],
+    '  longrun down && longrun restore /var/backups/longrun-2026-01-31 && longrun up',
+  )
     .description('replace what a stopped work dir knows by a backup')
-    .argument('<file>')
+    .argument('<file>', 'file that `longrun backup` wrote')
     .action((file: string, options: Options) => guarded(() => restore(file, options)));
 }
 
@@ -48,30 +73,54 @@ async function guarded(run: () => Promise<void>): Promise<void> {
   try {
     await run();
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    if (error instanceof SettingsError) throw error;
+    process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 1;
   }
 }
 
+/** Says something to a person, or to a program as JSON. */
+function say(options: Options, sentence: string, facts: Readonly<Record<string, string>>): void {
+  process.stdout.write(`${options['json'] ? JSON.stringify(facts) : sentence}\n`);
+}
+
+function apiUrl(options: Options, workDir: string): string {
+  return (options['url'] as string | undefined) ?? notedApiUrl(workDir) ?? DEFAULT_URL;
+}
+
 async function down(options: Options): Promise<void> {
-  const settings = settingsOf(options);
-  const lockFile = join(settings.workDir, 'run', 'up.lock');
+  const { workDir } = settingsOf(options);
+  const lockFile = join(workDir, 'run', 'up.lock');
   const holder = PidLock.holder(lockFile);
-  if (!holder) throw new OperatorError(`nothing is up on the work dir ${settings.workDir}`);
+  if (!holder)
+    throw new OperatorError(
+      `nothing is up on the work dir ${workDir}; if yours is another, name it with --work-dir`,
+    );
   const mode = options['leaveTasks'] ? 'leave-tasks' : 'kill-tasks';
-  await new OperatorClient(String(options['url']), settings.workDir).post(`/longrun/v1/down?mode=${mode}`);
-  process.stdout.write(
-    mode === 'kill-tasks' ? 'stopping; tasks get their grace period ...\n' : 'stopping; tasks go on ...\n',
-  );
-  while (PidLock.holder(lockFile)?.pid === holder.pid) await new Promise((again) => setTimeout(again, 50));
-  process.stdout.write('longrun is down\n');
+  try {
+    await new OperatorClient(apiUrl(options, workDir), workDir).post(`/longrun/v1/down?mode=${mode}`);
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error;
+    // The server is away; its parent understands signals too.
+    process.kill(holder.pid, mode === 'kill-tasks' ? 'SIGINT' : 'SIGTERM');
+  }
+  const progress = mode === 'kill-tasks' ? 'stopping; tasks get their grace period' : 'stopping; tasks go on';
+  if (!options['json']) process.stdout.write(`${progress} ...\n`);
+  const began = performance.now();
+  let saidMs = PATIENCE_MS;
+  while (PidLock.holder(lockFile)?.pid === holder.pid) {
+    await new Promise((again) => setTimeout(again, LOOK_MS));
+    const passedMs = performance.now() - began;
+    if (passedMs < saidMs || options['json']) continue;
+    saidMs += PATIENCE_MS;
+    process.stdout.write(`still stopping after ${Math.round(passedMs / 1000)} s ...\n`);
+  }
+  say(options, 'longrun is down', { workDir, mode });
 }
 
 async function backup(file: string, options: Options): Promise<void> {
-  const settings = settingsOf(options);
-  const body = await new OperatorClient(String(options['url']), settings.workDir).download(
-    '/longrun/v1/backup',
-  );
+  const { workDir } = settingsOf(options);
+  const body = await new OperatorClient(apiUrl(options, workDir), workDir).download('/longrun/v1/backup');
   const draft = `${file}.${process.pid}`;
   try {
     await pipeline(body, createWriteStream(draft, { mode: 0o600, flags: 'wx' }));
@@ -79,7 +128,7 @@ async function backup(file: string, options: Options): Promise<void> {
   } finally {
     rmSync(draft, { force: true });
   }
-  process.stdout.write(`wrote ${file}\n`);
+  say(options, `wrote ${file} (${statSync(file).size} bytes)`, { file });
 }
 
 async function restore(file: string, options: Options): Promise<void> {
@@ -101,7 +150,10 @@ async function restore(file: string, options: Options): Promise<void> {
   } finally {
     lock.release();
   }
-  process.stdout.write(`restored ${workDir.path} from ${file}; start it with: longrun up\n`);
+  say(options, `restored ${workDir.path} from ${file}; start it with: longrun up`, {
+    workDir: workDir.path,
+    file,
+  });
 }
 
 const marks: Readonly<Record<Finding['verdict'], string>> = { ok: '✓', warn: '!', bad: '✗' };

@@ -277,9 +277,19 @@ export class Server {
       proxyLines,
       loopLag,
     };
-    noteApiUrl(workDir.path, settings.address, httpPort);
+    this.#noteUrl(httpPort);
     this.#ready = true;
     return { api: urlOf(settings.address, httpPort), master: urlOf(settings.address, masterPort) };
+  }
+
+  /** The operator's commands find the API by this note; without it (disk full) they need `--url`. */
+  #noteUrl(httpPort: number): void {
+    const { settings, workDir, log } = this.options;
+    try {
+      noteApiUrl(workDir.path, settings.address, httpPort);
+    } catch (error) {
+      log.warn('the address of the API could not be noted in the work dir', { error: String(error) });
+    }
   }
 
   /** Launches nothing any more: tasks are about to be killed on purpose and must not come back now. */

@@ -209,6 +209,18 @@ describe('looking', () => {
     expect(screen.text).toContain('- 3 of 3 offers refused: too few cpus (InsufficientCpus)');
   });
 
+  it('why says a reason once, however many instances it holds for', async () => {
+    const reason = 'no agent offers enough: host-2: needs 4 cpus, 1 offered';
+    const waits = ['web.instance-1', 'web.instance-2'].map((instance) => ({ app: id, instance, reason }));
+    const steps = [{ actions: [{ action: 'ScaleApplication' as const, app: id }] }];
+    const plan = { id: 'd', version: at(1), steps, transitions: {} };
+    world.deployments.running.set('d', { plan, currentStep: 1, startedAt: at(1), phase: 'running' });
+    world.deployments.waits.set('d', waits as never);
+    await why(client, screen, { id: 'web', json: false });
+    expect(screen.text.split('needs 4 cpus')).toHaveLength(2);
+    expect(screen.text).toContain(`- 2 instances: ${reason}`);
+  });
+
   it('why says so when nothing is wrong', async () => {
     world.scheduler.entries.clear();
     world.scheduler.add(running('/web', 2));
@@ -273,6 +285,20 @@ describe('logs', () => {
     expect(screen.text).toBe('b\nc\nunfinished\n');
   });
 
+  it('are objects for programs, one a line', async () => {
+    files.set(`${one}/stdout`, Buffer.from('a "quoted" one\nb\n'));
+    await read({ target: one, json: true });
+    expect(
+      screen.text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+    ).toEqual([
+      { task: one, stream: 'stdout', line: 'a "quoted" one' },
+      { task: one, stream: 'stdout', line: 'b' },
+    ]);
+  });
+
   it('of more than one piece come whole, characters of several bytes and broken ones included', async () => {
     const text = Buffer.concat([
       Buffer.from('é€😀'.repeat(20_000)),
@@ -324,11 +350,17 @@ it('tables align numbers to the right and texts to the left', () => {
   ).toBe('A     LONG\nx        5\nyyy  12345');
 });
 
-it('every command has a help text; those that change something name the exit codes', () => {
+it('the help of every command teaches by example; those that change something name the exit codes', () => {
   const program = new Command();
   addRestCommands(program);
   const app = program.commands.find((command) => command.name() === 'app');
-  for (const command of [...program.commands, ...(app?.commands ?? [])])
+  for (const command of [...program.commands, ...(app?.commands ?? [])]) {
     expect(command.description()).not.toBe('');
+    const written: string[] = [];
+    command.configureOutput({ writeOut: (text) => void written.push(text) }).outputHelp();
+    const help = written.join('');
+    expect(help).toMatch(/Examples?:\n {2}longrun/);
+    if (['run', 'scale', 'restart', 'rm'].includes(command.name())) expect(help).toContain('Exit codes:');
+  }
   expect(program.commands.map((command) => command.name())).toEqual(['status', 'app', 'logs', 'why']);
 });

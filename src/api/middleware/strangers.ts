@@ -38,7 +38,9 @@ export function refuseStrangers(names: readonly string[]): RequestHandler {
     if (!readMethods.has(request.method)) {
       const { origin } = request.headers;
       const site = request.headers['sec-fetch-site'];
-      const authorities = new Set(allowedAuthorities({ localAddress, localPort, names })).add(host.toLowerCase());
+      const authorities = new Set(allowedAuthorities({ localAddress, localPort, names })).add(
+        host.toLowerCase(),
+      );
       const secFetchSite = Array.isArray(site) ? site.join(',') : site;
       if (!originAllowed({ origin, secFetchSite, authorities })) {
         throw new CatalogError('foreign-origin', {

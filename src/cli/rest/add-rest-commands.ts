@@ -28,6 +28,11 @@ function processIo(): CommandIo & { close(): void } {
   const controller = new AbortController();
   const onInterrupt = (): void => controller.abort();
   process.once('SIGINT', onInterrupt);
+  // `longrun logs /x | head` closes our output: that is an end, not an error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit();
+    throw error;
+  });
   return {
     out: (text) => void process.stdout.write(`${text}\n`),
     err: (text) => void process.stderr.write(`${text}\n`),
@@ -118,7 +123,10 @@ export function addRestCommands(program: Command): void {
     program
       .command('app')
       .description('start, scale, restart, remove and look at apps')
-      .addHelpText('after', '\nExample:\n  longrun app run --help        what a command takes, with examples'),
+      .addHelpText(
+        'after',
+        '\nExample:\n  longrun app run --help        what a command takes, with examples',
+      ),
   );
   common(program.command('logs'))
     .argument('<task-or-app>', 'a task id, or an app id for all its tasks')

@@ -17,10 +17,12 @@ export async function status(
     client.get<readonly Schemas['DeploymentStepInfo'][]>('/v2/deployments'),
     client.get<{ readonly queue: readonly Schemas['QueueItem'][] }>('/v2/queue'),
   ]);
-  const total = { wanted: 0, running: 0, healthy: 0, unhealthy: 0 };
+  const total = { wanted: 0, running: 0, healthy: 0, unhealthy: 0, unchecked: 0 };
   for (const app of apps) {
+    const running = app.tasksRunning ?? 0;
     total.wanted += app.instances;
-    total.running += app.tasksRunning ?? 0;
+    total.running += running;
+    if (!app.healthChecks?.length) total.unchecked += running;
     total.healthy += app.tasksHealthy ?? 0;
     total.unhealthy += app.tasksUnhealthy ?? 0;
   }
@@ -38,7 +40,7 @@ export async function status(
   io.out(`${info.name} ${info.version} at ${client.url}`);
   io.out(`  apps         ${apps.length}`);
   io.out(
-    `  instances    ${total.running} running of ${total.wanted} wanted, ${total.healthy} healthy, ${total.unhealthy} unhealthy`,
+    `  instances    ${total.running} running of ${total.wanted} wanted: ${total.healthy} healthy, ${total.unhealthy} unhealthy, ${total.unchecked} without a health check`,
   );
   io.out(`  hosts        ${hosts.length === 0 ? 'none in use' : printable(hosts.join(', '))}`);
   io.out(`  deployments  ${deployments.length}`);
@@ -101,8 +103,7 @@ export async function why(
     reasons++;
     io.out(`  - ${printable(text)}`);
   };
-  for (const { instanceId, reason } of app.waiting ?? [])
-    say(instanceId === undefined ? reason : `${instanceId}: ${reason}`);
+  for (const text of waitingTexts(app.waiting ?? [])) say(text);
   if (item) sayQueue(item, say);
   for (const task of unhealthy) {
     const cause = task.healthCheckResults.find((result) => !result.alive)?.lastFailureCause;
@@ -124,6 +125,29 @@ export async function why(
         : '  Nothing is known to be in the way; look again in a moment.',
     );
   return exitCodes.ok;
+}
+
+/** One text per reason, with the instances that it holds for: one by name, more by number. */
+function waitingTexts(waiting: NonNullable<Schemas['AppInfo']['waiting']>): readonly string[] {
+  const byReason = new Map<string, string[]>();
+  for (const { instanceId, reason } of waiting) {
+    const instances = byReason.get(reason) ?? [];
+    if (instanceId !== undefined) instances.push(instanceId);
+    byReason.set(reason, instances);
+  }
+  return [...byReason]
+    .filter(([reason, instances]) => instances.length > 0 || !heldBySome(reason, byReason))
+    .map(([reason, instances]) => {
+      if (instances.length === 0) return reason;
+      return `${instances.length === 1 ? instances[0] : `${instances.length} instances`}: ${reason}`;
+    });
+}
+
+/** Whether an instance's reason says this one too, with more around it. */
+function heldBySome(reason: string, byReason: ReadonlyMap<string, readonly string[]>): boolean {
+  return [...byReason].some(
+    ([other, instances]) => instances.length > 0 && other !== reason && other.includes(reason),
+  );
 }
 
 function sayQueue(item: Schemas['QueueItem'], say: (text: string) => void): void {
