@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Clock } from '../util/clock.js';
 
 /** Under npm, two interrupts within this time are one keystroke. */
@@ -9,8 +10,7 @@ export class Interrupts {
 
   constructor(
     private readonly clock: Clock,
-    /** From npm, which says so in the environment. */
-    private readonly underNpm = process.env['npm_lifecycle_event'] !== undefined,
+    private readonly underNpm = isChildOfNpm(),
   ) {}
 
   /** Takes note of an interrupt; true when it is a keystroke of its own. */
@@ -19,5 +19,15 @@ export class Interrupts {
     if (this.underNpm && nowMs - this.#lastMs < SAME_KEYSTROKE_MS) return false;
     this.#lastMs = nowMs;
     return true;
+  }
+}
+
+/** npm gives its process a title of its own; its environment would be inherited by children of children. */
+function isChildOfNpm(): boolean {
+  try {
+    return /^npm\b/.test(readFileSync(`/proc/${process.ppid}/cmdline`, 'utf8'));
+  } catch {
+    // The parent is gone, so it passes nothing on.
+    return false;
   }
 }

@@ -43,6 +43,8 @@ export class Up {
   #announced = false;
   #stopping: StopMode | undefined;
   #quiesced: (() => void) | undefined;
+  /** The agent has been told to end; before that a hurry would make it end early and be started again. */
+  #agentEnds = false;
 
   constructor(
     settings: Settings,
@@ -204,7 +206,9 @@ export class Up {
     } else {
       this.io.say('stopping everything; tasks get their grace period (again Ctrl-C: at once)');
       await this.#quiesce();
-      await this.#agent.stop({ type: 'stop', mode }, STOP_LIMIT_MS);
+      this.#agentEnds = true;
+      // Read again: a second Ctrl-C may have come meanwhile.
+      await this.#agent.stop({ type: 'stop', mode: this.#stopping }, STOP_LIMIT_MS);
       await this.#proxy?.stop({ leaveWorkers: false });
       await this.#server.stop({ type: 'stop', mode }, SERVER_STOP_LIMIT_MS);
     }
@@ -214,7 +218,7 @@ export class Up {
 
   #hurry(): void {
     this.#stopping = 'kill-now';
-    this.#agent.send({ type: 'stop', mode: 'kill-now' });
+    if (this.#agentEnds) this.#agent.send({ type: 'stop', mode: 'kill-now' });
   }
 
   /** The server stops launching; bounded, since a dead server launches nothing either. */

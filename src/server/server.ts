@@ -37,6 +37,7 @@ import type { PidLock } from '../util/pid-lock.js';
 import { VersionSource } from '../util/timestamp.js';
 import { EventLoopLag } from './event-loop-lag.js';
 import { countStates } from './metric-gauges.js';
+import { Narrator } from './narrator.js';
 import { nextEpoch } from './next-epoch.js';
 import { OperatorRoutes } from './operator-routes.js';
 import { FileProxyMemory } from './proxy-memory.js';
@@ -78,6 +79,7 @@ interface Running {
   readonly agentLines: LineServer<FromAgent, ToAgent>;
   readonly proxyLines: LineServer<FromProxy, ToProxy>;
   readonly loopLag: EventLoopLag;
+  readonly narrator: Narrator;
 }
 
 /**
@@ -99,6 +101,8 @@ export class Server {
     await store.open();
     const epoch = await nextEpoch(store, clock, log);
     const events = new EventBuffer({ epoch, clock, log });
+    const narrator = new Narrator(events, clock, log);
+    narrator.start();
     const metrics = new Metrics(clock);
     const loopLag = new EventLoopLag(metrics, clock);
     loopLag.start();
@@ -276,6 +280,7 @@ export class Server {
       agentLines,
       proxyLines,
       loopLag,
+      narrator,
     };
     this.#noteUrl(httpPort);
     this.#ready = true;
@@ -313,6 +318,7 @@ export class Server {
     running.agentLines.close();
     running.proxyLines.close();
     running.loopLag.stop();
+    running.narrator.stop();
     running.masterServer.close();
     running.apiServer.closeIdleConnections();
     this.#hangUp();

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { countEarliest, funnelOrder, rejectFunnel } from '../../src/api/decide/reject-funnel.js';
+import { waitFor } from '../support/wait-for.js';
 import { ApiWorld } from './support/api-world.js';
 import { expectContract } from './support/contract.js';
 import { at, record, running } from './support/fakes.js';
@@ -212,6 +213,21 @@ describe('facts about the server', () => {
     expect(world.metrics.counts.get('http.requests.get.duration.timer.seconds')).toBe(2);
     expect(world.metrics.counts.get('http.responses.4xx.rate.meter')).toBe(1);
     expect(world.metrics.gauges.get('http.requests.active.gauge')?.()).toBe(0);
+  });
+
+  it('counts the bytes of request bodies, and takes no event stream for a slow request', async () => {
+    const bytes = (name: string): number => world.metrics.counts.get(`http.${name}.counter.bytes`) ?? 0;
+    await world.ask('POST', '/v2/tasks/delete', { body: { ids: [], filler: 'x'.repeat(5_000) } });
+    expect(bytes('requests.size')).toBeGreaterThan(5_000);
+    const stream = new AbortController();
+    const { body } = await fetch(`${world.url}/v2/events`, {
+      headers: { accept: 'text/event-stream' },
+      signal: stream.signal,
+    });
+    await body?.getReader().read();
+    stream.abort();
+    await waitFor(() => bytes('responses.event-stream.size') > 0);
+    expect(world.metrics.counts.get('http.requests.duration.timer.seconds')).toBe(1);
   });
 
   it('everything below /v2 waits until the state is loaded; ping does not', async () => {

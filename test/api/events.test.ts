@@ -236,3 +236,10 @@ describe('a reader of the event stream', () => {
     );
   });
 });
+
+it('an event is a frame of id, type and one line of data, whatever its texts hold', () => {
+  const json = JSON.stringify({ reason: 'a\n\nb\rc\u2028d' });
+  const frame = eventFrame({ id: '7-1', eventType: 'deployment_failed', json });
+  expect(frame).toBe(`id: 7-1\nevent: deployment_failed\ndata: ${json}\n\n`);
+  expect(frame.split(/\r\n|\r|\n/)).toHaveLength(5);
+});

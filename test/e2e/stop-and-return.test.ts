@@ -77,8 +77,14 @@ describe('stopping and coming back', () => {
     await waitFor(() => longrun.output.join('').includes('stopping everything'), {
       what: 'the first Ctrl-C to be seen',
     });
-    longrun.process.kill('SIGINT');
-    await ended(longrun);
+    // Pressed until it is taken for a second one: npm hands the first on twice within moments.
+    await waitFor(
+      () => {
+        longrun.process.kill('SIGINT');
+        return longrun.process.exitCode !== null || longrun.process.signalCode !== null;
+      },
+      { timeoutMs: 20_000, what: 'up to end' },
+    );
     expect(longrun.taskPids()).toEqual([]);
   }, 60_000);
 
@@ -101,7 +107,7 @@ describe('stopping and coming back', () => {
     const stopped = cli('down', '--work-dir', longrun.workDir, '--url', longrun.ready.api);
     expect([stopped.status, stopped.stderr]).toEqual([0, '']);
     expect(longrun.taskPids()).toEqual([]);
-    const other = await Longrun.start();
+    const other = await Longrun.start('--agent-reregister-timeout', '3');
     try {
       other.process.kill('SIGINT');
       await ended(other);
@@ -109,10 +115,10 @@ describe('stopping and coming back', () => {
       expect([restored.status, restored.stderr]).toEqual([0, '']);
       await other.up();
       expect((await other.request('GET', '/v2/apps/web')).status).toBe(200);
-      await waitFor(async () => (await other.app('/web'))?.tasksHealthy === 2, {
-        timeoutMs: 30_000,
-        what: 'the restored app to run',
-      });
+      await waitFor(
+        async () => other.taskPids().length === 2 && (await other.app('/web'))?.tasksHealthy === 2,
+        { timeoutMs: 60_000, what: 'the restored app to run for real' },
+      );
     } finally {
       await other.destroy();
     }
@@ -171,7 +177,9 @@ describe('stopping and coming back', () => {
       const app = await waitFor(
         async () => {
           const now = await longrun.app('/web');
-          return now?.tasksHealthy === 2 ? now : undefined;
+          return now?.tasksHealthy === 2 && !now.tasks.some(({ id }) => before.includes(id))
+            ? now
+            : undefined;
         },
         { timeoutMs: 30_000, what: 'both instances after the reboot' },
       );

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { EventBuffer } from '../../src/events/event-buffer.js';
 import type { PublishedEvent } from '../../src/events/event-bus.js';
-import { sseFrame } from '../../src/events/sse.js';
 import { silentLog } from '../../src/logging/log.js';
 import { VirtualClock } from '../../src/util/virtual-clock.js';
 
@@ -98,19 +97,5 @@ describe('the event buffer', () => {
     events.publish({ eventType: 'deployment_info' });
     expect(first).toEqual([1, 2, 3, 4, 5]);
     expect(last).toEqual([1, 2, 3, 4]);
-  });
-});
-
-describe('the text of an event', () => {
-  it('carries id, type and data, and ends with a blank line', () => {
-    expect(sseFrame({ id: '7-1', eventType: 'deployment_info', json: '{"a":"x\\ny"}' })).toBe(
-      'id: 7-1\nevent: deployment_info\ndata: {"a":"x\\ny"}\n\n',
-    );
-  });
-
-  it('never lets a line break in the data end the event early', () => {
-    expect(sseFrame({ id: '7-1', eventType: 'reset', json: 'a\n\nb\rc\r\nd' })).toBe(
-      'id: 7-1\nevent: reset\ndata: a\ndata: \ndata: b\ndata: c\ndata: d\n\n',
-    );
   });
 });

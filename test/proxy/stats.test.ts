@@ -74,6 +74,7 @@ describe('the CSV', () => {
       stot: '2',
       req_tot: '3',
       ereq: '1',
+      hrsp_2xx: '3',
       hrsp_4xx: '1',
       status: 'OPEN',
     });
@@ -88,6 +89,11 @@ describe('the CSV', () => {
       status: 'UP',
       algo: 'roundrobin',
     });
+    const frontend = find('http', 'FRONTEND');
+    const backend = find('shop_web_10000', 'BACKEND');
+    // The frontend also answered a stranger with an error page.
+    expect(Number(frontend?.['bout'])).toBeGreaterThan(Number(backend?.['bout']));
+    expect(Number(backend?.['bin'])).toBeGreaterThan(3 * 'GET / HTTP/1.1'.length);
     expect(
       all
         .filter(({ pxname, type }) => pxname === 'shop_web_10000' && type === '2')

@@ -1,4 +1,5 @@
-import type { RequestHandler } from 'express';
+import type { Socket } from 'node:net';
+import type { RequestHandler, Response } from 'express';
 import type { ApiMetrics } from '../api-context.js';
 
 const timedMethods = ['GET', 'POST', 'PUT', 'DELETE'] as const;
@@ -17,20 +18,33 @@ export function httpMetrics(metrics: ApiMetrics): RequestHandler {
   const byClass = [1, 2, 3, 4, 5].map((digit) => metrics.meter(`http.responses.${digit}xx.rate.meter`));
   const requestBytes = metrics.counter('http.requests.size.counter.bytes');
   const responseBytes = metrics.counter('http.responses.size.counter.bytes');
+  const streamBytes = metrics.counter('http.responses.event-stream.size.counter.bytes');
+  /** Bytes of a connection's earlier requests: heads are read before we are called, so the sum is kept here. */
+  const countedBytes = new WeakMap<Socket, number>();
   return (request, response, next) => {
     active++;
     const { socket } = request;
-    const [startMs, readBefore, writtenBefore] = [performance.now(), socket.bytesRead, socket.bytesWritten];
+    const [startMs, writtenBefore] = [performance.now(), socket.bytesWritten];
     response.once('close', () => {
       active--;
+      requestBytes.inc(Math.max(0, socket.bytesRead - (countedBytes.get(socket) ?? 0)));
+      countedBytes.set(socket, socket.bytesRead);
+      byClass[Math.floor(response.statusCode / 100) - 1]?.mark();
+      const written = Math.max(0, socket.bytesWritten - writtenBefore);
+      if (isEventStream(response)) {
+        // It lasts as long as its reader likes: no duration of a request.
+        streamBytes.inc(written);
+        return;
+      }
+      responseBytes.inc(written);
       const seconds = (performance.now() - startMs) / 1000;
       all.observe(seconds);
       byMethod.get(request.method)?.observe(seconds);
-      byClass[Math.floor(response.statusCode / 100) - 1]?.mark();
-      // The request's head was read before we were called; only what came after it can be told apart on a shared connection.
-      requestBytes.inc(Math.max(0, socket.bytesRead - readBefore));
-      responseBytes.inc(Math.max(0, socket.bytesWritten - writtenBefore));
     });
     next();
   };
+}
+
+function isEventStream(response: Response): boolean {
+  return String(response.getHeader('content-type') ?? '').startsWith('text/event-stream');
 }

@@ -1,32 +1,40 @@
 import type { CounterValues, ProxyStats, ServiceStats } from './proxy-stats.js';
 
 const style = `
-:root{color-scheme:light dark;--line:#8884;--soft:#8888}
-body{font:14px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem}
+:root{color-scheme:light dark;--line:#d1d9e0;--soft:#59636e;--up:#1a7f37;--down:#cf222e}
+@media(prefers-color-scheme:dark){:root{--line:#3d444d;--soft:#9198a1;--up:#3fb950;--down:#f85149}}
+body{font:14px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:88rem;padding:0 1.5rem}
 h1{font-size:1.4rem;margin:0}h2{font-size:1.05rem;margin:2rem 0 .3rem}
-p{margin:.2rem 0;color:var(--soft)}a{color:inherit}
+p{margin:.2rem 0 .5rem;color:var(--soft)}a{color:inherit}
+div{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
-th:first-child,td:first-child{text-align:left}th{font-weight:600;color:var(--soft)}
-.up{color:#1a7f37}.down{color:#cf222e}.sum td{font-weight:600}
+th:first-child,td:first-child{text-align:left;width:99%}th{font-weight:600;color:var(--soft)}
+small{display:block;color:var(--soft)}
+.up{color:var(--up)}.down{color:var(--down)}.sum td{font-weight:600}
 `;
-const columns = [
-  '',
-  'status',
-  'now',
-  'max',
-  'total',
-  'requests',
-  '2xx',
-  '3xx',
-  '4xx',
-  '5xx',
-  'in',
-  'out',
-  'conn. err.',
-  'resp. err.',
-  'retries',
-  'answer',
+
+type Column = readonly [head: string, cell: (values: CounterValues) => number | string];
+/** What a way in has; a service and its servers have `served` as well. */
+const common: readonly Column[] = [
+  ['now', (v) => v.scur],
+  ['max', (v) => v.smax],
+  ['total', (v) => v.stot],
+  ['requests', (v) => v.req_tot],
+  ['2xx', (v) => v.hrsp_2xx],
+  ['3xx', (v) => v.hrsp_3xx],
+  ['4xx', (v) => v.hrsp_4xx],
+  ['5xx', (v) => v.hrsp_5xx],
+  ['in', (v) => size(v.bin)],
+  ['out', (v) => size(v.bout)],
+];
+const portColumns: readonly Column[] = [...common, ['refused', (v) => v.ereq]];
+const serverColumns: readonly Column[] = [
+  ...common,
+  ['conn. err.', (v) => v.econ],
+  ['resp. err.', (v) => v.eresp],
+  ['retries', (v) => v.wretr],
+  ['answer', (v) => `${v.rtime} ms`],
 ];
 
 /** The statistics page for people, piece by piece: one table for the ports, one per service. Needs no script. */
@@ -42,7 +50,12 @@ export function* statsPage(stats: ProxyStats): Iterable<string> {
 <p>workers: ${escaped(workers.join(', '))}. Routing table ${stats.table.epoch}-${stats.table.version}${stats.connected ? '' : '; the server is away, serving by the last table'}. <a href="/haproxy?stats;csv">CSV</a>, <a href="/metrics">Prometheus</a></p>
 ${notServed.length === 0 ? '' : `<h2>Not served</h2>\n<table>${notServed.map(([port, reason]) => `<tr><td class="down">port ${escaped(port)}</td><td style="text-align:left;white-space:normal">${escaped(reason)}</td></tr>`).join('')}</table>`}
 <h2>Ports</h2>
-${table(stats.frontends.map(({ name, port, mode, values }) => row(`${escaped(name)} :${port}`, `<span class="up">OPEN ${mode}</span>`, values)))}
+${table(
+  portColumns,
+  stats.frontends.map(({ name, port, mode, values }) =>
+    row(portColumns, `${escaped(name)} :${port}`, `<span class="up">OPEN ${mode}</span>`, values),
+  ),
+)}
 `;
   for (const service of stats.services) yield serviceSection(service);
   yield '</body></html>\n';
@@ -53,42 +66,36 @@ function serviceSection(service: ServiceStats): string {
   const hosts = service.vhosts.length > 0 ? ` for ${service.vhosts.join(', ')}` : '';
   const rows = service.servers.map((server) =>
     row(
+      serverColumns,
       `${escaped(server.address)} <small title="${escaped(server.name)}">${escaped(server.taskId)}</small>`,
       statusText(server.status),
       server.values,
     ),
   );
   const sum = row(
+    serverColumns,
     'backend',
     up > 0 ? '<span class="up">UP</span>' : '<span class="down">DOWN</span>',
     service.values,
     'sum',
   );
-  return `<h2>${escaped(service.appId)} :${service.port}</h2><p>${escaped(`${service.name}, ${service.mode}${hosts}, ${up} of ${service.servers.length} servers up`)}</p>\n${table([...rows, sum])}`;
+  return `<h2>${escaped(service.appId)} :${service.port}</h2><p>${escaped(`${service.name}, ${service.mode}${hosts}, ${up} of ${service.servers.length} servers up`)}</p>\n${table(serverColumns, [...rows, sum])}`;
 }
 
-function table(rows: readonly string[]): string {
-  return `<table><thead><tr>${columns.map((column) => `<th>${column}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table>`;
+function table(columns: readonly Column[], rows: readonly string[]): string {
+  const heads = ['', 'status', ...columns.map(([head]) => head)];
+  return `<div><table><thead><tr>${heads.map((head) => `<th>${head}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
 }
 
-function row(name: string, status: string, v: CounterValues, kind = ''): string {
-  const numbers = [
-    v.scur,
-    v.smax,
-    v.stot,
-    v.req_tot,
-    v.hrsp_2xx,
-    v.hrsp_3xx,
-    v.hrsp_4xx,
-    v.hrsp_5xx,
-    size(v.bin),
-    size(v.bout),
-    v.econ,
-    v.eresp,
-    v.wretr,
-    `${v.rtime} ms`,
-  ];
-  return `<tr${kind ? ` class="${kind}"` : ''}><td>${name}</td><td>${status}</td>${numbers.map((number) => `<td>${number}</td>`).join('')}</tr>`;
+function row(
+  columns: readonly Column[],
+  name: string,
+  status: string,
+  values: CounterValues,
+  kind = '',
+): string {
+  const cells = [name, status, ...columns.map(([, cell]) => String(cell(values)))];
+  return `<tr${kind ? ` class="${kind}"` : ''}>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
 }
 
 function statusText(status: string): string {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Timer } from '../../../util/clock.js';
 import { mayRetry } from '../../decide/retry.js';
+import type { Counters } from '../counters.js';
 import { type DataPlane, PAUSE_ABOVE_BYTES } from '../data-plane.js';
 import type { LiveServer } from '../live-server.js';
 import type { LiveService } from '../live-service.js';
@@ -14,6 +15,8 @@ import { UpstreamConnection, type UpstreamUser } from './upstream-connection.js'
 export interface ExchangeClient {
   /** Its socket takes the answer. */
   readonly socket: Socket;
+  /** Of the frontend that it came in by. */
+  readonly counters: Counters;
   pauseReading(): void;
   resumeReading(): void;
   /** Something moved: the silence begins anew. */
@@ -60,6 +63,7 @@ export class Exchange implements UpstreamUser, ResponseSink {
     this.#reader = new ResponseReader(head, clientKeepAlive, this);
     service.counters.begin(this.#startedMs);
     service.counters.request(this.#startedMs);
+    service.counters.bin += upstreamHead.length;
   }
 
   /** False while more of the request's body is due. */
@@ -137,6 +141,7 @@ export class Exchange implements UpstreamUser, ResponseSink {
 
   data(chunk: Buffer): void {
     this.client.moved();
+    this.client.counters.bout += chunk.length;
     this.service.counters.bout += chunk.length;
     if (this.#server) this.#server.counters.bout += chunk.length;
     if (!this.#reader.started) this.#body.sent(false);
@@ -163,6 +168,7 @@ export class Exchange implements UpstreamUser, ResponseSink {
   /** ResponseSink: a final head was read and is about to be sent. */
   responseHead(status: number): void {
     const elapsed = this.plane.clock.monotonicMs() - this.#startedMs;
+    this.client.counters.response(status);
     this.service.counters.response(status);
     this.service.counters.responseTime.add(elapsed);
     this.#server?.counters.response(status);
@@ -245,6 +251,7 @@ export class Exchange implements UpstreamUser, ResponseSink {
     const { socket } = upstream;
     const pieces = this.#body.kept;
     this.#headSent = true;
+    if (this.#server) this.#server.counters.bin += this.upstreamHead.length;
     if (pieces.length === 0) {
       socket.write(this.upstreamHead, 'latin1');
     } else {

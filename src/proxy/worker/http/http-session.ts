@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Counters } from '../counters.js';
 import type { DataPlane, Ingress } from '../data-plane.js';
 import { NoRoute, PAUSE_ABOVE_BYTES } from '../data-plane.js';
 import type { DeadlineQueue, Expiring } from '../deadlines.js';
@@ -87,6 +88,10 @@ export class HttpSession implements Expiring, ExchangeClient {
     } else {
       this.close();
     }
+  }
+
+  get counters(): Counters {
+    return this.ingress.counters;
   }
 
   pauseReading(): void {
