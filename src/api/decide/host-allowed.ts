@@ -1,5 +1,3 @@
-import { isIP } from 'node:net';
-
 /** Where a request arrived and what it claims to be for. */
 export interface HostQuestion {
   /** The Host header as sent; undefined when there was none. */
@@ -49,8 +47,8 @@ export function allowedAuthorities(question: Omit<HostQuestion, 'host'>): Readon
 /** `localhost`, an IPv4 address or a bracketed IPv6 address, with or without a port. */
 function isAddressLiteral(authority: string): boolean {
   const name = authority.replace(/:\d{1,5}$/, '');
-  if (name === 'localhost' || isIP(name) === 4) return true;
-  return name.startsWith('[') && name.endsWith(']') && isIP(name.slice(1, -1)) === 6;
+  if (name === 'localhost' || addressFamily(name) === 4) return true;
+  return name.startsWith('[') && name.endsWith(']') && addressFamily(name.slice(1, -1)) === 6;
 }
 
 /**
@@ -64,4 +62,10 @@ export function hostAllowed(question: HostQuestion): boolean {
   const host = question.host.toLowerCase();
   if (allowedAuthorities(question).has(host)) return true;
   return question.names.some((name) => everyInterface.has(name)) && isAddressLiteral(host);
+}
+
+/** 4 or 6 when the text can only be an IP address, else 0. No name that DNS resolves is made of digits and dots, or of colons. */
+function addressFamily(text: string): 0 | 4 | 6 {
+  if (/^\d{1,3}(\.\d{1,3}){3}$/.test(text)) return 4;
+  return /^[0-9a-f:.]*:[0-9a-f:.]*$/i.test(text) ? 6 : 0;
 }
