@@ -18,7 +18,7 @@ const needs = [
 ];
 
 function onPath(program) {
-  return (process.env.PATH + ':/usr/sbin:/sbin').split(':').some((dir) => existsSync(join(dir, program)));
+  return `${process.env.PATH}:/usr/sbin:/sbin`.split(':').some((dir) => existsSync(join(dir, program)));
 }
 
 function install() {

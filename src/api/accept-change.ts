@@ -3,6 +3,9 @@ import type { AppId, AppRecord } from '../apps/app.js';
 import type { Accepted, AcceptOptions } from '../deployments/deployment.js';
 import type { ApiContext } from './api-context.js';
 import type { Prepare } from './app-changes-port.js';
+import { accessOf } from './middleware/access.js';
+import { forgetNotes, noteApp, noteDeployment } from './middleware/audit-writes.js';
+import { requestIdOf } from './middleware/request-id.js';
 import { sendJson } from './write-json.js';
 
 /** A change that was accepted, durably, and what it did to the first app that it names. */
@@ -13,7 +16,10 @@ export interface AcceptedChange extends Accepted {
     | undefined;
 }
 
-/** Hands a change to the deployments and names the deployment in the answer's head. */
+/**
+ * Hands a change to the deployments and names the deployment in the answer's head. Whoever asks must have the right to deploy
+ * each app that it touches (`missing-right`), and is remembered as the one who started it.
+ */
 export async function acceptChange(
   context: Pick<ApiContext, 'deployments' | 'registry'>,
   response: Response,
@@ -21,12 +27,23 @@ export async function acceptChange(
   options: AcceptOptions,
 ): Promise<AcceptedChange> {
   let first: AcceptedChange['first'];
-  const accepted = await context.deployments.change((version) => {
-    const changes = prepare(version);
-    const change = changes[0];
-    first = change && { ...change, before: context.registry.get(change.appId) };
-    return changes;
-  }, options);
+  const request = response.req;
+  const access = accessOf(request);
+  const by = { principal: access.principal.name, requestId: requestIdOf(request) };
+  const accepted = await context.deployments.change(
+    (version) => {
+      const changes = prepare(version);
+      for (const { appId } of changes) access.require('deploy', appId);
+      forgetNotes(request);
+      for (const { appId, after } of changes)
+        noteApp(request, appId, { before: context.registry.get(appId), after });
+      const change = changes[0];
+      first = change && { ...change, before: context.registry.get(change.appId) };
+      return changes;
+    },
+    { ...options, by },
+  );
+  noteDeployment(request, accepted.deploymentId);
   response.setHeader('Marathon-Deployment-Id', accepted.deploymentId);
   return { ...accepted, first };
 }

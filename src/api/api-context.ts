@@ -1,9 +1,15 @@
 import type { AppId } from '../apps/app.js';
 import type { AppRegistry } from '../apps/app-registry.js';
+import type { GroupReadModel } from '../apps/group.js';
+import type { GroupRequestRead } from '../apps/group-changes.js';
+import type { AuditTrail } from '../auth/audit-trail.js';
+import type { Authenticator } from '../auth/authenticator.js';
+import type { TokenBook } from '../auth/token-book.js';
 import type { Settings } from '../config/settings.js';
 import type { Deployments } from '../deployments/deployment.js';
 import type { EventBus } from '../events/event-bus.js';
 import type { Log } from '../logging/log.js';
+import type { LogLevels } from '../logging/log-levels.js';
 import type { AgentId } from '../scheduler/instance.js';
 import type { Scheduler } from '../scheduler/scheduler.js';
 import type { Clock } from '../util/clock.js';
@@ -28,15 +34,34 @@ export interface ApiMetrics {
   toPrometheus(): string | Promise<string>;
 }
 
+/** Who may ask what, and what is remembered of it. */
+export interface ApiAuth {
+  readonly authenticator: Authenticator;
+  readonly tokens: TokenBook;
+  readonly trail: AuditTrail;
+}
+
+/**
+ * What the API asks of the apps room about groups; as AppChanges, every function throws or rejects with a CatalogError
+ * when the request is wrong. `path` is as the client wrote it.
+ */
+export interface GroupRequests {
+  create(path: string, body: unknown): Promise<GroupRequestRead>;
+  update(path: string, body: unknown): Promise<GroupRequestRead>;
+  patch(path: string, body: unknown): GroupRequestRead;
+  remove(path: string): GroupRequestRead;
+}
+
 /** Everything that the API reads, asks and tells. */
 export interface ApiOptions {
   readonly settings: Settings;
-  readonly registry: AppRegistry;
+  readonly registry: AppRegistry & { readonly groups: GroupReadModel };
   readonly scheduler: Scheduler;
   readonly deployments: Deployments;
   readonly events: EventBus;
   readonly metrics: ApiMetrics;
   readonly changes: AppChanges;
+  readonly groupChanges: GroupRequests;
   readonly agents: {
     byId(agentId: AgentId): { readonly hostname: string; readonly port: number } | undefined;
   };
@@ -48,6 +73,14 @@ export interface ApiOptions {
   readonly clock: Clock;
   readonly dice: Dice;
   readonly log: Log;
+  /** Without it everybody may do everything, and `/v2/tokens` and `/v2/audit` do not exist. */
+  readonly auth?: ApiAuth;
+  /** What agents want to see before they show a sandbox. */
+  readonly agentToken?: string;
+  /** Levels of this process's log; without them `/logging` does not exist. */
+  readonly logLevels?: LogLevels;
+  /** Gives leadership up: ends this process in good order, to be started again by whoever keeps it. */
+  readonly abdicate?: () => void;
 }
 
 /** What the routers share. */

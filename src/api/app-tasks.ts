@@ -1,15 +1,19 @@
 import type { Request, Response } from 'express';
-import type { AppId } from '../apps/app.js';
+import type { AppId, AppRecord } from '../apps/app.js';
+import type { Access } from '../auth/access.js';
 import { CatalogError } from '../errors/registry.js';
 import type { Instance, InstanceId, TaskId } from '../scheduler/instance.js';
 import { sendDeploymentResult } from './accept-change.js';
 import type { ApiContext } from './api-context.js';
 import { queryFlag, queryText } from './decide/query.js';
 import { type KillOptions, killAndScale, killInstances } from './kill-tasks.js';
+import { accessOf } from './middleware/access.js';
+import { noteApp } from './middleware/audit-writes.js';
 import type { MethodTable } from './middleware/methods.js';
 import { hasVisibleTask, presentTask } from './present/task.js';
 import { queryOf } from './request-query.js';
-import { sendJson, sendPieces } from './write-json.js';
+import { sendTasks } from './send-tasks.js';
+import { sendJson } from './write-json.js';
 
 type TasksRoute =
   | { readonly kind: 'tasks'; readonly appId: AppId }
@@ -40,15 +44,12 @@ export function answerAppTasks(context: ApiContext, route: TasksRoute): MethodTa
     };
   }
   return {
-    GET: async (request, response) => {
-      requireApp(context, route.appId);
-      response.setHeader('X-Event-Position', context.events.position());
-      await sendPieces(
-        request,
-        response,
-        taskPieces(context.scheduler.instances.ofApp(route.appId)),
-        context.clock,
-      );
+    GET: (request, response) => {
+      const record = requireApp(context, route.appId);
+      return sendTasks(context, request, response, {
+        json: () => taskPieces(context.scheduler.instances.ofApp(route.appId)),
+        apps: () => [record],
+      });
     },
     DELETE: (request, response) => deleteAll(context, route.appId, request, response),
   };
@@ -57,17 +58,24 @@ export function answerAppTasks(context: ApiContext, route: TasksRoute): MethodTa
 /** The tasks of every app below a group (its path ends in a literal `*` and `tasks`). */
 export function answerGroupTasks(context: ApiContext, prefix: string): MethodTable {
   return {
-    GET: async (request, response) => {
-      response.setHeader('X-Event-Position', context.events.position());
-      await sendPieces(request, response, taskPieces(groupInstances(context, prefix)), context.clock);
+    GET: (request, response) => {
+      const access = accessOf(request);
+      return sendTasks(context, request, response, {
+        json: () => taskPieces(groupInstances(context, access, prefix)),
+        apps: () => groupApps(context, access, prefix),
+      });
     },
   };
 }
 
-function* groupInstances(context: ApiContext, prefix: string): Generator<Instance> {
-  for (const { app } of context.registry.all()) {
-    if (app.id.startsWith(prefix)) yield* context.scheduler.instances.ofApp(app.id);
+function* groupApps(context: ApiContext, access: Access, prefix: string): Generator<AppRecord> {
+  for (const record of context.registry.all()) {
+    if (record.app.id.startsWith(prefix) && access.sees(record.app.id)) yield record;
   }
+}
+
+function* groupInstances(context: ApiContext, access: Access, prefix: string): Generator<Instance> {
+  for (const { app } of groupApps(context, access, prefix)) yield* context.scheduler.instances.ofApp(app.id);
 }
 
 function* taskPieces(instances: Iterable<Instance>): Generator<string> {
@@ -81,8 +89,10 @@ function* taskPieces(instances: Iterable<Instance>): Generator<string> {
   yield ']}';
 }
 
-function requireApp(context: ApiContext, appId: AppId): void {
-  if (context.registry.get(appId) === undefined) throw new CatalogError('app-not-found', { id: appId });
+function requireApp(context: ApiContext, appId: AppId): AppRecord {
+  const record = context.registry.get(appId);
+  if (record === undefined) throw new CatalogError('app-not-found', { id: appId });
+  return record;
 }
 
 async function deleteAll(
@@ -94,6 +104,7 @@ async function deleteAll(
   const query = queryOf(request);
   const options = killOptions(query);
   requireApp(context, appId);
+  noteApp(request, appId);
   const host = queryText(query, 'host');
   const found = context.scheduler.instances
     .ofApp(appId)
@@ -119,11 +130,13 @@ async function deleteOne(
 ): Promise<void> {
   const options = killOptions(queryOf(request));
   requireApp(context, appId);
+  noteApp(request, appId);
   const { instances } = context.scheduler;
   // Clients may name the instance as well: ids without the task part were Marathon's form for a while.
   const instance = instances.byTask(taskId) ?? instances.get(taskId as string as InstanceId);
   const known = instance !== undefined && instance.appId === appId && hasVisibleTask(instance);
   if (options.scale) {
+    if (!instances.ofApp(appId).some(hasVisibleTask)) throw new CatalogError('path-not-found', { id: appId });
     sendDeploymentResult(
       response,
       await killAndScale(context, response, known ? [instance] : [], options, [appId]),

@@ -9,20 +9,35 @@ import { answerAppTasks, answerGroupTasks } from './app-tasks.js';
 import { answerVersion, answerVersions } from './app-versions.js';
 import { type AppEmbed, appEmbeds, listEmbeds, singleEmbeds } from './decide/app-embeds.js';
 import { type AppRoute, appRoute } from './decide/app-route.js';
+import { bareObjectRefusal, isBareObject, listForBareObject } from './decide/bare-object.js';
+import { hideEnv } from './decide/hide-env.js';
+import { lenientId, withLenientIds } from './decide/lenient-body.js';
+import { namedIds } from './decide/named-ids.js';
+import { prefersLenient } from './decide/prefer.js';
 import { queryFlag, queryText, queryTexts } from './decide/query.js';
+import { accessOf } from './middleware/access.js';
 import type { JsonBodies } from './middleware/json-body.js';
 import { dispatch, type MethodTable } from './middleware/methods.js';
+import { requestIdOf } from './middleware/request-id.js';
 import { appInfoPieces } from './present/app-info.js';
+import { appsBelow, presentTree } from './present/group-info.js';
 import { segmentsOf } from './request-path.js';
 import { queryOf } from './request-query.js';
+import { taskListTypes } from './send-tasks.js';
 import { sendJson, sendPieces } from './write-json.js';
 
 /** `/v2/apps` and everything below it. Ids contain slashes, so the path is taken apart by hand. */
 export function appsRouter(context: ApiContext, bodies: JsonBodies): RequestHandler {
   return (request, response) => {
     const route = appRoute(segmentsOf(request), (appId) => context.registry.get(appId) !== undefined);
-    return dispatch(tableOf(context, bodies, route), request, response);
+    return dispatch(tableOf(context, bodies, route), request, response, typesOf(route, request.method));
   };
+}
+
+/** Lists of tasks are tables as well; everything else is JSON. */
+function typesOf({ kind }: AppRoute, method: string): readonly string[] | undefined {
+  const tasks = kind === 'tasks' || kind === 'group-tasks';
+  return tasks && method !== 'DELETE' ? taskListTypes : undefined;
 }
 
 function tableOf(context: ApiContext, bodies: JsonBodies, route: AppRoute): MethodTable {
@@ -49,6 +64,39 @@ function tableOf(context: ApiContext, bodies: JsonBodies, route: AppRoute): Meth
 
 const forceOf = (request: Request, fallback: boolean): boolean =>
   queryFlag(queryOf(request), 'force', fallback);
+/**
+ * The body, once it is known to name only apps that the caller may deploy. `meant` makes what was sent what is meant,
+ * before anything looks at it.
+ */
+async function ownBody(
+  bodies: JsonBodies,
+  request: Request,
+  meant: (body: unknown) => unknown = (body) => body,
+): Promise<unknown> {
+  const sent = meant(await bodies.read(request));
+  const body = isLenient(request) ? withLenientIds(sent) : sent;
+  for (const id of namedIds(body)) accessOf(request).require('deploy', id);
+  return body;
+}
+
+const isLenient = (request: Request): boolean => prefersLenient(request.headers['prefer']);
+
+/** Says in the answer that what was nearly right was made right. */
+function noteLenience(request: Request, response: Response): void {
+  if (isLenient(request)) response.setHeader('Preference-Applied', 'handling=lenient');
+}
+
+/** The list that a bulk PATCH needs; a bare object is refused with the call that works, or leniently taken as meant. */
+function bulkPatch(context: ApiContext, request: Request, body: unknown): unknown {
+  if (!isBareObject(body)) return body;
+  const [first] = context.registry.size === 1 ? [...context.registry.all()] : [];
+  const id = first?.app.id;
+  const onlyApp = id !== undefined && accessOf(request).may('view', id) ? id : undefined;
+  const list = isLenient(request) ? listForBareObject(body, onlyApp) : undefined;
+  if (!list) throw bareObjectRefusal(body, onlyApp);
+  return list;
+}
+
 const partialOf = (request: Request): boolean => queryFlag(queryOf(request), 'partialUpdate', true);
 
 function collection(context: ApiContext, bodies: JsonBodies): MethodTable {
@@ -56,25 +104,29 @@ function collection(context: ApiContext, bodies: JsonBodies): MethodTable {
   return {
     GET: (request, response) => listApps(context, request, response),
     POST: async (request, response) => {
-      const prepare = await changes.createApp(await bodies.read(request));
+      const prepare = await changes.createApp(await ownBody(bodies, request));
       const accepted = await acceptChange(context, response, prepare, { force: forceOf(request, false) });
       const after = accepted.first?.after;
       if (after === undefined) throw new Error('a created app has no record');
+      noteLenience(request, response);
       publishApiPost(context, request, after.app);
       response.setHeader('Location', encodeURI(after.app.id));
       sendJson(response, 201, createdApp(after.app, accepted));
     },
     PUT: async (request, response) => {
-      const prepare = await changes.replaceApps(await bodies.read(request), {
+      const prepare = await changes.replaceApps(await ownBody(bodies, request), {
         partialUpdate: partialOf(request),
       });
+      noteLenience(request, response);
       sendDeploymentResult(
         response,
         await acceptChange(context, response, prepare, { force: forceOf(request, false) }),
       );
     },
     PATCH: async (request, response) => {
-      const prepare = await changes.patchApps(await bodies.read(request));
+      const meant = (body: unknown): unknown => bulkPatch(context, request, body);
+      const prepare = await changes.patchApps(await ownBody(bodies, request, meant));
+      noteLenience(request, response);
       sendDeploymentResult(
         response,
         await acceptChange(context, response, prepare, { force: forceOf(request, false) }),
@@ -100,12 +152,15 @@ function single(context: ApiContext, bodies: JsonBodies, appId: AppId): MethodTa
   const { changes, registry } = context;
   const update = async (request: Request, response: Response, mayCreate: boolean): Promise<void> => {
     const partialUpdate = mayCreate ? partialOf(request) : true;
-    const prepare = await changes.updateApp(appId, await bodies.read(request), { partialUpdate, mayCreate });
+    const id = isLenient(request) ? (lenientId(appId) as AppId) : appId;
+    if (id !== appId) accessOf(request).require('deploy', id);
+    const prepare = await changes.updateApp(id, await bodies.read(request), { partialUpdate, mayCreate });
     const accepted = await acceptChange(context, response, prepare, { force: forceOf(request, false) });
-    const after = accepted.first?.after ?? registry.get(appId);
+    noteLenience(request, response);
+    const after = accepted.first?.after ?? registry.get(id);
     if (after !== undefined) publishApiPost(context, request, after.app);
     const created = accepted.first?.after !== undefined && accepted.first.before === undefined;
-    if (created) response.setHeader('Location', encodeURI(accepted.first?.appId ?? appId));
+    if (created) response.setHeader('Location', encodeURI(accepted.first?.appId ?? id));
     sendDeploymentResult(response, accepted, created ? 201 : 200);
   };
   return {
@@ -154,7 +209,8 @@ function publishApiPost(context: ApiContext, request: Request, app: App): void {
     eventType: 'api_post_event',
     clientIp: request.socket.remoteAddress ?? '',
     uri: request.originalUrl.split('?')[0] ?? '',
-    appDefinition: presentApp(app),
+    appDefinition: hideEnv(presentApp(app)),
+    requestId: requestIdOf(request),
   });
 }
 
@@ -167,7 +223,13 @@ async function listApps(context: ApiContext, request: Request, response: Respons
     label: queryText(query, 'label'),
   });
   response.setHeader('X-Event-Position', context.events.position());
-  const pieces = appListPieces(context, (record) => filter(record.app), embeds);
+  const access = accessOf(request);
+  const pieces = appListPieces(
+    context,
+    context.registry.all(),
+    ({ app }) => access.sees(app.id) && filter(app),
+    embeds,
+  );
   await sendPieces(request, response, wrapped('{"apps":[', pieces, ']}'), context.clock);
 }
 
@@ -177,31 +239,26 @@ async function listGroup(
   request: Request,
   response: Response,
 ): Promise<void> {
+  const { registry } = context;
   const embeds = appEmbeds(listEmbeds, queryTexts(queryOf(request), 'embed'));
-  const inGroup = (record: AppRecord): boolean => record.app.id.startsWith(prefix);
-  if (prefix !== '/' && !some(context.registry.all(), inGroup))
-    throw new CatalogError('group-not-found', { id: prefix.slice(0, -1) });
+  const access = accessOf(request);
+  const groupId = prefix === '/' ? prefix : prefix.slice(0, -1);
+  if (!registry.groups.get(groupId) || !access.seesGroup(groupId))
+    throw new CatalogError('group-not-found', { id: groupId });
   response.setHeader('X-Event-Position', context.events.position());
-  await sendPieces(
-    request,
-    response,
-    wrapped('{"*":[', appListPieces(context, inGroup, embeds), ']}'),
-    context.clock,
-  );
-}
-
-function some<T>(items: Iterable<T>, test: (item: T) => boolean): boolean {
-  for (const item of items) if (test(item)) return true;
-  return false;
+  const tree = presentTree(registry.groups, (appId) => registry.get(appId), access);
+  const pieces = appListPieces(context, appsBelow(tree, groupId), () => true, embeds);
+  await sendPieces(request, response, wrapped('{"*":[', pieces, ']}'), context.clock);
 }
 
 function* appListPieces(
   context: ApiContext,
+  records: Iterable<AppRecord>,
   include: (record: AppRecord) => boolean,
   embeds: ReadonlySet<AppEmbed>,
 ): Generator<string> {
   let separator = '';
-  for (const record of context.registry.all()) {
+  for (const record of records) {
     if (!include(record)) {
       // An empty piece: a filter that lets nothing through must not hold the event loop either.
       yield '';

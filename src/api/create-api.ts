@@ -1,21 +1,33 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import express from 'express';
+import { originList } from '../config/origins.js';
 import { CatalogError } from '../errors/registry.js';
 import type { ApiContext, ApiOptions } from './api-context.js';
 import { appsRouter } from './apps.js';
+import { auditResource } from './audit.js';
 import { deploymentsRouter } from './deployments.js';
 import { EventHub } from './event-stream/event-hub.js';
 import { eventsResource } from './events.js';
 import { TaskFiles } from './files.js';
+import { groupsRouter } from './groups.js';
+import { Logging } from './logging.js';
+import { guardAccess } from './middleware/access.js';
+import { auditWrites } from './middleware/audit-writes.js';
+import { crossOrigin } from './middleware/cors.js';
 import { finalError } from './middleware/final-error.js';
 import { httpMetrics } from './middleware/http-metrics.js';
 import { JsonBodies } from './middleware/json-body.js';
+import { negotiateCoding } from './middleware/negotiate-coding.js';
+import { requestIds } from './middleware/request-id.js';
 import { standardHeaders } from './middleware/standard-headers.js';
 import { refuseStrangers } from './middleware/strangers.js';
+import { pluginsRouter } from './plugins.js';
 import { AppFragments } from './present/app-fragments.js';
 import { queueRouter } from './queue.js';
 import {
   advertisedAuthority,
+  configResource,
   infoResource,
   leaderResource,
   metricsResource,
@@ -23,6 +35,7 @@ import {
   prometheusResource,
 } from './server-facts.js';
 import { deleteTasksResource, tasksResource } from './tasks.js';
+import { tokensRouter } from './tokens.js';
 
 /** The REST API as a listener for Node's http server. */
 export interface Api {
@@ -43,9 +56,26 @@ export const apiServerLimits = {
 /** Most connections at once; event streams are among them. */
 const MAX_CONNECTIONS = 10_000;
 
-/** An http server with the API's bounds, not listening yet. */
-export function createApiServer(listener: RequestListener): Server {
-  const server = createServer(apiServerLimits, listener);
+/** A certificate (with its chain) and its key, as PEM. */
+export interface TlsPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** An http server, or with `tls` an https server, with the API's bounds, not listening yet. */
+export function createApiServer(listener: RequestListener, tls?: TlsPair): Server {
+  const server =
+    tls === undefined
+      ? createServer(apiServerLimits, listener)
+      : createTlsServer(
+          {
+            ...apiServerLimits,
+            handshakeTimeout: apiServerLimits.headersTimeout,
+            minVersion: 'TLSv1.2',
+            ...tls,
+          },
+          listener,
+        );
   server.maxConnections = MAX_CONNECTIONS;
   return server;
 }
@@ -56,32 +86,53 @@ export function createApi(options: ApiOptions): Api {
   const context: ApiContext = { ...options, fragments: new AppFragments() };
   const leader = (port: number): string => advertisedAuthority(settings.address, settings.hostname, port);
   const bodies = new JsonBodies(clock);
-  const hub = new EventHub({ events: options.events, clock, metrics: options.metrics });
+  const { auth } = options;
+  const hub = new EventHub({
+    events: options.events,
+    clock,
+    metrics: options.metrics,
+    ...(auth === undefined ? {} : { tokens: auth.tokens }),
+  });
   const files = new TaskFiles(context);
+  const logging = options.logLevels && new Logging(options.logLevels, clock);
+  const origins = originList(settings.accessControlAllowOrigin);
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('trust proxy', false);
   app.enable('case sensitive routing');
   app.use(httpMetrics(options.metrics));
-  app.use(standardHeaders(leader));
-  app.use(refuseStrangers([settings.address, settings.hostname]));
+  app.use(requestIds(dice));
+  if (auth) app.use(auditWrites(auth.trail, log.child('api')));
+  app.use(standardHeaders(leader, settings.tlsCert === undefined ? 'http' : 'https'));
+  app.use(crossOrigin(origins));
+  app.use(refuseStrangers([settings.address, settings.hostname], origins));
+  if (!settings.disableHttpCompression) app.use(negotiateCoding(options.metrics));
+  app.use(guardAccess(auth?.authenticator, (appId) => options.registry.get(appId) !== undefined));
   app.all('/ping', pingResource());
   app.all('/metrics', metricsResource(context));
   app.all('/metrics/prometheus', prometheusResource(context));
+  app.all('/config', configResource(context));
+  if (logging) app.all('/logging', logging.resource(bodies));
   app.use('/v2', (_request, _response, next) => {
     if (!options.ready()) throw new CatalogError('starting');
     next();
   });
   app.use('/v2/apps', appsRouter(context, bodies));
+  app.use('/v2/groups', groupsRouter(context, bodies));
   app.all('/v2/tasks', tasksResource(context));
   app.all('/v2/tasks/delete', deleteTasksResource(context, bodies));
   app.use('/v2/deployments', deploymentsRouter(context));
   app.use('/v2/queue', queueRouter(context));
   app.all('/v2/info', infoResource(context, leader));
-  app.all('/v2/leader', leaderResource(leader));
+  app.all('/v2/leader', leaderResource(context, leader));
+  app.use('/v2/plugins', pluginsRouter());
   app.all('/v2/events', eventsResource(hub));
   app.use('/v2/files', files.handler());
+  if (auth) {
+    app.use('/v2/tokens', tokensRouter(auth.tokens, bodies));
+    app.all('/v2/audit', auditResource(auth.trail));
+  }
   app.use(() => {
     throw new CatalogError('not-found');
   });
@@ -90,6 +141,7 @@ export function createApi(options: ApiOptions): Api {
     listener: app,
     stop: async () => {
       hub.stop();
+      logging?.stop();
       await files.stop();
     },
   };

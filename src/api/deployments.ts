@@ -1,9 +1,14 @@
 import type { RequestHandler } from 'express';
+import type { AppId } from '../apps/app.js';
+import type { Access } from '../auth/access.js';
 import { CatalogError } from '../errors/registry.js';
 import { sendDeploymentResult } from './accept-change.js';
 import type { ApiContext } from './api-context.js';
 import { queryFlag } from './decide/query.js';
+import { accessOf } from './middleware/access.js';
+import { noteApp, noteDeployment } from './middleware/audit-writes.js';
 import { dispatch, type MethodTable } from './middleware/methods.js';
+import { requestIdOf } from './middleware/request-id.js';
 import { presentDeployment } from './present/deployment-step-info.js';
 import { segmentsOf } from './request-path.js';
 import { queryOf } from './request-query.js';
@@ -23,19 +28,21 @@ function list(context: ApiContext): MethodTable {
   return {
     GET: async (request, response) => {
       response.setHeader('X-Event-Position', context.events.position());
-      await sendPieces(request, response, deploymentPieces(context), context.clock);
+      await sendPieces(request, response, deploymentPieces(context, accessOf(request)), context.clock);
     },
   };
 }
 
-function* deploymentPieces({ deployments }: ApiContext): Generator<string> {
+function* deploymentPieces({ deployments }: ApiContext, access: Access): Generator<string> {
   yield '[';
   let separator = '';
   for (const { plan } of deployments.all()) {
     // The answer is written in slices; a deployment that ended meanwhile is not shown.
     const deployment = deployments.get(plan.id);
     if (deployment === undefined) continue;
-    yield separator + JSON.stringify(presentDeployment(deployment, deployments));
+    const shown = presentDeployment(deployment, deployments, (appId) => access.sees(appId));
+    if (shown === undefined) continue;
+    yield separator + JSON.stringify(shown);
     separator = ',';
   }
   yield ']';
@@ -45,8 +52,15 @@ function single(context: ApiContext, id: string): MethodTable {
   return {
     DELETE: async (request, response) => {
       const force = queryFlag(queryOf(request), 'force', false);
-      const accepted = await context.deployments.cancel(id, { force });
+      const access = accessOf(request);
+      for (const appId of Object.keys(context.deployments.get(id)?.plan.transitions ?? {}) as AppId[]) {
+        access.require('deploy', appId);
+        noteApp(request, appId);
+      }
+      const by = { principal: access.principal.name, requestId: requestIdOf(request) };
+      const accepted = await context.deployments.cancel(id, { force, by });
       if (accepted === undefined) throw new CatalogError('deployment-not-found', { id });
+      noteDeployment(request, accepted.deploymentId);
       response.setHeader('Marathon-Deployment-Id', accepted.deploymentId);
       if (force) {
         response.statusCode = 202;

@@ -3,6 +3,7 @@ import { CatalogError } from '../errors/registry.js';
 import { namesType } from './decide/accept.js';
 import { queryText, queryTexts } from './decide/query.js';
 import type { EventHub } from './event-stream/event-hub.js';
+import { accessOf } from './middleware/access.js';
 import { resource } from './middleware/methods.js';
 import { queryOf } from './request-query.js';
 
@@ -31,7 +32,11 @@ export function eventsResource(hub: EventHub): RequestHandler {
         const header = request.headers['last-event-id'];
         const lastEventId = (Array.isArray(header) ? header[0] : header) ?? queryText(query, 'lastEventId');
         const types = new Set(queryTexts(query, 'event_type'));
-        hub.attach(request, response, { types, lastEventId: lastEventId === '' ? undefined : lastEventId });
+        hub.attach(request, response, {
+          types,
+          lastEventId: lastEventId === '' ? undefined : lastEventId,
+          access: accessOf(request),
+        });
       },
     },
     [],

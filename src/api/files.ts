@@ -33,7 +33,7 @@ export class TaskFiles {
   });
   #forwards = 0;
 
-  constructor(private readonly context: Pick<ApiContext, 'scheduler' | 'agents' | 'log'>) {}
+  constructor(private readonly context: Pick<ApiContext, 'scheduler' | 'agents' | 'log' | 'agentToken'>) {}
 
   handler(): RequestHandler {
     return (request, response, next) => {
@@ -107,6 +107,7 @@ export class TaskFiles {
   }
 
   async #ask(url: URL, method: 'GET' | 'HEAD', response: Response): Promise<Dispatcher.ResponseData> {
+    const { agentToken } = this.context;
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     try {
@@ -114,7 +115,10 @@ export class TaskFiles {
         origin: url.origin,
         path: url.pathname + url.search,
         method,
-        headers: { host: url.host },
+        headers: {
+          host: url.host,
+          ...(agentToken === undefined ? {} : { authorization: `Bearer ${agentToken}` }),
+        },
         signal: gone.signal,
       });
     } catch (error) {

@@ -1,8 +1,11 @@
 import type { RequestHandler } from 'express';
 import type { AppId } from '../apps/app.js';
+import type { Access } from '../auth/access.js';
 import { CatalogError } from '../errors/registry.js';
 import type { ApiContext } from './api-context.js';
 import { queryTexts } from './decide/query.js';
+import { accessOf } from './middleware/access.js';
+import { noteApp } from './middleware/audit-writes.js';
 import { dispatch, type MethodTable } from './middleware/methods.js';
 import { queueItemJson } from './present/queue-item.js';
 import { segmentsOf } from './request-path.js';
@@ -24,18 +27,23 @@ function list(context: ApiContext): MethodTable {
     GET: async (request, response) => {
       const lastUnusedOffers = queryTexts(queryOf(request), 'embed').includes('lastUnusedOffers');
       response.setHeader('X-Event-Position', context.events.position());
-      await sendPieces(request, response, queuePieces(context, lastUnusedOffers), context.clock);
+      await sendPieces(
+        request,
+        response,
+        queuePieces(context, accessOf(request), lastUnusedOffers),
+        context.clock,
+      );
     },
   };
 }
 
-function* queuePieces(context: ApiContext, lastUnusedOffers: boolean): Generator<string> {
+function* queuePieces(context: ApiContext, access: Access, lastUnusedOffers: boolean): Generator<string> {
   yield '{"queue":[';
   let separator = '';
   const nowMs = context.clock.wallMs();
   for (const entry of context.scheduler.queue()) {
     const record = context.registry.get(entry.appId);
-    if (record === undefined || entry.count === 0) continue;
+    if (record === undefined || entry.count === 0 || !access.sees(entry.appId)) continue;
     yield separator + queueItemJson(entry, record, context.fragments, { nowMs, lastUnusedOffers });
     separator = ',';
   }
@@ -44,7 +52,8 @@ function* queuePieces(context: ApiContext, lastUnusedOffers: boolean): Generator
 
 function delay(context: ApiContext, appId: AppId): MethodTable {
   return {
-    DELETE: (_request, response) => {
+    DELETE: (request, response) => {
+      noteApp(request, appId);
       const entry = context.scheduler.queueEntry(appId);
       if (entry === undefined || entry.count === 0)
         throw new CatalogError('queue-entry-not-found', { id: appId });

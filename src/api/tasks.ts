@@ -1,5 +1,7 @@
 import type { Request, RequestHandler, Response } from 'express';
-import type { AppId } from '../apps/app.js';
+import type { AppId, AppRecord } from '../apps/app.js';
+import { servicePortsOf } from '../apps/decide/service-ports.js';
+import type { Access } from '../auth/access.js';
 import { CatalogError } from '../errors/registry.js';
 import type { Instance, InstanceId, TaskId } from '../scheduler/instance.js';
 import { sendDeploymentResult } from './accept-change.js';
@@ -9,34 +11,52 @@ import { queryTexts } from './decide/query.js';
 import { parseTaskId } from './decide/task-id.js';
 import { taskStatusFilter } from './decide/task-status-filter.js';
 import { killAndScale, killInstances } from './kill-tasks.js';
+import { accessOf } from './middleware/access.js';
+import { noteApp } from './middleware/audit-writes.js';
 import type { JsonBodies } from './middleware/json-body.js';
 import { resource } from './middleware/methods.js';
 import { hasVisibleTask, presentTask } from './present/task.js';
 import { queryOf } from './request-query.js';
-import { sendJson, sendPieces } from './write-json.js';
+import { sendTasks, taskListTypes } from './send-tasks.js';
+import { sendJson } from './write-json.js';
 
-/** `/v2/tasks`: every task of every existing app, with service ports. */
+/** `/v2/tasks`: every task of every existing app, with service ports; as a table for those who prefer text. */
 export function tasksResource(context: ApiContext): RequestHandler {
-  return resource({
-    GET: async (request, response) => {
-      const filter = taskStatusFilter(queryTexts(queryOf(request), 'status'));
-      response.setHeader('X-Event-Position', context.events.position());
-      await sendPieces(request, response, allTaskPieces(context, filter), context.clock);
+  return resource(
+    {
+      GET: (request, response) => {
+        const filter = taskStatusFilter(queryTexts(queryOf(request), 'status'));
+        const access = accessOf(request);
+        return sendTasks(context, request, response, {
+          json: () => allTaskPieces(context, access, filter),
+          apps: () => visibleApps(context, access),
+        });
+      },
     },
-  });
+    taskListTypes,
+  );
 }
 
-function* allTaskPieces(context: ApiContext, filter: (instance: Instance) => boolean): Generator<string> {
+function* visibleApps(context: ApiContext, access: Access): Generator<AppRecord> {
+  for (const record of context.registry.all()) if (access.sees(record.app.id)) yield record;
+}
+
+function portsOf(record: AppRecord | undefined): readonly number[] | undefined {
+  return record && servicePortsOf(record.app);
+}
+
+function* allTaskPieces(
+  context: ApiContext,
+  access: Access,
+  filter: (instance: Instance) => boolean,
+): Generator<string> {
   yield '{"tasks":[';
   let separator = '';
   const servicePorts = new Map<AppId, readonly number[] | undefined>();
   for (const instance of context.scheduler.instances.all()) {
     const { appId } = instance;
     if (!servicePorts.has(appId)) {
-      servicePorts.set(
-        appId,
-        context.registry.get(appId)?.app.portDefinitions.map(({ port }) => port),
-      );
+      servicePorts.set(appId, access.sees(appId) ? portsOf(context.registry.get(appId)) : undefined);
     }
     const ports = servicePorts.get(appId);
     if (ports === undefined || !hasVisibleTask(instance) || !filter(instance)) {
@@ -88,7 +108,10 @@ async function deleteTasks(
   for (const id of ids) {
     const instance = instances.byTask(id as TaskId) ?? instances.get(id as InstanceId);
     if (instance === undefined || !hasVisibleTask(instance)) continue;
-    if (context.registry.get(instance.appId) !== undefined) found.set(instance.id, instance);
+    if (context.registry.get(instance.appId) === undefined) continue;
+    accessOf(request).require('deploy', instance.appId);
+    noteApp(request, instance.appId);
+    found.set(instance.id, instance);
   }
   if (options.scale) {
     sendDeploymentResult(response, await killAndScale(context, response, [...found.values()], options, []));

@@ -17,4 +17,8 @@ export interface AppDraft extends Omit<App, 'constraints' | 'version' | 'version
 export interface DefinitionSettings {
   /** The role of every app; Marathon's `--mesos_role`. */
   readonly defaultRole: string;
+  /** The name of container networks that have none; Marathon's `--default_network_name`. Absent: they must have one. */
+  readonly defaultNetworkName?: string;
+  /** The network that the deprecated `ipAddress` means as the bridge; Marathon's `--mesos_bridge_name`. */
+  readonly bridgeName?: string;
 }

@@ -1,5 +1,6 @@
 import type { Brand } from '../util/brand.js';
 import type { Timestamp } from '../util/timestamp.js';
+import type { Container } from './container.js';
 
 /** Absolute path of an app: `/a/b`. Made only by `apps/path.ts`. */
 export type AppId = Brand<string, 'AppId'>;
@@ -16,18 +17,74 @@ export interface PortDefinition {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-export type HealthCheckProtocol = 'HTTP' | 'HTTPS' | 'TCP';
+/** The text itself, or the name under which `secrets` says where it comes from. */
+export type EnvironmentValue = string | { readonly secret: string };
+
+export interface Network {
+  readonly mode: 'host' | 'container/bridge' | 'container';
+  /** Of container networks only. */
+  readonly name?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** Something the agent fetches into the sandbox before the task starts. */
+export interface Artifact {
+  readonly uri: string;
+  readonly extract: boolean;
+  readonly executable: boolean;
+  readonly cache: boolean;
+  /** Relative to the sandbox. */
+  readonly destPath?: string;
+}
+
+/** What a custom executor needs besides its task. */
+export interface ExecutorResources {
+  readonly cpus: number;
+  readonly mem: number;
+  readonly disk: number;
+}
+
+/** How much more than it asked for a task may use; an absent one leaves it to the agent. */
+export interface ResourceLimits {
+  readonly cpus?: number | 'unlimited';
+  readonly mem?: number | 'unlimited';
+}
+
+/** Probed by longrun itself. */
+export type ProbedProtocol = 'HTTP' | 'HTTPS' | 'TCP';
+/** Carried out by the agent. */
+export type AgentSideProtocol = 'COMMAND' | 'MESOS_HTTP' | 'MESOS_HTTPS' | 'MESOS_TCP';
+export type HealthCheckProtocol = ProbedProtocol | AgentSideProtocol;
 export interface HealthCheck {
   readonly protocol: HealthCheckProtocol;
   readonly path?: string;
   readonly port?: number;
   readonly portIndex?: number;
+  /** Of COMMAND checks. */
+  readonly command?: { readonly value: string };
+  /** Of MESOS_* checks in Docker containers. */
+  readonly ipProtocol?: 'IPv4' | 'IPv6';
   readonly gracePeriodSeconds: number;
   readonly intervalSeconds: number;
   readonly timeoutSeconds: number;
   readonly maxConsecutiveFailures: number;
   readonly delaySeconds?: number;
   readonly ignoreHttp1xx?: boolean;
+}
+
+/** A check whose result is only shown: it neither kills nor gates. Exactly one of `http`, `tcp` and `exec`. */
+export interface Check {
+  readonly http?: {
+    readonly path?: string;
+    readonly port?: number;
+    readonly portIndex?: number;
+    readonly scheme: 'HTTP' | 'HTTPS';
+  };
+  readonly tcp?: { readonly port?: number; readonly portIndex?: number };
+  readonly exec?: { readonly command: { readonly shell?: string; readonly argv?: readonly string[] } };
+  readonly intervalSeconds: number;
+  readonly timeoutSeconds: number;
+  readonly delaySeconds: number;
 }
 
 export interface ReadinessCheck {
@@ -66,19 +123,27 @@ export interface App {
   readonly cmd?: string;
   readonly args?: readonly string[];
   readonly user?: string;
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, EnvironmentValue>>;
   readonly instances: number;
   readonly cpus: number;
   readonly mem: number;
   readonly disk: number;
   readonly gpus: number;
   readonly executor: string;
+  readonly executorResources?: ExecutorResources;
+  readonly resourceLimits?: ResourceLimits;
   readonly constraints: readonly Constraint[];
   readonly acceptedResourceRoles?: readonly string[];
   readonly role: string;
-  readonly networks: readonly { readonly mode: 'host' }[];
+  /** At least one. */
+  readonly networks: readonly Network[];
+  /** Empty unless networking is the host's: then the container's port mappings count. */
   readonly portDefinitions: readonly PortDefinition[];
   readonly requirePorts: boolean;
+  readonly container?: Container;
+  /** Absent when there is nothing to fetch. */
+  readonly fetch?: readonly Artifact[];
+  readonly check?: Check;
   readonly healthChecks: readonly HealthCheck[];
   readonly readinessChecks: readonly ReadinessCheck[];
   readonly backoffSeconds: number;
@@ -90,6 +155,9 @@ export interface App {
   readonly unreachableStrategy: UnreachableStrategy;
   readonly killSelection: 'YOUNGEST_FIRST' | 'OLDEST_FIRST';
   readonly labels: Readonly<Record<string, string>>;
+  /** Where secrets come from, by the name that refers to them; absent when there are none. */
+  readonly secrets?: Readonly<Record<string, { readonly source: string }>>;
+  readonly tty?: boolean;
   readonly loadBalancer?: LoadBalancerOptions;
   readonly version: Timestamp;
   readonly versionInfo: { readonly lastScalingAt: Timestamp; readonly lastConfigChangeAt: Timestamp };

@@ -2,9 +2,15 @@ import type { AppId, AppRecord } from './app.js';
 import type { GroupIndex } from './group-index.js';
 import type { ServicePortIndex } from './service-port-index.js';
 
+/** The tree of groups, for reading. */
+export type GroupsView = Pick<
+  GroupIndex,
+  'has' | 'record' | 'isEmpty' | 'childrenOf' | 'appsOf' | 'groupsOf' | 'groupsFrom' | 'appsUnder'
+>;
+
 /** What preparing a change may read: all that is wanted, changes that are prepared but not yet durable included. */
 export interface AppsView {
   get(appId: AppId): AppRecord | undefined;
-  readonly groups: Pick<GroupIndex, 'has' | 'childrenOf'>;
+  readonly groups: GroupsView;
   readonly servicePorts: Pick<ServicePortIndex, 'choose'>;
 }

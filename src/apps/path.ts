@@ -81,18 +81,3 @@ export function parentPath(path: string): string {
 export function* ancestorPaths(path: string): Iterable<string> {
   for (let parent = parentPath(path); parent !== '/'; parent = parentPath(parent)) yield parent;
 }
-
-/** The form used in task ids: segments joined by `_`, which no segment can hold. */
-export function safePath(appId: AppId): string {
-  return segmentsOf(appId).join('_');
-}
-
-/** The app id behind a safe path; undefined when it is none. */
-export function appIdFromSafePath(text: string): AppId | undefined {
-  return parseAppId(`/${text.replaceAll('_', '/')}`);
-}
-
-/** The form used as Mesos task name and in discovery: segments reversed, joined by dots. `/a/b` -> `b.a`. */
-export function hostnameForm(appId: AppId): string {
-  return [...segmentsOf(appId)].reverse().join('.');
-}

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { authenticationRequired } from '../config/load-settings.js';
 import type { Settings } from '../config/settings.js';
 import { openWorkDir } from '../config/work-dir.js';
 import { Agent } from '../embedded-mesos/agent/agent.js';
@@ -39,6 +40,7 @@ export function makeAgentService(settings: Settings, serverUrl: string): { servi
     outputFiles: settings.outputFiles,
     pumpScript: entries.logPump,
     version: packageVersion(),
+    ...(authenticationRequired(settings) ? { readToken: readFileSync(tokenFile, 'utf8').trim() } : {}),
     line: (handlers) => {
       const line = new LineClient<ToAgent, FromAgent>({
         url: () => serverUrl,

@@ -1,5 +1,5 @@
 import { createWriteStream, existsSync, renameSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type Command, Option } from 'commander';
 import { SettingsError } from '../config/load-settings.js';
@@ -8,6 +8,7 @@ import { restoreLmdb } from '../store/lmdb-store.js';
 import { LockHeld, PidLock } from '../util/pid-lock.js';
 import { examine, type Finding } from './doctor.js';
 import { NoAnswer, OperatorClient, OperatorError } from './operator-client.js';
+import { sentenceOf } from './sentence-of.js';
 import { addSettings, settingsOf } from './setting-options.js';
 
 type Options = Readonly<Record<string, string | boolean | undefined>>;
@@ -74,7 +75,7 @@ async function guarded(run: () => Promise<void>): Promise<void> {
     await run();
   } catch (error) {
     if (error instanceof SettingsError) throw error;
-    process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`error: ${sentenceOf(error)}\n`);
     process.exitCode = 1;
   }
 }
@@ -120,6 +121,8 @@ async function down(options: Options): Promise<void> {
 
 async function backup(file: string, options: Options): Promise<void> {
   const { workDir } = settingsOf(options);
+  const folder = dirname(resolve(file));
+  if (!existsSync(folder)) throw new OperatorError(`the folder ${folder} does not exist`);
   const body = await new OperatorClient(apiUrl(options, workDir), workDir).download('/longrun/v1/backup');
   const draft = `${file}.${process.pid}`;
   try {

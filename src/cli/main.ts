@@ -30,6 +30,8 @@ Exit codes: 0 done, 1 refused or no server, ${USAGE_EXIT_CODE} wrong use, 3 the 
   addRunCommands(root);
   const { addRestCommands } = await import('./rest/add-rest-commands.js');
   addRestCommands(root);
+  const { addAccessCommands } = await import('./rest/add-access-commands.js');
+  addAccessCommands(root);
   const { addHostCommands } = await import('./host-commands.js');
   addHostCommands(root);
   return root;

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { request } from 'undici';
+import { type Dispatcher, request } from 'undici';
+import { notedApiCert } from '../config/work-dir.js';
+import { tlsDispatcher } from './rest/server-connection.js';
 
 /** An operator's command could not be carried out; the message says what to do. */
 export class OperatorError extends Error {
@@ -14,11 +16,13 @@ export class NoAnswer extends OperatorError {}
 /** Talks to a running server with the work dir's token: down and backup. */
 export class OperatorClient {
   readonly #token: string;
+  readonly #dispatcher: Dispatcher | undefined;
 
   constructor(
     private readonly url: string,
     workDir: string,
   ) {
+    this.#dispatcher = url.startsWith('https:') ? tlsDispatcher(undefined, notedApiCert(workDir)) : undefined;
     try {
       this.#token = readFileSync(join(workDir, 'token'), 'utf8').trim();
     } catch (error) {
@@ -43,6 +47,7 @@ export class OperatorClient {
       answer = await request(new URL(path, this.url), {
         method,
         headers: { authorization: `Bearer ${this.#token}` },
+        ...(this.#dispatcher === undefined ? {} : { dispatcher: this.#dispatcher }),
       });
     } catch (error) {
       throw new NoAnswer(

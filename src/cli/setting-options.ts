@@ -4,6 +4,11 @@ import type { Command } from 'commander';
 import { loadSettings, SettingsError, variableOf } from '../config/load-settings.js';
 import { settingTable } from '../config/setting-table.js';
 import type { Settings } from '../config/settings.js';
+import {
+  parseAttributes,
+  parseResources,
+  ResourceTextError,
+} from '../embedded-mesos/protocol/resource-text.js';
 
 /** Flags that make sense for a command. */
 export const agentFlags = [
@@ -23,6 +28,7 @@ export const agentFlags = [
   'log-format',
   'ready-file',
   'insecure',
+  'authentication',
 ];
 export const proxyFlags = [
   'work-dir',
@@ -49,7 +55,12 @@ export const serverFlags = settingTable
         'token-file',
         'default-user',
         'allow-root-tasks',
+        'lb-address',
+        'lb-http-port',
+        'lb-stats-port',
         'lb-workers',
+        'output-file-bytes',
+        'output-files',
       ].includes(flag),
   );
 export const upFlags = settingTable
@@ -65,7 +76,9 @@ export function addSettings(command: Command, flags: readonly string[]): Command
       fallback === undefined || fallback === '' || fallback === false
         ? ''
         : typeof fallback === 'object'
-          ? ` (default: ${fallback.min}-${fallback.max})`
+          ? 'min' in fallback
+            ? ` (default: ${fallback.min}-${fallback.max})`
+            : ''
           : ` (default: ${String(fallback)})`;
     const value = entry.kind.kind === 'flag' ? '' : entry.kind.kind === 'port' ? ' <port>' : ' <value>';
     command.option(`--${entry.flag}${value}`, `${entry.help}${shown} [${variableOf(entry.flag)}]`);
@@ -86,10 +99,26 @@ export function settingsOf(options: Readonly<Record<string, string | boolean | u
   const path = (options['config'] as string | undefined) ?? process.env['LONGRUN_CONFIG'];
   if (path !== undefined && !existsSync(path))
     throw new SettingsError(`the settings file ${path} does not exist`);
-  return loadSettings({
+  const settings = loadSettings({
     flags,
     env: process.env,
     ...(path === undefined ? {} : { file: { path, text: readFileSync(path, 'utf8') } }),
     defaults: { root: process.getuid?.() === 0, env: process.env, home: homedir() },
   });
+  // It is hashed now; no child process inherits the password.
+  delete process.env[variableOf('http-credentials')];
+  check('--resources', settings.resources, parseResources);
+  check('--attributes', settings.attributes, parseAttributes);
+  return settings;
+}
+
+/** A mistake in one of the agent's texts is told before anything starts, with the flag that it was given by. */
+function check(flag: string, text: string | undefined, parse: (text: string) => unknown): void {
+  if (text === undefined) return;
+  try {
+    parse(text);
+  } catch (error) {
+    if (error instanceof ResourceTextError) throw new SettingsError(`${flag}: ${error.message}`);
+    throw error;
+  }
 }

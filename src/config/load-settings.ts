@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { parse as parseYaml } from 'yaml';
+import { hashPassword, type PasswordHash } from '../util/password-hash.js';
+import { isOrigin, originList } from './origins.js';
 import { type DefaultsContext, machineName, type SettingEntry, settingTable } from './setting-table.js';
 import type { Settings } from './settings.js';
 
@@ -53,16 +56,33 @@ function finished(settings: Settings): Settings {
       );
     }
   }
-  if (!isLoopback(settings.address) && !settings.insecure) {
+  for (const origin of originList(settings.accessControlAllowOrigin)) {
+    if (!isOrigin(origin)) {
+      throw new SettingsError(
+        `--access-control-allow-origin '${origin}' is not an origin; write https://name or https://name:port, or * for all`,
+      );
+    }
+  }
+  if (!isLoopback(settings.address) && !authenticationRequired(settings) && !settings.insecure) {
     throw new SettingsError(
-      `--address ${settings.address} is reachable from other machines and the API has no authentication yet; keep 127.0.0.1, or say --insecure if the network is trusted`,
+      `--address ${settings.address} is reachable from other machines and --authentication is off; leave that away, keep 127.0.0.1, or say --insecure if everybody who reaches it may do everything`,
     );
   }
+  if ((settings.tlsCert === undefined) !== (settings.tlsKey === undefined))
+    throw new SettingsError('--tls-cert and --tls-key belong together; give both');
   return { ...settings, hostname };
 }
 
 function hostOf(address: string): string {
   return address;
+}
+
+/** Whether callers of the API (and readers of the master's and agents' ports) must say who they are. */
+export function authenticationRequired(
+  settings: Pick<Settings, 'authentication' | 'httpCredentials' | 'address' | 'insecure'>,
+): boolean {
+  if (settings.authentication !== 'auto') return settings.authentication === 'required';
+  return settings.httpCredentials !== undefined || (!isLoopback(settings.address) && !settings.insecure);
 }
 
 /** True for addresses only this machine reaches. */
@@ -142,9 +162,28 @@ function read(entry: SettingEntry, raw: unknown, where: string): unknown {
         ? { min, max }
         : wrong('give FIRST-LAST, for example 10000-20000');
     }
+    case 'credentials':
+      return credentials(String(raw), where);
     case 'one-of':
       return kind.values.includes(String(raw)) ? String(raw) : wrong(`give one of ${kind.values.join(', ')}`);
   }
+}
+
+/** Errors here never show the value. */
+function credentials(raw: string, where: string): PasswordHash {
+  let text = raw;
+  if (raw.startsWith('@')) {
+    try {
+      text = readFileSync(raw.slice(1), 'utf8').replace(/\r?\n$/, '');
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new SettingsError(`${where}: the file cannot be read (${why})`);
+    }
+  }
+  const colon = text.indexOf(':');
+  if (colon < 1 || colon === text.length - 1 || /[\r\n]/.test(text))
+    throw new SettingsError(`${where} is not allowed: give user:password, or @FILE with that one line`);
+  return hashPassword(text.slice(0, colon), text.slice(colon + 1));
 }
 
 function wholeNumber(raw: unknown, min: number, max: number): number | undefined {

@@ -9,7 +9,9 @@ export type SettingKind =
   | { readonly kind: 'port' }
   | { readonly kind: 'whole'; readonly min: number; readonly max: number }
   | { readonly kind: 'port-range' }
-  | { readonly kind: 'one-of'; readonly values: readonly string[] };
+  | { readonly kind: 'one-of'; readonly values: readonly string[] }
+  /** `user:password`, or `@` and the path of a file that holds it. */
+  | { readonly kind: 'credentials' };
 
 export interface SettingEntry {
   readonly name: keyof Settings;
@@ -226,6 +228,55 @@ export const settingTable: readonly SettingEntry[] = [
     flag: 'insecure',
     kind: flag,
     help: 'allow listening beyond loopback without authentication',
+    fallback: () => false,
+  },
+  {
+    name: 'authentication',
+    flag: 'authentication',
+    kind: { kind: 'one-of', values: ['auto', 'required', 'off'] },
+    help: 'whether callers must say who they are; auto: with --http-credentials, or beyond loopback',
+    fallback: () => 'auto',
+  },
+  {
+    name: 'httpCredentials',
+    flag: 'http-credentials',
+    kind: { kind: 'credentials' },
+    help: 'user:password of an administrator, or @FILE that holds it (other users can read command lines)',
+    fallback: () => undefined,
+  },
+  {
+    name: 'tlsCert',
+    flag: 'tls-cert',
+    kind: text,
+    help: 'PEM file with the certificate of the API and its chain; read again when it changes',
+    fallback: () => undefined,
+  },
+  {
+    name: 'tlsKey',
+    flag: 'tls-key',
+    kind: text,
+    help: 'PEM file with the key of that certificate',
+    fallback: () => undefined,
+  },
+  {
+    name: 'auditEntries',
+    flag: 'audit-entries',
+    kind: whole(100, 1_000_000),
+    help: 'entries of the audit trail that are kept; the oldest go first',
+    fallback: () => 10_000,
+  },
+  {
+    name: 'accessControlAllowOrigin',
+    flag: 'access-control-allow-origin',
+    kind: text,
+    help: 'origins whose web pages may use the API, e.g. https://ui.example,https://ops.example:8443 (* = all may read)',
+    fallback: () => undefined,
+  },
+  {
+    name: 'disableHttpCompression',
+    flag: 'disable-http-compression',
+    kind: flag,
+    help: 'never compress answers of the API',
     fallback: () => false,
   },
 ];

@@ -1,3 +1,5 @@
+import type { PasswordHash } from '../util/password-hash.js';
+
 /** Everything that can be set, typed and validated (flags, then LONGRUN_ variables, then the file, then defaults). */
 export interface Settings {
   readonly workDir: string;
@@ -33,4 +35,17 @@ export interface Settings {
   readonly outputFileBytes: number;
   readonly outputFiles: number;
   readonly insecure: boolean;
+  /** Whether callers must say who they are; `auto`: with credentials, or beyond loopback unless `insecure`. */
+  readonly authentication: 'auto' | 'required' | 'off';
+  /** One user of the API, an administrator; the password is hashed the moment it is read. */
+  readonly httpCredentials?: PasswordHash;
+  /** PEM files with the API's certificate (and its chain) and key; both or none. */
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  /** Entries of the audit trail that are kept. */
+  readonly auditEntries: number;
+  /** Origins whose pages may use the API, comma separated; `*` lets all read. */
+  readonly accessControlAllowOrigin?: string;
+  /** Never gzip or deflate an answer of the API. */
+  readonly disableHttpCompression: boolean;
 }

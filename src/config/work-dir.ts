@@ -59,15 +59,46 @@ function readOrCreate(file: string, make: () => string): string {
 const apiUrlFile = (workDir: string): string => join(workDir, 'run', 'api-url');
 
 /** Notes where this work dir's API is reached from this host, for the operator's commands. */
-export function noteApiUrl(workDir: string, address: string, port: number): void {
+export function noteApiUrl(
+  workDir: string,
+  address: string,
+  port: number,
+  scheme: 'http' | 'https' = 'http',
+): void {
   const here = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
-  writeFileSync(apiUrlFile(workDir), `${urlOf(here, port)}\n`, { mode: 0o600 });
+  writeFileSync(apiUrlFile(workDir), `${urlOf(here, port, scheme)}\n`, { mode: 0o600 });
+}
+
+const apiCertFile = (workDir: string): string => join(workDir, 'run', 'api-cert.pem');
+
+/** Notes the API's certificate, so that the operator's commands on this host know the server whatever it is called. */
+export function noteApiCert(workDir: string, cert: string): void {
+  writeFileSync(apiCertFile(workDir), cert, { mode: 0o600 });
+}
+
+/** The certificate that the API of this work dir last used; undefined when it never had one. */
+export function notedApiCert(workDir: string): string | undefined {
+  return readNote(apiCertFile(workDir));
+}
+
+/** The work dir's token: it proves the right to everything. Undefined when there is none, or it is not for this user. */
+export function readToken(workDir: string): string | undefined {
+  try {
+    return readNote(join(workDir, 'token'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') return undefined;
+    throw error;
+  }
 }
 
 /** Where the API of this work dir was last reached; undefined when no server ever ran on it. */
 export function notedApiUrl(workDir: string): string | undefined {
+  return readNote(apiUrlFile(workDir));
+}
+
+function readNote(file: string): string | undefined {
   try {
-    return readFileSync(apiUrlFile(workDir), 'utf8').trim() || undefined;
+    return readFileSync(file, 'utf8').trim() || undefined;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;

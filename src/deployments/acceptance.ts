@@ -1,28 +1,34 @@
 import type { AppId, AppRecord } from '../apps/app.js';
-import type { AppChange, AppRegistry } from '../apps/app-registry.js';
+import type { AppChange, AppRegistry, TreeChange } from '../apps/app-registry.js';
 import { CatalogError } from '../errors/registry.js';
+import { cohortsOfApp } from '../scheduler/cohort.js';
 import type { InstanceReadModel } from '../scheduler/scheduler.js';
 import { keys, type StoreWrite } from '../store/state-store.js';
 import type { Clock } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
 import { type Timestamp, timestamp, type VersionSource } from '../util/timestamp.js';
 import type { AppGroups } from './app-groups.js';
-import type { AcceptedChange, Batch } from './change-queue.js';
+import { type AcceptedChange, type Batch, emptyBatch } from './change-queue.js';
 import { type PlannedApp, sameRecord } from './decide/classify-change.js';
 import { conflictingDeployments } from './decide/conflicts.js';
 import { deadlineTerms } from './decide/deadline.js';
-import { sortInstances } from './decide/instance-buckets.js';
+import { countOf, sortCohorts } from './decide/instance-buckets.js';
 import { planSteps } from './decide/plan.js';
-import type { AcceptOptions, AppTransition, Deployment } from './deployment.js';
+import type {
+  AcceptOptions,
+  AppTransition,
+  ChangePreview,
+  Deployment,
+  DeploymentStep,
+  PreparedChange,
+} from './deployment.js';
 import { changedGroup } from './deployment-events.js';
 import type { DeploymentRun } from './deployment-run.js';
 import type { LockTable } from './lock-table.js';
 
 /** A change as it is asked for. */
 export interface WantedChange {
-  readonly prepare: (
-    version: Timestamp,
-  ) => readonly { readonly appId: AppId; readonly after: AppRecord | undefined }[];
+  readonly prepare: (version: Timestamp) => PreparedChange;
   readonly options: AcceptOptions;
   /** A rollback: this deployment is cancelled for it, in any case. */
   readonly revertOf?: string;
@@ -54,27 +60,25 @@ export function acceptChange(
 ): AcceptedChange | 'later' {
   const version = around.versions.next();
   const prepared = prepareOn(batch, () => wanted.prepare(version));
-  if (prepared === 'later' || prepared.some(({ appId }) => batch.apps.has(appId))) return 'later';
+  if (prepared === 'later' || prepared.apps.some(({ appId }) => batch.apps.has(appId))) return 'later';
   const changes = realChanges(prepared, around.registry);
+  const tree = treeChange(prepared, changes, version, around.registry);
+  if (tree.groups.some(({ groupId }) => batch.groups.has(groupId))) return 'later';
   const id = around.dice.uuid();
-  const groupId = changedGroup(prepared.map(({ appId }) => appId));
+  const groupId = prepared.groupId ?? changedGroup(prepared.apps.map(({ appId }) => appId));
   const accepted = { deploymentId: id, version };
   const astray = appsAstray(prepared, changes, around);
-  if (changes.length === 0 && astray.length === 0 && wanted.revertOf === undefined) {
-    return { accepted, changes, writes: [], groupId, deployment: undefined, apps: [], cancels: [] };
+  const isNothing = changes.length === 0 && tree.groups.length === 0 && astray.length === 0;
+  if (isNothing && wanted.revertOf === undefined) {
+    return { accepted, changes, tree, writes: [], groupId, deployment: undefined, apps: [], cancels: [] };
   }
   const cancels = cancelledFor(wanted, changes, batch, around, { groupId, version });
   if (cancels === 'later') return 'later';
 
   const planned = plannedApps(changes, astray, cancels, around);
-  const steps = planSteps({
-    apps: planned,
-    graph: {
-      dependenciesOf: (appId) => recordIn(planned, batch, around.registry, appId)?.app.dependencies,
-      appsUnder: (group) => appsUnder(planned, batch, around.groups, group),
-    },
-    ...(wanted.options.victims ? { victims: wanted.options.victims } : {}),
-  });
+  const steps = stepsOf(planned, tree, batch, around, wanted.options);
+  // What applies in place needs none of the places that there are for deployments.
+  if (steps.length > 0) checkRoom(wanted, batch, cancels.length, around, { groupId, version });
   const transitions = transitionsOf(planned);
   const startedAt = timestamp(around.clock.wallMs());
   const deployment: Deployment | undefined =
@@ -86,20 +90,35 @@ export function acceptChange(
             version,
             steps,
             transitions,
+            ...(tree.groups.length > 0 ? { groups: tree.groups } : {}),
             ...(wanted.revertOf === undefined ? {} : { revertOf: wanted.revertOf }),
           },
           currentStep: 0,
           startedAt,
           phase: 'scheduled',
           ...deadlineTerms(transitions, startedAt),
+          ...(wanted.options.by === undefined ? {} : { by: wanted.options.by }),
         };
   const writes: StoreWrite[] = [
-    ...around.registry.writesFor(changes),
+    ...around.registry.writesFor(changes, tree),
     ...cancels.map((run) => ({ op: 'delete', key: keys.deployment(run.id) }) as const),
     ...(deployment ? [{ op: 'put', key: keys.deployment(id), value: deployment } as const] : []),
   ];
   for (const run of cancels) run.freeze();
-  return { accepted, changes, writes, groupId, deployment, apps: [...planned.keys()], cancels };
+  return { accepted, changes, tree, writes, groupId, deployment, apps: [...planned.keys()], cancels };
+}
+
+/** What a change would do if nothing locked its apps. Changes nothing. Throws what `prepare` throws. */
+export function previewChange(
+  prepare: WantedChange['prepare'],
+  around: AcceptanceSurroundings,
+): ChangePreview {
+  const version = around.versions.next();
+  const prepared = prepare(version);
+  const changes = realChanges(prepared, around.registry);
+  const tree = treeChange(prepared, changes, version, around.registry);
+  const planned = plannedApps(changes, appsAstray(prepared, changes, around), [], around);
+  return { version, steps: stepsOf(planned, tree, emptyBatch(), around, {}) };
 }
 
 /** Only stops a deployment: its record goes, nothing else changes. */
@@ -115,6 +134,7 @@ export function acceptCancellation(
   return {
     accepted: { deploymentId: id, version: run.plan.version },
     changes: [],
+    tree: { at: run.plan.version, groups: [] },
     writes: [{ op: 'delete', key: keys.deployment(id) }],
     groupId: undefined,
     deployment: undefined,
@@ -131,15 +151,15 @@ function prepareOn(
   try {
     return prepare();
   } catch (error) {
-    if (batch.apps.size > 0) return 'later';
+    if (batch.apps.size > 0 || batch.groups.size > 0) return 'later';
     throw error;
   }
 }
 
 /** Apps whose record stays the same are dropped. */
-function realChanges(prepared: ReturnType<WantedChange['prepare']>, registry: AppRegistry): AppChange[] {
+function realChanges({ apps }: PreparedChange, registry: AppRegistry): AppChange[] {
   const changes = new Map<AppId, AppChange>();
-  for (const { appId, after } of prepared) {
+  for (const { appId, after } of apps) {
     const before = registry.get(appId);
     if (sameRecord(before, after)) changes.delete(appId);
     else changes.set(appId, { appId, before, after });
@@ -147,25 +167,73 @@ function realChanges(prepared: ReturnType<WantedChange['prepare']>, registry: Ap
   return [...changes.values()];
 }
 
+/** The groups that change with the apps, and since when all of it holds. */
+function treeChange(
+  { groups }: PreparedChange,
+  changes: readonly AppChange[],
+  at: Timestamp,
+  registry: AppRegistry,
+): TreeChange {
+  return { at, groups: registry.completeGroups?.(changes, groups, at) ?? [] };
+}
+
+/** The steps that lead there, in the tree as it will be with all that the batch holds. */
+function stepsOf(
+  planned: Map<AppId, PlannedApp>,
+  tree: TreeChange,
+  batch: Batch,
+  { registry, groups }: AcceptanceSurroundings,
+  { victims }: Pick<AcceptOptions, 'victims'>,
+): DeploymentStep[] {
+  const own = new Map(tree.groups.map((change) => [change.groupId, change]));
+  return planSteps({
+    apps: planned,
+    graph: {
+      dependenciesOf: (appId) => recordIn(planned, batch, registry, appId)?.app.dependencies,
+      appsUnder: (group) => appsUnder(planned, batch, groups, group),
+      groupDependenciesOf: (group) => {
+        const change = own.get(group);
+        return (change ? change.after : registry.prospectiveGroup?.(group))?.dependencies ?? [];
+      },
+    },
+    ...(victims ? { victims } : {}),
+  });
+}
+
 /**
  * Apps that are asked to be just what they are wanted to be already, while their instances are not: a plan was stopped
  * half-way. Asking again brings them right. What a deployment holds is being brought right anyway.
  */
 function appsAstray(
-  prepared: ReturnType<WantedChange['prepare']>,
+  prepared: PreparedChange,
   changes: readonly AppChange[],
   { registry, instances, locks }: AcceptanceSurroundings,
 ): AppId[] {
   const changed = new Set(changes.map(({ appId }) => appId));
-  return prepared.flatMap(({ appId }) => {
+  return prepared.apps.flatMap(({ appId }) => {
     const record = registry.get(appId);
     if (!record || changed.has(appId) || locks.holderOf(appId) !== undefined) return [];
-    const { current, old } = sortInstances(record, instances.ofApp(appId));
-    return old.length > 0 || current.length !== record.app.instances ? [appId] : [];
+    const { current, old } = sortCohorts(record, cohortsOfApp(instances, appId));
+    return old.length > 0 || countOf(current) !== record.app.instances ? [appId] : [];
   });
 }
 
-/** Limit and locks. Answers the deployments that have to go for the change. */
+/** Throws `too-many-deployments` when as many run as may; those that go for the change make room for it. */
+function checkRoom(
+  { revertOf }: WantedChange,
+  batch: Batch,
+  cancelled: number,
+  around: AcceptanceSurroundings,
+  { groupId, version }: { groupId: string; version: Timestamp },
+): void {
+  // A rollback takes the place of what it undoes; it must be possible also at the limit.
+  if (revertOf !== undefined || around.runs.size + batch.added - cancelled < around.maxRunning) return;
+  const error = new CatalogError('too-many-deployments', { max: around.maxRunning });
+  around.refused(groupId, version, error);
+  throw error;
+}
+
+/** Locks. Answers the deployments that have to go for the change. */
 function cancelledFor(
   { options, revertOf }: WantedChange,
   changes: readonly AppChange[],
@@ -187,10 +255,6 @@ function cancelledFor(
     around.refused(groupId, version, error);
     throw error;
   };
-  // A rollback takes the place of what it undoes; it must be possible also at the limit.
-  if (revertOf === undefined && around.runs.size + batch.added >= around.maxRunning) {
-    refuse(new CatalogError('too-many-deployments', { max: around.maxRunning }));
-  }
   if (!options.force && conflicts.size > 0) {
     refuse(
       new CatalogError('app-locked', {}, undefined, { deployments: [...conflicts].map((id) => ({ id })) }),
@@ -212,7 +276,7 @@ function plannedApps(
     const continues = unfinished.has(appId);
     // Seen from what was wanted so far: a change of the definition itself is no mixture.
     const wanted = continues ? after : before;
-    const mixed = wanted !== undefined && sortInstances(wanted, instances.ofApp(appId)).old.length > 0;
+    const mixed = wanted !== undefined && sortCohorts(wanted, cohortsOfApp(instances, appId)).old.length > 0;
     planned.set(appId, { before, after, continues, mixed });
   };
   for (const { appId, before, after } of changes) add(appId, before, after);

@@ -1,10 +1,12 @@
 import type { AppId } from '../apps/app.js';
 import type { EventBus } from '../events/event-bus.js';
 import type { Log } from '../logging/log.js';
+import { cohortsOfApp } from '../scheduler/cohort.js';
 import type { Scheduler } from '../scheduler/scheduler.js';
 import type { Clock, Timer } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
 import { actionStep } from './decide/action-step.js';
+import { countOf } from './decide/instance-buckets.js';
 import { retryPauseMs } from './decide/retry-pause.js';
 import { oneWish, type SelectVictims } from './decide/step-decision.js';
 import { waitingReasons } from './decide/waiting.js';
@@ -69,21 +71,25 @@ export class ActionRun {
     await this.#underWay;
   }
 
-  /** Looks, wants what is missing (unless `hold`), notices when nothing is. Answers how many instances it looked at. */
+  /**
+   * Looks, wants what is missing (unless `hold`), notices when nothing is. Answers how much it looked at: cohorts, or single
+   * instances when it chose some of them for nothing.
+   */
   evaluate(hold: boolean): number {
     if (this.#done || this.#stopped || this.#underWay || this.#retry) return 0;
     const { app } = this.action;
-    const instances = this.around.scheduler.instances.ofApp(app);
-    const decision = actionStep(this.action, this.transition, instances, this.around.selectVictims);
+    const cohorts = cohortsOfApp(this.around.scheduler.instances, app);
+    const decision = actionStep(this.action, this.transition, cohorts, this.around.selectVictims);
     if (decision.done) this.#finish();
-    else if (!hold && (decision.start > 0 || decision.stop.length > 0)) {
+    else if (hold) return decision.stop.length > 0 ? countOf(cohorts) : cohorts.length;
+    else if (decision.start > 0 || decision.stop.length > 0) {
       const { start, stop, reason } = oneWish(decision);
       this.#underWay = this.#want({ start, stop, reason }).finally(() => {
         this.#underWay = undefined;
         if (!this.#stopped) this.around.mark(app);
       });
     }
-    return instances.length;
+    return cohorts.length;
   }
 
   waiting(): readonly Waiting[] {
@@ -93,7 +99,7 @@ export class ActionRun {
     const reasons = waitingReasons({
       action: this.action,
       transition: this.transition,
-      instances: scheduler.instances.ofApp(app),
+      cohorts: cohortsOfApp(scheduler.instances, app),
       queue: scheduler.queueEntry(app),
       nowWallMs: clock.wallMs(),
     });

@@ -1,5 +1,5 @@
 import type { AppId, AppRecord } from '../apps/app.js';
-import type { AppChange, AppRegistry } from '../apps/app-registry.js';
+import type { AppChange, AppRegistry, TreeChange } from '../apps/app-registry.js';
 import { CatalogError } from '../errors/registry.js';
 import type { Log } from '../logging/log.js';
 import { keys, type StateStore, type StoreWrite } from '../store/state-store.js';
@@ -18,6 +18,7 @@ export const LAST_VERSION = 'last-version';
 export interface AcceptedChange {
   readonly accepted: Accepted;
   readonly changes: readonly AppChange[];
+  readonly tree: TreeChange;
   readonly writes: readonly StoreWrite[];
   /** The group to tell `group_change_success` for; undefined when no change was asked for. */
   readonly groupId: string | undefined;
@@ -32,11 +33,16 @@ export interface AcceptedChange {
 /** What the changes of one batch have claimed so far, before any of it is durable. */
 export interface Batch {
   readonly apps: Set<AppId>;
+  readonly groups: Set<string>;
   /** New records, not yet in the registry. */
   readonly records: Map<AppId, AppRecord | undefined>;
   readonly cancelled: Set<string>;
   /** Deployments that the batch adds, less those it cancels. */
   added: number;
+}
+
+export function emptyBatch(): Batch {
+  return { apps: new Set(), groups: new Set(), records: new Map(), cancelled: new Set(), added: 0 };
 }
 
 export interface ChangeRequest {
@@ -105,17 +111,19 @@ export class ChangeQueue {
     while (this.#waiting.length > 0) {
       const entries = this.#gather();
       const writes = entries.flatMap(({ change }) => change.writes);
+      const pruning = writes.length > 0 ? this.around.registry.prune?.() : undefined;
       try {
         if (writes.length > 0)
           await this.around.store.commit({
             epoch: this.around.epoch,
-            writes: [...writes, lastVersion(entries)],
+            writes: [...writes, ...(pruning?.writes ?? []), lastVersion(entries)],
           });
         else if (this.#waiting.length > 0) await this.#otherWork();
       } catch (error) {
         this.#undo(entries, error);
         continue;
       }
+      pruning?.done();
       for (const entry of entries) this.#conclude(entry);
     }
     this.#draining = false;
@@ -130,7 +138,7 @@ export class ChangeQueue {
 
   #gather(): Entry[] {
     const { registry, clock } = this.around;
-    const batch: Batch = { apps: new Set(), records: new Map(), cancelled: new Set(), added: 0 };
+    const batch = emptyBatch();
     const entries: Entry[] = [];
     // Without staging a second `prepare` would not see the first one's service ports.
     const limit = registry.stage && registry.unstage ? MAX_BATCH : 1;
@@ -152,7 +160,7 @@ export class ChangeQueue {
       }
       this.#waiting.shift();
       claim(batch, change);
-      if (change.changes.length > 0) registry.stage?.(change.changes);
+      if (changesTree(change)) registry.stage?.(change.changes, change.tree);
       entries.push({ ticket, change });
     }
     return entries;
@@ -160,7 +168,7 @@ export class ChangeQueue {
 
   #conclude({ ticket, change }: Entry): void {
     try {
-      if (change.changes.length > 0) this.around.registry.apply(change.changes);
+      if (changesTree(change)) this.around.registry.apply(change.changes, change.tree);
       this.around.committed(change);
     } catch (error) {
       this.around.log.error('a durable change failed to take effect in memory', {
@@ -175,7 +183,7 @@ export class ChangeQueue {
 
   #undo(entries: readonly Entry[], error: unknown): void {
     for (const { ticket, change } of [...entries].reverse()) {
-      if (change.changes.length > 0) this.around.registry.unstage?.(change.changes);
+      if (changesTree(change)) this.around.registry.unstage?.(change.changes, change.tree);
       this.around.refused(change, error);
       ticket.reject(error);
     }
@@ -188,7 +196,12 @@ function lastVersion(entries: readonly Entry[]): StoreWrite {
   return { op: 'put', key: keys.meta(LAST_VERSION), value: versions.at(-1) };
 }
 
+function changesTree({ changes, tree }: AcceptedChange): boolean {
+  return changes.length > 0 || tree.groups.length > 0;
+}
+
 function claim(batch: Batch, change: AcceptedChange): void {
+  for (const { groupId } of change.tree.groups) batch.groups.add(groupId);
   for (const { appId, after } of change.changes) batch.records.set(appId, after);
   for (const appId of change.apps) batch.apps.add(appId);
   for (const run of change.cancels) batch.cancelled.add(run.id);

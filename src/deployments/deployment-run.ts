@@ -71,7 +71,7 @@ export class DeploymentRun {
     this.#beginStep(resumeStep(this.#deployment.plan.steps, this.#deployment.currentStep));
   }
 
-  /** Looks at one app of the running step. Answers how many instances it looked at. */
+  /** Looks at one app of the running step. Answers how much it looked at. */
   evaluate(appId: AppId): number {
     const action = this.#actions.get(appId);
     if (!action || action.done || this.#state !== 'active') return 0;

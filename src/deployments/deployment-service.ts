@@ -13,16 +13,26 @@ import {
   type AcceptanceSurroundings,
   acceptCancellation,
   acceptChange,
+  previewChange,
   type WantedChange,
 } from './acceptance.js';
 import type { ReadinessSource } from './action-run.js';
 import { AppGroups } from './app-groups.js';
 import { type AcceptedChange, ChangeQueue, LAST_VERSION } from './change-queue.js';
 import { retryPauseMs } from './decide/retry-pause.js';
-import { revertChanges } from './decide/revert.js';
+import { revertTree } from './decide/revert.js';
 import type { SelectVictims } from './decide/step-decision.js';
 import { readStoredDeployment } from './decide/stored-deployment.js';
-import type { Accepted, Deployment, Deployments, ReadinessResult, Waiting } from './deployment.js';
+import type {
+  Accepted,
+  AcceptOptions,
+  ChangePreview,
+  Deployment,
+  Deployments,
+  PreparedChange,
+  ReadinessResult,
+  Waiting,
+} from './deployment.js';
 import { deploymentEvents } from './deployment-events.js';
 import { DeploymentRun, type RunSurroundings } from './deployment-run.js';
 import { EvaluationQueue } from './evaluation-queue.js';
@@ -39,6 +49,8 @@ export interface DeploymentServiceOptions {
   readonly scheduler: Scheduler;
   readonly readiness: ReadinessSource;
   readonly selectVictims: SelectVictims;
+  /** Throws when old records do not fit into what is wanted by now; asked before a rollback is accepted. */
+  readonly checkPutBack?: (apps: PreparedChange['apps'], groups: PreparedChange['groups']) => void;
   readonly events: EventBus;
   readonly versions: VersionSource;
   readonly clock: Clock;
@@ -153,11 +165,23 @@ export class DeploymentService implements Deployments {
     await Promise.all([this.#upkeep.stop(), ...[...this.#runs.values()].map((run) => run.stop())]);
   }
 
-  async change(prepare: WantedChange['prepare'], options: WantedChange['options']): Promise<Accepted> {
+  async change(
+    prepare: (version: Timestamp) => PreparedChange['apps'],
+    options: WantedChange['options'],
+  ): Promise<Accepted> {
+    return this.changeTree((version) => ({ apps: prepare(version), groups: [] }), options);
+  }
+
+  async changeTree(prepare: WantedChange['prepare'], options: WantedChange['options']): Promise<Accepted> {
     return this.#submit({ prepare, options });
   }
 
-  async cancel(id: string, options: { readonly force: boolean }): Promise<Accepted | undefined> {
+  previewTree(prepare: WantedChange['prepare']): ChangePreview {
+    this.#mustRun();
+    return previewChange(prepare, this.#acceptance);
+  }
+
+  async cancel(id: string, options: Pick<AcceptOptions, 'force' | 'by'>): Promise<Accepted | undefined> {
     this.#mustRun();
     const run = this.#runs.get(id);
     if (!run) return undefined;
@@ -165,7 +189,16 @@ export class DeploymentService implements Deployments {
       return this.#queue.submit({ check: (batch) => acceptCancellation(id, batch, this.#acceptance) });
     }
     const { plan } = run.deployment;
-    return this.#submit({ prepare: () => revertChanges(plan), options: { force: true }, revertOf: id });
+    const by = options.by === undefined ? {} : { by: options.by };
+    return this.#submit({
+      prepare: () => {
+        const changes = revertTree(plan, this.options.registry.groups);
+        this.options.checkPutBack?.(changes.apps, changes.groups);
+        return changes;
+      },
+      options: { force: true, ...by },
+      revertOf: id,
+    });
   }
 
   all(): readonly Deployment[] {

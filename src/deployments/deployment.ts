@@ -1,4 +1,5 @@
 import type { AppId, AppRecord } from '../apps/app.js';
+import type { GroupAfter, GroupChange } from '../apps/group.js';
 import type { InstanceId } from '../scheduler/instance.js';
 import type { Timestamp } from '../util/timestamp.js';
 
@@ -29,6 +30,8 @@ export interface DeploymentPlan {
   readonly version: Timestamp;
   readonly steps: readonly DeploymentStep[];
   readonly transitions: Readonly<Record<AppId, AppTransition>>;
+  /** Groups that came, changed or went with it; they need no step, a rollback undoes them. */
+  readonly groups?: readonly GroupChange[];
   /** Set when this plan reverts another. */
   readonly revertOf?: string;
 }
@@ -45,6 +48,8 @@ export interface Deployment {
   readonly onFailure?: 'hold' | 'rollback';
   /** The deadline passed. */
   readonly overdue?: boolean;
+  /** Who started it; undefined when longrun did by itself. */
+  readonly by?: ChangeAuthor;
 }
 
 /** What an action of the current step still waits for, per instance or for the app as a whole. */
@@ -72,15 +77,37 @@ export interface DeploymentReadModel {
   readinessResults(appId: AppId): readonly ReadinessResult[];
 }
 
+/** Who asked for a change, and by which request. */
+export interface ChangeAuthor {
+  readonly principal: string;
+  readonly requestId: string;
+}
+
 export interface AcceptOptions {
   readonly force: boolean;
   /** Instances named by kill-and-scale, by app. */
   readonly victims?: Readonly<Record<AppId, readonly InstanceId[]>>;
+  /** Kept in the deployment's record. */
+  readonly by?: ChangeAuthor;
 }
 
 export interface Accepted {
   readonly deploymentId: string;
   readonly version: Timestamp;
+}
+
+/** The new records of apps and groups that a request makes. */
+export interface PreparedChange {
+  /** The group to tell about it; without it, the one around the changed apps. */
+  readonly groupId?: string;
+  readonly apps: readonly { readonly appId: AppId; readonly after: AppRecord | undefined }[];
+  readonly groups: readonly GroupAfter[];
+}
+
+/** What a change would mean. */
+export interface ChangePreview {
+  readonly version: Timestamp;
+  readonly steps: readonly DeploymentStep[];
 }
 
 /**
@@ -100,9 +127,13 @@ export interface Deployments extends DeploymentReadModel {
     ) => readonly { readonly appId: AppId; readonly after: AppRecord | undefined }[],
     options: AcceptOptions,
   ): Promise<Accepted>;
+  /** As `change`, for apps and groups together. */
+  changeTree(prepare: (version: Timestamp) => PreparedChange, options: AcceptOptions): Promise<Accepted>;
+  /** What `changeTree` would do right now, if no lock stood in the way. Nothing changes. Throws what `prepare` throws. */
+  previewTree(prepare: (version: Timestamp) => PreparedChange): ChangePreview;
   /**
    * Cancel with a rollback deployment (force false; answers the rollback) or only stop it (force true; answers the
    * stopped one). Undefined when there is no such deployment.
    */
-  cancel(id: string, options: { readonly force: boolean }): Promise<Accepted | undefined>;
+  cancel(id: string, options: Pick<AcceptOptions, 'force' | 'by'>): Promise<Accepted | undefined>;
 }

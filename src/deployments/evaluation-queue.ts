@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../util/clock.js';
 import { evaluationPauseMs } from './decide/evaluation-pause.js';
 
 /** Longest stretch of evaluations before other work gets its turn. */
-const SLICE_MS = 8;
+const SLICE_MS = 5;
 
 /**
  * Collects the apps to look at. Many marks of one turn make one evaluation at its end; a large app rests after each
@@ -17,7 +17,7 @@ export class EvaluationQueue {
   #scheduled = false;
   #stopped = false;
 
-  /** `evaluate` answers how many instances it looked at. */
+  /** `evaluate` answers how much it looked at. */
   constructor(
     private readonly clock: Clock,
     private readonly evaluate: (appId: AppId) => number,

@@ -1,5 +1,6 @@
 import type { AppId, AppRecord } from '../apps/app.js';
 import type { Log } from '../logging/log.js';
+import { cohortsOfApp } from '../scheduler/cohort.js';
 import type { Scheduler } from '../scheduler/scheduler.js';
 import { scaleStep } from './decide/scale-step.js';
 import { oneWish, type SelectVictims } from './decide/step-decision.js';
@@ -24,19 +25,19 @@ export class Upkeep {
 
   constructor(private readonly around: UpkeepSurroundings) {}
 
-  /** Looks at an app that no deployment holds. Answers how many instances it looked at. */
+  /** Looks at an app that no deployment holds. Answers how many cohorts of instances it looked at. */
   look(appId: AppId): number {
     const { apps, scheduler, selectVictims } = this.around;
     const record = apps.get(appId);
     if (!record || this.#stopped || scheduler.settling || this.#underWay.has(appId)) return 0;
-    const instances = scheduler.instances.ofApp(appId);
-    const move = scaleStep({ record, instances, awaitHealthy: false, selectVictims });
+    const cohorts = cohortsOfApp(scheduler.instances, appId);
+    const move = scaleStep({ record, cohorts, awaitHealthy: false, selectVictims });
     const { start, stop } = oneWish(move);
     if (start > 0 || stop.length > 0) {
       const wish = this.#want(appId, start, stop).finally(() => this.#underWay.delete(appId));
       this.#underWay.set(appId, wish);
     }
-    return instances.length;
+    return cohorts.length;
   }
 
   /** The wishes under way for these apps; each resolves, never rejects. */

@@ -26,6 +26,11 @@ export const errors = {
     message: 'Object is not valid',
     hint: 'See `details`: each names the path and what is wrong there.',
   },
+  unsupported: {
+    status: 422,
+    message: 'This definition needs what longrun cannot run yet: {what}',
+    hint: 'See `details`: each names the path and what to do meanwhile.',
+  },
   'invalid-argument': { status: 422, message: '{reason}', hint: '{hint}' },
   'bad-request': { status: 400, message: '{reason}', hint: '{hint}' },
   'app-locked': {
@@ -64,6 +69,16 @@ export const errors = {
     message: 'Application {id} not found in tasks queue.',
     hint: 'GET /v2/queue lists what waits.',
   },
+  'plugin-not-found': {
+    status: 404,
+    message: 'No plugin with this pluginId: {id}',
+    hint: 'longrun loads no plugins; GET /v2/plugins answers an empty list.',
+  },
+  'path-not-found': {
+    status: 404,
+    message: "Path '{id}' does not exist",
+    hint: 'GET /v2/apps lists what exists.',
+  },
   'no-leader': { status: 404, message: 'There is no leader', hint: 'Wait for the election to end.' },
   'too-many-deployments': {
     status: 403,
@@ -97,7 +112,22 @@ export const errors = {
   'group-not-found': {
     status: 404,
     message: "Group '{id}' does not exist",
-    hint: 'GET /v2/apps lists what exists.',
+    hint: 'GET /v2/groups shows what exists.',
+  },
+  'group-version-not-found': {
+    status: 404,
+    message: "Group '{id}' does not exist in version {version}",
+    hint: 'GET /v2/groups{id}/versions lists the versions kept.',
+  },
+  'group-exists': {
+    status: 409,
+    message: 'Group {id} is already created. Use PUT to change this group.',
+    hint: 'PUT /v2/groups{id} changes it.',
+  },
+  'path-is-app': {
+    status: 409,
+    message: 'An app with the path {id} already exists.',
+    hint: 'A path is either an app or a group.',
   },
   'foreign-host': {
     status: 403,
@@ -108,6 +138,41 @@ export const errors = {
     status: 403,
     message: "Origin '{origin}' may not write here",
     hint: 'Browsers may write only from pages this server served.',
+  },
+  unauthenticated: {
+    status: 401,
+    message: 'This server wants to know who asks',
+    hint: 'Send `Authorization: Bearer <token>` or basic credentials; `longrun token create` makes a token.',
+  },
+  'wrong-credentials': {
+    status: 401,
+    message: 'The token or the password is not known here',
+    hint: 'It may have been revoked; `longrun token list` shows what there is.',
+  },
+  'token-expired': {
+    status: 401,
+    message: 'The token has expired',
+    hint: 'Make a new one with `longrun token create`.',
+  },
+  'missing-right': {
+    status: 403,
+    message: "'{name}' lacks the right '{right}' on {path}",
+    hint: 'A token with that grant may do it; an administrator makes one with `longrun token create`.',
+  },
+  'token-exists': {
+    status: 409,
+    message: "A token named '{name}' already exists.",
+    hint: 'Choose another name, or revoke that one first: longrun token revoke {name}',
+  },
+  'token-not-found': {
+    status: 404,
+    message: "Token '{id}' does not exist",
+    hint: 'GET /v2/tokens lists the tokens.',
+  },
+  'too-many-tokens': {
+    status: 403,
+    message: 'There are {max} tokens already',
+    hint: 'Revoke those that nobody uses.',
   },
   'store-unavailable': {
     status: 503,

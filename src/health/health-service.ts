@@ -3,16 +3,18 @@ import type { AppChange, AppRegistry } from '../apps/app-registry.js';
 import type { ReadinessResult } from '../deployments/deployment.js';
 import type { EventBus } from '../events/event-bus.js';
 import type { Log } from '../logging/log.js';
-import type { Instance, InstanceHealth, InstanceId } from '../scheduler/instance.js';
+import type { Instance, InstanceHealth } from '../scheduler/instance.js';
 import type { HealthFact, InstanceChange, InstanceReadModel } from '../scheduler/scheduler.js';
 import type { Clock, Timer } from '../util/clock.js';
 import { timestamp, timestampMs } from '../util/timestamp.js';
 import { carryHealth, isFlip, restoredHealth, unknownHealth, withResult } from './decide/instance-health.js';
-import { probesAlike, wantedProbes } from './decide/targets.js';
+import { probedAlike, probesAlike, wantedProbes } from './decide/targets.js';
 import { judgeProbe } from './decide/verdict.js';
 import type { HealthReadModel, ProbeResult, Prober } from './health.js';
 import { HealthEvents } from './health-events.js';
 import { readinessResult } from './readiness-result.js';
+import { Sweeps } from './sweeps.js';
+import { type Generation, TaskBook } from './task-book.js';
 import type { ActiveProbe, TrackedTask } from './tracked-task.js';
 
 /** Repeated successes are told to the scheduler at most this often; whatever changes a verdict is told at once. */
@@ -40,14 +42,16 @@ export interface HealthServiceOptions {
  *   just added leave an instance as it was.
  * - A task is probed by the checks of the definition it runs: those of the app's current one only when its launch hash is
  *   the same.
+ * - What an app's change means for its tasks is seen to a slice a turn; a change that means nothing for probing costs nothing.
  * - After `stop` nothing is reported.
  */
 export class HealthService implements HealthReadModel {
-  readonly #tasks = new Map<InstanceId, TrackedTask>();
-  readonly #byApp = new Map<AppId, Set<TrackedTask>>();
+  readonly #tasks = new TaskBook();
   readonly #byProbe = new Map<string, TrackedTask>();
   readonly #readinessWanted = new Set<AppId>();
   readonly #retries = new Map<TrackedTask, Timer>();
+  readonly #lookUps = new Map<string, Promise<AppRecord | undefined>>();
+  readonly #sweeps: Sweeps<AppId, TrackedTask>;
   readonly #events: HealthEvents;
   readonly #readinessListeners = new Set<(appId: AppId) => void>();
   #unsubscribe: (() => void)[] = [];
@@ -55,6 +59,7 @@ export class HealthService implements HealthReadModel {
 
   constructor(private readonly options: HealthServiceOptions) {
     this.#events = new HealthEvents(options.events);
+    this.#sweeps = new Sweeps(options.clock, (tracked) => this.#refresh(tracked));
   }
 
   /** Starts the prober, then probes everything that runs already. */
@@ -75,12 +80,14 @@ export class HealthService implements HealthReadModel {
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
     for (const timer of this.#retries.values()) timer.cancel();
     this.#retries.clear();
+    this.#sweeps.stop();
     await this.options.prober.stop();
   }
 
   /** Results of the app's readiness check per task, while a deployment wants them. */
   readiness(appId: AppId): readonly ReadinessResult[] {
-    return [...(this.#byApp.get(appId) ?? [])].flatMap(({ readiness }) => (readiness ? [readiness] : []));
+    if (!this.#readinessWanted.has(appId)) return [];
+    return [...this.#tasks.ofApp(appId)].flatMap(({ readiness }) => (readiness ? [readiness] : []));
   }
 
   /** Told the app whose readiness results changed. */
@@ -94,10 +101,7 @@ export class HealthService implements HealthReadModel {
     if (wanted === this.#readinessWanted.has(appId)) return;
     if (wanted) this.#readinessWanted.add(appId);
     else this.#readinessWanted.delete(appId);
-    for (const tracked of this.#byApp.get(appId) ?? []) {
-      if (!wanted) tracked.readiness = undefined;
-      this.#syncProbes(tracked);
-    }
+    this.#sweeps.begin(appId, this.#tasks.ofApp(appId));
   }
 
   #onInstance({ before, after }: InstanceChange): void {
@@ -132,49 +136,42 @@ export class HealthService implements HealthReadModel {
       reportedMs: Number.NEGATIVE_INFINITY,
       gaveUp: false,
     };
-    this.#tasks.set(instance.id, tracked);
-    const siblings = this.#byApp.get(instance.appId) ?? new Set();
-    this.#byApp.set(instance.appId, siblings.add(tracked));
-    const record = this.#knownDefinition(instance, siblings);
-    if (record) this.#define(tracked, record);
-    else void this.#lookUp(tracked);
+    const generation = this.#tasks.add(tracked);
+    generation.record ??= this.#currentDefinition(instance);
+    if (generation.record) this.#define(tracked, generation.record);
+    else void this.#lookUp(tracked, generation);
   }
 
   #untrack(tracked: TrackedTask): void {
-    const { id, appId } = tracked.instance;
-    this.#tasks.delete(id);
-    const siblings = this.#byApp.get(appId);
-    siblings?.delete(tracked);
-    if (siblings?.size === 0) this.#byApp.delete(appId);
+    this.#tasks.remove(tracked);
     this.#retries.get(tracked)?.cancel();
     this.#retries.delete(tracked);
     for (const key of [...tracked.probes.keys()]) this.#removeProbe(tracked, key);
   }
 
-  /** The definition an instance runs, if memory has it: the app's current one, or the one of a task launched from the same. */
-  #knownDefinition({ appId, launchHash }: Instance, siblings: Iterable<TrackedTask>): AppRecord | undefined {
+  /** The app's definition, if it is the one that the instance runs. */
+  #currentDefinition({ appId, launchHash }: Instance): AppRecord | undefined {
     const current = this.options.apps.get(appId);
-    if (current?.launchHash === launchHash) return current;
-    for (const { instance, record } of siblings)
-      if (record && instance.launchHash === launchHash) return record;
-    return undefined;
+    return current?.launchHash === launchHash ? current : undefined;
   }
 
   /** After a restart in the middle of a deployment: the old definition comes from the store. */
-  async #lookUp(tracked: TrackedTask): Promise<void> {
-    const { apps, clock, log } = this.options;
-    const { appId, id, runSpecVersion: version } = tracked.instance;
+  async #lookUp(tracked: TrackedTask, generation: Generation): Promise<void> {
+    const { clock, log } = this.options;
+    const { id, runSpecVersion: version } = tracked.instance;
+    const isOpen = (): boolean => !this.#stopped && this.#tasks.has(tracked) && !tracked.record;
     try {
-      const record = await apps.version(appId, version);
-      if (this.#stopped || this.#tasks.get(id) !== tracked || tracked.record) return;
-      if (record) this.#define(tracked, record);
+      const record = await this.#stored(tracked.instance);
+      if (!isOpen()) return;
+      generation.record ??= record;
+      if (generation.record) this.#define(tracked, generation.record);
       else
         log.warn('the definition of a running task is gone; it keeps its health unprobed', {
           instance: id,
           version,
         });
     } catch (error) {
-      if (this.#stopped || this.#tasks.get(id) !== tracked) return;
+      if (!isOpen()) return;
       log.warn('the definition of a running task cannot be read; asked again', {
         instance: id,
         version,
@@ -182,9 +179,19 @@ export class HealthService implements HealthReadModel {
       });
       this.#retries.set(
         tracked,
-        clock.after(DEFINITION_RETRY_MS, () => void this.#lookUp(tracked)),
+        clock.after(DEFINITION_RETRY_MS, () => void this.#lookUp(tracked, generation)),
       );
     }
+  }
+
+  /** Asked once for all who ask meanwhile. */
+  #stored({ appId, runSpecVersion: version }: Instance): Promise<AppRecord | undefined> {
+    const key = `${appId} ${version}`;
+    const known = this.#lookUps.get(key);
+    if (known) return known;
+    const asked = this.options.apps.version(appId, version).finally(() => this.#lookUps.delete(key));
+    this.#lookUps.set(key, asked);
+    return asked;
   }
 
   #define(tracked: TrackedTask, record: AppRecord): void {
@@ -196,20 +203,30 @@ export class HealthService implements HealthReadModel {
   #onApps(changes: readonly AppChange[]): void {
     for (const change of changes) {
       this.#events.appChanged(change);
-      const { after } = change;
-      if (!after) continue;
-      for (const tracked of this.#byApp.get(change.appId) ?? []) {
-        if (tracked.instance.launchHash !== after.launchHash) continue;
-        const checksBefore = tracked.record?.app.healthChecks;
-        if (!checksBefore) {
-          this.#define(tracked, after);
-          continue;
-        }
-        tracked.record = after;
-        this.#become(tracked, carryHealth(tracked.health, checksBefore, after.app.healthChecks));
-        this.#syncProbes(tracked);
-      }
+      const { appId, after } = change;
+      const generation = after && this.#tasks.generation({ appId, launchHash: after.launchHash });
+      if (!generation || (generation.record && probedAlike(generation.record, after))) continue;
+      generation.record = after;
+      this.#sweeps.begin(appId, this.#tasks.ofApp(appId));
     }
+  }
+
+  /** Brings a task's probes, and the health it keeps, in line with its definition and with what is wanted now. */
+  #refresh(tracked: TrackedTask): void {
+    if (this.#stopped || !this.#tasks.has(tracked)) return;
+    if (!this.#readinessWanted.has(tracked.instance.appId)) tracked.readiness = undefined;
+    const record = this.#tasks.generation(tracked.instance)?.record;
+    const before = tracked.record;
+    if (record && !before) {
+      this.#define(tracked, record);
+      return;
+    }
+    if (record && before && record !== before) {
+      tracked.record = record;
+      const checksBefore = before.app.healthChecks;
+      this.#become(tracked, carryHealth(tracked.health, checksBefore, record.app.healthChecks));
+    }
+    this.#syncProbes(tracked);
   }
 
   /** Makes the prober's targets of a task what they should be; equal ones are left alone. */

@@ -1,6 +1,5 @@
 import type { AppId } from '../apps/app.js';
 import type { ReadinessResult } from '../deployments/deployment.js';
-import type { InstanceId, TaskId } from '../scheduler/instance.js';
 
 /** One thing to probe: a health check, a readiness check, or the first TCP connect of an app without checks. */
 export interface ProbeTarget {
@@ -43,5 +42,3 @@ export interface Prober {
 export interface HealthReadModel {
   readiness(appId: AppId): readonly ReadinessResult[];
 }
-
-export type { InstanceId, TaskId };

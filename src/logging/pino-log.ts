@@ -1,5 +1,6 @@
 import pino from 'pino';
 import type { Log, LogFields } from './log.js';
+import { LogLevels, type Threshold } from './log-levels.js';
 import { formatLine, type LogLevel, plainFields } from './log-line.js';
 
 /** Where lines go. The default is stderr, written synchronously and without a worker thread. */
@@ -14,28 +15,32 @@ export interface LogOptions {
   /** `text` for people, `json` (pino's lines) for machines. */
   readonly format: 'text' | 'json';
   readonly destination?: LogDestination;
+  /** Levels that change while the process runs; `level` is then theirs. */
+  readonly levels?: LogLevels;
 }
 
-const severity: Readonly<Record<LogLevel, number>> = { debug: 20, info: 30, warn: 40, error: 50 };
+/** The room of lines that no room wrote. */
+const NO_ROOM = 'longrun';
 
-/** The real log. Lines below `level` cost a comparison. */
+/** The real log. Lines below their room's level cost a comparison. */
 export function makeLog(options: LogOptions): Log {
   const destination = options.destination ?? process.stderr;
+  const levels = options.levels ?? new LogLevels(options.level);
   return options.format === 'json'
-    ? new JsonLog(jsonRoot(options.level, destination), {})
-    : new TextLog(options.level, destination);
+    ? new JsonLog(jsonRoot(destination), levels, {})
+    : new TextLog(levels, destination);
 }
 
 class TextLog implements Log {
-  readonly #threshold: number;
+  readonly #threshold: Threshold;
 
   constructor(
-    private readonly level: LogLevel,
+    private readonly levels: LogLevels,
     private readonly destination: LogDestination,
-    private readonly room = 'longrun',
+    private readonly room = NO_ROOM,
     private readonly fields: LogFields = {},
   ) {
-    this.#threshold = severity[level];
+    this.#threshold = levels.thresholdOf(room);
   }
 
   debug(message: string, fields?: LogFields): void {
@@ -55,11 +60,11 @@ class TextLog implements Log {
   }
 
   child(room: string, fields?: LogFields): Log {
-    return new TextLog(this.level, this.destination, room, { ...this.fields, ...fields });
+    return new TextLog(this.levels, this.destination, room, { ...this.fields, ...fields });
   }
 
   #write(level: LogLevel, message: string, fields: LogFields = {}): void {
-    if (severity[level] < this.#threshold) return;
+    if (!LogLevels.passes(level, this.#threshold)) return;
     const line = { atMs: Date.now(), level, room: this.room, message, fields: { ...this.fields, ...fields } };
     this.destination.write(formatLine(line, this.destination.isTTY === true));
   }
@@ -67,41 +72,50 @@ class TextLog implements Log {
 
 class JsonLog implements Log {
   readonly #logger: pino.Logger;
+  readonly #threshold: Threshold;
 
   /** Children come from the root with all bindings: pino would repeat a key that a parent has bound already. */
   constructor(
     private readonly root: pino.Logger,
+    private readonly levels: LogLevels,
     private readonly bindings: LogFields,
+    room = NO_ROOM,
   ) {
     this.#logger = root.child(bindings);
+    this.#threshold = levels.thresholdOf(room);
   }
 
-  debug(message: string, fields: LogFields = {}): void {
-    if (this.#logger.isLevelEnabled('debug')) this.#logger.debug(plainFields(fields), message);
+  debug(message: string, fields?: LogFields): void {
+    this.#write('debug', message, fields);
   }
 
-  info(message: string, fields: LogFields = {}): void {
-    if (this.#logger.isLevelEnabled('info')) this.#logger.info(plainFields(fields), message);
+  info(message: string, fields?: LogFields): void {
+    this.#write('info', message, fields);
   }
 
-  warn(message: string, fields: LogFields = {}): void {
-    this.#logger.warn(plainFields(fields), message);
+  warn(message: string, fields?: LogFields): void {
+    this.#write('warn', message, fields);
   }
 
-  error(message: string, fields: LogFields = {}): void {
-    this.#logger.error(plainFields(fields), message);
+  error(message: string, fields?: LogFields): void {
+    this.#write('error', message, fields);
   }
 
   child(room: string, fields: LogFields = {}): Log {
-    return new JsonLog(this.root, { ...this.bindings, room, ...plainFields(fields) });
+    return new JsonLog(this.root, this.levels, { ...this.bindings, room, ...plainFields(fields) }, room);
+  }
+
+  #write(level: LogLevel, message: string, fields: LogFields = {}): void {
+    if (LogLevels.passes(level, this.#threshold)) this.#logger[level](plainFields(fields), message);
   }
 }
 
 /** pino without host name (every line is of this host), with the level's name and ISO time. */
-function jsonRoot(level: LogLevel, destination: LogDestination): pino.Logger {
+function jsonRoot(destination: LogDestination): pino.Logger {
   return pino(
     {
-      level,
+      // Rooms' levels are ours to compare.
+      level: 'debug',
       base: { pid: process.pid },
       messageKey: 'message',
       timestamp: pino.stdTimeFunctions.isoTime,

@@ -1,8 +1,2 @@
 export type { ProxyMemory } from './control/former-proxies.js';
-export {
-  type NotServed,
-  ProxyControl,
-  type ProxyControlOptions,
-  type ProxyControlSettings,
-} from './control/proxy-control.js';
-export type { ProxyStatus } from './control/proxy-fleet.js';
+export { ProxyControl, type ProxyControlOptions } from './control/proxy-control.js';

@@ -12,6 +12,11 @@ export interface RoutingTable {
   readonly epoch: number;
   /** By service: `<appId>:<servicePort>`. */
   readonly services: Readonly<Record<string, Service>>;
+  /**
+   * Apps that are stored but cannot be read at present, so that nothing can be said about their services: whoever has some
+   * keeps them as they are.
+   */
+  readonly kept?: readonly AppId[];
 }
 
 /** One service port of one app: a backend with its frontends. */

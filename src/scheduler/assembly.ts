@@ -124,7 +124,10 @@ function launcherOf(
     drainer,
     clock,
     dice,
-    demand: new OfferDemand((call) => subscription.call(call)),
+    demand: new OfferDemand((call) => {
+      if (call.type !== 'DECLINE') memory.metrics.count(`mesos.calls.${call.type.toLowerCase()}.counter`);
+      subscription.call(call);
+    }),
     accept: (accept) => subscription.call({ type: 'ACCEPT', accept }),
   });
 }
@@ -145,7 +148,7 @@ function takingOutOf(
     log,
     settings,
     (kill) => {
-      metrics.count('tasks.killed');
+      metrics.count('tasks.killed.counter');
       subscription.call({ type: 'KILL', kill });
     },
     (id, taskId) => void life.happen(id, { kind: 'drained', taskId }),
@@ -172,6 +175,11 @@ export function assemble(parts: SchedulerParts, hooks: AssemblyHooks): Assembly 
       takeOut: (id) => takingOut.takeOut(id),
       backoff: (instance, what) => delays.happened(instance.appId, what),
       failed: (failure) => hooks.onTaskFailure(failure),
+      recheck: (instance) => {
+        reconciler.askFor(instance);
+        if (instance.takingOut)
+          journal.afterKey(keys.instance(instance.id), () => takingOut.takeOut(instance.id));
+      },
     },
   );
   const launcher = launcherOf(parts, memory, life, subscription);
@@ -195,7 +203,7 @@ export function assemble(parts: SchedulerParts, hooks: AssemblyHooks): Assembly 
         journal.afterKey(keys.instance(instance.id), () => takingOut.takeOut(instance.id));
     },
   );
-  const strangers = new Strangers(tracker, events, clock, log, settings.killRetryMs, (kill) =>
+  const strangers = new Strangers(tracker, events, parts.drainer, clock, log, settings.killRetryMs, (kill) =>
     subscription.call({ type: 'KILL', kill }),
   );
   const intake = new StatusIntake(tracker, life, journal, reconciler, strangers, metrics, (acknowledge) =>

@@ -19,7 +19,7 @@ import type { EffectGroup, Journal } from './journal.js';
 import type { AppSource, TaskFailure } from './scheduler.js';
 import type { InstanceTracker } from './tracker.js';
 
-/** Things that may happen to one instance while a request holds it; more are dropped (agents repeat what is not acknowledged). */
+/** Things that may happen to one instance while a request holds it; beyond that its state is asked for again afterwards. */
 export const MAX_DEFERRED = 100;
 
 /** What other parts of the scheduler do for a step's effects. */
@@ -27,6 +27,14 @@ export interface LifeEffects {
   takeOut(id: InstanceId): void;
   backoff(instance: Instance, what: 'failure' | 'progress' | 'forget'): void;
   failed(failure: TaskFailure): void;
+  /** Things that happened to the instance were not taken in: what its task does is asked for. */
+  recheck(instance: Instance): void;
+}
+
+/** What waits until an instance is held no longer. */
+interface Deferred {
+  readonly waiting: { readonly event: InstanceEvent; readonly durable: (() => void) | undefined }[];
+  overflown: boolean;
 }
 
 /**
@@ -34,7 +42,7 @@ export interface LifeEffects {
  * effects that leave this process out when the record is durable.
  */
 export class InstanceLife {
-  readonly #deferred = new Map<InstanceId, (() => void)[]>();
+  readonly #deferred = new Map<InstanceId, Deferred>();
 
   constructor(
     private readonly tracker: InstanceTracker,
@@ -67,16 +75,11 @@ export class InstanceLife {
 
   /**
    * Something happened to an instance. `durable` runs when what it led to is durable, also when it changed nothing.
-   * While a request holds the instance it waits for that request; false when too much waits already.
+   * While a request holds the instance it waits for that request; false when too much waits already: then it is not taken in
+   * (nor acknowledged), and the instance is looked at anew once it is free.
    */
   happen(id: InstanceId, event: InstanceEvent, durable?: () => void): boolean {
-    if (this.isPinned(id)) {
-      const waiting = this.#deferred.get(id) ?? [];
-      if (waiting.length >= MAX_DEFERRED) return false;
-      waiting.push(() => this.happen(id, event, durable));
-      this.#deferred.set(id, waiting);
-      return true;
-    }
+    if (this.isPinned(id)) return this.#defer(id, event, durable);
     const before = this.tracker.get(id);
     if (!before) {
       durable?.();
@@ -89,6 +92,29 @@ export class InstanceLife {
       this.#record(id, result, durable);
     }
     return true;
+  }
+
+  #defer(id: InstanceId, event: InstanceEvent, durable: (() => void) | undefined): boolean {
+    const deferred = this.#deferred.get(id) ?? { waiting: [], overflown: false };
+    this.#deferred.set(id, deferred);
+    const { waiting } = deferred;
+    // Of what is known of its health only the last word counts.
+    const same = event.kind !== 'health' ? -1 : waiting.findIndex((each) => each.event.kind === 'health');
+    if (same >= 0) waiting.splice(same, 1);
+    if (waiting.length < MAX_DEFERRED) {
+      waiting.push({ event, durable });
+      return true;
+    }
+    if (!deferred.overflown)
+      this.log.error(
+        'too much happens to an instance that a request holds; it is looked at anew afterwards',
+        {
+          instance: id,
+          event: event.kind,
+        },
+      );
+    deferred.overflown = true;
+    return false;
   }
 
   /** A health count that may wait for company in the store. */
@@ -123,10 +149,14 @@ export class InstanceLife {
   /** The request that held these instances is over: what waited for it happens now. */
   released(ids: readonly InstanceId[]): void {
     for (const id of ids) {
-      const waiting = this.#deferred.get(id);
-      if (!waiting) continue;
+      const deferred = this.#deferred.get(id);
+      if (!deferred) continue;
       this.#deferred.delete(id);
-      for (const run of waiting) run();
+      for (const { event, durable } of deferred.waiting) this.happen(id, event, durable);
+      const instance = this.tracker.get(id);
+      if (!deferred.overflown || !instance) continue;
+      this.arm(instance, id);
+      this.effects.recheck(instance);
     }
   }
 

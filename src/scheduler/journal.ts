@@ -17,6 +17,9 @@ interface Entry {
   covered?: boolean;
 }
 
+/** Effects let out in one turn of the event loop. */
+export const EFFECTS_PER_TURN = 100;
+
 export interface JournalLimits {
   /** Records per commit, so that one batch never holds the event loop for long. */
   readonly maxBatch: number;
@@ -29,7 +32,7 @@ export interface JournalLimits {
 }
 
 export const journalLimits: JournalLimits = {
-  maxBatch: 500,
+  maxBatch: 250,
   maxHeldEffects: 100_000,
   lazyMs: 5_000,
   retryMinMs: 100,
@@ -46,7 +49,8 @@ export interface EffectGroup {
 export interface Pin {
   /** Makes `writes` durable as one batch. Rejects with StoreError, and then nothing was written. */
   commit(writes: readonly StoreWrite[]): Promise<void>;
-  release(): void;
+  /** Some of the keys, or all; one that is released already stays so. */
+  release(keys?: readonly string[]): void;
 }
 
 /**
@@ -54,7 +58,8 @@ export interface Pin {
  *
  * INVARIANTS
  * - An effect runs once, after the records it was given with (or newer ones of the same keys) are durable.
- * - One commit is in flight at a time; a record changed meanwhile goes into the next.
+ * - One commit is in flight at a time; a record changed meanwhile goes into the next, which begins when the effects of the
+ *   last one have left. Effects of one key leave in order.
  * - A pinned key is written by its pin only. What was pending for it is written after the release, or covered by the
  *   pin's own commit.
  * - While the store refuses, nothing is lost: records wait (one per key), effects wait with them, and all go on when the
@@ -67,6 +72,8 @@ export class Journal {
   #held = 0;
   #scheduled = false;
   #committing = false;
+  /** What is in flight is durable; its effects are on their way out. */
+  #releasing = false;
   #failures = 0;
   #retry: Timer | undefined;
   #lazy: Timer | undefined;
@@ -164,14 +171,17 @@ export class Journal {
       if (busy === undefined) break;
       await new Promise<void>((free) => this.#pinned.get(busy)?.push(free));
     }
-    for (const key of keys) this.#pinned.set(key, []);
+    const held = new Set(keys);
+    for (const key of held) this.#pinned.set(key, []);
     return {
       commit: async (writes) => {
         await this.store.commit({ epoch: this.epoch, writes });
         for (const { key } of writes) this.#cover(key);
       },
-      release: () => {
-        const waiters = keys.flatMap((key) => {
+      release: (freed = keys) => {
+        const waiters = freed.flatMap((key) => {
+          // Released before: whoever pins it now is somebody else.
+          if (!held.delete(key)) return [];
           const waiting = this.#pinned.get(key) ?? [];
           this.#pinned.delete(key);
           return waiting;
@@ -185,7 +195,8 @@ export class Journal {
   /** A pin wrote a newer value: what was pending for the key is durable with it. */
   #cover(key: string): void {
     const flying = this.#inFlight.get(key);
-    if (flying) flying.covered = true;
+    if (flying && this.#releasing) this.#letOut(key);
+    else if (flying) flying.covered = true;
     const entry = this.#pending.get(key);
     if (!entry) return;
     this.#pending.delete(key);
@@ -250,7 +261,7 @@ export class Journal {
         const writes = this.#nextBatch();
         if (writes.length === 0) break;
         await this.store.commit({ epoch: this.epoch, writes });
-        this.#succeeded();
+        await this.#succeeded();
         if (this.#stopped) break;
       }
     } catch (error) {
@@ -261,16 +272,33 @@ export class Journal {
     }
   }
 
-  #succeeded(): void {
-    const written = this.#inFlight;
-    this.#inFlight = new Map();
+  /** Durable: a slice of the effects a turn, the first at once. */
+  async #succeeded(): Promise<void> {
     const recovered = this.#failures > 0;
     this.#failures = 0;
-    for (const entry of written.values()) for (const ticket of entry.tickets) this.#done(ticket);
+    this.#releasing = true;
+    let inTurn = 0;
+    for (const key of this.#inFlight.keys()) {
+      if (inTurn >= EFFECTS_PER_TURN) {
+        await new Promise<void>((next) => this.clock.after(0, next));
+        inTurn = 0;
+      }
+      inTurn += this.#letOut(key);
+    }
+    this.#releasing = false;
     if (recovered && !this.#stopped) {
       this.log.info('the store accepts writes again; held effects go on');
       this.onWritable();
     }
+  }
+
+  /** What a durable record let go; answers how many effects that was. */
+  #letOut(key: string): number {
+    const entry = this.#inFlight.get(key);
+    if (!entry) return 0;
+    this.#inFlight.delete(key);
+    for (const ticket of entry.tickets) this.#done(ticket);
+    return entry.tickets.length;
   }
 
   #failed(error: unknown): void {

@@ -82,7 +82,9 @@ export class LaunchDispatch {
     } else {
       const refuseSeconds = held.hungry ? 0 : settings.refuseSeconds;
       demand.filtered(refuseSeconds);
-      metrics.count('tasks.launched', wanted.length);
+      metrics.count('tasks.launched.counter', wanted.length);
+      metrics.count('mesos.offers.used.counter');
+      metrics.count('mesos.offer-operations.launch.counter');
       this.parts.accept({
         offer_ids: [held.offer.id],
         operations: [{ type: 'LAUNCH', launch: { task_infos: wanted.map((task) => task.info) } }],

@@ -306,7 +306,7 @@ export class Launcher {
     if (this.#held.length === 0) return;
     const at = timestamp(clock.wallMs());
     for (const held of this.#held) held.book(queue, at);
-    metrics.count('offers.declined', this.#held.length);
+    metrics.count('mesos.offers.declined.counter', this.#held.length);
     demand.decline(
       this.#held.map((held) => held.offer.id.value),
       settings.refuseSeconds,

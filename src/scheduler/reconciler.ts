@@ -96,6 +96,20 @@ export class Reconciler {
     return true;
   }
 
+  /** What is known of this one may be behind: it is asked for now, and again until it is answered. */
+  askFor(instance: Instance): void {
+    if (!this.#connected || !this.#asks(instance)) return;
+    const waited = this.#awaited.size > 0;
+    this.#awaited.add(instance.task.id);
+    if (waited) {
+      this.#name([instance.task.id]);
+      return;
+    }
+    this.#retryTimer?.cancel();
+    this.#retryMs = FIRST_RETRY_MS;
+    this.#ask([instance.task.id]);
+  }
+
   /** The task needs no answer any more. */
   gone(taskId: TaskId): void {
     this.#answered(taskId);
@@ -140,15 +154,7 @@ export class Reconciler {
 
   /** Names the tasks in chunks, one chunk a turn. */
   #ask(taskIds: readonly TaskId[]): void {
-    const chunk: { task_id: { value: string }; agent_id: { value: string } }[] = [];
-    for (const taskId of taskIds.slice(0, RECONCILE_CHUNK)) {
-      if (!this.#awaited.has(taskId)) continue;
-      const instance = this.tracker.byTask(taskId);
-      if (instance?.task)
-        chunk.push({ task_id: { value: taskId }, agent_id: { value: instance.task.agentId } });
-      else this.#answered(taskId);
-    }
-    if (chunk.length > 0) this.send(chunk);
+    this.#name(taskIds.slice(0, RECONCILE_CHUNK));
     const rest = taskIds.slice(RECONCILE_CHUNK);
     if (rest.length > 0) {
       this.#sliceTimer = this.clock.after(0, () => this.#ask(rest));
@@ -160,5 +166,17 @@ export class Reconciler {
       this.#retryMs = Math.min(longestMs, this.#retryMs * 2);
       this.#ask([...this.#awaited]);
     });
+  }
+
+  #name(taskIds: readonly TaskId[]): void {
+    const chunk: { task_id: { value: string }; agent_id: { value: string } }[] = [];
+    for (const taskId of taskIds) {
+      if (!this.#awaited.has(taskId)) continue;
+      const instance = this.tracker.byTask(taskId);
+      if (instance?.task)
+        chunk.push({ task_id: { value: taskId }, agent_id: { value: instance.task.agentId } });
+      else this.#answered(taskId);
+    }
+    if (chunk.length > 0) this.send(chunk);
   }
 }

@@ -14,16 +14,19 @@ import type { Journal } from './journal.js';
 import type { AppSource, Goals } from './scheduler.js';
 import type { InstanceTracker } from './tracker.js';
 
-/** Instances told to the rest of the process in one turn of the event loop. */
-export const ADOPT_SLICE = 250;
+/** Instances decided about, or told to the rest of the process, in one turn of the event loop. */
+export const ADOPT_SLICE = 50;
+/** Instances in one batch of the store; a larger request is carried out batch by batch. */
+export const MAX_REQUEST_BATCH = 250;
 /** Instances made in one request. */
 export const MAX_INSTANCES_PER_REQUEST = 1_000_000;
 
 type TakeOut = Extract<InstanceEvent, { kind: 'take-out' }>;
 
 /**
- * What the rooms above ask for. A request is one batch: durable as a whole before anything of it is true in memory, or refused as a
- * whole. The instances it touches are held meanwhile: what happens to them waits those few milliseconds.
+ * What the rooms above ask for. A batch is durable as a whole before anything of it is true in memory, or refused as a whole; a
+ * wish is one batch, a kill of many is several, one after the other. The instances of a batch are held meanwhile: what happens
+ * to them waits those few milliseconds, each until it was told itself.
  */
 export class Requests {
   constructor(
@@ -54,19 +57,27 @@ export class Requests {
     options: { readonly decommission: boolean; readonly wipe: boolean },
   ): Promise<void> {
     const known = [...new Set(ids)].filter((id) => this.tracker.get(id) !== undefined);
-    await this.#request(known, {
+    const event: TakeOut = {
       kind: 'take-out',
       reason: 'killed by request',
       decommission: options.decommission,
       immediate: options.wipe,
-    });
+    };
+    for (let from = 0; from < known.length; from += MAX_REQUEST_BATCH)
+      await this.#request(known.slice(from, from + MAX_REQUEST_BATCH), event);
   }
 
   async #request(ids: readonly InstanceId[], event: TakeOut, appId?: AppId, start = 0): Promise<void> {
     if (ids.length === 0 && start === 0) return;
     const pin = await this.journal.pin(ids.map((id) => keys.instance(id)));
+    const held = new Set(ids);
+    const free = (freed: readonly InstanceId[]): void => {
+      for (const id of freed) held.delete(id);
+      pin.release(freed.map((id) => keys.instance(id)));
+      this.life.released(freed);
+    };
     try {
-      const results = this.#steps(ids, event);
+      const results = await this.#steps(ids, event);
       const made = appId === undefined || start === 0 ? [] : await this.#make(appId, start);
       const writes: StoreWrite[] = [];
       for (const [id, result] of results) {
@@ -76,17 +87,18 @@ export class Requests {
       for (const instance of made) writes.push(write(instance.id, instance));
       if (writes.length === 0) return;
       await pin.commit(writes);
-      await this.#adopt(results, made);
+      await this.#adopt(results, made, free);
     } finally {
-      pin.release();
-      this.life.released(ids);
+      free([...held]);
       this.onReleased();
     }
   }
 
-  #steps(ids: readonly InstanceId[], event: TakeOut): [InstanceId, StepResult][] {
+  /** What becomes of each, a slice a turn; being held they stay as they are meanwhile. */
+  async #steps(ids: readonly InstanceId[], event: TakeOut): Promise<[InstanceId, StepResult][]> {
     const results: [InstanceId, StepResult][] = [];
-    for (const id of ids) {
+    for (const [index, id] of ids.entries()) {
+      if (index > 0 && index % ADOPT_SLICE === 0) await this.#nextTurn();
       const instance = this.tracker.get(id);
       if (!instance) continue;
       const result = stepInstance(instance, event, this.life.context(instance, event));
@@ -107,16 +119,19 @@ export class Requests {
     return made;
   }
 
-  /** Everybody hears of it, a slice a turn; the held instances stay held until all have. */
-  async #adopt(results: readonly [InstanceId, StepResult][], made: readonly Instance[]): Promise<void> {
-    let inSlice = 0;
-    for (const [id, result] of results) {
-      if (inSlice++ >= ADOPT_SLICE) {
-        await this.#nextTurn();
-        inSlice = 1;
-      }
-      this.life.adopt(id, result);
+  /** Everybody hears of it, a slice a turn; whoever was told is held no longer. */
+  async #adopt(
+    results: readonly [InstanceId, StepResult][],
+    made: readonly Instance[],
+    free: (ids: readonly InstanceId[]) => void,
+  ): Promise<void> {
+    for (let from = 0; from < results.length; from += ADOPT_SLICE) {
+      if (from > 0) await this.#nextTurn();
+      const slice = results.slice(from, from + ADOPT_SLICE);
+      for (const [id, result] of slice) this.life.adopt(id, result);
+      free(slice.map(([id]) => id));
     }
+    let inSlice = results.length % ADOPT_SLICE;
     for (const instance of made) {
       if (inSlice++ >= ADOPT_SLICE) {
         await this.#nextTurn();

@@ -41,14 +41,16 @@ export class SchedulerService implements Scheduler {
   /** Loads what is stored, then subscribes. Rejects with StoreError when the store cannot be read. */
   async start(): Promise<void> {
     const { store, clock } = this.#parts;
-    const onCorrupt = ({ key, problem }: CorruptRecord): void =>
+    const onCorrupt = ({ key, problem }: CorruptRecord): void => {
+      const prefix = keys.instance('');
+      const lost = key.startsWith(prefix);
+      if (lost) this.#all.strangers.unreadable(key.slice(prefix.length) as InstanceId);
       this.#all.log.error('a record cannot be read; it stays where it is and the others are loaded', {
         key,
         problem,
-        effect: key.startsWith(keys.instance(''))
-          ? 'its task is ended and another instance started'
-          : 'forgotten',
+        effect: lost ? 'its task is drained and ended, and another instance started' : 'forgotten',
       });
+    };
     for await (const { value } of store.scan(keys.instance(''), { onCorrupt })) this.#load(value as Instance);
     for await (const { value } of store.scan(keys.taskFailure(''), { onCorrupt })) {
       const failure = value as TaskFailure;
@@ -70,6 +72,7 @@ export class SchedulerService implements Scheduler {
     this.#stopped = true;
     this.#all.launcher.stop();
     this.#all.takingOut.stop();
+    this.#all.strangers.stop();
     this.#all.reconciler.stop();
     this.#orphanSweep?.cancel();
     this.#all.deadlines.stop();
@@ -103,7 +106,7 @@ export class SchedulerService implements Scheduler {
       return;
     }
     if (instance?.task?.id !== fact.taskId || instance.takingOut || instance.condition !== 'Running') return;
-    this.#all.metrics.count('tasks.unhealthy-killed');
+    this.#all.metrics.count('tasks.unhealthy-killed.counter');
     this.#all.life.happen(fact.instanceId, {
       kind: 'take-out',
       reason: 'failed health checks',
@@ -214,6 +217,7 @@ export class SchedulerService implements Scheduler {
     if (this.#stopped) return;
     switch (event.type) {
       case 'OFFERS':
+        this.#all.metrics.count('mesos.offers.incoming.counter', event.offers.offers.length);
         this.#all.launcher.offers(event.offers.offers);
         return;
       case 'RESCIND':

@@ -37,7 +37,7 @@ export function completeSettings(settings: SchedulerSettings): CompleteSettings 
     maxInstancesPerOffer: 2_000,
     reconcileIntervalMs: 600_000,
     orphanSweepMs: 30_000,
-    matchSliceMs: 10,
+    matchSliceMs: 5,
     refuseSeconds: 120,
     ...settings,
   };

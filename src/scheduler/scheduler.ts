@@ -1,5 +1,6 @@
 import type { AppId, AppRecord } from '../apps/app.js';
 import type { Timestamp } from '../util/timestamp.js';
+import type { Cohort } from './cohort.js';
 import type { AgentId, Instance, InstanceHealth, InstanceId, StopReason, TaskId } from './instance.js';
 
 /** `before` undefined: scheduled just now. `after` undefined: forgotten (decommissioned and terminal). */
@@ -20,6 +21,11 @@ export interface InstanceReadModel {
   get(id: InstanceId): Instance | undefined;
   byTask(taskId: TaskId): Instance | undefined;
   ofApp(appId: AppId): readonly Instance[];
+  /**
+   * The same instances by how they stand, kept change by change (a view: good until the next one). Whoever has none is asked
+   * for the list.
+   */
+  cohorts?(appId: AppId): Iterable<Cohort>;
   all(): Iterable<Instance>;
   readonly size: number;
   counts(appId: AppId): InstanceCounts;

@@ -36,7 +36,9 @@ export class StatusIntake {
       acknowledge?.();
       return;
     }
-    this.metrics.count('status-updates');
+    this.metrics.count(`mesos.task-updates.${status.state.toLowerCase().replaceAll('_', '-')}.counter`);
+    if (status.reason === 'REASON_CONTAINER_LIMITATION_MEMORY')
+      this.metrics.count('mesos.task.oom.memory-limit-exceeded');
     const instance = this.tracker.byTask(status.task_id.value as TaskId);
     if (instance) {
       this.life.happen(instance.id, { kind: 'update', status }, acknowledge);

@@ -1,5 +1,6 @@
 import type { AppId } from '../apps/app.js';
 import type { Log } from '../logging/log.js';
+import { type Cohort, Cohorts } from './cohort.js';
 import type { Instance, InstanceId, TaskId } from './instance.js';
 import type { InstanceChange, InstanceCounts, InstanceReadModel } from './scheduler.js';
 
@@ -7,6 +8,7 @@ interface AppInstances {
   readonly byId: Map<InstanceId, Instance>;
   /** `byId` as an array, until the next change. */
   list: readonly Instance[] | undefined;
+  readonly cohorts: Cohorts;
   staged: number;
   running: number;
   healthy: number;
@@ -59,6 +61,10 @@ export class InstanceTracker implements InstanceReadModel {
     if (!app) return [];
     app.list ??= [...app.byId.values()];
     return app.list;
+  }
+
+  cohorts(appId: AppId): Iterable<Cohort> {
+    return this.#apps.get(appId)?.cohorts.all() ?? [];
   }
 
   ofAppSize(appId: AppId): number {
@@ -114,6 +120,7 @@ export class InstanceTracker implements InstanceReadModel {
       this.#instances.delete(before.id);
       const app = this.#apps.get(before.appId);
       app?.byId.delete(before.id);
+      app?.cohorts.delete(before.id);
       if (app?.byId.size === 0) this.#apps.delete(before.appId);
     }
   }
@@ -121,11 +128,15 @@ export class InstanceTracker implements InstanceReadModel {
   #count(instance: Instance, by: 1 | -1): void {
     let app = this.#apps.get(instance.appId);
     if (!app) {
-      app = { byId: new Map(), list: undefined, staged: 0, running: 0, healthy: 0, unhealthy: 0 };
+      const counters = { staged: 0, running: 0, healthy: 0, unhealthy: 0 };
+      app = { byId: new Map(), list: undefined, cohorts: new Cohorts(), ...counters };
       this.#apps.set(instance.appId, app);
     }
     app.list = undefined;
-    if (by === 1) app.byId.set(instance.id, instance);
+    if (by === 1) {
+      app.byId.set(instance.id, instance);
+      app.cohorts.set(instance);
+    }
     for (const counter of countersOf(instance)) app[counter] += by;
   }
 

@@ -1,15 +1,19 @@
-import { randomUUID, timingSafeEqual } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { createReadStream, rmSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import type { AuditTrail } from '../auth/audit-trail.js';
+import type { Principal } from '../auth/principal.js';
 import { CatalogError } from '../errors/registry.js';
 import type { Log } from '../logging/log.js';
 import type { StateStore } from '../store/state-store.js';
 
 export interface OperatorRoutesOptions {
-  readonly token: string;
+  /** The administrator whose token an Authorization header carries. */
+  readonly administrator: (authorization: string | undefined) => Promise<Principal | undefined>;
+  readonly trail: Pick<AuditTrail, 'append'>;
   readonly store: StateStore;
   /** Where a backup is written before it is sent; mode 0700. */
   readonly scratchDir: string;
@@ -17,7 +21,7 @@ export interface OperatorRoutesOptions {
   readonly log: Log;
 }
 
-/** What only the holder of the work dir's token may ask, under `/longrun/v1/`: down and backup. */
+/** What only administrators may ask (the holder of the work dir's token, above all), under `/longrun/v1/`: down and backup. */
 export class OperatorRoutes {
   constructor(private readonly options: OperatorRoutesOptions) {}
 
@@ -42,7 +46,8 @@ export class OperatorRoutes {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
-    if (!this.#authorised(request.headers.authorization)) {
+    const principal = await this.options.administrator(request.headers.authorization);
+    if (principal === undefined) {
       send(response, 401, {
         message: 'The token is missing or wrong',
         hint: 'Run this as the user of the work dir, with its --work-dir.',
@@ -52,6 +57,7 @@ export class OperatorRoutes {
     const route = `${request.method ?? ''} ${url.pathname}`;
     if (route === 'POST /longrun/v1/down') {
       const mode = url.searchParams.get('mode') === 'leave-tasks' ? 'leave-tasks' : 'kill-tasks';
+      await this.#remember(principal, request, url.pathname);
       send(response, 202, { mode });
       this.options.down(mode);
     } else if (route === 'GET /longrun/v1/backup') {
@@ -59,6 +65,25 @@ export class OperatorRoutes {
     } else {
       const error = new CatalogError('not-found');
       send(response, error.status, error.toJSON());
+    }
+  }
+
+  /** It is going down in any case: a trail that cannot be written is only told to the log. */
+  async #remember({ name, kind }: Principal, request: IncomingMessage, path: string): Promise<void> {
+    const { trail, log } = this.options;
+    const from = request.socket.remoteAddress ?? '';
+    try {
+      await trail.append({
+        who: name,
+        kind,
+        from,
+        method: 'POST',
+        path,
+        status: 202,
+        requestId: randomUUID(),
+      });
+    } catch (error) {
+      log.error('a write is missing in the audit trail', { who: name, path, error: String(error) });
     }
   }
 
@@ -71,12 +96,6 @@ export class OperatorRoutes {
     } finally {
       rmSync(file, { force: true });
     }
-  }
-
-  #authorised(header: string | undefined): boolean {
-    const given = Buffer.from(header ?? '');
-    const wanted = Buffer.from(`Bearer ${this.options.token}`);
-    return given.length === wanted.length && timingSafeEqual(given, wanted);
   }
 }
 

@@ -4,6 +4,7 @@ import type { FromChild } from '../cli/process-messages.js';
 import type { Settings } from '../config/settings.js';
 import { openWorkDir } from '../config/work-dir.js';
 import type { Log } from '../logging/log.js';
+import { LogLevels } from '../logging/log-levels.js';
 import { makeLog } from '../logging/pino-log.js';
 import { SystemClock } from '../util/clock.js';
 import { SystemDice } from '../util/ids.js';
@@ -14,7 +15,8 @@ export function makeServerService(
   settings: Settings,
   tell: (message: FromChild) => void,
 ): { service: ChildService; log: Log } {
-  const log = makeLog({ level: settings.logLevel, format: settings.logFormat });
+  const logLevels = new LogLevels(settings.logLevel);
+  const log = makeLog({ level: settings.logLevel, format: settings.logFormat, levels: logLevels });
   const server = new Server({
     settings,
     workDir: openWorkDir(settings.workDir),
@@ -22,6 +24,8 @@ export function makeServerService(
     clock: new SystemClock(),
     dice: new SystemDice(),
     log,
+    logLevels,
+    onAbdicate: () => process.kill(process.pid, 'SIGTERM'),
     onDown: (mode) => tell({ type: 'down', mode }),
   });
   return {

@@ -5,9 +5,15 @@ import { loadContract } from '../api/contract/load-contract.js';
 import { type Api, createApi, createApiServer } from '../api/create-api.js';
 import { hostAllowed } from '../api/decide/host-allowed.js';
 import { AppChanges } from '../apps/app-changes.js';
+import { checkPutBack } from '../apps/decide/put-back.js';
+import { GroupChanges } from '../apps/group-changes.js';
 import { AppRegistryImpl } from '../apps/registry.js';
+import { AuditTrail } from '../auth/audit-trail.js';
+import { Authenticator } from '../auth/authenticator.js';
+import { TokenBook } from '../auth/token-book.js';
+import { authenticationRequired, isLoopback } from '../config/load-settings.js';
 import type { Settings } from '../config/settings.js';
-import { noteApiUrl, type WorkDir } from '../config/work-dir.js';
+import { noteApiCert, noteApiUrl, type WorkDir } from '../config/work-dir.js';
 import { DeploymentService } from '../deployments/deployment-service.js';
 import { masterRequestListener } from '../embedded-mesos/master/http.js';
 import { Master } from '../embedded-mesos/master/master.js';
@@ -21,6 +27,7 @@ import { EventBuffer } from '../events/event-buffer.js';
 import { ChildProber } from '../health/child-prober.js';
 import { HealthService } from '../health/health-service.js';
 import type { Log } from '../logging/log.js';
+import type { LogLevels } from '../logging/log-levels.js';
 import { Metrics } from '../metrics/metrics.js';
 import { ProxyControl } from '../proxy/control.js';
 import { type FromProxy, PROXY_LINE_PATH, PROXY_PROTOCOL_VERSION, type ToProxy } from '../proxy/table.js';
@@ -36,12 +43,14 @@ import { listen, urlOf } from '../util/listen.js';
 import type { PidLock } from '../util/pid-lock.js';
 import { VersionSource } from '../util/timestamp.js';
 import { EventLoopLag } from './event-loop-lag.js';
+import { guardedReads } from './guarded-reads.js';
 import { countStates } from './metric-gauges.js';
 import { Narrator } from './narrator.js';
 import { nextEpoch } from './next-epoch.js';
 import { OperatorRoutes } from './operator-routes.js';
 import { FileProxyMemory } from './proxy-memory.js';
 import { takeServerLock } from './server-lock.js';
+import { TlsFiles } from './tls-files.js';
 
 export interface ServerFiles {
   /** openapi.yaml */
@@ -58,6 +67,10 @@ export interface ServerOptions {
   readonly clock: Clock;
   readonly dice: Dice;
   readonly log: Log;
+  /** Levels of `log`, so that the API can change them. */
+  readonly logLevels?: LogLevels;
+  /** Ends this process in good order; whoever keeps it alive starts it again. */
+  readonly onAbdicate?: () => void;
   /** The operator asked for an end of everything. */
   readonly onDown: (mode: 'leave-tasks' | 'kill-tasks') => void;
 }
@@ -80,6 +93,8 @@ interface Running {
   readonly proxyLines: LineServer<FromProxy, ToProxy>;
   readonly loopLag: EventLoopLag;
   readonly narrator: Narrator;
+  readonly tokens: TokenBook;
+  readonly tls: TlsFiles | undefined;
 }
 
 /**
@@ -95,12 +110,14 @@ export class Server {
 
   /** Resolves with the URLs when everything answers. Rejects with a sentence (busy port, store of a newer format). */
   async start(): Promise<{ api: string; master: string }> {
-    const { settings, workDir, clock, dice, log } = this.options;
+    const { settings, workDir, clock, dice, log, logLevels, onAbdicate } = this.options;
     const lock = await takeServerLock(workDir, clock);
     const store = new LmdbStore({ dir: workDir.store, log: log.child('store'), clock, guarded: true });
     await store.open();
     const epoch = await nextEpoch(store, clock, log);
     const events = new EventBuffer({ epoch, clock, log });
+    const { tokens, trail, authenticator } = await this.#auth(store, epoch);
+    const tls = this.#tlsFiles();
     const narrator = new Narrator(events, clock, log);
     narrator.start();
     const metrics = new Metrics(clock);
@@ -182,6 +199,7 @@ export class Server {
         onChange: (listener) => health.onReadinessChange(listener),
       },
       selectVictims: (app, instances, count) => selectVictims({ app, instances, count }),
+      checkPutBack: (apps, groups) => checkPutBack(apps, groups, registry.prospect),
       events,
       versions,
       clock,
@@ -192,7 +210,7 @@ export class Server {
         maxQueuedChanges: MAX_QUEUED_CHANGES,
       },
     });
-    countStates(metrics, { registry, scheduler, deployments, clock });
+    countStates(metrics, { registry, scheduler, deployments, events, clock });
     await scheduler.start();
     proxyControl.start();
     master.onAgentChange((agentId) => proxyControl.agentKnown(agentId as AgentId));
@@ -200,6 +218,11 @@ export class Server {
     await deployments.start();
 
     const contract = await loadContract(this.options.files.contract);
+    const wanted = {
+      registry,
+      contract,
+      settings: { defaultRole: '*', restartOnAnyChange: settings.restartOnAnyChange },
+    };
     const api = createApi({
       settings: { ...settings, masterPort },
       registry,
@@ -207,22 +230,24 @@ export class Server {
       deployments,
       events,
       metrics,
-      changes: new AppChanges({
-        registry,
-        contract,
-        settings: { defaultRole: '*', restartOnAnyChange: settings.restartOnAnyChange },
-      }),
+      changes: new AppChanges(wanted),
+      groupChanges: new GroupChanges(wanted),
       agents: { byId: (agentId) => master.agent(agentId) },
       notServed: (appId) =>
         proxyControl.notServed(appId).map(({ port, reason }) => ({ servicePort: port, reason })),
       ready: () => this.#ready,
       version: this.options.files.version,
+      auth: { authenticator, tokens, trail },
+      agentToken: workDir.token,
       clock,
       dice,
       log,
+      ...(logLevels && { logLevels }),
+      ...(onAbdicate && { abdicate: onAbdicate }),
     });
     const operator = new OperatorRoutes({
-      token: workDir.token,
+      administrator: (header) => authenticator.administratorByToken(header),
+      trail,
       store,
       scratchDir: workDir.run,
       down: this.options.onDown,
@@ -230,7 +255,7 @@ export class Server {
     });
     const apiServer = createApiServer((request, response) => {
       if (!operator.handle(request, response)) api.listener(request, response);
-    });
+    }, tls?.pair);
     const agentLines = new LineServer<FromAgent, ToAgent>({
       path: AGENT_LINE_PATH,
       token: workDir.token,
@@ -254,7 +279,8 @@ export class Server {
         localPort: masterPort,
         names: [settings.address, settings.hostname],
       });
-    masterServer.on('request', masterRequestListener(master, { log: log.child('master'), isOwnHost }));
+    const masterReads = masterRequestListener(master, { log: log.child('master'), isOwnHost });
+    masterServer.on('request', guardedReads(authenticator, masterReads, log.child('master')));
     masterServer.on('upgrade', (request, socket, head) => {
       if (!agentLines.upgrade(request, socket, head) && !proxyLines.upgrade(request, socket, head))
         socket.destroy();
@@ -281,17 +307,61 @@ export class Server {
       proxyLines,
       loopLag,
       narrator,
+      tokens,
+      tls,
     };
-    this.#noteUrl(httpPort);
+    tls?.start(apiServer);
+    const scheme = tls === undefined ? 'http' : 'https';
+    this.#noteUrl(httpPort, scheme);
     this.#ready = true;
-    return { api: urlOf(settings.address, httpPort), master: urlOf(settings.address, masterPort) };
+    return { api: urlOf(settings.address, httpPort, scheme), master: urlOf(settings.address, masterPort) };
+  }
+
+  /** Who may do what, and what is remembered of it; says what an operator should know about it. */
+  async #auth(
+    store: LmdbStore,
+    epoch: number,
+  ): Promise<{ tokens: TokenBook; trail: AuditTrail; authenticator: Authenticator }> {
+    const { settings, workDir, clock, dice } = this.options;
+    const log = this.options.log.child('auth');
+    const tokens = new TokenBook({ store, epoch, clock, dice, log });
+    await tokens.start();
+    const trail = new AuditTrail({ store, epoch, capacity: settings.auditEntries, clock, log });
+    await trail.start();
+    const authenticator = new Authenticator({
+      required: authenticationRequired(settings),
+      operatorToken: workDir.token,
+      ...(settings.httpCredentials === undefined ? {} : { credentials: settings.httpCredentials }),
+      tokens,
+    });
+    if (!isLoopback(settings.address)) {
+      if (!authenticator.required)
+        log.warn('everybody who reaches this address may do everything', { address: settings.address });
+      else if (settings.tlsCert === undefined)
+        log.warn('tokens and passwords travel unencrypted; --tls-cert and --tls-key change that');
+    }
+    return { tokens, trail, authenticator };
+  }
+
+  #tlsFiles(): TlsFiles | undefined {
+    const { settings, workDir, clock, log } = this.options;
+    const { tlsCert, tlsKey } = settings;
+    if (tlsCert === undefined || tlsKey === undefined) return undefined;
+    const onChange = (cert: string): void => {
+      try {
+        noteApiCert(workDir.path, cert);
+      } catch (error) {
+        log.warn('the certificate of the API could not be noted in the work dir', { error: String(error) });
+      }
+    };
+    return new TlsFiles({ certFile: tlsCert, keyFile: tlsKey, clock, log: log.child('tls'), onChange });
   }
 
   /** The operator's commands find the API by this note; without it (disk full) they need `--url`. */
-  #noteUrl(httpPort: number): void {
+  #noteUrl(httpPort: number, scheme: 'http' | 'https'): void {
     const { settings, workDir, log } = this.options;
     try {
-      noteApiUrl(workDir.path, settings.address, httpPort);
+      noteApiUrl(workDir.path, settings.address, httpPort, scheme);
     } catch (error) {
       log.warn('the address of the API could not be noted in the work dir', { error: String(error) });
     }
@@ -319,6 +389,8 @@ export class Server {
     running.proxyLines.close();
     running.loopLag.stop();
     running.narrator.stop();
+    running.tls?.stop();
+    running.tokens.stop();
     running.masterServer.close();
     running.apiServer.closeIdleConnections();
     this.#hangUp();

@@ -1,4 +1,5 @@
 import { AppChanges, type AppChangesDependencies } from '../apps/app-changes.js';
+import { checkPutBack } from '../apps/decide/put-back.js';
 import { AppRegistryImpl } from '../apps/registry.js';
 import { DeploymentService } from '../deployments/deployment-service.js';
 import { Master } from '../embedded-mesos/master/master.js';
@@ -145,6 +146,7 @@ export class SimServer {
         onChange: (listener) => health.onReadinessChange(listener),
       },
       selectVictims: (app, instances, count) => selectVictims({ app, instances, count }),
+      checkPutBack: (apps, groups) => checkPutBack(apps, groups, registry.prospect),
       events,
       versions,
       clock,

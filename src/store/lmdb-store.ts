@@ -3,7 +3,6 @@ import type { Log } from '../logging/log.js';
 import { type Clock, SystemClock } from '../util/clock.js';
 import type { PidLock } from '../util/pid-lock.js';
 import { timestamp } from '../util/timestamp.js';
-import { writeBackup } from './backup-file.js';
 import { DurableWriter } from './durable-writer.js';
 import {
   currentFormat,
@@ -18,15 +17,9 @@ import {
 import type { EngineWrite } from './group-commit.js';
 import { readEpoch } from './highest-epoch.js';
 import { LmdbEnvironment } from './lmdb-environment.js';
-import { decodeRecord, decodeRecords, encodeRecord, INTERNAL_PREFIX } from './record-codec.js';
-import {
-  type ScanOptions,
-  type StateStore,
-  type StoreBatch,
-  StoreError,
-  type StoreHealth,
-  type StoreRecord,
-} from './state-store.js';
+import { decodeRecords, encodeRecord, INTERNAL_PREFIX } from './record-codec.js';
+import { RecordStore } from './record-store.js';
+import { type ScanOptions, StoreError, type StoreRecord } from './state-store.js';
 import { takeStoreLock } from './store-lock.js';
 
 export { restoreLmdb } from './restore-lmdb.js';
@@ -43,29 +36,33 @@ export interface LmdbStoreOptions {
 }
 
 /** The durable store of one machine, on LMDB. See state-store.ts for what it promises. */
-export class LmdbStore implements StateStore {
+export class LmdbStore extends RecordStore {
+  protected readonly writer: DurableWriter;
   readonly #environment: LmdbEnvironment;
-  readonly #writer: DurableWriter;
   readonly #migrations: readonly Migration[];
-  readonly #clock: Clock;
   #lock: PidLock | undefined;
-  #state: 'new' | 'open' | 'closed' = 'new';
 
   constructor(private readonly options: LmdbStoreOptions) {
-    this.#clock = options.clock ?? new SystemClock();
-    this.#migrations = options.migrations ?? formatHistory;
+    const migrations = options.migrations ?? formatHistory;
+    super(
+      `the store in ${options.dir}`,
+      options.clock ?? new SystemClock(),
+      options.log,
+      currentFormat(migrations),
+    );
+    this.#migrations = migrations;
     this.#environment = new LmdbEnvironment(options.dir);
-    this.#writer = new DurableWriter(this.#environment, this.#clock, options.log);
+    this.writer = new DurableWriter(this.#environment, this.clock, options.log);
   }
 
   async open(): Promise<void> {
-    if (this.#state !== 'new') throw new StoreError('closed', 'a store is opened once');
+    this.checkNew();
     if (this.options.guarded !== true) this.#lock = takeStoreLock(this.options.dir);
     try {
       this.#environment.open();
       await this.#checkFormat();
-      this.#writer.startAt(readEpoch((key) => this.#read(key), this.options.log));
-      this.#state = 'open';
+      this.writer.startAt(readEpoch((key) => this.read(key), this.log));
+      this.state = 'open';
     } catch (error) {
       await this.#environment.close();
       this.#lock?.release();
@@ -73,80 +70,34 @@ export class LmdbStore implements StateStore {
     }
   }
 
-  async get(key: string): Promise<unknown> {
-    this.#checkOpen();
-    return this.#read(key);
-  }
-
-  async *scan(prefix: string, options: ScanOptions = {}): AsyncGenerator<StoreRecord> {
-    this.#checkOpen();
-    for await (const slice of this.#slices(prefix, options)) yield* slice;
-  }
-
-  async commit(batch: StoreBatch): Promise<void> {
-    this.#checkOpen();
-    await this.#writer.commit(batch);
-  }
-
-  health(): StoreHealth {
-    return this.#writer.health();
-  }
-
-  onHealth(listener: (health: StoreHealth) => void): () => void {
-    return this.#writer.onHealth(listener);
-  }
-
-  async backup(file: string): Promise<void> {
-    this.#checkOpen();
-    const head = { format: currentFormat(this.#migrations), at: timestamp(this.#clock.wallMs()) };
-    const records = await writeBackup(file, head, this.#slices('', this.#leavingOut('the backup')));
-    this.options.log.info('backup written', { file, records });
-  }
-
   async close(): Promise<void> {
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
-    await this.#writer.close();
+    if (this.state === 'closed') return;
+    this.state = 'closed';
+    await this.writer.close();
     // Closing would pull the map away under a reader; readers end at their next slice, since the state says closed.
     while (this.#environment.readers > 0) await new Promise<void>((next) => setImmediate(next));
     await this.#environment.close();
     this.#lock?.release();
   }
 
-  #checkOpen(): void {
-    if (this.#state !== 'open')
-      throw new StoreError('closed', `the store in ${this.options.dir} is not open`);
+  protected bytes(key: string): Buffer | undefined {
+    return this.#environment.get(key);
   }
 
-  #read(key: string): unknown {
-    const bytes = this.#environment.get(key);
-    return bytes && decodeRecord(key, bytes);
-  }
-
-  #leavingOut(what: string): ScanOptions {
-    return {
-      onCorrupt: ({ key, problem }) =>
-        this.options.log.error(`${what} goes without a corrupt record`, { key, problem }),
-    };
-  }
-
-  /** Decoded records under a prefix, without the store's own, as of one moment. */
-  async *#slices(prefix: string, options: ScanOptions): AsyncGenerator<readonly StoreRecord[]> {
+  protected async *slices(prefix: string, options: ScanOptions): AsyncGenerator<readonly StoreRecord[]> {
     const from = Buffer.from(prefix, 'utf8');
     // No UTF-8 text holds the byte 0xff, so this is behind every key with the prefix.
     const to = Buffer.concat([from, Buffer.from([0xff])]);
     for await (const slice of this.#environment.snapshot(from.length > 0 ? from : Buffer.from([0]), to)) {
-      if (this.#state === 'closed')
-        throw new StoreError('closed', `the store in ${this.options.dir} was closed`);
+      this.checkNotClosed();
       yield decodeRecords(slice, options);
     }
   }
 
   async #checkFormat(): Promise<void> {
-    const current = currentFormat(this.#migrations);
     const bytes = this.#environment.get(FORMAT_KEY);
     if (bytes) {
-      await this.#migrate(parseFormat(bytes), current);
+      await this.#migrate(parseFormat(bytes));
       return;
     }
     for await (const slice of this.#environment.snapshot(Buffer.from([0]), Buffer.from([0xff]))) {
@@ -156,32 +107,31 @@ export class LmdbStore implements StateStore {
         throw new StoreError('corrupt-record', `the record ${FORMAT_KEY} of ${this.options.dir} is missing`);
       }
     }
-    await this.#environment.flush([{ key: FORMAT_KEY, bytes: formatBytes(current) }]);
+    await this.#environment.flush([{ key: FORMAT_KEY, bytes: formatBytes(this.format) }]);
   }
 
-  async #migrate(found: number, current: number): Promise<void> {
-    const { dir, log } = this.options;
-    const steps = migrationsFrom(found, this.#migrations, `the store in ${dir}`);
+  async #migrate(found: number): Promise<void> {
+    const steps = migrationsFrom(found, this.#migrations, this.title);
     if (steps.length === 0) return;
-    const at = timestamp(this.#clock.wallMs());
-    const backup = join(dir, `before-format-${current}-${at.replaceAll(':', '')}.backup`);
-    await writeBackup(backup, { format: found, at }, this.#slices('', this.#leavingOut('the backup')));
-    log.warn('the store is migrated', {
+    const at = timestamp(this.clock.wallMs()).replaceAll(':', '');
+    const backup = join(this.options.dir, `before-format-${this.format}-${at}.backup`);
+    await this.writeCopy(backup, found);
+    this.log.warn('the store is migrated', {
       from: found,
-      to: current,
+      to: this.format,
       backup,
       steps: steps.map(({ what }) => what),
     });
     const writes = new Map<string, EngineWrite>();
     const removed: EngineWrite[] = [];
-    for await (const slice of this.#slices('', this.#leavingOut('the migration'))) {
+    for await (const slice of this.slices('', this.leavingOut('the migration'))) {
       for (const record of slice) {
         const after = migrateRecord(record, steps);
         if (!after.some(({ key }) => key === record.key)) removed.push({ key: record.key, bytes: undefined });
         for (const { key, value } of after) writes.set(key, { key, bytes: encodeRecord(key, value) });
       }
     }
-    const format = { key: FORMAT_KEY, bytes: formatBytes(current) };
+    const format = { key: FORMAT_KEY, bytes: formatBytes(this.format) };
     await this.#environment.flush([...removed, ...writes.values(), format]);
   }
 }

@@ -1,7 +1,5 @@
 import type { Log } from '../logging/log.js';
 import type { Clock } from '../util/clock.js';
-import { timestamp } from '../util/timestamp.js';
-import { writeBackup } from './backup-file.js';
 import { failureMessage } from './decide/classify-failure.js';
 import { DurableWriter, type StorageEngine } from './durable-writer.js';
 import {
@@ -14,17 +12,9 @@ import {
 } from './format.js';
 import type { EngineWrite } from './group-commit.js';
 import { readEpoch } from './highest-epoch.js';
-import { decodeRecord, decodeRecords, INTERNAL_PREFIX } from './record-codec.js';
-import {
-  type CorruptRecord,
-  type ScanOptions,
-  type StateStore,
-  type StoreBatch,
-  StoreError,
-  type StoreErrorCode,
-  type StoreHealth,
-  type StoreRecord,
-} from './state-store.js';
+import { decodeRecords, INTERNAL_PREFIX } from './record-codec.js';
+import { RecordStore } from './record-store.js';
+import { type ScanOptions, StoreError, type StoreErrorCode, type StoreRecord } from './state-store.js';
 
 /** What survives a crash: the durable bytes by key. Give it to the next MemoryStore, as a disk to the next process. */
 export class MemoryDisk {
@@ -61,11 +51,10 @@ const SLICE_RECORDS = 200;
  * The store's contract without a disk: for the simulated world and tests. Faults are part of it, since its purpose is to
  * show what the other rooms do when the disk fails, is full, is slow, or loses what was not flushed.
  */
-export class MemoryStore implements StateStore {
+export class MemoryStore extends RecordStore {
   readonly disk: MemoryDisk;
-  readonly #writer: DurableWriter;
+  protected readonly writer: DurableWriter;
   readonly #held: { readonly go: () => void }[] = [];
-  #state: 'new' | 'open' | 'closed' | 'crashed' = 'new';
   #flushes = 0;
   #holding = false;
   #full = false;
@@ -73,58 +62,28 @@ export class MemoryStore implements StateStore {
   #inFlight: readonly EngineWrite[] = [];
 
   constructor(private readonly options: MemoryStoreOptions) {
+    super('the store in memory', options.clock, options.log, currentFormat(formatHistory));
     this.disk = options.disk ?? new MemoryDisk();
     const engine: StorageEngine = {
       flush: (writes) => this.#flush(writes),
       repair: () => Promise.resolve(),
     };
-    this.#writer = new DurableWriter(engine, options.clock, options.log);
+    this.writer = new DurableWriter(engine, options.clock, options.log);
   }
 
   async open(): Promise<void> {
-    if (this.#state !== 'new') throw new StoreError('closed', 'a store is opened once');
+    this.checkNew();
     const format = this.disk.records.get(FORMAT_KEY);
-    if (format) migrationsFrom(parseFormat(format), formatHistory, 'the store in memory');
-    else this.disk.apply([{ key: FORMAT_KEY, bytes: formatBytes(currentFormat(formatHistory)) }]);
-    this.#writer.startAt(readEpoch((key) => this.#read(key), this.options.log));
-    this.#state = 'open';
-  }
-
-  async get(key: string): Promise<unknown> {
-    this.#checkOpen();
-    return this.#read(key);
-  }
-
-  async *scan(prefix: string, options: ScanOptions = {}): AsyncGenerator<StoreRecord> {
-    this.#checkOpen();
-    for await (const slice of this.#slices(prefix, options)) yield* slice;
-  }
-
-  async commit(batch: StoreBatch): Promise<void> {
-    this.#checkOpen();
-    await this.#writer.commit(batch);
-  }
-
-  health(): StoreHealth {
-    return this.#writer.health();
-  }
-
-  onHealth(listener: (health: StoreHealth) => void): () => void {
-    return this.#writer.onHealth(listener);
-  }
-
-  async backup(file: string): Promise<void> {
-    this.#checkOpen();
-    const at = timestamp(this.options.clock.wallMs());
-    const onCorrupt = ({ key, problem }: CorruptRecord): void =>
-      this.options.log.error('the backup goes without a corrupt record', { key, problem });
-    await writeBackup(file, { format: currentFormat(formatHistory), at }, this.#slices('', { onCorrupt }));
+    if (format) migrationsFrom(parseFormat(format), formatHistory, this.title);
+    else this.disk.apply([{ key: FORMAT_KEY, bytes: formatBytes(this.format) }]);
+    this.writer.startAt(readEpoch((key) => this.read(key), this.log));
+    this.state = 'open';
   }
 
   async close(): Promise<void> {
-    if (this.#state === 'closed' || this.#state === 'crashed') return;
-    this.#state = 'closed';
-    await this.#writer.close();
+    if (this.state === 'closed' || this.state === 'crashed') return;
+    this.state = 'closed';
+    await this.writer.close();
   }
 
   /** Flushes begun so far. */
@@ -164,29 +123,24 @@ export class MemoryStore implements StateStore {
    */
   crash(inFlight: 'lost' | 'kept' = 'lost'): MemoryDisk {
     if (inFlight === 'kept') this.disk.apply(this.#inFlight);
-    this.#state = 'crashed';
+    this.state = 'crashed';
     this.#inFlight = [];
     this.#held.length = 0;
-    this.#writer.abandon();
+    this.writer.abandon();
     return this.disk;
   }
 
-  #checkOpen(): void {
-    if (this.#state !== 'open') throw new StoreError('closed', 'the store in memory is not open');
+  protected bytes(key: string): Buffer | undefined {
+    return this.disk.records.get(key);
   }
 
-  #read(key: string): unknown {
-    const bytes = this.disk.records.get(key);
-    return bytes && decodeRecord(key, bytes);
-  }
-
-  async *#slices(prefix: string, options: ScanOptions): AsyncGenerator<readonly StoreRecord[]> {
+  protected async *slices(prefix: string, options: ScanOptions): AsyncGenerator<readonly StoreRecord[]> {
     const records = [...this.disk.records]
       .filter(([key]) => key.startsWith(prefix) && !key.startsWith(INTERNAL_PREFIX))
       .map(([key, bytes]) => ({ key, bytes, order: Buffer.from(key, 'utf8') }))
       .sort((a, b) => Buffer.compare(a.order, b.order));
     for (let start = 0; start < records.length; start += SLICE_RECORDS) {
-      if (this.#state !== 'open') throw new StoreError('closed', 'the store in memory was closed');
+      this.checkNotClosed();
       yield decodeRecords(records.slice(start, start + SLICE_RECORDS), options);
     }
   }
@@ -201,7 +155,7 @@ export class MemoryStore implements StateStore {
       await new Promise<void>((go) => this.#held.push({ go }));
     }
     // A dead process gets no answer.
-    if (this.#state === 'crashed') return new Promise<never>(() => undefined);
+    if (this.state === 'crashed') return new Promise<never>(() => undefined);
     this.#inFlight = [];
     const code = this.#full ? 'disk-full' : this.#nextFailure;
     this.#nextFailure = undefined;

@@ -88,6 +88,10 @@ export const keys = {
   app: (appId: string): string => `app!${appId}`,
   /** apps room: one stored version of an app. */
   appVersion: (appId: string, version: string): string => `app-version!${appId}!${version}`,
+  /** apps room: what is kept of a deleted app's past, for the groups it was in. */
+  appTombstone: (appId: string): string => `app-tombstone!${appId}`,
+  /** apps room: a group's record and its past. */
+  group: (groupId: string): string => `group!${groupId}`,
   /** deployments room: a running plan. */
   deployment: (id: string): string => `deployment!${id}`,
   /** scheduler room: one instance. */
@@ -100,6 +104,10 @@ export const keys = {
   frameworkCopy: (): string => 'framework!id-copy',
   /** embedded master's registrar: admitted agents, unreachable, gone, by agent id. */
   registry: (agentId: string): string => `registry!${agentId}`,
+  /** auth room: a token's hash, name and grants, by token id. */
+  token: (tokenId: string): string => `token!${tokenId}`,
+  /** auth room: one entry of the audit trail, in order of its number; without a number the prefix of them all. */
+  audit: (seq?: number): string => `audit!${seq === undefined ? '' : String(seq).padStart(15, '0')}`,
   /** server room: counters and facts that outlive a restart (last version, event epoch, boot id). */
   meta: (name: string): string => `meta!${name}`,
 } as const;

@@ -77,7 +77,7 @@ describe('deployments', () => {
     expect(rollback.json['deploymentId']).toBe('revert-of-d1');
     const stop = await world.ask('DELETE', '/v2/deployments/d1?force=true');
     expect([stop.status, stop.text]).toEqual([202, '']);
-    expect(world.deployments.cancelled).toEqual([
+    expect(world.deployments.cancelled).toMatchObject([
       { id: 'd1', force: false },
       { id: 'd1', force: true },
     ]);
@@ -93,7 +93,7 @@ describe('the queue', () => {
     reasons,
     explanation: ['needs 4 cpus, 1 offered'],
     at: at(3),
-    offer: { id: 'offer-1', hostname },
+    offer: { id: 'offer-1', hostname, agentId: 'agent-1', resources: [], attributes: [] },
   });
   beforeEach(() =>
     world.scheduler.entries.set(id, {

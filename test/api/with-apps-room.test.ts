@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { type Contract, loadContract } from '../../src/api/contract/load-contract.js';
 import { AppChanges } from '../../src/apps/app-changes.js';
+import { GroupChanges } from '../../src/apps/group-changes.js';
 import { AppRegistryImpl } from '../../src/apps/registry.js';
 import type { Accepted } from '../../src/deployments/deployment.js';
 import { silentLog } from '../../src/logging/log.js';
@@ -10,6 +11,7 @@ import { MemoryStore } from '../../src/store/memory-store.js';
 import { VersionSource } from '../../src/util/timestamp.js';
 import { VirtualClock } from '../../src/util/virtual-clock.js';
 import { ApiWorld } from './support/api-world.js';
+import { makeAuth } from './support/auth.js';
 import { expectContract } from './support/contract.js';
 import { FakeDeployments, record, running } from './support/fakes.js';
 
@@ -27,11 +29,9 @@ beforeEach(async () => {
   const store = new MemoryStore({ clock, log: silentLog });
   await store.open();
   registry = new AppRegistryImpl({ store, servicePorts, log: silentLog });
-  const changes = new AppChanges({
-    registry,
-    contract,
-    settings: { defaultRole: '*', restartOnAnyChange: false },
-  });
+  const wanted = { registry, contract, settings: { defaultRole: '*', restartOnAnyChange: false } };
+  const changes = new AppChanges(wanted);
+  const groupChanges = new GroupChanges(wanted);
   const versions = new VersionSource(() => clock.wallMs());
   world = new ApiWorld();
   const deployments = Object.assign(new FakeDeployments(world.registry), {
@@ -44,7 +44,8 @@ beforeEach(async () => {
       return { deploymentId: 'd', version };
     },
   });
-  await world.start({ registry, changes, deployments, metrics: new Metrics(clock) });
+  const auth = await makeAuth({ required: false });
+  await world.start({ registry, changes, groupChanges, deployments, auth, metrics: new Metrics(clock) });
 });
 afterEach(async () => {
   await world.stop();

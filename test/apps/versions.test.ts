@@ -1,5 +1,5 @@
 import type { AppId, AppRecord } from '../../src/apps/app.js';
-import { MAX_VERSIONS } from '../../src/apps/decide/stored-app.js';
+import { MAX_VERSIONS } from '../../src/apps/decide/app-history.js';
 import { AppWorld, refusal } from './support/app-world.js';
 
 const web = {

@@ -37,7 +37,8 @@ class Screen implements CommandIo {
   }
   async readText(path: string): Promise<string> {
     const text = this.files[path];
-    if (text === undefined) throw new Error(`ENOENT: ${path}`);
+    if (text === undefined)
+      throw Object.assign(new Error(`ENOENT: no such file, open '${path}'`), { code: 'ENOENT' });
     return text;
   }
 }
@@ -168,7 +169,11 @@ describe('an error', () => {
       await fails(world.url, (at) => appRun(at, screen, { ...change, file: 'anonymous.json' })),
     ).toContain('has no app `id`');
     expect(await fails(world.url, (at) => appRun(at, screen, { ...change, file: 'none.json' }))).toContain(
-      'ENOENT',
+      'error: none.json does not exist\nName a file',
+    );
+    screen.files['-'] = '{}';
+    expect(await fails(world.url, (at) => appRun(at, screen, { ...change, file: '-' }))).toContain(
+      'standard input has no app `id`',
     );
   });
 });
@@ -218,7 +223,7 @@ describe('looking', () => {
     world.deployments.waits.set('d', waits as never);
     await why(client, screen, { id: 'web', json: false });
     expect(screen.text.split('needs 4 cpus')).toHaveLength(2);
-    expect(screen.text).toContain(`- 2 instances: ${reason}`);
+    expect(screen.text).toContain(`- each of 2 instances: ${reason}`);
   });
 
   it('why says so when nothing is wrong', async () => {
@@ -228,9 +233,17 @@ describe('looking', () => {
     expect(screen.text).toContain('Everything is as wanted.');
   });
 
+  it('list does not call an app steady whose port is not served', async () => {
+    world.scheduler.add(running('/web', 2));
+    world.notServed = [{ servicePort: 10_000, reason: 'port 10000 is taken by nginx (pid 1)' }];
+    await appList(client, screen, { json: false });
+    expect(screen.text).toMatch(/^\/web .* port not served$/m);
+  });
+
   it('list and show are tables, or JSON for programs', async () => {
     await appList(client, screen, { json: false });
     expect(screen.text).toMatch(/^APP .*STATE\n\/web +1\/2 /);
+    expect(screen.text).toMatch(/ waiting\n/);
     await appShow(client, screen, { id: 'web', json: false });
     expect(screen.text).toContain(running('/web', 1).task?.id);
     const json = new Screen();

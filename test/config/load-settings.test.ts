@@ -1,6 +1,15 @@
-import { loadSettings, SettingsError, variableOf } from '../../src/config/load-settings.js';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  authenticationRequired,
+  loadSettings,
+  SettingsError,
+  variableOf,
+} from '../../src/config/load-settings.js';
 import { settingTable } from '../../src/config/setting-table.js';
 import type { Settings } from '../../src/config/settings.js';
+import { passwordMatches } from '../../src/util/password-hash.js';
 
 const defaults = { root: false, env: {}, home: '/home/ann' };
 const load = (
@@ -68,7 +77,10 @@ describe('settings', () => {
     [{ flags: { 'service-ports': '20000-10000' } }, 'must not be above'],
     [{ flags: { 'service-ports': '10' } }, 'FIRST-LAST'],
     [{ flags: { address: 'example' } }, 'not an IP address'],
-    [{ flags: { address: '0.0.0.0' } }, '--insecure'],
+    [{ flags: { address: '0.0.0.0', authentication: 'off' } }, '--insecure'],
+    [{ flags: { 'http-credentials': 'ann' } }, '--http-credentials is not allowed: give user:password'],
+    [{ flags: { 'http-credentials': '@/nonexistent' } }, '--http-credentials: the file cannot be read'],
+    [{ flags: { 'tls-cert': 'a.pem' } }, '--tls-cert and --tls-key belong together'],
     [{ file: 'allow-root-tasks: maybe' }, 'true or false'],
     [{ flags: { 'lb-workers': '0' } }, 'from 1 to 64'],
   ])('refuse %j with a sentence that says what is allowed', (sources, sentence) => {
@@ -79,5 +91,34 @@ describe('settings', () => {
 
   it('can all be set as a variable', () => {
     for (const entry of settingTable) expect(variableOf(entry.flag)).toMatch(/^LONGRUN_[A-Z_]+$/);
+  });
+});
+
+describe('authentication', () => {
+  it.each([
+    [{}, false],
+    [{ address: '0.0.0.0' }, true],
+    [{ address: '0.0.0.0', insecure: true }, false],
+    [{ 'http-credentials': 'ann:pw' }, true],
+    [{ 'http-credentials': 'ann:pw', address: '0.0.0.0', insecure: true }, true],
+    [{ 'http-credentials': 'ann:pw', authentication: 'off' }, false],
+    [{ authentication: 'required' }, true],
+    [{ address: '0.0.0.0', authentication: 'off', insecure: true }, false],
+  ])('with %j is required: %s', (flags, required) => {
+    expect(authenticationRequired(load({ flags: flags as Record<string, string | boolean> }))).toBe(required);
+  });
+
+  it('keeps no password, neither from a flag nor from a file', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'longrun-credentials-')), 'credentials');
+    writeFileSync(file, 'ann:a:secret\n');
+    for (const given of ['ann:a:secret', `@${file}`]) {
+      const settings = load({ env: { LONGRUN_HTTP_CREDENTIALS: given } });
+      expect(JSON.stringify(settings)).not.toContain('secret');
+      const { httpCredentials } = settings;
+      if (httpCredentials === undefined) throw new Error('no credentials');
+      expect(httpCredentials.user).toBe('ann');
+      expect(await passwordMatches(httpCredentials, 'a:secret')).toBe(true);
+      expect(await passwordMatches(httpCredentials, 'a:secret\n')).toBe(false);
+    }
   });
 });

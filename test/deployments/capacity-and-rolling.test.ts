@@ -4,6 +4,7 @@ import { rollingStep } from '../../src/deployments/decide/rolling-step.js';
 import { scaleStep } from '../../src/deployments/decide/scale-step.js';
 import { stopStep } from '../../src/deployments/decide/stop-step.js';
 import { upgradeCapacity } from '../../src/deployments/decide/upgrade-capacity.js';
+import { cohortsOf } from '../../src/scheduler/cohort.js';
 import type { Instance, InstanceId } from '../../src/scheduler/instance.js';
 import { firstVictims, type InstanceWish, instanceOf, recordOf, type Wish } from './support/builders.js';
 
@@ -18,7 +19,11 @@ function roll(
   instances: readonly Instance[],
 ): { start: number; stop: readonly string[]; done: boolean } {
   const record = recordOf('/web', { made: 'v2', ...wish });
-  const { start, stop, done } = rollingStep({ record, instances, selectVictims: firstVictims });
+  const { start, stop, done } = rollingStep({
+    record,
+    cohorts: cohortsOf(instances),
+    selectVictims: firstVictims,
+  });
   return { start, stop, done };
 }
 
@@ -163,7 +168,7 @@ describe('scaling', () => {
   ) =>
     scaleStep({
       record: recordOf('/web', wish),
-      instances,
+      cohorts: cohortsOf(instances),
       selectVictims: firstVictims,
       awaitHealthy: more.awaitHealthy ?? true,
       ...(more.victims ? { victims: more.victims as InstanceId[] } : {}),
@@ -223,15 +228,17 @@ describe('scaling', () => {
     const record = recordOf('/web', { made: 'v2', instances: 2 });
     const mixed = [...some(1, 'v1'), ...some(2, 'v2')];
     const action = { action: 'ScaleApplication', app: '/web' as AppId } as const;
-    expect(actionStep(action, { before: record, after: record }, mixed, firstVictims).stop).toEqual(['v1.1']);
+    expect(
+      actionStep(action, { before: record, after: record }, cohortsOf(mixed), firstVictims).stop,
+    ).toEqual(['v1.1']);
   });
 });
 
 describe('stopping', () => {
   it('takes everything out and waits until it is gone, but not for agents that are away', () => {
-    expect(stopStep(some(2, 'v1'))).toMatchObject({ stop: ['v1.1', 'v1.2'], done: false });
-    expect(stopStep(some(1, 'v1', { leaving: true }))).toMatchObject({ stop: [], done: false });
-    expect(stopStep(some(1, 'v1', { leaving: true, condition: 'Unreachable' })).done).toBe(true);
+    expect(stopStep(cohortsOf(some(2, 'v1')))).toMatchObject({ stop: ['v1.1', 'v1.2'], done: false });
+    expect(stopStep(cohortsOf(some(1, 'v1', { leaving: true })))).toMatchObject({ stop: [], done: false });
+    expect(stopStep(cohortsOf(some(1, 'v1', { leaving: true, condition: 'Unreachable' }))).done).toBe(true);
     expect(stopStep([]).done).toBe(true);
   });
 });

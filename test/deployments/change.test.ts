@@ -97,6 +97,21 @@ describe('a change', () => {
     await small.service.stop();
   });
 
+  it('that applies in place, or takes the place of what runs, is accepted also at the maximum', async () => {
+    const small = await World.start({ maxRunningDeployments: 2 });
+    await small.change({ '/a': {} });
+    await small.calm();
+    await small.change({ '/b': {} });
+    await small.change({ '/c': {} });
+    const accepted = await small.change({ '/a': { min: 0.5 } });
+    expect(small.service.get(accepted.deploymentId)).toBeUndefined();
+    expect(small.record('/a')?.app.upgradeStrategy.minimumHealthCapacity).toBe(0.5);
+    await small.change({ '/b': { instances: 2 } }, { force: true });
+    expect(small.service.all()).toHaveLength(2);
+    expect(await refusal(small.change({ '/d': {} }))).toMatchObject({ code: 'too-many-deployments' });
+    await small.service.stop();
+  });
+
   it('counts those that are accepted together towards the maximum', async () => {
     const small = await World.start({ maxRunningDeployments: 2 });
     const answers = await Promise.all(
@@ -399,7 +414,7 @@ describe('a deployment', () => {
     expect(world.clock.untilNext()).toBeUndefined();
   });
 
-  it('of thousands of instances is looked at a few times a second, not at every change', async () => {
+  it('of thousands of instances never goes over all of them, however often they change', async () => {
     const world = await World.start();
     await world.change({ '/big': { instances: 5_000, over: 0 } });
     await world.settle();
@@ -414,9 +429,41 @@ describe('a deployment', () => {
       world.scheduler.launch(`big.${number}`);
       await Promise.resolve();
     }
-    expect(looks).toBeLessThan(5);
     await world.calm();
     expect(world.service.all()).toEqual([]);
+    expect(looks).toBe(0);
+    await world.service.stop();
+  });
+});
+
+describe('a rollback into a world that has changed', () => {
+  it('of what no longer fits is refused, and the deployment goes on', async () => {
+    const world = await World.start();
+    await world.change({ '/shop': {} });
+    await world.calm();
+    const { deploymentId } = await world.change({ '/shop': undefined });
+    await world.change({ '/shop/cart': {} });
+    const error = await refusal(world.service.cancel(deploymentId, { force: false }));
+    expect(error).toMatchObject({ code: 'invalid-object' });
+    expect(world.record('/shop')).toBeUndefined();
+    expect(world.service.get(deploymentId)).toBeDefined();
+    await world.calm();
+    expect(world.service.all()).toEqual([]);
+    await world.service.stop();
+  });
+
+  it('asked for together with a deletion by force does not bring the app back', async () => {
+    const world = await World.start();
+    await world.change({ '/web': {} });
+    await world.calm();
+    const { deploymentId } = await world.change({ '/web': { made: 'v2' } });
+    const deletion = world.change({ '/web': undefined }, { force: true });
+    const rollback = refusal(world.service.cancel(deploymentId, { force: false }));
+    await deletion;
+    expect(await rollback).toMatchObject({ code: 'deployment-not-found' });
+    await world.calm();
+    expect(world.record('/web')).toBeUndefined();
+    expect(world.instances('/web')).toEqual([]);
     await world.service.stop();
   });
 });

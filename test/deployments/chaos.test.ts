@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import type { AppId, AppRecord } from '../../src/apps/app.js';
 import { gateOf, isGood } from '../../src/deployments/decide/gating.js';
-import { sortInstances } from '../../src/deployments/decide/instance-buckets.js';
+import { sortCohorts } from '../../src/deployments/decide/instance-buckets.js';
 import { upgradeCapacity } from '../../src/deployments/decide/upgrade-capacity.js';
 import { CatalogError } from '../../src/errors/registry.js';
+import { cohortsOf } from '../../src/scheduler/cohort.js';
 import type { Instance } from '../../src/scheduler/instance.js';
 import type { Goals } from '../../src/scheduler/scheduler.js';
 import { StoreError } from '../../src/store/state-store.js';
@@ -139,7 +140,7 @@ class Story {
 function boundsBroken(record: AppRecord, instances: readonly Instance[], goals: Goals): string | undefined {
   const { minHealthy, maxCapacity } = upgradeCapacity(record.app);
   const gate = gateOf(record.app);
-  const { occupied } = sortInstances(record, instances);
+  const { occupied } = sortCohorts(record, cohortsOf(instances));
   if (goals.start > 0 && occupied + goals.start > maxCapacity) {
     return `${record.app.id}: ${occupied} + ${goals.start} started, at most ${maxCapacity}`;
   }

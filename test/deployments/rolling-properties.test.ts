@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import type { AppRecord } from '../../src/apps/app.js';
 import { gateOf, isGood } from '../../src/deployments/decide/gating.js';
-import { isUnreachable, sortInstances } from '../../src/deployments/decide/instance-buckets.js';
+import { isUnreachable, sortCohorts } from '../../src/deployments/decide/instance-buckets.js';
 import { rollingStep } from '../../src/deployments/decide/rolling-step.js';
 import { upgradeCapacity } from '../../src/deployments/decide/upgrade-capacity.js';
+import { cohortsOf } from '../../src/scheduler/cohort.js';
 import type { Instance } from '../../src/scheduler/instance.js';
 import { firstVictims, instanceOf, recordOf } from './support/builders.js';
 
@@ -56,13 +57,17 @@ class Floor {
     const { record, instances } = this;
     const gate = gateOf(record.app);
     const { minHealthy, maxCapacity } = upgradeCapacity(record.app);
-    const { start, stop, done } = rollingStep({ record, instances, selectVictims: firstVictims });
+    const { start, stop, done } = rollingStep({
+      record,
+      cohorts: cohortsOf(instances),
+      selectVictims: firstVictims,
+    });
     const stopped = new Set(stop);
     expect(stopped.size).toBe(stop.length);
     const goodStopped = instances.filter((each) => stopped.has(each.id) && isGood(each, gate)).length;
     const goodLeft = instances.filter((each) => !stopped.has(each.id) && isGood(each, gate)).length;
     if (goodStopped > 0) expect(goodLeft).toBeGreaterThanOrEqual(minHealthy);
-    const occupied = sortInstances(record, instances).occupied;
+    const occupied = sortCohorts(record, cohortsOf(instances)).occupied;
     if (start > 0) expect(occupied + start).toBeLessThanOrEqual(maxCapacity);
     this.instances = instances.flatMap((each) => {
       if (!stopped.has(each.id)) return [each];
@@ -202,7 +207,7 @@ describe('a rolling replacement, whatever happens to the instances', () => {
         );
         const { stop } = rollingStep({
           record: back,
-          instances: floor.instances,
+          cohorts: cohortsOf(floor.instances),
           selectVictims: firstVictims,
         });
         for (const id of stop) expect(kept.has(id)).toBe(false);

@@ -15,15 +15,15 @@ async function running(instances: number): Promise<World> {
 describe('a move of thousands', () => {
   it('is made in wishes of a bounded size, each durable before the next, and is finished all the same', async () => {
     const world = await World.start();
-    await world.change({ '/web': { instances: 2 * MAX_WISH + 500 } });
+    await world.change({ '/web': { instances: 2 * MAX_WISH + 150 } });
     await world.calm();
-    expect(world.scheduler.wants.map(({ goals }) => goals.start)).toEqual([MAX_WISH, MAX_WISH, 500]);
+    expect(world.scheduler.wants.map(({ goals }) => goals.start)).toEqual([MAX_WISH, MAX_WISH, 150]);
     await world.change({ '/web': { instances: 100 } });
     await world.calm();
     expect(world.scheduler.wants.slice(3).map(({ goals }) => goals.stop.length)).toEqual([
       MAX_WISH,
       MAX_WISH,
-      400,
+      50,
     ]);
     expect(world.instances('/web')).toHaveLength(100);
     expect(world.service.all()).toEqual([]);

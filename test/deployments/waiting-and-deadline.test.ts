@@ -5,6 +5,7 @@ import { isGood } from '../../src/deployments/decide/gating.js';
 import { retryPauseMs } from '../../src/deployments/decide/retry-pause.js';
 import { cutWaiting, waitingReasons } from '../../src/deployments/decide/waiting.js';
 import type { Deployment } from '../../src/deployments/deployment.js';
+import { cohortsOf } from '../../src/scheduler/cohort.js';
 import type { Instance } from '../../src/scheduler/instance.js';
 import type { QueueEntry } from '../../src/scheduler/scheduler.js';
 import type { Timestamp } from '../../src/util/timestamp.js';
@@ -15,7 +16,7 @@ function reasons(wish: Wish, instances: readonly Instance[], queue?: Partial<Que
   return waitingReasons({
     action: { action: 'ScaleApplication', app: '/web' as AppId },
     transition: { before: undefined, after: record },
-    instances,
+    cohorts: cohortsOf(instances),
     queue: queue as QueueEntry | undefined,
     nowWallMs: Date.parse(T0),
   }).map(({ reason }) => reason);

@@ -96,7 +96,10 @@ describe('the command line', () => {
         /--log-level 'loud'.*debug, info, warn, error/,
       ],
       [['up', '--service-ports', '20-10', '--work-dir', longrun.workDir], /--service-ports 20-10/],
-      [['up', '--address', '0.0.0.0', '--work-dir', longrun.workDir], /--insecure/],
+      [
+        ['up', '--address', '0.0.0.0', '--authentication', 'off', '--work-dir', longrun.workDir],
+        /--insecure/,
+      ],
       [['up', '--config', '/nonexistent.yaml'], /does not exist/],
       [['agent', '--lb-workers', '2'], /unknown option/],
       [['nonsense'], /unknown command 'nonsense'/],

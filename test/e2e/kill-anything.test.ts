@@ -2,7 +2,7 @@ import { SeededDice } from '../../src/util/ids.js';
 import { waitFor } from '../support/wait-for.js';
 import { Load, stopLoads } from './support/load.js';
 import { type AppJson, Longrun, webApp } from './support/longrun.js';
-import type { Parts } from './support/parts.js';
+import { isAlive, type Parts, parentOf } from './support/parts.js';
 
 /**
  * Proof 2 of the first slice: seeded random kill -9 of every part, each in the middle of a rolling deployment under load.
@@ -193,6 +193,45 @@ describe(`kill -9 of anything during deployments (seed ${seed}, rounds ${rounds}
         INSTANCES - 1,
       );
     }, 60_000);
+
+    it.each(['an old', 'a new'] as const)(
+      `round ${round}: killing the supervisor of %s task in the middle of a deployment costs that task alone, and the deployment ends`,
+      async (which) => {
+        await asWanted();
+        const load = new Load({
+          url: longrun.ready.lb,
+          host: 'web.test',
+          webSocket: false,
+          kinds: ['keep-alive GET', 'fresh GET', 'POST'],
+        });
+        const old = longrun.taskPids();
+        await change();
+        const victims = await waitFor(
+          () => {
+            const started = longrun.taskPids().filter((pid) => !old.includes(pid));
+            const pids = which === 'a new' ? started : started.length > 0 && old.filter(isAlive);
+            const supervisors = longrun.parts().supervisor;
+            const found = (pids || []).filter((pid) => supervisors.includes(parentOf(pid) ?? 0));
+            return found.length > 0 && found;
+          },
+          { timeoutMs: 20_000, what: `${which} task beside the others` },
+        );
+        const victim = victims[Math.floor(dice.random() * victims.length)] ?? 0;
+        const supervisor = parentOf(victim);
+        // 0 and 1 would mean our own group, and init.
+        if (supervisor === undefined || supervisor <= 1) throw new Error(`task ${victim} has no supervisor`);
+        process.kill(supervisor, 'SIGKILL');
+        await waitFor(() => !isAlive(victim), {
+          timeoutMs: 20_000,
+          what: 'the end of the task without a supervisor',
+        });
+        await asWanted();
+        const { failures } = await load.stop();
+        expect(failures.filter(({ idempotent }) => idempotent)).toEqual([]);
+        expect(failures.length).toBeLessThanOrEqual(2);
+      },
+      90_000,
+    );
 
     it(`round ${round}: killing the parent leaves traffic alone; the next up takes over and ends the deployment`, async () => {
       const load = new Load({ url: longrun.ready.lb, host: 'web.test' });

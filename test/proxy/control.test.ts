@@ -238,6 +238,27 @@ describe('taking an instance out', () => {
     expect(drain.result()?.inFlight).toBe(1);
   });
 
+  it('that goes on after a restart lasts at most 10 s for an app that speaks plain TCP', async () => {
+    const scene = new Scene({ memory: { load: () => ['a'], save: () => undefined } });
+    scene.world.want(record({ id: '/web' }));
+    const one = instance('/web', 'one', 31_000);
+    const drain = scene.takeOut(one);
+    scene.control.start();
+    const proxy = new FakeProxy('a');
+    proxy.prompt = false;
+    scene.control.acceptLine(proxy);
+    proxy.greet();
+    proxy.inFlight(one.task?.id, 1);
+    proxy.ack();
+    for (let second = 0; second < 9; second++) {
+      await scene.pass(1_000);
+      proxy.say({ type: 'LEASE' });
+    }
+    expect(drain.result()).toBeUndefined();
+    await scene.pass(1_100);
+    expect(drain.result()?.inFlight).toBe(1);
+  });
+
   it('does not wait for a proxy whose lease ran out', async () => {
     const { scene, a, b, one } = usual();
     b.prompt = false;
@@ -435,5 +456,21 @@ describe('many apps', () => {
     scene.world.put(instance('/app-500', 'new', 60_000));
     await scene.pass(300);
     expect(read).toBe(1);
+  });
+});
+
+describe('an app that is stored but cannot be read', () => {
+  it('is kept by the proxies as they know it, until somebody says what it is', async () => {
+    const world = new World();
+    const registry = { ...world.registry, setAside: new Map([['/web', 'its checksum does not match']]) };
+    const scene = new Scene({ registry });
+    scene.control.start();
+    const proxy = scene.proxy('a');
+    expect(proxy.table.kept).toEqual(['/web']);
+    world.want(record({ id: '/web' }));
+    await scene.pass(5);
+    const last = proxy.sent.filter(({ type }) => type === 'SNAPSHOT').at(-1);
+    expect(last).toMatchObject({ table: { services: { [web]: { appId: '/web' } } } });
+    expect(proxy.table.kept).toBeUndefined();
   });
 });

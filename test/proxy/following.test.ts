@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import type { AppId } from '../../src/apps/app.js';
 import { silentLog } from '../../src/logging/log.js';
 import { pickServer } from '../../src/proxy/decide/pick-server.js';
 import { mayRetry } from '../../src/proxy/decide/retry.js';
@@ -72,6 +73,16 @@ describe('a worker on the line', () => {
       { type: 'IN_FLIGHT', taskId: task, count: 1 },
       { type: 'ACK', epoch: 1, version: 5 },
     ]);
+  });
+
+  it('keeps the services of an app that the server cannot read, and no others', () => {
+    const { routes, handlers } = following();
+    handlers.onMessage({ type: 'SNAPSHOT', table: table(4, service([serverAt(1, 'task')])) });
+    handlers.onMessage({ type: 'SNAPSHOT', table: { ...table(5), kept: ['/shop/web' as AppId] } });
+    expect(routes.service('/shop/web:10000')?.servers).toHaveLength(1);
+    expect(Object.keys(routes.table().services)).toEqual(['/shop/web:10000']);
+    handlers.onMessage({ type: 'SNAPSHOT', table: table(6) });
+    expect(routes.service('/shop/web:10000')).toBeUndefined();
   });
 
   it('asks for the whole table when a change does not follow its own', () => {

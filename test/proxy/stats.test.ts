@@ -126,6 +126,13 @@ describe('the page and Prometheus', () => {
     expect(page).not.toMatch(/<script>|<b>|<nginx>/);
   });
 
+  it('leave a reason the room that it needs', async () => {
+    const page = [...statsPage(await used())].join('');
+    // First cells take all width that is left; where the second cell is a sentence, that one does.
+    expect(page).toContain('<table class="why"><tr><td class="down">port 10005</td><td>port 10005 is taken');
+    expect(page).toContain('.why td:last-child{width:99%}');
+  });
+
   it('use the names of HAProxy', async () => {
     const text = [...statsPrometheus(await used())].join('');
     expect(text).toContain('haproxy_backend_http_responses_total{proxy="shop_web_10000",code="2xx"} 3\n');

@@ -1,4 +1,3 @@
-import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Instance } from '../../src/scheduler/instance.js';
 import { World } from './support/world.js';

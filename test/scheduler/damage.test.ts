@@ -1,4 +1,3 @@
-import { describe, expect, it } from '@jest/globals';
 import type { AppId } from '../../src/apps/app.js';
 import { completeSettings } from '../../src/scheduler/scheduler-settings.js';
 import { World } from './support/world.js';
@@ -36,6 +35,25 @@ describe('after damage to the store', () => {
     );
     expect(kills).toEqual([lost?.task?.id]);
     expect(world.conditions('/web')).toEqual(['Running', 'Running']);
+  });
+
+  it('the task of an instance that cannot be read is drained before it is killed, once', async () => {
+    const world = await running(2);
+    const [lost] = world.of('/web');
+    world.drainer.automatic = false;
+    await restarted(world, [`instance!${lost?.id}`]);
+    await world.tick(1_000);
+    expect(world.drainer.drains.map(({ instance }) => [instance.appId, instance.task?.id])).toEqual([
+      [web, lost?.task?.id],
+    ]);
+    world.master.update(lost?.task?.id ?? '', 'TASK_RUNNING');
+    await world.tick(1_000);
+    expect(world.drainer.drains).toHaveLength(1);
+    expect(world.callTypes()).not.toContain('KILL');
+    world.drainer.drains[0]?.end();
+    await world.tick(1_000);
+    expect(world.callTypes().filter((type) => type === 'KILL')).toHaveLength(1);
+    expect(world.master.liveTasks()).toHaveLength(1);
   });
 
   it('the framework keeps its id, so that what runs is not taken for lost', async () => {

@@ -1,8 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { AppId, Constraint } from '../../src/apps/app.js';
 import type { Offer } from '../../src/embedded-mesos/protocol/v1.js';
-import { attributeText, scalarText } from '../../src/scheduler/decide/attribute-text.js';
+import { agentFacts } from '../../src/scheduler/decide/agent-facts.js';
 import {
   afterFailure,
   afterProgress,
@@ -174,31 +173,22 @@ describe('launch backoff', () => {
   });
 });
 
-describe('attributes as text', () => {
-  it.each([
-    [1.0005, '1'],
-    [1.1005, '1.101'],
-    [0.0625, '0.062'],
-    [2, '2'],
-    [-0.0001, '0'],
-    [1e6, '1000000'],
-    [0.5, '0.5'],
-    [100, '100'],
-  ])('%d is %s', (value, text) => expect(scalarText(value)).toBe(text));
-  it('sorts ranges and sets', () => {
-    expect(
-      attributeText({
-        name: 'r',
-        type: 'RANGES',
-        ranges: {
-          range: [
-            { begin: 5, end: 6 },
-            { begin: 1, end: 2 },
-          ],
-        },
-      }),
-    ).toBe('[1-2,5-6]');
-    expect(attributeText({ name: 's', type: 'SET', set: { item: ['b', 'a'] } })).toBe('{a,b}');
+describe('the facts of an agent', () => {
+  it('keep the first of several attributes with one name, and cut what a pattern must not be fed', () => {
+    const offer: Offer = {
+      id: { value: 'o' },
+      framework_id: { value: 'f' },
+      agent_id: { value: 'a' },
+      hostname: 'h',
+      resources: [],
+      attributes: [
+        { name: 'rack', type: 'TEXT', text: { value: 'a' } },
+        { name: 'rack', type: 'TEXT', text: { value: 'b' } },
+        { name: 'long', type: 'TEXT', text: { value: 'x'.repeat(5_000) } },
+        { name: 'level', type: 'SCALAR', scalar: { value: 1.1005 } },
+      ],
+    };
+    expect(agentFacts(offer).attributes).toEqual({ rack: 'a', long: 'x'.repeat(1_024), level: '1.101' });
   });
 });
 

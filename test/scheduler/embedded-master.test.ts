@@ -1,4 +1,3 @@
-import { describe, expect, it } from '@jest/globals';
 import type { AppId, AppRecord } from '../../src/apps/app.js';
 import { Master } from '../../src/embedded-mesos/master/master.js';
 import type { FromAgent, ToAgent } from '../../src/embedded-mesos/protocol/agent-line.js';

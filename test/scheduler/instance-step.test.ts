@@ -1,4 +1,3 @@
-import { describe, expect, it } from '@jest/globals';
 import type { UnreachableStrategy } from '../../src/apps/app.js';
 import type { TaskState, TaskStatus } from '../../src/embedded-mesos/protocol/v1.js';
 import { conditionOf } from '../../src/scheduler/decide/condition.js';

@@ -1,4 +1,3 @@
-import { describe, expect, it } from '@jest/globals';
 import { World } from './support/world.js';
 
 describe('launching', () => {

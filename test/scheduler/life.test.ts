@@ -1,6 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
 import type { AppId } from '../../src/apps/app.js';
 import type { InstanceHealth, InstanceId, TaskId } from '../../src/scheduler/instance.js';
+import { MAX_DEFERRED } from '../../src/scheduler/instance-life.js';
+import { MAX_REQUEST_BATCH } from '../../src/scheduler/requests.js';
 import { World } from './support/world.js';
 
 const ports = { portDefinitions: [{ port: 10000, protocol: 'tcp' as const }] };
@@ -105,6 +106,18 @@ describe('taking out', () => {
     expect(world.master.liveTasks()).toEqual([]);
   });
 
+  it('goes on after a restart at once: traffic leaves before the agent is back', async () => {
+    const world = await running(1, ports);
+    world.drainer.automatic = false;
+    await world.stop1('/web', [first(world.of('/web')).id]);
+    await world.crash();
+    world.master.forgetAgents();
+    const drains = world.drainer.drains.length;
+    await world.start();
+    await world.settle();
+    expect(world.drainer.drains).toHaveLength(drains + 1);
+  });
+
   it('never has more kills in flight than allowed, and a dead agent does not hold up the others', async () => {
     const world = await running(5, {}, { maxKillsInFlight: 2 });
     world.master.automatic = false;
@@ -139,6 +152,26 @@ describe('taking out', () => {
     });
     expect(after.task?.id).toBe(`${before.id}._app.2`);
     expect(after.takingOut).toBeUndefined();
+  });
+
+  it('by a request for very many goes batch by batch, and ends with all of them', async () => {
+    const count = 2 * MAX_REQUEST_BATCH + 1;
+    const world = await new World().start();
+    world.master.addAgent('a1', { cpus: 2 * count, mem: 1_000_000 });
+    world.app('/web');
+    const started = world.start1('/web', count);
+    await world.tick(1_000);
+    await started;
+    const sizes: number[] = [];
+    world.store.onCommit = ({ writes }) => sizes.push(writes.length);
+    const ids = world.of('/web').map(({ id }) => id);
+    const killed = world.scheduler.kill(ids, { decommission: true, wipe: false });
+    await world.tick(1_000);
+    await killed;
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(MAX_REQUEST_BATCH);
+    expect(world.of('/web')).toEqual([]);
+    expect(world.stored().size).toBe(0);
+    expect(world.master.unacknowledged).toBe(0);
   });
 
   it('wipes without draining', async () => {
@@ -525,6 +558,38 @@ describe('a store that refuses', () => {
     expect(world.master.unacknowledged).toBe(0);
     expect(world.conditions('/web')).toEqual(['Running', 'Running']);
     expect(world.master.violations).toEqual([]);
+  });
+
+  it('while too much happens to an instance that a request holds: it is asked for anew afterwards', async () => {
+    const world = await running(1, ports);
+    world.drainer.automatic = false;
+    const { id, task } = first(world.of('/web'));
+    await world.scheduler.kill([id], { decommission: false, wipe: false });
+    expect(world.drainer.drains).toHaveLength(1);
+    world.store.hold();
+    const done = world.scheduler.want('/web' as AppId, { start: 0, stop: [id], reason: 'scale down' });
+    await world.settle();
+    const asked = world.master.calls.length;
+    for (let number = 0; number <= MAX_DEFERRED; number++)
+      world.master.update(taskIdOf(world), 'TASK_RUNNING', { message: `${number}` });
+    await world.settle();
+    first(world.drainer.drains).end();
+    await world.settle();
+    world.store.release();
+    await world.settle();
+    await done;
+    await world.settle();
+    const named = world.master.calls
+      .slice(asked)
+      .flatMap((call) =>
+        call.type === 'RECONCILE' ? call.reconcile.tasks.map(({ task_id: { value } }) => value) : [],
+      );
+    expect(named).toContain(task?.id);
+    // The end of the drain was among what was not taken in: it drains again, then goes.
+    expect(world.drainer.drains).toHaveLength(2);
+    world.drainer.drains[1]?.end();
+    await world.settle();
+    expect(world.of('/web')).toEqual([]);
   });
 
   it('does not let an update overtake the request that holds its instance', async () => {

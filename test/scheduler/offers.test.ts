@@ -1,4 +1,3 @@
-import { describe, expect, it } from '@jest/globals';
 import type { AppId } from '../../src/apps/app.js';
 import { World } from './support/world.js';
 

@@ -1,5 +1,4 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { describe, expect, it } from '@jest/globals';
 import type { AppId, AppRecord } from '../../src/apps/app.js';
 import type { Call, Event, Offer, SchedulerDriver, TaskState } from '../../src/embedded-mesos/protocol/v1.js';
 import { silentLog } from '../../src/logging/log.js';

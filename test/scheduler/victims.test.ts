@@ -1,4 +1,3 @@
-import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { selectVictims } from '../../src/scheduler/decide/victims.js';
 import type { AgentId, Condition, Instance, InstanceId, TaskId } from '../../src/scheduler/instance.js';
@@ -75,6 +74,31 @@ describe('victims', () => {
     expect(
       selectVictims({ app: { ...app, killSelection: 'OLDEST_FIRST' }, instances: all, count: 3 }),
     ).toEqual(['sick', 'old', 'young']);
+  });
+
+  it('some of many are the first of all of them in order, however they are listed', () => {
+    const candidate = fc.record({
+      condition: fc.constantFrom<Condition>('Scheduled', 'Staging', 'Running', 'Unreachable'),
+      bornMs: fc.nat(20),
+      healthy: fc.constantFrom(true, false, undefined),
+    });
+    const selection = fc.constantFrom('YOUNGEST_FIRST' as const, 'OLDEST_FIRST' as const);
+    fc.assert(
+      fc.property(
+        fc.array(candidate, { maxLength: 60 }),
+        fc.nat(60),
+        selection,
+        (wishes, count, killSelection) => {
+          const instances = wishes.map(({ condition, bornMs, healthy }, index) =>
+            instance(`i${index}`, condition, bornMs, healthy === undefined ? {} : { healthy }),
+          );
+          const choice = { app: { ...app, killSelection }, instances };
+          const all = selectVictims({ ...choice, count: instances.length });
+          expect([...all].sort()).toEqual(instances.map(({ id }) => id).sort());
+          expect(selectVictims({ ...choice, count })).toEqual(all.slice(0, count));
+        },
+      ),
+    );
   });
 
   it('keep GROUP_BY even', () => {

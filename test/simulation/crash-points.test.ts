@@ -1,4 +1,3 @@
-import { afterAll, describe, expect, it } from '@jest/globals';
 import { judge } from '../../src/simulation/checkers.js';
 import { scenarios } from './scenarios.js';
 import { outcome, play, undisturbed } from './support.js';

@@ -1,4 +1,3 @@
-import { describe, expect, it } from '@jest/globals';
 import { judge } from '../../src/simulation/checkers.js';
 import { factsOf } from '../../src/simulation/facts.js';
 import type { World } from '../../src/simulation/world.js';

@@ -1,4 +1,3 @@
-import { describe, expect, it } from '@jest/globals';
 import { planFaults, scheduleFaults } from '../../src/simulation/fault-plan.js';
 import type { World } from '../../src/simulation/world.js';
 import { SeededDice } from '../../src/util/ids.js';

@@ -1,4 +1,3 @@
-import { describe, expect, it } from '@jest/globals';
 import { ProcessClock } from '../../src/simulation/process-clock.js';
 import { AwakeTime } from '../../src/util/awake-time.js';
 import { VirtualClock } from '../../src/util/virtual-clock.js';

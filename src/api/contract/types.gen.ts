@@ -55,6 +55,42 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/config": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Every setting by the name of its flag; `null` is not set, secrets are masked */
+        readonly get: operations["getConfig"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/logging": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The log levels of the server's rooms */
+        readonly get: operations["getLogging"];
+        /** The same as POST */
+        readonly put: operations["putLogging"];
+        /** Change a logger's level, for a while or until the server ends; `ROOT` is all that have none of their own */
+        readonly post: operations["setLogging"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v2/apps": {
         readonly parameters: {
             readonly query?: never;
@@ -201,6 +237,165 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v2/groups": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The tree of groups, with the apps in them */
+        readonly get: operations["getRootGroup"];
+        /** Change the whole tree, put an old version of it back, or scale everything */
+        readonly put: operations["putRootGroup"];
+        /** Create a group with apps and groups in it */
+        readonly post: operations["createGroup"];
+        /** Stop every app and remove every group */
+        readonly delete: operations["deleteAllGroups"];
+        readonly options?: never;
+        readonly head?: never;
+        /** Refused, the root has no role */
+        readonly patch: operations["patchRootGroup"];
+        readonly trace?: never;
+    };
+    readonly "/v2/groups/apps": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Every app, group by group */
+        readonly get: operations["listAllGroupApps"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/groups/versions": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Versions of the whole tree that can be put back, newest first */
+        readonly get: operations["listRootGroupVersions"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/groups/versions/{version}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly version: string;
+            };
+            readonly cookie?: never;
+        };
+        /** The whole tree as it was */
+        readonly get: operations["getRootGroupVersion"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/groups/{groupId}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description A group's path; its slashes stay slashes */
+                readonly groupId: components["parameters"]["groupId"];
+            };
+            readonly cookie?: never;
+        };
+        /** A group with the groups and apps in it */
+        readonly get: operations["getGroup"];
+        /** Create or change a group, put an old version of it back, or scale all apps in it */
+        readonly put: operations["putGroup"];
+        /** Create a group; an id in the body starts at the path */
+        readonly post: operations["createGroupBelow"];
+        /** Stop every app in a group and remove it with the groups in it */
+        readonly delete: operations["deleteGroup"];
+        readonly options?: never;
+        readonly head?: never;
+        /** Say whether the apps of a top-level group run in its role */
+        readonly patch: operations["patchGroup"];
+        readonly trace?: never;
+    };
+    readonly "/v2/groups/{groupId}/apps": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description A group's path; its slashes stay slashes */
+                readonly groupId: components["parameters"]["groupId"];
+            };
+            readonly cookie?: never;
+        };
+        /** Every app in a group, however deep; none when there is no such group */
+        readonly get: operations["listGroupApps"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/groups/{groupId}/versions": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description A group's path; its slashes stay slashes */
+                readonly groupId: components["parameters"]["groupId"];
+            };
+            readonly cookie?: never;
+        };
+        /** Versions of a group that can be put back, newest first */
+        readonly get: operations["listGroupVersions"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/groups/{groupId}/versions/{version}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description A group's path; its slashes stay slashes */
+                readonly groupId: components["parameters"]["groupId"];
+                readonly version: string;
+            };
+            readonly cookie?: never;
+        };
+        /** A group as it was */
+        readonly get: operations["getGroupVersion"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v2/tasks": {
         readonly parameters: {
             readonly query?: never;
@@ -336,6 +531,24 @@ export interface paths {
         readonly get: operations["getLeader"];
         readonly put?: never;
         readonly post?: never;
+        /** Give leadership up; the server process ends half a second later and is started again by whoever keeps it */
+        readonly delete: operations["abdicate"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/plugins": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The plugins; longrun loads none */
+        readonly get: operations["listPlugins"];
+        readonly put?: never;
+        readonly post?: never;
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -425,6 +638,60 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v2/tokens": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The tokens, without their secrets; needs the right admin on / */
+        readonly get: operations["listTokens"];
+        readonly put?: never;
+        /** Make a token; its secret is told this once and stored nowhere */
+        readonly post: operations["createToken"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/tokens/{tokenId}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly tokenId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        /** Refuse a token from now on; its event streams end at once */
+        readonly delete: operations["revokeToken"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/audit": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Who changed what, when, from where, refused attempts included; needs the right admin on / */
+        readonly get: operations["getAudit"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -464,38 +731,24 @@ export interface components {
             readonly gpus?: number | null;
             /** @default  */
             readonly executor?: string | null;
-            readonly executorResources?: Record<string, never> | null;
-            readonly resourceLimits?: Record<string, never> | null;
+            readonly executorResources?: components["schemas"]["ExecutorResourcesInput"];
+            readonly resourceLimits?: components["schemas"]["ResourceLimitsInput"];
             readonly constraints?: readonly (readonly string[])[] | null;
             readonly acceptedResourceRoles?: readonly string[] | null;
             readonly role?: string | null;
-            readonly container?: Record<string, never> | null;
-            readonly networks?: readonly {
-                /** @enum {string|null} */
-                readonly mode?: "container" | "container/bridge" | "host" | null;
-                readonly name?: string | null;
-                readonly labels?: {
-                    readonly [key: string]: string;
-                } | null;
-            }[] | null;
+            readonly container?: components["schemas"]["ContainerInput"];
+            readonly networks?: readonly components["schemas"]["NetworkInput"][] | null;
             readonly portDefinitions?: readonly components["schemas"]["PortDefinitionInput"][] | null;
             /** @default false */
             readonly requirePorts?: boolean | null;
             /** @deprecated */
             readonly ports?: readonly number[] | null;
-            /** @deprecated */
-            readonly ipAddress?: Record<string, never> | null;
+            readonly ipAddress?: components["schemas"]["IpAddressInput"];
             /** @deprecated */
             readonly uris?: readonly string[] | null;
-            readonly fetch?: readonly {
-                readonly uri: string;
-                readonly extract?: boolean | null;
-                readonly executable?: boolean | null;
-                readonly cache?: boolean | null;
-                readonly destPath?: string | null;
-            }[] | null;
+            readonly fetch?: readonly components["schemas"]["ArtifactInput"][] | null;
             readonly healthChecks?: readonly components["schemas"]["HealthCheckInput"][] | null;
-            readonly check?: Record<string, never> | null;
+            readonly check?: components["schemas"]["CheckInput"];
             readonly readinessChecks?: readonly components["schemas"]["ReadinessCheckInput"][] | null;
             /** @default 1 */
             readonly backoffSeconds?: number | null;
@@ -512,9 +765,11 @@ export interface components {
             readonly labels?: {
                 readonly [key: string]: string;
             } | null;
-            readonly secrets?: Record<string, never> | null;
+            readonly secrets?: {
+                readonly [key: string]: components["schemas"]["SecretSourceInput"];
+            } | null;
             readonly tty?: boolean | null;
-            readonly residency?: Record<string, never> | null;
+            readonly residency?: components["schemas"]["ResidencyInput"];
             /** @description How the load balancer treats this app (longrun addition) */
             readonly loadBalancer?: {
                 /** @description How long requests in flight may take when an instance is taken out */
@@ -526,6 +781,227 @@ export interface components {
         readonly EnvironmentValueInput: string | {
             readonly secret: string;
         };
+        readonly SecretSourceInput: {
+            readonly source: string;
+        };
+        /** @description What a custom executor needs besides the task */
+        readonly ExecutorResourcesInput: {
+            /** @default 0.1 */
+            readonly cpus?: number | null;
+            /**
+             * @description MiB
+             * @default 32
+             */
+            readonly mem?: number | null;
+            /**
+             * @description MiB
+             * @default 10
+             */
+            readonly disk?: number | null;
+        } | null;
+        /** @description How much more than it asked for a task may use */
+        readonly ResourceLimitsInput: {
+            readonly cpus?: components["schemas"]["ResourceLimitInput"];
+            readonly mem?: components["schemas"]["ResourceLimitInput"];
+        } | null;
+        /** @description At least what is asked for, or `unlimited` */
+        readonly ResourceLimitInput: number | string | null;
+        readonly NetworkInput: {
+            /**
+             * @default container
+             * @enum {string|null}
+             */
+            readonly mode?: "container" | "container/bridge" | "host" | null;
+            readonly name?: string | null;
+            readonly labels?: {
+                readonly [key: string]: string;
+            } | null;
+        };
+        readonly ContainerInput: {
+            /**
+             * @default DOCKER
+             * @enum {string|null}
+             */
+            readonly type?: "MESOS" | "DOCKER" | null;
+            readonly docker?: components["schemas"]["DockerInput"];
+            readonly volumes?: readonly components["schemas"]["VolumeInput"][] | null;
+            readonly portMappings?: readonly components["schemas"]["PortMappingInput"][] | null;
+            readonly linuxInfo?: components["schemas"]["LinuxInfoInput"];
+            /**
+             * @deprecated
+             * @description The form of 2014: `docker:///name`
+             */
+            readonly image?: string | null;
+            /**
+             * @deprecated
+             * @description The form of 2014: flags of `docker run`
+             */
+            readonly options?: readonly string[] | null;
+        } | null;
+        readonly DockerInput: {
+            readonly image: string;
+            /** @default false */
+            readonly forcePullImage?: boolean | null;
+            /** @default false */
+            readonly privileged?: boolean | null;
+            /** @description Further flags of `docker run` */
+            readonly parameters?: readonly components["schemas"]["DockerParameter"][] | null;
+            readonly pullConfig?: components["schemas"]["PullConfigInput"];
+            /**
+             * @deprecated
+             * @enum {string|null}
+             */
+            readonly network?: "BRIDGE" | "HOST" | "NONE" | "USER" | null;
+            /** @deprecated */
+            readonly portMappings?: readonly components["schemas"]["PortMappingInput"][] | null;
+            /** @deprecated */
+            readonly credential?: {
+                readonly principal?: string | null;
+                readonly secret?: string | null;
+            } | null;
+        } | null;
+        readonly DockerParameter: {
+            readonly key: string;
+            readonly value: string;
+        };
+        readonly PullConfigInput: {
+            readonly secret: string;
+        } | null;
+        readonly PortMappingInput: {
+            /** @default 0 */
+            readonly containerPort?: number | null;
+            readonly hostPort?: number | null;
+            /** @default 0 */
+            readonly servicePort?: number | null;
+            /** @enum {string|null} */
+            readonly protocol?: "tcp" | "udp" | "udp,tcp" | null;
+            readonly name?: string | null;
+            readonly labels?: {
+                readonly [key: string]: string;
+            } | null;
+            readonly networkNames?: readonly string[] | null;
+        };
+        /** @description Of the host (`hostPath`), `persistent`, `external`, or a `secret` */
+        readonly VolumeInput: {
+            readonly containerPath: string;
+            /** @enum {string|null} */
+            readonly mode?: "RO" | "RW" | null;
+            readonly hostPath?: string | null;
+            readonly persistent?: components["schemas"]["PersistentVolumeInput"];
+            readonly external?: components["schemas"]["ExternalVolumeInput"];
+            readonly secret?: string | null;
+        };
+        readonly PersistentVolumeInput: {
+            /** @description MiB */
+            readonly size: number;
+            /** @enum {string|null} */
+            readonly type?: "root" | "path" | "mount" | null;
+            /** @description MiB */
+            readonly maxSize?: number | null;
+            readonly profileName?: string | null;
+            /** @description `["path", "LIKE" or "UNLIKE", expression]` */
+            readonly constraints?: readonly (readonly string[])[] | null;
+        } | null;
+        readonly ExternalVolumeInput: {
+            /** @description `dvdi` or `csi` */
+            readonly provider: string;
+            readonly name?: string | null;
+            /** @description GiB */
+            readonly size?: number | null;
+            /** @default false */
+            readonly shared?: boolean | null;
+            readonly options?: components["schemas"]["ExternalVolumeOptionsInput"];
+        } | null;
+        /** @description DVDI: texts whose names have a slash, as `dvdi/driver`; CSI: `pluginName`, `capability` (`accessMode`, `accessType`, `fsType`, `mountFlags`), `nodeStageSecret`, `nodePublishSecret`, `volumeContext` */
+        readonly ExternalVolumeOptionsInput: {
+            readonly [key: string]: string | {
+                readonly [key: string]: string | readonly string[] | null;
+            } | null;
+        } | null;
+        readonly LinuxInfoInput: {
+            readonly seccomp?: {
+                readonly profileName?: string | null;
+                /** @default false */
+                readonly unconfined?: boolean | null;
+            } | null;
+            readonly ipcInfo?: {
+                /** @enum {string} */
+                readonly mode: "PRIVATE" | "SHARE_PARENT";
+                /** @description MiB */
+                readonly shmSize?: number | null;
+            } | null;
+        } | null;
+        /** @deprecated */
+        readonly IpAddressInput: {
+            readonly groups?: readonly string[] | null;
+            readonly labels?: {
+                readonly [key: string]: string;
+            } | null;
+            readonly networkName?: string | null;
+            readonly discovery?: {
+                readonly ports?: readonly components["schemas"]["DiscoveryPortInput"][] | null;
+            } | null;
+        } | null;
+        readonly DiscoveryPortInput: {
+            readonly number: number;
+            readonly name: string;
+            /** @enum {string|null} */
+            readonly protocol?: "tcp" | "udp" | "udp,tcp" | null;
+            readonly labels?: {
+                readonly [key: string]: string;
+            } | null;
+        };
+        readonly ArtifactInput: {
+            readonly uri: string;
+            /** @default true */
+            readonly extract?: boolean | null;
+            /** @default false */
+            readonly executable?: boolean | null;
+            /** @default false */
+            readonly cache?: boolean | null;
+            readonly destPath?: string | null;
+        };
+        readonly HealthCheckCommandInput: {
+            readonly value: string;
+        } | null;
+        /** @description Exactly one of `http`, `tcp` and `exec` */
+        readonly CheckInput: {
+            readonly http?: {
+                readonly path?: string | null;
+                readonly port?: number | null;
+                readonly portIndex?: number | null;
+                /**
+                 * @default HTTP
+                 * @enum {string|null}
+                 */
+                readonly scheme?: "HTTP" | "HTTPS" | null;
+            } | null;
+            readonly tcp?: {
+                readonly port?: number | null;
+                readonly portIndex?: number | null;
+            } | null;
+            readonly exec?: {
+                readonly command: {
+                    readonly shell?: string | null;
+                    readonly argv?: readonly string[] | null;
+                };
+            } | null;
+            /** @default 60 */
+            readonly intervalSeconds?: number | null;
+            /** @default 20 */
+            readonly timeoutSeconds?: number | null;
+            /** @default 15 */
+            readonly delaySeconds?: number | null;
+        } | null;
+        /**
+         * @deprecated
+         * @description Accepted and without effect; an app with persistent volumes is resident
+         */
+        readonly ResidencyInput: {
+            readonly relaunchEscalationTimeoutSeconds?: number | null;
+            /** @enum {string|null} */
+            readonly taskLostBehavior?: "WAIT_FOREVER" | "RELAUNCH_AFTER_TIMEOUT" | null;
+        } | null;
         readonly PortDefinitionInput: {
             /** @default 0 */
             readonly port?: number | null;
@@ -542,7 +1018,7 @@ export interface components {
             readonly path?: string | null;
             readonly port?: number | null;
             readonly portIndex?: number | null;
-            readonly command?: Record<string, never> | null;
+            readonly command?: components["schemas"]["HealthCheckCommandInput"];
             /** @default 300 */
             readonly gracePeriodSeconds?: number | null;
             /** @default 60 */
@@ -591,6 +1067,27 @@ export interface components {
             /** @default 0 */
             readonly expungeAfterSeconds?: number | null;
         } | null;
+        /** @description What a group shall be; what is absent or `null` stays as it is. `apps` and `groups`, where given, become exactly those. `version` and `scaleBy` stand alone. */
+        readonly GroupUpdate: {
+            /** @description Path; relative ones start at the group around it */
+            readonly id?: string | null;
+            /** @description Complete definitions of all apps directly in the group */
+            readonly apps?: readonly components["schemas"]["AppInput"][] | null;
+            /** @description All groups directly in the group */
+            readonly groups?: readonly components["schemas"]["GroupUpdate"][] | null;
+            /** @description Apps and groups that all apps in this group depend on; relative paths start at this group */
+            readonly dependencies?: readonly string[] | null;
+            /** @description Factor for the instances of every app in the group */
+            readonly scaleBy?: number | null;
+            /** @description The version to put back */
+            readonly version?: string | null;
+            /** @description Only of top-level groups */
+            readonly enforceRole?: boolean | null;
+        };
+        readonly GroupPatch: {
+            /** @description Whether the apps of the group run in its role */
+            readonly enforceRole?: boolean | null;
+        };
         readonly TaskIds: {
             readonly ids: readonly string[];
         };
@@ -625,15 +1122,19 @@ export interface components {
             readonly args?: readonly string[];
             readonly backoffFactor: number;
             readonly backoffSeconds: number;
+            readonly check?: components["schemas"]["Check"];
             readonly cmd?: string;
             readonly constraints?: readonly (readonly string[])[];
+            readonly container?: components["schemas"]["Container"];
             readonly cpus: number;
             readonly dependencies?: readonly components["schemas"]["Path"][];
             readonly disk: number;
             readonly env?: {
-                readonly [key: string]: string;
+                readonly [key: string]: components["schemas"]["EnvironmentValue"];
             };
             readonly executor: string;
+            readonly executorResources?: components["schemas"]["ExecutorResources"];
+            readonly fetch?: readonly components["schemas"]["Artifact"][];
             readonly gpus: number;
             readonly healthChecks?: readonly components["schemas"]["HealthCheck"][];
             readonly instances: number;
@@ -648,15 +1149,19 @@ export interface components {
             };
             readonly maxLaunchDelaySeconds: number;
             readonly mem: number;
-            readonly networks: readonly {
-                /** @enum {string} */
-                readonly mode: "host";
-            }[];
-            readonly portDefinitions: readonly components["schemas"]["PortDefinition"][];
+            readonly networks: readonly components["schemas"]["Network"][];
+            /** @description With host networking only */
+            readonly portDefinitions?: readonly components["schemas"]["PortDefinition"][];
             readonly readinessChecks?: readonly components["schemas"]["ReadinessCheck"][];
             readonly requirePorts: boolean;
+            readonly residency?: components["schemas"]["Residency"];
+            readonly resourceLimits?: components["schemas"]["ResourceLimits"];
             readonly role: string;
+            readonly secrets?: {
+                readonly [key: string]: components["schemas"]["SecretSource"];
+            };
             readonly taskKillGracePeriodSeconds?: number;
+            readonly tty?: boolean;
             readonly unreachableStrategy: components["schemas"]["UnreachableStrategy"];
             readonly upgradeStrategy: components["schemas"]["UpgradeStrategy"];
             readonly user?: string;
@@ -665,6 +1170,140 @@ export interface components {
                 readonly lastScalingAt: components["schemas"]["Timestamp"];
                 readonly lastConfigChangeAt: components["schemas"]["Timestamp"];
             };
+        };
+        readonly EnvironmentValue: string | {
+            readonly secret: string;
+        };
+        readonly SecretSource: {
+            readonly source: string;
+        };
+        readonly ExecutorResources: {
+            readonly cpus: number;
+            readonly mem: number;
+            readonly disk: number;
+        };
+        readonly ResourceLimits: {
+            readonly cpus?: components["schemas"]["ResourceLimit"];
+            readonly mem?: components["schemas"]["ResourceLimit"];
+        };
+        readonly ResourceLimit: number | "unlimited";
+        readonly Network: {
+            /** @enum {string} */
+            readonly mode: "container" | "container/bridge" | "host";
+            readonly name?: string;
+            readonly labels?: {
+                readonly [key: string]: string;
+            };
+        };
+        readonly Container: {
+            /** @enum {string} */
+            readonly type: "MESOS" | "DOCKER";
+            readonly docker?: components["schemas"]["Docker"];
+            readonly volumes: readonly components["schemas"]["Volume"][];
+            /** @description Without host networking only */
+            readonly portMappings?: readonly components["schemas"]["PortMapping"][];
+            readonly linuxInfo?: components["schemas"]["LinuxInfo"];
+        };
+        readonly Docker: {
+            readonly image: string;
+            readonly forcePullImage: boolean;
+            readonly privileged: boolean;
+            readonly parameters?: readonly components["schemas"]["DockerParameterAnswer"][];
+            readonly pullConfig?: {
+                readonly secret: string;
+            };
+        };
+        readonly DockerParameterAnswer: {
+            readonly key: string;
+            readonly value: string;
+        };
+        readonly PortMapping: {
+            readonly containerPort: components["schemas"]["Port"];
+            readonly hostPort?: components["schemas"]["Port"];
+            readonly servicePort: components["schemas"]["Port"];
+            /** @enum {string} */
+            readonly protocol: "tcp" | "udp" | "udp,tcp";
+            readonly name?: string;
+            readonly labels?: {
+                readonly [key: string]: string;
+            };
+            readonly networkNames?: readonly string[];
+        };
+        readonly Volume: {
+            readonly containerPath: string;
+            /** @enum {string} */
+            readonly mode?: "RO" | "RW";
+            readonly hostPath?: string;
+            readonly persistent?: components["schemas"]["PersistentVolume"];
+            readonly external?: components["schemas"]["ExternalVolume"];
+            readonly secret?: string;
+        };
+        readonly PersistentVolume: {
+            readonly size: number;
+            /** @enum {string} */
+            readonly type: "root" | "path" | "mount";
+            readonly maxSize?: number;
+            readonly profileName?: string;
+            readonly constraints?: readonly (readonly string[])[];
+        };
+        readonly ExternalVolume: {
+            /** @enum {string} */
+            readonly provider: "dvdi" | "csi";
+            readonly name?: string;
+            readonly size?: number;
+            readonly shared: boolean;
+            readonly options?: components["schemas"]["ExternalVolumeOptions"];
+        };
+        readonly ExternalVolumeOptions: {
+            readonly [key: string]: string | {
+                readonly [key: string]: string | readonly string[];
+            };
+        };
+        readonly LinuxInfo: {
+            readonly seccomp?: {
+                readonly profileName?: string;
+                readonly unconfined: boolean;
+            };
+            readonly ipcInfo?: {
+                /** @enum {string} */
+                readonly mode: "PRIVATE" | "SHARE_PARENT";
+                readonly shmSize?: number;
+            };
+        };
+        readonly Artifact: {
+            readonly uri: string;
+            readonly extract: boolean;
+            readonly executable: boolean;
+            readonly cache: boolean;
+            readonly destPath?: string;
+        };
+        readonly Check: {
+            readonly http?: {
+                readonly path?: string;
+                readonly port?: components["schemas"]["Port"];
+                readonly portIndex?: number;
+                /** @enum {string} */
+                readonly scheme: "HTTP" | "HTTPS";
+            };
+            readonly tcp?: {
+                readonly port?: components["schemas"]["Port"];
+                readonly portIndex?: number;
+            };
+            readonly exec?: {
+                readonly command: {
+                    readonly shell?: string;
+                    readonly argv?: readonly string[];
+                };
+            };
+            readonly intervalSeconds: number;
+            readonly timeoutSeconds: number;
+            readonly delaySeconds: number;
+        };
+        /** @description Of every app with persistent volumes */
+        readonly Residency: {
+            readonly relaunchEscalationTimeoutSeconds: number;
+            /** @enum {string} */
+            readonly taskLostBehavior: "WAIT_FOREVER" | "RELAUNCH_AFTER_TIMEOUT";
         };
         readonly PortDefinition: {
             readonly port: components["schemas"]["Port"];
@@ -677,10 +1316,15 @@ export interface components {
         };
         readonly HealthCheck: {
             /** @enum {string} */
-            readonly protocol: "HTTP" | "HTTPS" | "TCP";
+            readonly protocol: "HTTP" | "HTTPS" | "TCP" | "COMMAND" | "MESOS_HTTP" | "MESOS_HTTPS" | "MESOS_TCP";
             readonly path?: string;
             readonly port?: components["schemas"]["Port"];
             readonly portIndex?: number;
+            readonly command?: {
+                readonly value: string;
+            };
+            /** @enum {string} */
+            readonly ipProtocol?: "IPv4" | "IPv6";
             readonly gracePeriodSeconds: number;
             readonly intervalSeconds: number;
             readonly timeoutSeconds: number;
@@ -719,6 +1363,20 @@ export interface components {
         readonly GroupAppsAnswer: {
             readonly "*": readonly components["schemas"]["AppInfo"][];
         };
+        /** @description A group and what lies in it, as far as `embed` asks for it */
+        readonly GroupInfo: {
+            /** @description `/` for the root */
+            readonly id: string;
+            readonly dependencies: readonly components["schemas"]["Path"][];
+            /** @description When anything in the group changed last */
+            readonly version: components["schemas"]["Timestamp"];
+            /** @description Only of top-level groups */
+            readonly enforceRole?: boolean;
+            readonly apps?: readonly components["schemas"]["AppInfo"][];
+            /** @description Always empty so far */
+            readonly pods?: readonly null[];
+            readonly groups?: readonly components["schemas"]["GroupInfo"][];
+        };
         readonly VersionList: {
             readonly versions: readonly components["schemas"]["Timestamp"][];
         };
@@ -729,8 +1387,86 @@ export interface components {
             readonly version: components["schemas"]["Timestamp"];
             readonly deploymentId: string;
         };
+        readonly DeploymentSteps: {
+            readonly steps: readonly {
+                readonly actions: readonly {
+                    readonly action: components["schemas"]["DeploymentActionName"];
+                    readonly app: components["schemas"]["Path"];
+                }[];
+            }[];
+        };
         /** @enum {string} */
         readonly DeploymentActionName: "StartApplication" | "StopApplication" | "ScaleApplication" | "RestartApplication";
+        /** @description A right on an app or group and everything below it */
+        readonly Grant: {
+            /**
+             * @description admin includes all others, deploy and exec include view
+             * @enum {string}
+             */
+            readonly right: "view" | "deploy" | "exec" | "admin";
+            readonly path: components["schemas"]["Path"];
+        };
+        readonly TokenInput: {
+            /** @description Who or what will use it; unique */
+            readonly name: string;
+            readonly grants: readonly components["schemas"]["Grant"][];
+            /** @description Without it the token does not expire */
+            readonly expiresInSeconds?: number | null;
+        };
+        readonly Token: {
+            readonly id: string;
+            readonly name: string;
+            readonly grants: readonly components["schemas"]["Grant"][];
+            readonly createdAt: components["schemas"]["Timestamp"];
+            readonly createdBy: string;
+            readonly expiresAt?: components["schemas"]["Timestamp"];
+            readonly expired: boolean;
+        };
+        readonly NewToken: {
+            readonly id: string;
+            readonly name: string;
+            readonly grants: readonly components["schemas"]["Grant"][];
+            readonly createdAt: components["schemas"]["Timestamp"];
+            readonly createdBy: string;
+            readonly expiresAt?: components["schemas"]["Timestamp"];
+            readonly expired: boolean;
+            /** @description To be sent as `Authorization: Bearer`; told this once */
+            readonly secret: string;
+        };
+        readonly TokenList: {
+            readonly tokens: readonly components["schemas"]["Token"][];
+        };
+        /** @description One write that somebody asked for, whatever the answer was */
+        readonly AuditEntry: {
+            readonly seq: number;
+            readonly time: components["schemas"]["Timestamp"];
+            readonly who: string;
+            /** @enum {string} */
+            readonly kind: "operator" | "user" | "token" | "anyone" | "nobody";
+            /** @description Address of the caller */
+            readonly from: string;
+            readonly method: string;
+            /** @description Without query */
+            readonly path: string;
+            readonly status: number;
+            readonly requestId: string;
+            readonly deploymentId?: string;
+            readonly apps?: readonly string[];
+            /** @description Names of the fields that changed, never their values */
+            readonly fields?: readonly string[];
+            /** @description So many refused writes before this one were only counted */
+            readonly untold?: number;
+        };
+        readonly AuditPage: {
+            readonly entries: readonly components["schemas"]["AuditEntry"][];
+            /** @description To be given as `after` to read on */
+            readonly next: number;
+        };
+        /** @description Who asked for a change, and by which request */
+        readonly ChangeAuthor: {
+            readonly principal: string;
+            readonly requestId: string;
+        };
         readonly DeploymentStepInfo: {
             readonly id: string;
             readonly version: components["schemas"]["Timestamp"];
@@ -749,6 +1485,7 @@ export interface components {
             }[];
             readonly currentStep: number;
             readonly totalSteps: number;
+            readonly by?: components["schemas"]["ChangeAuthor"];
             /** @description longrun addition */
             readonly startedAt?: components["schemas"]["Timestamp"];
             /** @description longrun addition */
@@ -864,13 +1601,36 @@ export interface components {
                 readonly rejectSummaryLaunchAttempt: components["schemas"]["RejectSummary"];
             };
             readonly lastUnusedOffers?: readonly {
-                readonly offer: Record<string, never>;
+                readonly offer: components["schemas"]["QueuedOffer"];
                 readonly reason: readonly components["schemas"]["RefusalReason"][];
                 readonly timestamp: components["schemas"]["Timestamp"];
                 /** @description The reasons in words (longrun addition) */
                 readonly explanation?: readonly string[];
             }[];
             readonly app: components["schemas"]["App"];
+        };
+        readonly QueuedOffer: {
+            readonly id: string;
+            readonly hostname: string;
+            readonly agentId: string;
+            readonly resources: readonly {
+                readonly name: string;
+                readonly role: string;
+                readonly scalar?: number;
+                readonly ranges?: readonly components["schemas"]["PortRange"][];
+                readonly set?: readonly string[];
+            }[];
+            readonly attributes: readonly {
+                readonly name: string;
+                readonly text?: string;
+                readonly scalar?: number;
+                readonly ranges?: readonly components["schemas"]["PortRange"][];
+                readonly set?: readonly string[];
+            }[];
+        };
+        readonly PortRange: {
+            readonly begin: number;
+            readonly end: number;
         };
         /** @description A funnel; every reason once, in order */
         readonly RejectSummary: readonly {
@@ -887,8 +1647,8 @@ export interface components {
             readonly elected: boolean;
             readonly leader?: string | null;
             readonly frameworkId?: string | null;
-            readonly marathon_config: Record<string, never>;
-            readonly zookeeper_config: Record<string, never>;
+            readonly marathon_config: components["schemas"]["MarathonConfig"];
+            readonly zookeeper_config: components["schemas"]["ZookeeperConfig"];
             readonly http_config: {
                 readonly http_port: number | null;
                 readonly https_port: number | null;
@@ -897,23 +1657,149 @@ export interface components {
         readonly Leader: {
             readonly leader: string;
         };
+        readonly Message: {
+            readonly message: string;
+        };
+        readonly PluginList: {
+            readonly plugins: readonly Record<string, never>[];
+        };
+        readonly Config: {
+            readonly [key: string]: (string | number | boolean | null) | {
+                readonly min: number;
+                readonly max: number;
+            } | readonly string[];
+        };
+        readonly LogLevels: {
+            readonly ROOT: string;
+        } & {
+            readonly [key: string]: string;
+        };
+        readonly LogLevelChange: {
+            /** @description In any case; `trace` is as `debug` */
+            readonly level: string;
+            readonly logger: string;
+            readonly durationSeconds?: number | null;
+        };
+        /** @description One line per app and service port, cells ended by tabs: the id with underscores for slashes, the service port, then `host:port` of each running task. An app without ports has a blank for the port and hosts without ports, separated by blanks. */
+        readonly TaskTable: string;
+        /** @description Marathon's settings with our values where we have the thing, `null` elsewhere; durations in milliseconds */
+        readonly MarathonConfig: {
+            readonly access_control_allow_origin: readonly string[] | null;
+            readonly checkpoint: boolean;
+            readonly decline_offer_duration: number | null;
+            readonly default_network_name: string | null;
+            readonly env_vars_prefix: string | null;
+            readonly executor: string | null;
+            readonly failover_timeout: number | null;
+            readonly features: readonly string[];
+            readonly framework_name: string | null;
+            readonly ha: boolean;
+            readonly hostname: string | null;
+            readonly launch_token: number | null;
+            readonly launch_token_refresh_interval: number | null;
+            readonly leader_proxy_connection_timeout_ms: number | null;
+            readonly leader_proxy_read_timeout_ms: number | null;
+            readonly local_port_max: number | null;
+            readonly local_port_min: number | null;
+            readonly maintenance_mode: boolean;
+            readonly master: string | null;
+            readonly max_instances_per_offer: number | null;
+            readonly mesos_bridge_name: string | null;
+            readonly mesos_heartbeat_failure_threshold: number | null;
+            readonly mesos_heartbeat_interval: number | null;
+            readonly mesos_leader_ui_url: string | null;
+            readonly mesos_role: string | null;
+            readonly mesos_user: string | null;
+            readonly min_revive_offers_interval: number | null;
+            readonly new_group_enforce_role: string | null;
+            readonly offer_matching_timeout: number | null;
+            readonly on_elected_prepare_timeout: number | null;
+            readonly reconciliation_initial_delay: number | null;
+            readonly reconciliation_interval: number | null;
+            readonly scale_apps_initial_delay: number | null;
+            readonly scale_apps_interval: number | null;
+            readonly store_cache: boolean;
+            readonly task_launch_confirm_timeout: number | null;
+            readonly task_launch_timeout: number | null;
+            readonly task_lost_expunge_initial_delay: number | null;
+            readonly task_lost_expunge_interval: number | null;
+            readonly task_reservation_timeout: number | null;
+            readonly webui_url: string | null;
+        };
+        /** @description longrun needs no ZooKeeper */
+        readonly ZookeeperConfig: {
+            readonly zk: null;
+            readonly zk_compression: null;
+            readonly zk_compression_threshold: null;
+            readonly zk_connection_timeout: null;
+            readonly zk_max_node_size: null;
+            readonly zk_max_versions: null;
+            readonly zk_session_timeout: null;
+            readonly zk_timeout: null;
+        };
         readonly Metrics: {
             readonly version: string;
             readonly counters: {
-                readonly [key: string]: Record<string, never>;
+                readonly [key: string]: components["schemas"]["CounterMetric"];
             };
             readonly gauges: {
-                readonly [key: string]: Record<string, never>;
+                readonly [key: string]: components["schemas"]["GaugeMetric"];
             };
             readonly histograms: {
-                readonly [key: string]: Record<string, never>;
+                readonly [key: string]: components["schemas"]["HistogramMetric"];
             };
             readonly meters: {
-                readonly [key: string]: Record<string, never>;
+                readonly [key: string]: components["schemas"]["MeterMetric"];
             };
             readonly timers: {
-                readonly [key: string]: Record<string, never>;
+                readonly [key: string]: components["schemas"]["TimerMetric"];
             };
+        };
+        readonly CounterMetric: {
+            readonly count: number;
+        };
+        readonly GaugeMetric: {
+            readonly value: number;
+        };
+        readonly HistogramMetric: {
+            readonly count: number;
+            readonly min: number;
+            readonly mean: number;
+            readonly max: number;
+            readonly p50: number;
+            readonly p75: number;
+            readonly p95: number;
+            readonly p98: number;
+            readonly p99: number;
+            readonly p999: number;
+            readonly stddev: number;
+        };
+        readonly MeterMetric: {
+            readonly count: number;
+            readonly m1_rate: number;
+            readonly m5_rate: number;
+            readonly m15_rate: number;
+            readonly mean_rate: number;
+            readonly units: string;
+        };
+        readonly TimerMetric: {
+            readonly count: number;
+            readonly m1_rate: number;
+            readonly m5_rate: number;
+            readonly m15_rate: number;
+            readonly mean_rate: number;
+            readonly min: number;
+            readonly mean: number;
+            readonly max: number;
+            readonly p50: number;
+            readonly p75: number;
+            readonly p95: number;
+            readonly p98: number;
+            readonly p99: number;
+            readonly p999: number;
+            readonly stddev: number;
+            readonly duration_units: string;
+            readonly rate_units: string;
         };
         readonly FilePiece: {
             readonly data: string;
@@ -953,6 +1839,7 @@ export interface components {
         readonly Deployed: {
             headers: {
                 readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
+                readonly "Preference-Applied": components["headers"]["PreferenceApplied"];
                 readonly [name: string]: unknown;
             };
             content: {
@@ -964,6 +1851,7 @@ export interface components {
             headers: {
                 readonly Location: components["headers"]["Location"];
                 readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
+                readonly "Preference-Applied": components["headers"]["PreferenceApplied"];
                 readonly [name: string]: unknown;
             };
             content: {
@@ -979,7 +1867,18 @@ export interface components {
                 readonly "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description Too many deployments run, or a foreign Host or Origin */
+        /** @description The server wants to know who asks, or does not know the token or password */
+        readonly Unauthenticated: {
+            headers: {
+                /** @description Which schemes it takes */
+                readonly "WWW-Authenticate"?: string;
+                readonly [name: string]: unknown;
+            };
+            content: {
+                readonly "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description A right is missing (named in `missing`), a foreign Host or Origin, or too many deployments run */
         readonly Forbidden: {
             headers: {
                 readonly [name: string]: unknown;
@@ -1064,6 +1963,12 @@ export interface components {
     parameters: {
         /** @description An app id; its slashes stay slashes */
         readonly appId: string;
+        /** @description A group's path; its slashes stay slashes */
+        readonly groupId: string;
+        /** @description Repeatable: `group.groups`, `group.apps`, `group.pods`, and with `group.apps.` before it whatever is embedded in apps. Without any, the first three */
+        readonly groupEmbed: readonly string[];
+        /** @description Only say which steps it would take */
+        readonly groupDryRun: boolean;
         readonly taskId: string;
         /** @description Relative to the sandbox, e.g. `stdout` */
         readonly sandboxPath: string;
@@ -1073,6 +1978,8 @@ export interface components {
         readonly force: boolean;
         /** @description Cancel running deployments that are in the way */
         readonly forceDefaultTrue: boolean;
+        /** @description `handling=lenient` makes right what is nearly right, as an id with capitals and blanks, instead of refusing it with a proposal (longrun addition) */
+        readonly prefer: string;
         /** @description false replaces the whole definition, true keeps the fields that are not given */
         readonly partialUpdate: boolean;
         /** @description Lower `instances` by the number of tasks killed */
@@ -1086,6 +1993,8 @@ export interface components {
         readonly DeploymentId: string;
         /** @description Path of the app */
         readonly Location: string;
+        /** @description `handling=lenient` where that was asked for (longrun addition) */
+        readonly PreferenceApplied: string;
         /** @description Id of the newest event that the answer reflects; pass it as Last-Event-ID (longrun addition) */
         readonly EventPosition: string;
     };
@@ -1140,6 +2049,8 @@ export interface operations {
                     readonly "text/plain": string;
                 };
             };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 406: components["responses"]["NotAcceptable"];
         };
     };
@@ -1161,6 +2072,114 @@ export interface operations {
                     readonly "text/plain": string;
                 };
             };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+        };
+    };
+    readonly getConfig: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The settings of this server */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Config"];
+                };
+            };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+        };
+    };
+    readonly getLogging: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Level by logger; one that has none of its own says `(inherited)` */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["LogLevels"];
+                };
+            };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+        };
+    };
+    readonly putLogging: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["LogLevelChange"];
+            };
+        };
+        readonly responses: {
+            /** @description Changed */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["LogLevelChange"];
+                };
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 413: components["responses"]["TooLarge"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 422: components["responses"]["Unprocessable"];
+        };
+    };
+    readonly setLogging: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["LogLevelChange"];
+            };
+        };
+        readonly responses: {
+            /** @description Changed */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["LogLevelChange"];
+                };
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 413: components["responses"]["TooLarge"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 422: components["responses"]["Unprocessable"];
         };
     };
     readonly listApps: {
@@ -1191,6 +2210,8 @@ export interface operations {
                     readonly "application/json": components["schemas"]["AppList"];
                 };
             };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 422: components["responses"]["Unprocessable"];
         };
     };
@@ -1202,7 +2223,10 @@ export interface operations {
                 /** @description false replaces the whole definition, true keeps the fields that are not given */
                 readonly partialUpdate?: components["parameters"]["partialUpdate"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description `handling=lenient` makes right what is nearly right, as an id with capitals and blanks, instead of refusing it with a proposal (longrun addition) */
+                readonly Prefer?: components["parameters"]["prefer"];
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -1214,6 +2238,7 @@ export interface operations {
         readonly responses: {
             readonly 200: components["responses"]["Deployed"];
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
             readonly 409: components["responses"]["Conflict"];
@@ -1229,7 +2254,10 @@ export interface operations {
                 /** @description Cancel running deployments that are in the way */
                 readonly force?: components["parameters"]["force"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description `handling=lenient` makes right what is nearly right, as an id with capitals and blanks, instead of refusing it with a proposal (longrun addition) */
+                readonly Prefer?: components["parameters"]["prefer"];
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -1244,6 +2272,7 @@ export interface operations {
                 headers: {
                     readonly Location: components["headers"]["Location"];
                     readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
+                    readonly "Preference-Applied": components["headers"]["PreferenceApplied"];
                     readonly [name: string]: unknown;
                 };
                 content: {
@@ -1251,6 +2280,7 @@ export interface operations {
                 };
             };
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 409: components["responses"]["Conflict"];
             readonly 413: components["responses"]["TooLarge"];
@@ -1265,7 +2295,10 @@ export interface operations {
                 /** @description Cancel running deployments that are in the way */
                 readonly force?: components["parameters"]["force"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description `handling=lenient` makes right what is nearly right, as an id with capitals and blanks, instead of refusing it with a proposal (longrun addition) */
+                readonly Prefer?: components["parameters"]["prefer"];
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -1277,6 +2310,7 @@ export interface operations {
         readonly responses: {
             readonly 200: components["responses"]["Deployed"];
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
             readonly 409: components["responses"]["Conflict"];
@@ -1311,6 +2345,8 @@ export interface operations {
                     readonly "application/json": components["schemas"]["AppAnswer"] | components["schemas"]["GroupAppsAnswer"];
                 };
             };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
         };
     };
@@ -1322,7 +2358,10 @@ export interface operations {
                 /** @description false replaces the whole definition, true keeps the fields that are not given */
                 readonly partialUpdate?: components["parameters"]["partialUpdate"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description `handling=lenient` makes right what is nearly right, as an id with capitals and blanks, instead of refusing it with a proposal (longrun addition) */
+                readonly Prefer?: components["parameters"]["prefer"];
+            };
             readonly path: {
                 /** @description An app id; its slashes stay slashes */
                 readonly appId: components["parameters"]["appId"];
@@ -1338,6 +2377,7 @@ export interface operations {
             readonly 200: components["responses"]["Deployed"];
             readonly 201: components["responses"]["DeployedNew"];
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
             readonly 409: components["responses"]["Conflict"];
@@ -1363,6 +2403,7 @@ export interface operations {
         readonly requestBody?: never;
         readonly responses: {
             readonly 200: components["responses"]["Deployed"];
+            readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
             readonly 409: components["responses"]["Conflict"];
@@ -1375,7 +2416,10 @@ export interface operations {
                 /** @description Cancel running deployments that are in the way */
                 readonly force?: components["parameters"]["force"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description `handling=lenient` makes right what is nearly right, as an id with capitals and blanks, instead of refusing it with a proposal (longrun addition) */
+                readonly Prefer?: components["parameters"]["prefer"];
+            };
             readonly path: {
                 /** @description An app id; its slashes stay slashes */
                 readonly appId: components["parameters"]["appId"];
@@ -1390,6 +2434,7 @@ export interface operations {
         readonly responses: {
             readonly 200: components["responses"]["Deployed"];
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
             readonly 409: components["responses"]["Conflict"];
@@ -1415,6 +2460,7 @@ export interface operations {
         readonly requestBody?: never;
         readonly responses: {
             readonly 200: components["responses"]["Deployed"];
+            readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
             readonly 409: components["responses"]["Conflict"];
@@ -1441,8 +2487,11 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["TaskList"];
+                    readonly "text/plain": components["schemas"]["TaskTable"];
                 };
             };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
             readonly 406: components["responses"]["NotAcceptable"];
         };
@@ -1479,6 +2528,8 @@ export interface operations {
                 };
             };
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
             readonly 409: components["responses"]["Conflict"];
             readonly 503: components["responses"]["Unavailable"];
@@ -1515,6 +2566,8 @@ export interface operations {
                 };
             };
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
             readonly 409: components["responses"]["Conflict"];
             readonly 503: components["responses"]["Unavailable"];
@@ -1541,6 +2594,8 @@ export interface operations {
                     readonly "application/json": components["schemas"]["VersionList"];
                 };
             };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
         };
     };
@@ -1564,6 +2619,438 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["App"];
+                };
+            };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 422: components["responses"]["Unprocessable"];
+        };
+    };
+    readonly getRootGroup: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Repeatable: `group.groups`, `group.apps`, `group.pods`, and with `group.apps.` before it whatever is embedded in apps. Without any, the first three */
+                readonly embed?: components["parameters"]["groupEmbed"];
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The root group */
+            readonly 200: {
+                headers: {
+                    readonly "X-Event-Position": components["headers"]["EventPosition"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["GroupInfo"];
+                };
+            };
+        };
+    };
+    readonly putRootGroup: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Cancel running deployments that are in the way */
+                readonly force?: components["parameters"]["force"];
+                /** @description Only say which steps it would take */
+                readonly dryRun?: components["parameters"]["groupDryRun"];
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["GroupUpdate"];
+            };
+        };
+        readonly responses: {
+            /** @description Durable; a deployment carries it out. With `dryRun=true` the steps it would have, and nothing is changed */
+            readonly 200: {
+                headers: {
+                    readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["DeploymentResult"] | components["schemas"]["DeploymentSteps"];
+                };
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 409: components["responses"]["Conflict"];
+            readonly 413: components["responses"]["TooLarge"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 422: components["responses"]["Unprocessable"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly createGroup: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Cancel running deployments that are in the way */
+                readonly force?: components["parameters"]["force"];
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["GroupUpdate"];
+            };
+        };
+        readonly responses: {
+            readonly 201: components["responses"]["DeployedNew"];
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 409: components["responses"]["Conflict"];
+            readonly 413: components["responses"]["TooLarge"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 422: components["responses"]["Unprocessable"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly deleteAllGroups: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Cancel running deployments that are in the way */
+                readonly force?: components["parameters"]["force"];
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            readonly 200: components["responses"]["Deployed"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 409: components["responses"]["Conflict"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly patchRootGroup: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["GroupPatch"];
+            };
+        };
+        readonly responses: {
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 413: components["responses"]["TooLarge"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 422: components["responses"]["Unprocessable"];
+        };
+    };
+    readonly listAllGroupApps: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Repeatable, with prefix `apps.`, `app.` or none: `tasks`, `counts`, `deployments`, `readiness`, `lastTaskFailure`, `taskStats`, `failures` */
+                readonly embed?: components["parameters"]["embed"];
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The apps */
+            readonly 200: {
+                headers: {
+                    readonly "X-Event-Position": components["headers"]["EventPosition"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": readonly components["schemas"]["AppInfo"][];
+                };
+            };
+        };
+    };
+    readonly listRootGroupVersions: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The versions */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": readonly components["schemas"]["Timestamp"][];
+                };
+            };
+        };
+    };
+    readonly getRootGroupVersion: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Repeatable: `group.groups`, `group.apps`, `group.pods`, and with `group.apps.` before it whatever is embedded in apps. Without any, the first three */
+                readonly embed?: components["parameters"]["groupEmbed"];
+            };
+            readonly header?: never;
+            readonly path: {
+                readonly version: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The group with what lay in it then */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["GroupInfo"];
+                };
+            };
+            readonly 404: components["responses"]["NotFound"];
+            readonly 422: components["responses"]["Unprocessable"];
+        };
+    };
+    readonly getGroup: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Repeatable: `group.groups`, `group.apps`, `group.pods`, and with `group.apps.` before it whatever is embedded in apps. Without any, the first three */
+                readonly embed?: components["parameters"]["groupEmbed"];
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description A group's path; its slashes stay slashes */
+                readonly groupId: components["parameters"]["groupId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The group */
+            readonly 200: {
+                headers: {
+                    readonly "X-Event-Position": components["headers"]["EventPosition"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["GroupInfo"];
+                };
+            };
+            readonly 404: components["responses"]["NotFound"];
+        };
+    };
+    readonly putGroup: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Cancel running deployments that are in the way */
+                readonly force?: components["parameters"]["force"];
+                /** @description Only say which steps it would take */
+                readonly dryRun?: components["parameters"]["groupDryRun"];
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description A group's path; its slashes stay slashes */
+                readonly groupId: components["parameters"]["groupId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["GroupUpdate"];
+            };
+        };
+        readonly responses: {
+            /** @description Durable; a deployment carries it out. With `dryRun=true` the steps it would have, and nothing is changed */
+            readonly 200: {
+                headers: {
+                    readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["DeploymentResult"] | components["schemas"]["DeploymentSteps"];
+                };
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 409: components["responses"]["Conflict"];
+            readonly 413: components["responses"]["TooLarge"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 422: components["responses"]["Unprocessable"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly createGroupBelow: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Cancel running deployments that are in the way */
+                readonly force?: components["parameters"]["force"];
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description A group's path; its slashes stay slashes */
+                readonly groupId: components["parameters"]["groupId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["GroupUpdate"];
+            };
+        };
+        readonly responses: {
+            readonly 201: components["responses"]["DeployedNew"];
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 409: components["responses"]["Conflict"];
+            readonly 413: components["responses"]["TooLarge"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 422: components["responses"]["Unprocessable"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly deleteGroup: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Cancel running deployments that are in the way */
+                readonly force?: components["parameters"]["force"];
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description A group's path; its slashes stay slashes */
+                readonly groupId: components["parameters"]["groupId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            readonly 200: components["responses"]["Deployed"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 409: components["responses"]["Conflict"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly patchGroup: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description A group's path; its slashes stay slashes */
+                readonly groupId: components["parameters"]["groupId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["GroupPatch"];
+            };
+        };
+        readonly responses: {
+            /** @description Durable; nothing is deployed */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 413: components["responses"]["TooLarge"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 422: components["responses"]["Unprocessable"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly listGroupApps: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Repeatable, with prefix `apps.`, `app.` or none: `tasks`, `counts`, `deployments`, `readiness`, `lastTaskFailure`, `taskStats`, `failures` */
+                readonly embed?: components["parameters"]["embed"];
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description A group's path; its slashes stay slashes */
+                readonly groupId: components["parameters"]["groupId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The apps */
+            readonly 200: {
+                headers: {
+                    readonly "X-Event-Position": components["headers"]["EventPosition"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": readonly components["schemas"]["AppInfo"][];
+                };
+            };
+        };
+    };
+    readonly listGroupVersions: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description A group's path; its slashes stay slashes */
+                readonly groupId: components["parameters"]["groupId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The versions */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": readonly components["schemas"]["Timestamp"][];
+                };
+            };
+            readonly 404: components["responses"]["NotFound"];
+        };
+    };
+    readonly getGroupVersion: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Repeatable: `group.groups`, `group.apps`, `group.pods`, and with `group.apps.` before it whatever is embedded in apps. Without any, the first three */
+                readonly embed?: components["parameters"]["groupEmbed"];
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description A group's path; its slashes stay slashes */
+                readonly groupId: components["parameters"]["groupId"];
+                readonly version: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The group with what lay in it then */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["GroupInfo"];
                 };
             };
             readonly 404: components["responses"]["NotFound"];
@@ -1591,8 +3078,11 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["TaskList"];
+                    readonly "text/plain": components["schemas"]["TaskTable"];
                 };
             };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 406: components["responses"]["NotAcceptable"];
         };
     };
@@ -1627,6 +3117,8 @@ export interface operations {
                 };
             };
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 409: components["responses"]["Conflict"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
@@ -1652,6 +3144,8 @@ export interface operations {
                     readonly "application/json": readonly components["schemas"]["DeploymentStepInfo"][];
                 };
             };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
         };
     };
     readonly cancelDeployment: {
@@ -1676,6 +3170,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
             readonly 503: components["responses"]["Unavailable"];
@@ -1703,6 +3198,8 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Queue"];
                 };
             };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
         };
     };
     readonly resetDelay: {
@@ -1724,6 +3221,8 @@ export interface operations {
                 };
                 content?: never;
             };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
         };
     };
@@ -1745,6 +3244,8 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Info"];
                 };
             };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
         };
     };
     readonly getLeader: {
@@ -1765,7 +3266,60 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Leader"];
                 };
             };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+        };
+    };
+    readonly abdicate: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Refused; `longrun backup` makes copies of the store */
+                readonly backup?: string;
+                /** @description Refused; `longrun restore` reads them */
+                readonly restore?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description It will */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Message"];
+                };
+            };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 422: components["responses"]["Unprocessable"];
+        };
+    };
+    readonly listPlugins: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Always empty */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PluginList"];
+                };
+            };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
         };
     };
     readonly streamEvents: {
@@ -1796,6 +3350,8 @@ export interface operations {
                     readonly "text/event-stream": string;
                 };
             };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 405: components["responses"]["MethodNotAllowed"];
             readonly 503: components["responses"]["Unavailable"];
         };
@@ -1828,6 +3384,8 @@ export interface operations {
                 };
             };
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
             readonly 503: components["responses"]["Unavailable"];
         };
@@ -1856,6 +3414,8 @@ export interface operations {
                 };
             };
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
             readonly 503: components["responses"]["Unavailable"];
         };
@@ -1884,8 +3444,119 @@ export interface operations {
                 };
             };
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
             readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly listTokens: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description All tokens, expired ones included for a week, oldest first */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TokenList"];
+                };
+            };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+        };
+    };
+    readonly createToken: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["TokenInput"];
+            };
+        };
+        readonly responses: {
+            /** @description Durable, and valid from now on */
+            readonly 201: {
+                headers: {
+                    /** @description Path of the token */
+                    readonly Location?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["NewToken"];
+                };
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 409: components["responses"]["Conflict"];
+            readonly 422: components["responses"]["Unprocessable"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly revokeToken: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly tokenId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Revoked */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly getAudit: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Entries after this number, oldest first; without it the newest ones */
+                readonly after?: number;
+                readonly limit?: number;
+                /** @description Only writes of this token, user or operator */
+                readonly who?: string;
+                /** @description Only writes that touched this app, or apps below this group */
+                readonly app?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The entries, oldest first */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
         };
     };
 }

@@ -34,6 +34,8 @@ export class EventConsumer {
     private readonly history: EventHistory,
     private readonly now: () => string,
     private readonly maxOutstandingBytes = MAX_OUTSTANDING_BYTES,
+    /** The event as this reader may see it, or undefined; without it every event is shown whole. */
+    private readonly view?: (event: PublishedEvent) => PublishedEvent | undefined,
   ) {}
 
   /** Begins live, or with the replay of what came after `lastEventId`. */
@@ -49,11 +51,17 @@ export class EventConsumer {
 
   /** An event of the bus; while replaying it is in the history already. `frame` is made once for all consumers. */
   offer(event: PublishedEvent, frame: string): void {
-    if (this.#live && this.#wants(event)) this.#write(frame);
+    if (!this.#live || !this.#wants(event)) return;
+    const seen = this.#seen(event);
+    if (seen !== undefined) this.#write(seen === event ? frame : eventFrame(seen));
   }
 
   heartbeat(): void {
     this.#write(HEARTBEAT_FRAME);
+  }
+
+  #seen(event: PublishedEvent): PublishedEvent | undefined {
+    return this.view === undefined ? event : this.view(event);
   }
 
   #wants(event: PublishedEvent): boolean {
@@ -66,7 +74,8 @@ export class EventConsumer {
       const event = this.#backlog[this.#next++];
       if (event === undefined) continue;
       this.#cursor = event.id;
-      if (this.#wants(event)) this.#write(eventFrame(event));
+      const seen = this.#wants(event) ? this.#seen(event) : undefined;
+      if (seen !== undefined) this.#write(eventFrame(seen));
       if (this.response.writableLength > REPLAY_CHUNK_BYTES) return;
     }
   }

@@ -1,9 +1,12 @@
 import type { Request, Response } from 'express';
+import type { Access } from '../../auth/access.js';
+import type { TokenBook } from '../../auth/token-book.js';
 import { CatalogError } from '../../errors/registry.js';
 import type { EventBus, PublishedEvent } from '../../events/event-bus.js';
 import type { Clock, Timer } from '../../util/clock.js';
 import { timestamp } from '../../util/timestamp.js';
 import type { ApiMetrics } from '../api-context.js';
+import { visibleEvent } from '../decide/event-view.js';
 import { EventConsumer, MAX_OUTSTANDING_BYTES } from './event-consumer.js';
 import { eventFrame, positionFrame } from './event-frame.js';
 
@@ -16,6 +19,8 @@ export interface StreamRequest {
   /** Event types to pass on; empty = all. */
   readonly types: ReadonlySet<string>;
   readonly lastEventId: string | undefined;
+  /** What the reader may see; the stream lasts no longer than its token. */
+  readonly access: Access;
 }
 
 interface Options {
@@ -23,11 +28,17 @@ interface Options {
   readonly clock: Clock;
   readonly metrics: ApiMetrics;
   readonly maxOutstandingBytes?: number;
+  readonly tokens?: Pick<TokenBook, 'onRevoked' | 'isAlive'>;
 }
 
 /** All readers of `/v2/events`: one subscription to the bus, one frame per event, one heartbeat. */
 export class EventHub {
   readonly #consumers = new Map<Response, EventConsumer>();
+  /** Readers that came with a token, by its id. */
+  readonly #byToken = new Map<string, Set<Response>>();
+  readonly #forgetTokens: (() => void) | undefined;
+  /** Bodies of events, parsed once for all readers that see a part. */
+  readonly #bodies = new WeakMap<PublishedEvent, Readonly<Record<string, unknown>>>();
   readonly #unsubscribe: () => void;
   readonly #heartbeat: Timer;
   readonly #sentBytes: { inc(by?: number): void };
@@ -38,7 +49,10 @@ export class EventHub {
     metrics.gauge('http.event-streams.active.gauge', () => this.#consumers.size);
     this.#sentBytes = metrics.counter('http.responses.event-stream.size.counter.bytes');
     this.#unsubscribe = events.subscribe((event) => this.#publish(event));
+    this.#forgetTokens = options.tokens?.onRevoked((tokenId) => this.#endStreamsOf(tokenId));
     this.#heartbeat = clock.every(HEARTBEAT_MS, () => {
+      for (const tokenId of this.#byToken.keys())
+        if (!options.tokens?.isAlive(tokenId)) this.#endStreamsOf(tokenId);
       for (const consumer of this.#consumers.values()) consumer.heartbeat();
     });
   }
@@ -48,7 +62,7 @@ export class EventHub {
   }
 
   /** Turns a request into a stream that ends with its connection or with `stop`. */
-  attach(request: Request, response: Response, { types, lastEventId }: StreamRequest): void {
+  attach(request: Request, response: Response, { types, lastEventId, access }: StreamRequest): void {
     if (this.#stopped || this.#consumers.size >= MAX_STREAMS) throw new CatalogError('too-busy');
     const { events, clock } = this.options;
     const remoteAddress = request.socket.remoteAddress ?? '';
@@ -67,11 +81,15 @@ export class EventHub {
       events,
       () => timestamp(clock.wallMs()),
       this.options.maxOutstandingBytes ?? MAX_OUTSTANDING_BYTES,
+      access.seesAll ? undefined : (event) => this.#visible(event, access),
     );
+    const { tokenId } = access.principal;
+    if (tokenId !== undefined) this.#tokenStreams(tokenId).add(response);
     this.#consumers.set(response, consumer);
     const writtenBefore = request.socket.bytesWritten;
     response.once('close', () => {
       this.#consumers.delete(response);
+      if (tokenId !== undefined) this.#forgetStream(tokenId, response);
       this.#sentBytes.inc(Math.max(0, request.socket.bytesWritten - writtenBefore));
       if (!this.#stopped) events.publish({ eventType: 'event_stream_detached', remoteAddress });
     });
@@ -83,9 +101,44 @@ export class EventHub {
   stop(): void {
     this.#stopped = true;
     this.#unsubscribe();
+    this.#forgetTokens?.();
     this.#heartbeat.cancel();
     for (const response of this.#consumers.keys()) response.end();
     this.#consumers.clear();
+    this.#byToken.clear();
+  }
+
+  #tokenStreams(tokenId: string): Set<Response> {
+    const streams = this.#byToken.get(tokenId) ?? new Set();
+    this.#byToken.set(tokenId, streams);
+    return streams;
+  }
+
+  #forgetStream(tokenId: string, response: Response): void {
+    const streams = this.#byToken.get(tokenId);
+    streams?.delete(response);
+    if (streams?.size === 0) this.#byToken.delete(tokenId);
+  }
+
+  /** The token is gone: not one event more. */
+  #endStreamsOf(tokenId: string): void {
+    const streams = this.#byToken.get(tokenId) ?? [];
+    this.#byToken.delete(tokenId);
+    for (const response of streams) {
+      this.#consumers.delete(response);
+      response.end();
+    }
+  }
+
+  #visible(event: PublishedEvent, access: Access): PublishedEvent | undefined {
+    let body = this.#bodies.get(event);
+    if (body === undefined) {
+      body = JSON.parse(event.json) as Readonly<Record<string, unknown>>;
+      this.#bodies.set(event, body);
+    }
+    const seen = visibleEvent(body, access);
+    if (seen === undefined || seen === body) return seen === undefined ? undefined : event;
+    return { ...event, json: JSON.stringify(seen) };
   }
 
   #publish(event: PublishedEvent): void {

@@ -7,6 +7,7 @@ import type { Dice } from '../../util/ids.js';
 import { storeHint } from '../decide/store-hint.js';
 import { sendJson } from '../write-json.js';
 import { dropRest } from './drop-rest.js';
+import { requestIdOf } from './request-id.js';
 
 /** Seconds after which a 503 is worth another try. */
 const RETRY_AFTER_SECONDS = 2;
@@ -36,10 +37,17 @@ export function finalError(log: Log, dice: Dice, clock: Clock): ErrorRequestHand
       const incident = dice.uuid();
       error = new CatalogError('internal', { incident });
       const stack = thrown instanceof Error ? thrown.stack : String(thrown);
-      log.error('a request met a defect', { incident, method: request.method, path: request.path, stack });
+      log.error('a request met a defect', {
+        incident,
+        requestId: requestIdOf(request),
+        method: request.method,
+        path: request.path,
+        stack,
+      });
     } else if (error.status >= 500) {
       log.warn('a request was refused', {
         code: error.code,
+        requestId: requestIdOf(request),
         method: request.method,
         path: request.path,
         reason: error.message,

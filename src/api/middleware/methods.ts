@@ -39,6 +39,7 @@ export async function dispatch(
     response.setHeader('Allow', allow);
     throw new CatalogError('method-not-allowed', { allow });
   }
+  if (types.length > 1) response.vary('Accept');
   if (types.length > 0 && preferredType(request.headers.accept, types) === undefined) {
     throw new CatalogError('not-acceptable', { types: types.join(', ') });
   }

@@ -21,8 +21,9 @@ function hasBody(request: Request): boolean {
  * a type that no page can send unasked.
  *
  * @param names further names of this server: its configured address and hostname
+ * @param trusted origins whose pages may write: those that the operator named
  */
-export function refuseStrangers(names: readonly string[]): RequestHandler {
+export function refuseStrangers(names: readonly string[], trusted: readonly string[] = []): RequestHandler {
   return (request, _response, next) => {
     const { localAddress = '', localPort = 0 } = request.socket;
     const host = request.headers.host ?? '';
@@ -42,7 +43,7 @@ export function refuseStrangers(names: readonly string[]): RequestHandler {
         host.toLowerCase(),
       );
       const secFetchSite = Array.isArray(site) ? site.join(',') : site;
-      if (!originAllowed({ origin, secFetchSite, authorities })) {
+      if (!originAllowed({ origin, secFetchSite, authorities, trusted })) {
         throw new CatalogError('foreign-origin', {
           origin: (origin ?? secFetchSite ?? '').slice(0, MAX_ECHO),
         });

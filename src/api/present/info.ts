@@ -1,4 +1,7 @@
+import { originList } from '../../config/origins.js';
 import type { Settings } from '../../config/settings.js';
+import { completeSettings } from '../../scheduler/scheduler-settings.js';
+import { FAILOVER_TIMEOUT_SECONDS } from '../../scheduler/subscription.js';
 
 /** What `GET /v2/info` is made of. */
 export interface InfoFacts {
@@ -11,18 +14,26 @@ export interface InfoFacts {
   readonly masterUrl: string;
 }
 
+const FRAMEWORK_NAME = 'longrun';
+
 /** Marathon's configuration keys, with our value where we have the thing; this resource shows `null` for the rest. */
 function marathonConfig({ settings, masterUrl, httpPort }: InfoFacts): Readonly<Record<string, unknown>> {
+  const origins = originList(settings.accessControlAllowOrigin);
+  const scheduler = completeSettings({
+    agentReregisterTimeoutSeconds: settings.agentReregisterTimeoutSeconds,
+    frameworkName: FRAMEWORK_NAME,
+    hostname: settings.hostname,
+  });
   return {
-    access_control_allow_origin: null,
+    access_control_allow_origin: origins.length > 0 ? origins : null,
     checkpoint: true,
-    decline_offer_duration: null,
+    decline_offer_duration: scheduler.refuseSeconds * 1_000,
     default_network_name: null,
     env_vars_prefix: null,
     executor: '//cmd',
-    failover_timeout: null,
+    failover_timeout: FAILOVER_TIMEOUT_SECONDS,
     features: [],
-    framework_name: 'longrun',
+    framework_name: FRAMEWORK_NAME,
     ha: false,
     hostname: settings.hostname,
     launch_token: null,
@@ -32,11 +43,11 @@ function marathonConfig({ settings, masterUrl, httpPort }: InfoFacts): Readonly<
     local_port_max: settings.servicePorts.max,
     local_port_min: settings.servicePorts.min,
     master: masterUrl,
-    max_instances_per_offer: null,
+    max_instances_per_offer: scheduler.maxInstancesPerOffer,
     mesos_bridge_name: null,
     mesos_heartbeat_failure_threshold: null,
     mesos_heartbeat_interval: null,
-    mesos_leader_ui_url: null,
+    mesos_leader_ui_url: `http://${masterUrl}/`,
     mesos_role: '*',
     mesos_user: settings.defaultUser,
     new_group_enforce_role: 'off',
@@ -44,12 +55,12 @@ function marathonConfig({ settings, masterUrl, httpPort }: InfoFacts): Readonly<
     offer_matching_timeout: null,
     on_elected_prepare_timeout: null,
     reconciliation_initial_delay: null,
-    reconciliation_interval: null,
+    reconciliation_interval: scheduler.reconcileIntervalMs,
     scale_apps_initial_delay: null,
     scale_apps_interval: null,
     store_cache: true,
-    task_launch_confirm_timeout: null,
-    task_launch_timeout: null,
+    task_launch_confirm_timeout: scheduler.launchConfirmTimeoutMs,
+    task_launch_timeout: scheduler.launchTimeoutMs,
     task_lost_expunge_initial_delay: null,
     task_lost_expunge_interval: null,
     task_reservation_timeout: null,

@@ -30,6 +30,20 @@ const inPlaceFields: ReadonlySet<AppField> = new Set<AppField>([
   'loadBalancer',
 ]);
 
+/**
+ * Values that ask for nothing: a process started with one is the process started without the field, so writing it down
+ * restarts nothing. They are also left out of the hash, as they were before longrun knew these fields.
+ */
+const neutralValues: { readonly [Field in AppField]?: readonly unknown[] } = {
+  executor: ['', '//cmd'],
+  tty: [false],
+  container: [{ type: 'MESOS', volumes: [] }],
+};
+
+function isNeutral(field: AppField, value: unknown): boolean {
+  return value === undefined || (neutralValues[field] ?? []).some((neutral) => sameJson(neutral, value));
+}
+
 const isLoadBalancerLabel = (name: string): boolean => name.startsWith('HAPROXY_');
 
 /** Names of the fields in which two definitions differ. */
@@ -48,6 +62,7 @@ export function sameLaunch(
   return changed.every(
     (field) =>
       field === 'instances' ||
+      (isNeutral(field, before[field]) && isNeutral(field, after[field])) ||
       (!restartOnAnyChange &&
         (inPlaceFields.has(field) ||
           (field === 'labels' && sameJson(launchLabels(before.labels), launchLabels(after.labels))))),
@@ -65,10 +80,16 @@ export function launchFields(app: AppFields, restartOnAnyChange: boolean): Reado
   );
   return {
     ...Object.fromEntries(
-      kept.map((field) => [field, setFields.has(field) ? asSet(app[field]) : app[field]]),
+      kept.map((field) => [field, setFields.has(field) ? asSet(app[field]) : launchValue(field, app[field])]),
     ),
     labels: restartOnAnyChange ? app.labels : launchLabels(app.labels),
   };
+}
+
+/** Of neutral values all stand for the first: the empty executor, and nothing where the field may be absent. */
+function launchValue(field: AppField, value: unknown): unknown {
+  if (!isNeutral(field, value)) return value;
+  return field === 'executor' ? '' : undefined;
 }
 
 function launchLabels(labels: AppFields['labels']): AppFields['labels'] {

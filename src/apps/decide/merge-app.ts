@@ -12,7 +12,15 @@ export function mergeApp(current: App, patch: AppInput): AppInput {
   const given = Object.fromEntries(
     Object.entries(patch).filter(([, value]) => value !== null && value !== undefined),
   );
-  return { ...kept, ...given, id: current.id };
+  return { ...kept, ...withoutMappings(kept, given), ...given, id: current.id };
+}
+
+/** An app that moves to host networking leaves its port mappings behind, unless the patch names some. */
+function withoutMappings(kept: AppInput, given: AppInput): Pick<AppInput, 'container'> {
+  const moves = given.networks?.every(({ mode }) => mode === 'host') ?? false;
+  if (!moves || !kept.container) return {};
+  const { portMappings, ...container } = kept.container;
+  return { container };
 }
 
 /** What a body's `version` asks for. */

@@ -3,6 +3,7 @@ import type { AppRecord, Constraint } from '../app.js';
 import type { AppDraft } from '../app-input.js';
 import { type AppFields, changedFields } from './changed-fields.js';
 import { launchHash } from './launch-hash.js';
+import type { PortsOfApp } from './service-ports.js';
 import { changeKind, versionsAfter } from './versions.js';
 
 /** A definition on its way to become an app's record. */
@@ -60,8 +61,14 @@ export function restartedRecord(
 }
 
 /** A draft that passed validation, with its service ports. */
-export function fieldsOfDraft(draft: AppDraft, portDefinitions: AppFields['portDefinitions']): AppFields {
-  return { ...draft, constraints: draft.constraints.map(asConstraint), portDefinitions };
+export function fieldsOfDraft(draft: AppDraft, ports: PortsOfApp): AppFields {
+  const { portDefinitions, container } = ports;
+  return {
+    ...draft,
+    constraints: draft.constraints.map(asConstraint),
+    portDefinitions,
+    ...(container ? { container } : {}),
+  };
 }
 
 /** Validation has proved that there are two or three parts and that the second is an operator. */

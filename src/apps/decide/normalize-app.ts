@@ -1,53 +1,64 @@
 import type {
   AppId,
-  HealthCheck,
+  Artifact,
+  EnvironmentValue,
+  ExecutorResources,
+  Network,
   PortDefinition,
-  ReadinessCheck,
+  ResourceLimits,
   UnreachableStrategy,
   UpgradeStrategy,
 } from '../app.js';
 import type { AppDraft, AppInput, DefinitionSettings } from '../app-input.js';
+import { type Container, isExternal, isPersistent, isResident } from '../container.js';
 import { parentPath, resolvePath } from '../path.js';
-import { canonicalJson } from './canonical-json.js';
+import { distinct, optional, textMembers, unlessEmpty } from './members.js';
+import { normalizeCheck, normalizeHealthCheck, normalizeReadinessCheck } from './normalize-checks.js';
+import { type NetworkMode, normalizeContainer } from './normalize-container.js';
 
-type PortInput = NonNullable<NonNullable<AppInput['portDefinitions']>[number]>;
-type HealthCheckInput = NonNullable<NonNullable<AppInput['healthChecks']>[number]>;
-type ReadinessCheckInput = NonNullable<NonNullable<AppInput['readinessChecks']>[number]>;
+type PortInput = NonNullable<AppInput['portDefinitions']>[number];
 
 /** The single port of an app that says nothing about ports. */
 const DEFAULT_PORT: PortDefinition = { port: 0, name: 'default', protocol: 'tcp' };
 
 /**
- * Fills in every default of the model (Marathon reference 2.1 and 2.5). `input` has no deprecated forms and nothing
- * unsupported any more; `id` is where it lives, already absolute. Normalising twice changes nothing.
+ * Fills in every default of the model (Marathon reference 2.1 and 2.5). `input` has no deprecated forms any more; `id`
+ * is where it lives, already absolute. Normalising twice changes nothing.
  */
 export function normalizeApp(input: AppInput, id: string, settings: DefinitionSettings): AppDraft {
-  const portDefinitions = input.portDefinitions ? input.portDefinitions.map(portDefinition) : [DEFAULT_PORT];
+  const networks = normalizeNetworks(input.networks, settings);
+  const mode = networkMode(networks);
+  const container = normalizeContainer(input.container, mode);
+  const ports = mode === 'host' ? (input.portDefinitions?.map(portDefinition) ?? [DEFAULT_PORT]) : [];
+  const hasPorts = (container?.portMappings ?? ports).length > 0;
   return {
     id: id as AppId,
     ...optional('cmd', input.cmd),
     ...optional('args', input.args?.length ? [...input.args] : undefined),
     ...optional('user', input.user),
-    env: textMembers(input.env),
+    env: environment(input.env),
     instances: input.instances ?? 1,
     cpus: input.cpus ?? 1,
     mem: input.mem ?? 128,
     disk: input.disk ?? 0,
-    gpus: 0,
-    executor: '',
+    gpus: input.gpus ?? 0,
+    executor: input.executor ?? '',
+    ...optional('executorResources', executorResources(input.executorResources)),
+    ...optional('resourceLimits', resourceLimits(input.resourceLimits)),
     constraints: distinct((input.constraints ?? []).map(normalizeConstraint)),
     ...optional(
       'acceptedResourceRoles',
       input.acceptedResourceRoles && distinct(input.acceptedResourceRoles),
     ),
     role: input.role ?? settings.defaultRole,
-    networks: [{ mode: 'host' }],
-    portDefinitions,
-    requirePorts: input.requirePorts ?? false,
-    healthChecks: distinct(
-      (input.healthChecks ?? []).map((check) => healthCheck(check, portDefinitions.length > 0)),
-    ),
-    readinessChecks: (input.readinessChecks ?? []).map(readinessCheck),
+    networks,
+    portDefinitions: ports,
+    requirePorts: mode === 'host' && (input.requirePorts ?? false),
+    ...optional('container', container),
+    ...optional('fetch', unlessEmpty((input.fetch ?? []).map(artifact))),
+    ...optional('check', input.check && normalizeCheck(input.check)),
+    healthChecks: distinct((input.healthChecks ?? []).map((check) => normalizeHealthCheck(check, hasPorts))),
+    readinessChecks: (input.readinessChecks ?? []).map(normalizeReadinessCheck),
     backoffSeconds: input.backoffSeconds ?? 1,
     backoffFactor: input.backoffFactor ?? 1.15,
     maxLaunchDelaySeconds: input.maxLaunchDelaySeconds ?? 300,
@@ -55,34 +66,73 @@ export function normalizeApp(input: AppInput, id: string, settings: DefinitionSe
     dependencies: distinct(
       (input.dependencies ?? []).map((path) => resolvePath(path, parentPath(id)) as AppId),
     ),
-    upgradeStrategy: upgradeStrategy(input.upgradeStrategy),
-    unreachableStrategy: unreachableStrategy(input.unreachableStrategy),
+    upgradeStrategy: upgradeStrategy(input.upgradeStrategy, container),
+    unreachableStrategy: unreachableStrategy(input.unreachableStrategy, container),
     killSelection: input.killSelection ?? 'YOUNGEST_FIRST',
     labels: textMembers(input.labels),
+    ...optional('secrets', secrets(input.secrets)),
+    ...optional('tty', input.tty),
     ...optional('loadBalancer', loadBalancer(input.loadBalancer)),
   };
 }
 
-/** `{[name]: value}`, or nothing when the value is absent or null. */
-function optional<Name extends string, T>(
-  name: Name,
-  value: T | null | undefined,
-): { readonly [N in Name]?: T } {
-  return value === null || value === undefined ? {} : ({ [name]: value } as { readonly [N in Name]: T });
+function normalizeNetworks(
+  input: AppInput['networks'],
+  { defaultNetworkName }: DefinitionSettings,
+): readonly Network[] {
+  if (!input?.length) return [{ mode: 'host' }];
+  return input.map((network) => {
+    const mode = network.mode ?? 'container';
+    return {
+      mode,
+      ...optional('name', network.name ?? (mode === 'container' ? defaultNetworkName : undefined)),
+      ...optional('labels', unlessEmpty(textMembers(network.labels))),
+    };
+  });
 }
 
-/** The first of each set of equal values, in their order: these lists are sets to Marathon. */
-function distinct<T>(values: readonly T[]): readonly T[] {
-  return values.length < 2
-    ? values
-    : [...new Map(values.map((value) => [canonicalJson(value), value])).values()];
+/** How a definition is networked; a mixture, which a rule refuses, counts as what it is besides the host's. */
+export function networkMode(networks: readonly Network[]): NetworkMode {
+  return networks.find(({ mode }) => mode !== 'host')?.mode ?? 'host';
 }
 
-function textMembers(
-  members: Readonly<Record<string, unknown>> | null | undefined,
-): Readonly<Record<string, string>> {
+function environment(input: AppInput['env']): Readonly<Record<string, EnvironmentValue>> {
   return Object.fromEntries(
-    Object.entries(members ?? {}).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+    Object.entries(input ?? {}).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? value : { secret: value.secret },
+    ]),
+  );
+}
+
+function executorResources(input: AppInput['executorResources']): ExecutorResources | undefined {
+  if (!input) return undefined;
+  return { cpus: input.cpus ?? 0.1, mem: input.mem ?? 32, disk: input.disk ?? 10 };
+}
+
+/** A text other than `unlimited` is left out: a rule refuses it. */
+function resourceLimits(input: AppInput['resourceLimits']): ResourceLimits | undefined {
+  const limit = (value: number | string | null | undefined): number | 'unlimited' | undefined =>
+    typeof value === 'number' ? value : value === 'unlimited' ? value : undefined;
+  return unlessEmpty<ResourceLimits>({
+    ...optional('cpus', limit(input?.cpus)),
+    ...optional('mem', limit(input?.mem)),
+  });
+}
+
+function artifact(input: NonNullable<AppInput['fetch']>[number]): Artifact {
+  return {
+    uri: input.uri,
+    extract: input.extract ?? true,
+    executable: input.executable ?? false,
+    cache: input.cache ?? false,
+    ...optional('destPath', input.destPath),
+  };
+}
+
+function secrets(input: AppInput['secrets']): Readonly<Record<string, { source: string }>> | undefined {
+  return unlessEmpty(
+    Object.fromEntries(Object.entries(input ?? {}).map(([name, { source }]) => [name, { source }])),
   );
 }
 
@@ -97,58 +147,34 @@ function normalizeConstraint(constraint: readonly string[]): readonly string[] {
 }
 
 function portDefinition(input: PortInput): PortDefinition {
-  const labels = textMembers(input.labels);
   return {
     port: input.port ?? 0,
     ...optional('name', input.name),
     protocol: input.protocol ?? 'tcp',
-    ...optional('labels', Object.keys(labels).length > 0 ? labels : undefined),
+    ...optional('labels', unlessEmpty(textMembers(input.labels))),
   };
 }
 
-/** A check that names neither port nor port index means the first port, if there is one. */
-function healthCheck(input: HealthCheckInput, hasPorts: boolean): HealthCheck {
-  const protocol = input.protocol === 'HTTPS' || input.protocol === 'TCP' ? input.protocol : 'HTTP';
-  const impliedIndex =
-    input.port === null || input.port === undefined ? (hasPorts ? 0 : undefined) : undefined;
+/** An app that keeps data where it runs is stopped before it is started anew. */
+function upgradeStrategy(
+  input: AppInput['upgradeStrategy'],
+  container: Container | undefined,
+): UpgradeStrategy {
+  const keepsData = container?.volumes.some((each) => isPersistent(each) || isExternal(each)) ?? false;
   return {
-    protocol,
-    ...optional('path', protocol === 'TCP' ? undefined : input.path),
-    ...optional('port', input.port),
-    ...optional('portIndex', input.portIndex ?? impliedIndex),
-    gracePeriodSeconds: input.gracePeriodSeconds ?? 300,
-    intervalSeconds: input.intervalSeconds ?? 60,
-    timeoutSeconds: input.timeoutSeconds ?? 20,
-    maxConsecutiveFailures: input.maxConsecutiveFailures ?? 3,
-    delaySeconds: input.delaySeconds ?? 15,
-    ...optional('ignoreHttp1xx', protocol === 'TCP' ? undefined : (input.ignoreHttp1xx ?? false)),
-  };
-}
-
-function readinessCheck(input: ReadinessCheckInput): ReadinessCheck {
-  return {
-    name: input.name ?? 'readinessCheck',
-    protocol: input.protocol ?? 'HTTP',
-    path: input.path ?? '/',
-    portName: input.portName ?? 'http-api',
-    intervalSeconds: input.intervalSeconds ?? 30,
-    timeoutSeconds: input.timeoutSeconds ?? 10,
-    httpStatusCodesForReady: distinct(input.httpStatusCodesForReady ?? [200]),
-    preserveLastResponse: input.preserveLastResponse ?? false,
-  };
-}
-
-function upgradeStrategy(input: AppInput['upgradeStrategy']): UpgradeStrategy {
-  return {
-    minimumHealthCapacity: input?.minimumHealthCapacity ?? 1,
-    maximumOverCapacity: input?.maximumOverCapacity ?? 1,
+    minimumHealthCapacity: input?.minimumHealthCapacity ?? (keepsData ? 0.5 : 1),
+    maximumOverCapacity: input?.maximumOverCapacity ?? (keepsData ? 0 : 1),
     ...optional('deadlineSeconds', input?.deadlineSeconds),
     ...optional('onFailure', input?.onFailure),
   };
 }
 
-function unreachableStrategy(input: AppInput['unreachableStrategy']): UnreachableStrategy {
+function unreachableStrategy(
+  input: AppInput['unreachableStrategy'],
+  container: Container | undefined,
+): UnreachableStrategy {
   if (typeof input === 'string') return 'disabled';
+  if (!input && container && isResident({ container })) return 'disabled';
   return {
     inactiveAfterSeconds: input?.inactiveAfterSeconds ?? 0,
     expungeAfterSeconds: input?.expungeAfterSeconds ?? 0,

@@ -8,8 +8,8 @@ import { sameJson } from './canonical-json.js';
 import { versionRequest } from './merge-app.js';
 import { fieldsOfDraft, nextRecord, restartedRecord } from './next-record.js';
 import { prefixed, readDefinition } from './read-definition.js';
-import { assignServicePorts } from './service-ports.js';
-import { checkStructure } from './structure.js';
+import { assignServicePorts, type PortsOfApp, servicePortsOf } from './service-ports.js';
+import { checkStructure, type PlacedGroup } from './structure.js';
 
 /** What one app shall become. */
 export interface AppAfter {
@@ -38,21 +38,39 @@ export interface Definition {
   readonly ahead?: Pick<Read, 'draft' | 'before'>;
 }
 
-/**
- * The records that a request makes, all or none: read, normalised, validated, with service ports, versions and launch
- * hashes. Pure; throws CatalogError. An app that does not change keeps its very record.
- */
+/** As `prepareTree`, when only apps are created and changed. */
 export function prepareDefinitions(
   definitions: readonly Definition[],
   view: AppsView,
   settings: ChangeSettings,
   version: Timestamp,
 ): readonly AppAfter[] {
+  return prepareTree({ definitions, removed: new Set(), groups: [] }, view, settings, version);
+}
+
+/** All that a request says of apps and groups. */
+export interface TreeDefinitions {
+  readonly definitions: readonly Definition[];
+  /** Apps that are to be gone; none of `definitions`. */
+  readonly removed: ReadonlySet<AppId>;
+  readonly groups: readonly PlacedGroup[];
+}
+
+/**
+ * The records that a request makes, all or none: read, normalised, validated, with service ports, versions and launch
+ * hashes; the removed ones after them. Pure; throws CatalogError. An app that does not change keeps its very record.
+ */
+export function prepareTree(
+  { definitions, removed, groups }: TreeDefinitions,
+  view: AppsView,
+  settings: ChangeSettings,
+  version: Timestamp,
+): readonly AppAfter[] {
   const read = definitions.map((definition) => readOne(definition, view, settings));
   const choice = view.servicePorts.choose();
-  for (const { draft } of read) choice.reserve(draft.portDefinitions.map(({ port }) => port));
+  for (const { draft } of read) choice.reserve(servicePortsOf(draft));
   const records = read.map(({ definition, draft, before }) => {
-    const ports = assignServicePorts(draft.portDefinitions, before?.app.portDefinitions ?? [], choice);
+    const ports = assignServicePorts(draft, before?.app, choice);
     const fields = fieldsOfDraft(draft, ports);
     const { source } = definition;
     const explicitPorts = source ? source.explicitPorts : isExplicit(definition, draft, before);
@@ -61,8 +79,11 @@ export function prepareDefinitions(
     const after = nextRecord(before, next, version, settings.restartOnAnyChange);
     return { at: definition.at, before, after };
   });
-  checkStructure(records, view);
-  return records.map(({ after }) => ({ appId: after.app.id, after }));
+  checkStructure({ records, removed, groups }, view);
+  return [
+    ...records.map(({ after }) => ({ appId: after.app.id, after })),
+    ...[...removed].map((appId) => ({ appId, after: undefined })),
+  ];
 }
 
 /** A definition read, beside the app as it was. */
@@ -95,7 +116,12 @@ function readOne(definition: Definition, view: AppsView, settings: DefinitionSet
       },
     ]);
   }
-  const draft = readDefinition(input, id, mode === 'merge' ? before?.app : undefined, settings, at);
+  const draft = readDefinition(
+    input,
+    id,
+    { current: mode === 'merge' ? before?.app : undefined, before: before?.app, at },
+    settings,
+  );
   if (before && mode === 'create') throw new CatalogError('app-exists', { id });
   return { definition, draft, before };
 }
@@ -105,11 +131,18 @@ function readOne(definition: Definition, view: AppsView, settings: DefinitionSet
  * partial update, what was so stays so.
  */
 function isExplicit({ input, mode }: Definition, draft: AppDraft, before: AppRecord | undefined): boolean {
-  const given = Boolean(input.portDefinitions ?? input.ports);
-  if (!given) return mode === 'merge' && (before?.explicitPorts ?? false);
-  return before !== undefined && sameJson(before.app.portDefinitions, draft.portDefinitions)
-    ? before.explicitPorts
-    : true;
+  const { container } = input;
+  const mappings = container?.portMappings ?? container?.docker?.portMappings;
+  if (!(input.portDefinitions ?? input.ports ?? mappings))
+    return mode === 'merge' && (before?.explicitPorts ?? false);
+  return before !== undefined && samePorts(before.app, draft) ? before.explicitPorts : true;
+}
+
+function samePorts(before: PortsOfApp, after: PortsOfApp): boolean {
+  return (
+    sameJson(before.portDefinitions, after.portDefinitions) &&
+    sameJson(before.container?.portMappings, after.container?.portMappings)
+  );
 }
 
 /** Every instance anew. Throws `app-not-found`. */
@@ -137,19 +170,30 @@ export function prepareScaleDown(
 ): readonly AppAfter[] {
   return [...fewer].map(([appId, count]) => {
     const before = existing(appId, view);
-    const { version: _version, versionInfo: _versionInfo, ...fields } = before.app;
-    const next = {
-      fields: { ...fields, instances: Math.max(0, fields.instances - count) },
-      explicitPorts: before.explicitPorts,
-      restartedAt: before.restartedAt,
+    return {
+      appId,
+      after: scaledRecord(before, Math.max(0, before.app.instances - count), settings, version),
     };
-    return { appId, after: nextRecord(before, next, version, settings.restartOnAnyChange) };
   });
 }
 
+/** The record with another number of instances; the very same when it has it already. */
+export function scaledRecord(
+  before: AppRecord,
+  instances: number,
+  settings: ChangeSettings,
+  version: Timestamp,
+): AppRecord {
+  if (instances === before.app.instances) return before;
+  const { version: _version, versionInfo: _versionInfo, ...fields } = before.app;
+  const { explicitPorts, restartedAt } = before;
+  const next = { fields: { ...fields, instances }, explicitPorts, restartedAt };
+  return nextRecord(before, next, version, settings.restartOnAnyChange);
+}
+
 /** The definition that puts a stored version back. */
-export function rollbackDefinition(source: AppRecord, at: string): Definition {
-  return { id: source.app.id, input: presentApp(source.app), at, mode: 'replace', mayCreate: false, source };
+export function rollbackDefinition(source: AppRecord, at: string, mayCreate = false): Definition {
+  return { id: source.app.id, input: presentApp(source.app), at, mode: 'replace', mayCreate, source };
 }
 
 function existing(appId: AppId, view: AppsView): AppRecord {

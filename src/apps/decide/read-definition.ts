@@ -1,34 +1,58 @@
 import { CatalogError, type ErrorDetail } from '../../errors/registry.js';
 import type { App } from '../app.js';
 import type { AppDraft, AppInput, DefinitionSettings } from '../app-input.js';
-import { deprecatedFormProblems, translateDeprecated } from './deprecated-forms.js';
+import { deprecatedFormProblems } from './deprecated-forms.js';
 import { mergeApp } from './merge-app.js';
 import { normalizeApp } from './normalize-app.js';
-import { unsupportedFieldProblems } from './unsupported-fields.js';
+import { residentChangeProblems } from './resident-change.js';
+import { translateDeprecated } from './translate-deprecated.js';
+import { refuseUnsupported } from './unsupported-fields.js';
 import { validateApp } from './validate-app.js';
 
+/** What a definition is read against. */
+export interface ReadingContext {
+  /** What the input is merged into; undefined for a complete definition. */
+  readonly current: App | undefined;
+  /** What the app is before the change, merged or replaced; `current` unless it is given. */
+  readonly before?: App | undefined;
+  /** Prefix of the paths told: `/(2)` for the third element of a bulk request. */
+  readonly at?: string;
+}
+
 /**
- * From what a client sent (already of the right shape) to a normalised definition that breaks no rule. The stages are
- * separate and never mixed in one answer: contradictions between deprecated forms, then fields that are not supported
- * yet, then the rules of the definition. Throws CatalogError `invalid-object` with the findings of the first stage that
- * has any.
+ * From what a client sent (already of the right shape) to a normalised definition that breaks no rule and that longrun
+ * can run. Throws what `readModel` does, else CatalogError `unsupported`: the last stage, never mixed with another.
  *
- * `id`: where the app lives, absolute. `current`: what the input is merged into; undefined for a complete definition.
- * `at`: prefix of the paths told, `/(2)` for the third element of a bulk request.
+ * `id`: where the app lives, absolute.
  */
 export function readDefinition(
   input: AppInput,
   id: string,
-  current: App | undefined,
+  context: ReadingContext,
   settings: DefinitionSettings,
-  at = '',
+): AppDraft {
+  const draft = readModel(input, id, context, settings);
+  refuseUnsupported(draft, (path) => prefixed(context.at ?? '', path));
+  return draft;
+}
+
+/**
+ * As `readDefinition`, with everything that Marathon's model has. The stages are separate and never mixed in one answer:
+ * contradictions between deprecated forms, the rules of the definition, rules about its change. Throws CatalogError
+ * `invalid-object` with the findings of the first stage that has any.
+ */
+export function readModel(
+  input: AppInput,
+  id: string,
+  { current, before = current, at = '' }: ReadingContext,
+  settings: DefinitionSettings,
 ): AppDraft {
   refuse(deprecatedFormProblems(input), at);
-  refuse(unsupportedFieldProblems(input), at);
-  const translated = translateDeprecated(input);
+  const translated = translateDeprecated(input, current, settings);
   const complete = current ? mergeApp(current, translated) : translated;
   const draft = normalizeApp(complete, id, settings);
   refuse(validateApp(draft, complete, settings), at);
+  if (before) refuse(residentChangeProblems(before, draft), at);
   return draft;
 }
 
@@ -41,5 +65,5 @@ function refuse(problems: readonly ErrorDetail[], at: string): void {
 
 /** `/(2)` and `/id` -> `/(2)/id`; the root path of an element is the element's. */
 export function prefixed(at: string, path: string): string {
-  return path === '/' ? at : `${at}${path}`;
+  return at !== '' && path === '/' ? at : `${at}${path}`;
 }

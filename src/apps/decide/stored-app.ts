@@ -1,11 +1,11 @@
 import { parseTimestamp, type Timestamp } from '../../util/timestamp.js';
 import type { App, AppRecord } from '../app.js';
 import { parseAppId } from '../path.js';
+import type { AppHistory } from './app-history.js';
 
-/** What lies under an app's key: its record and the versions kept of it, newest first. */
-export interface StoredApp {
+/** What lies under an app's key: its record, and what is kept of its past. */
+export interface StoredApp extends AppHistory {
   readonly record: AppRecord;
-  readonly versions: readonly Timestamp[];
 }
 
 type Check = (value: unknown) => boolean;
@@ -33,22 +33,42 @@ const withMembers =
     isObject(value) &&
     Object.entries(members).every(([name, check]) => check((value as Record<string, unknown>)[name]));
 
+const isLimit: Check = (value) => isNumber(value) || value === 'unlimited';
+
+/**
+ * What a stored definition must look like for its readers not to stumble. Members that came with a later format are
+ * optional and mean, when absent, what was so before them: records of every earlier version of longrun load as they are.
+ */
 const fieldChecks: { readonly [Field in keyof App]-?: Check } = {
   id: isText,
   cmd: maybe(isText),
   args: maybe(arrayOf(isText)),
   user: maybe(isText),
-  env: membersOf(isText),
+  env: membersOf((value) => isText(value) || withMembers({ secret: isText })(value)),
   instances: isNumber,
   cpus: isNumber,
   mem: isNumber,
   disk: isNumber,
   gpus: isNumber,
   executor: isText,
+  executorResources: maybe(withMembers({ cpus: isNumber, mem: isNumber, disk: isNumber })),
+  resourceLimits: maybe(withMembers({ cpus: maybe(isLimit), mem: maybe(isLimit) })),
   constraints: arrayOf(arrayOf(isText)),
   acceptedResourceRoles: maybe(arrayOf(isText)),
   role: isText,
-  networks: arrayOf(isObject),
+  networks: arrayOf(withMembers({ mode: isText, name: maybe(isText), labels: maybe(membersOf(isText)) })),
+  container: maybe(
+    withMembers({
+      type: isText,
+      docker: maybe(withMembers({ image: isText })),
+      volumes: arrayOf(withMembers({ containerPath: isText })),
+      portMappings: maybe(
+        arrayOf(withMembers({ containerPort: isNumber, servicePort: isNumber, protocol: isText })),
+      ),
+    }),
+  ),
+  fetch: maybe(arrayOf(withMembers({ uri: isText, extract: isFlag, executable: isFlag, cache: isFlag }))),
+  check: maybe(isObject),
   portDefinitions: arrayOf(
     withMembers({ port: isNumber, protocol: isText, name: maybe(isText), labels: maybe(membersOf(isText)) }),
   ),
@@ -89,6 +109,8 @@ const fieldChecks: { readonly [Field in keyof App]-?: Check } = {
     withMembers({ inactiveAfterSeconds: isNumber, expungeAfterSeconds: isNumber })(value),
   killSelection: isText,
   labels: membersOf(isText),
+  secrets: maybe(membersOf(withMembers({ source: isText }))),
+  tty: maybe(isFlag),
   loadBalancer: maybe(isObject),
   version: isTime,
   versionInfo: withMembers({ lastScalingAt: isTime, lastConfigChangeAt: isTime }),
@@ -114,11 +136,21 @@ export function readStoredRecord(value: unknown, appId: string): AppRecord | { r
 /** What lies under an app's key, or what is wrong with it. */
 export function readStoredApp(value: unknown, appId: string): StoredApp | { readonly problem: string } {
   if (!isObject(value)) return { problem: 'the stored value is no object' };
-  const { record: stored, versions } = value as Readonly<Record<string, unknown>>;
+  const { record: stored } = value as { readonly record?: unknown };
   const record = readStoredRecord(stored, appId);
   if ('problem' in record) return record;
+  const history = readStoredHistory(value);
+  return 'problem' in history ? history : { record, ...history };
+}
+
+/** What is kept of the past of an app, deleted ones included; stores of the first release have no turns. */
+export function readStoredHistory(value: unknown): AppHistory | { readonly problem: string } {
+  if (!isObject(value)) return { problem: 'the stored value is no object' };
+  const { versions, turns = [] } = value as Readonly<Record<string, unknown>>;
   if (!arrayOf(isTime)(versions)) return { problem: '`versions` is no list of timestamps' };
-  return { record, versions: versions as readonly Timestamp[] };
+  if (!arrayOf(withMembers({ at: isTime, version: maybe(isTime) }))(turns))
+    return { problem: '`turns` is no list of moments' };
+  return { versions: versions as AppHistory['versions'], turns: turns as AppHistory['turns'] };
 }
 
 /** What lies under one version's key; `value` undefined: it does not match its checksum. */
@@ -137,20 +169,5 @@ export function newestVersion(found: readonly VersionFound[], appId: string): St
   const record = readStoredRecord(newest.value, appId);
   if ('problem' in record || record.app.version !== newest.version) return undefined;
   const versions = found.map(({ version }) => version).filter(isTime) as Timestamp[];
-  return { record, versions: versions.sort().reverse() };
-}
-
-/** Versions kept of each app, the current one included. */
-export const MAX_VERSIONS = 50;
-
-/** The versions kept once `version` is current, newest first, and those that are given up for it. */
-export function versionsWith(
-  kept: readonly Timestamp[],
-  version: Timestamp,
-): { readonly kept: readonly Timestamp[]; readonly dropped: readonly Timestamp[] } {
-  const all = [...new Set([version, ...kept])].sort().reverse();
-  if (all.length <= MAX_VERSIONS) return { kept: all, dropped: [] };
-  const others = all.filter((known) => known !== version);
-  const dropped = others.slice(MAX_VERSIONS - 1);
-  return { kept: all.filter((known) => !dropped.includes(known)), dropped };
+  return { record, versions: versions.sort().reverse(), turns: [] };
 }

@@ -1,6 +1,7 @@
 import { CatalogError, type ErrorDetail } from '../../errors/registry.js';
 import type { AppId, AppRecord } from '../app.js';
 import type { AppsView } from '../apps-view.js';
+import type { GroupAfter } from '../group.js';
 import { ancestorPaths, parentPath } from '../path.js';
 import { sameJson } from './canonical-json.js';
 import { findDependencyCycle } from './dependencies.js';
@@ -12,79 +13,169 @@ export interface PlacedRecord {
   readonly after: AppRecord;
 }
 
+/** What a request wants of a group, and where in its body that stands. */
+export interface PlacedGroup extends GroupAfter {
+  readonly at: string;
+}
+
+/** All that a request changes. */
+export interface StructureChange {
+  readonly records: readonly PlacedRecord[];
+  readonly removed: ReadonlySet<AppId>;
+  readonly groups: readonly PlacedGroup[];
+}
+
 const MAX_CYCLE_SHOWN = 12;
+/** Marks the node through which an app has the dependencies of the groups around it; no path begins with it. */
+const THROUGH = '^';
 
 /**
- * Rules about apps together: no app has the path of a group, and nothing depends on itself. Only what the request
- * changes is looked at. Throws CatalogError `invalid-object`.
+ * Rules about apps and groups together: no app has the path of a group that holds anything, and nothing depends on
+ * itself. Only what the request changes is looked at. Throws CatalogError `invalid-object`.
  */
-export function checkStructure(records: readonly PlacedRecord[], view: AppsView): void {
-  const problems = [...groupClashes(records, view), ...cycles(records, view)];
+export function checkStructure(change: StructureChange, view: AppsView): void {
+  const tree = new TreeAfter(change, view);
+  const problems = [...clashes(change, tree), ...cycles(change, tree)];
   if (problems.length > 0) throw new CatalogError('invalid-object', {}, problems);
 }
 
-function* groupClashes(records: readonly PlacedRecord[], view: AppsView): Iterable<ErrorDetail> {
-  const created = records.filter(({ before }) => !before);
-  const createdApps = new Set(created.map(({ after }) => after.app.id));
-  const createdGroups = new Set(created.flatMap(({ after }) => [...ancestorPaths(after.app.id)]));
-  for (const { at, after } of created) {
-    const { id } = after.app;
-    const app = [...ancestorPaths(id)].find(
-      (path) => createdApps.has(path as AppId) || view.get(path as AppId),
-    );
-    if (app === undefined && !view.groups.has(id) && !createdGroups.has(id)) continue;
-    yield {
-      path: `${at}/id`,
-      errors: ['Groups and Applications may not have the same identifier.'],
-      code: 'group-clash',
-      hint:
-        app === undefined
-          ? `Apps lie below ${id}, so it is a group.`
-          : `${app} is an app, so nothing can lie below it.`,
-    };
+/** The tree as it will be after the change. */
+class TreeAfter {
+  readonly #records: ReadonlyMap<AppId, AppRecord>;
+  readonly #groups: ReadonlyMap<string, PlacedGroup>;
+  /** What the request adds, by group: apps, and the groups they bring into being. */
+  readonly #added = new Map<string, Set<string>>();
+
+  constructor(
+    private readonly change: StructureChange,
+    private readonly view: AppsView,
+  ) {
+    this.#records = new Map(change.records.map(({ after }) => [after.app.id, after]));
+    this.#groups = new Map(change.groups.map((group) => [group.groupId, group]));
+    for (const { before, after } of change.records) if (!before) this.#add(after.app.id);
+    for (const { groupId, after } of change.groups) if (after && groupId !== '/') this.#add(groupId);
+  }
+
+  #add(id: string): void {
+    for (const path of [id, ...ancestorPaths(id)]) {
+      const parent = parentPath(path);
+      const known = this.#added.get(parent);
+      if (known) known.add(path);
+      else this.#added.set(parent, new Set([path]));
+    }
+  }
+
+  app(path: string): AppRecord | undefined {
+    const id = path as AppId;
+    if (this.change.removed.has(id)) return undefined;
+    return this.#records.get(id) ?? this.view.get(id);
+  }
+
+  /** What the group itself names. */
+  groupDependencies(path: string): readonly string[] {
+    const placed = this.#groups.get(path);
+    return (placed ? placed.after : this.view.groups.record(path))?.dependencies ?? [];
+  }
+
+  /** Whether the request wants the group, or anything lies in it: an empty one gives way to an app of its path. */
+  isTakenByGroup(path: string): boolean {
+    if (this.#groups.get(path)?.after || this.#added.has(path)) return true;
+    for (const child of this.view.groups.childrenOf(path)) {
+      if (this.view.groups.has(child) ? this.#isKept(child) : this.app(child)) return true;
+    }
+    return false;
+  }
+
+  #isKept(group: string): boolean {
+    const placed = this.#groups.get(group);
+    return placed ? placed.after !== undefined : true;
+  }
+
+  *childrenOf(path: string): Iterable<string> {
+    yield* this.view.groups.childrenOf(path);
+    yield* this.#added.get(path) ?? [];
+  }
+
+  /** Whether an app of that id, or any group around it, names dependencies. */
+  hasDependencies(id: string): boolean {
+    if ((this.app(id)?.app.dependencies.length ?? 0) > 0) return true;
+    return [...ancestorPaths(id), '/'].some((path) => this.groupDependencies(path).length > 0);
   }
 }
 
-function* cycles(records: readonly PlacedRecord[], view: AppsView): Iterable<ErrorDetail> {
-  const changed = records.filter(
-    ({ before, after }) =>
-      after.app.dependencies.length > 0 && !sameJson(before?.app.dependencies, after.app.dependencies),
-  );
-  if (changed.length === 0) return;
-  const afters = new Map(records.map(({ after }) => [after.app.id, after]));
-  const created = createdChildren(records);
+function* clashes({ records, groups }: StructureChange, tree: TreeAfter): Iterable<ErrorDetail> {
+  const text = 'Groups and Applications may not have the same identifier.';
+  for (const { at, before, after } of records) {
+    if (before) continue;
+    const { id } = after.app;
+    const app = [...ancestorPaths(id)].find((path) => tree.app(path));
+    if (app === undefined && !tree.isTakenByGroup(id)) continue;
+    const hint =
+      app === undefined
+        ? `${id} is a group that is in use.`
+        : `${app} is an app, so nothing can lie below it.`;
+    yield { path: `${at}/id`, errors: [text], code: 'group-clash', hint };
+  }
+  for (const { at, groupId, after } of groups) {
+    if (!after) continue;
+    const app = [groupId, ...ancestorPaths(groupId)].find((path) => tree.app(path));
+    if (app === undefined || records.some((record) => record.after.app.id === app && !record.before))
+      continue;
+    const hint = `${app} is an app, so ${app === groupId ? 'it can be no group' : 'nothing can lie below it'}.`;
+    yield { path: `${at}/id`, errors: [text], code: 'group-clash', hint };
+  }
+}
+
+function* cycles({ records, groups }: StructureChange, tree: TreeAfter): Iterable<ErrorDetail> {
+  const starts = [
+    ...records.flatMap(({ at, before, after: { app } }) => {
+      const isNew = before
+        ? app.dependencies.length > 0 && !sameJson(before.app.dependencies, app.dependencies)
+        : tree.hasDependencies(app.id);
+      return isNew ? [{ at, node: app.id as string }] : [];
+    }),
+    ...groups.flatMap(({ at, groupId, after }) =>
+      after?.dependencies.length ? [{ at, node: THROUGH + groupId }] : [],
+    ),
+  ];
+  if (starts.length === 0) return;
   const cycle = findDependencyCycle(
-    changed.map(({ after }) => after.app.id),
+    starts.map(({ node }) => node),
     {
-      dependenciesOf: (path) =>
-        (afters.get(path as AppId) ?? view.get(path as AppId))?.app.dependencies ?? [],
-      childrenOf: function* (path) {
-        yield* view.groups.childrenOf(path);
-        yield* created.get(path) ?? [];
+      dependenciesOf: function* (node) {
+        if (node.startsWith(THROUGH)) {
+          const group = node.slice(THROUGH.length);
+          yield* tree.groupDependencies(group);
+          if (group !== '/') yield THROUGH + parentPath(group);
+          return;
+        }
+        const app = tree.app(node);
+        if (!app) return;
+        yield* app.app.dependencies;
+        yield THROUGH + parentPath(node);
       },
+      childrenOf: (node) => (node.startsWith(THROUGH) ? [] : tree.childrenOf(node)),
     },
   );
   if (!cycle) return;
-  const guilty = changed.find(({ after }) => cycle.includes(after.app.id)) ?? changed[0];
+  const guilty = starts.find(({ node }) => cycle.includes(node)) ?? starts[0];
   yield {
     path: `${guilty?.at ?? ''}/dependencies`,
     errors: ['Dependency graph has cyclic dependencies.'],
     code: 'cycle',
-    hint: `${cycle.slice(0, MAX_CYCLE_SHOWN).join(' -> ')}${cycle.length > MAX_CYCLE_SHOWN ? ' -> ...' : ''}`,
+    hint: shown(cycle),
   };
 }
 
-/** What the request adds to groups, by group: apps, and the groups they bring into being. */
-function createdChildren(records: readonly PlacedRecord[]): ReadonlyMap<string, ReadonlySet<string>> {
-  const children = new Map<string, Set<string>>();
-  for (const { before, after } of records) {
-    if (before) continue;
-    for (const path of [after.app.id, ...ancestorPaths(after.app.id)]) {
-      const parent = parentPath(path);
-      const known = children.get(parent);
-      if (known) known.add(path);
-      else children.set(parent, new Set([path]));
-    }
-  }
-  return children;
+/** The paths of a cycle in order; a group that hands its dependencies down to an app is told as such. */
+function shown(cycle: readonly string[]): string {
+  const closed = cycle.slice(0, -1);
+  const first = closed.findIndex((node) => !node.startsWith(THROUGH));
+  const turned = first > 0 ? [...closed.slice(first), ...closed.slice(0, first)] : closed;
+  const names = [...turned, turned[0] ?? ''].map((node) =>
+    node.startsWith(THROUGH) ? `(in ${node.slice(THROUGH.length)})` : node,
+  );
+  return names.length > MAX_CYCLE_SHOWN
+    ? `${names.slice(0, MAX_CYCLE_SHOWN).join(' -> ')} -> ...`
+    : names.join(' -> ');
 }

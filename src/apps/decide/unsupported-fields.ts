@@ -1,79 +1,132 @@
-import type { ErrorDetail } from '../../errors/registry.js';
-import type { AppInput } from '../app-input.js';
+import { CatalogError, type ErrorDetail } from '../../errors/registry.js';
+import type { AppDraft } from '../app-input.js';
 
-type Finding = readonly [path: string, text: string, hint: string];
+/** Something of the model that the engine cannot run yet. */
+interface Unsupported {
+  /** What it is, in a sentence. */
+  readonly what: string;
+  /** What to do meanwhile. */
+  readonly hint: string;
+  /** Where a definition asks for it; empty when it does not. */
+  readonly find: (draft: AppDraft) => Iterable<string>;
+  /** What Marathon says where it can be switched off there, too. */
+  readonly text?: string;
+}
 
-const notYet = 'is not supported yet';
-const isEmpty = (value: object): boolean => Object.keys(value).length === 0;
+const when = (found: unknown, path: string): readonly string[] => (found ? [path] : []);
+const disabledFeature = (name: string): string =>
+  `Feature ${name} is not enabled. Enable with --enable_features ${name})`;
+
+/** Every row goes when the engine learns what it names. Defaults are none of them: what was read can be sent again. */
+const unsupported: readonly Unsupported[] = [
+  {
+    what: 'containers with an image',
+    hint: 'Leave `container` out, and run the program as a process.',
+    find: ({ container }) => when(container?.docker, '/container/docker'),
+  },
+  {
+    what: 'networks other than the host’s',
+    hint: 'Only host networking for now: `"networks": [{"mode": "host"}]`.',
+    find: ({ networks }) =>
+      networks.flatMap(({ mode }, index) => when(mode !== 'host', `/networks(${index})/mode`)),
+  },
+  {
+    what: 'external volumes',
+    hint: 'Leave the volume out.',
+    find: ({ container }) =>
+      (container?.volumes ?? []).flatMap((volume, index) =>
+        when('external' in volume, `/container/volumes(${index})`),
+      ),
+    text: disabledFeature('external_volumes'),
+  },
+  {
+    what: 'volumes',
+    hint: 'Leave the volume out; the process sees the files of its host.',
+    find: ({ container }) =>
+      (container?.volumes ?? []).flatMap((volume, index) =>
+        when(!('external' in volume), `/container/volumes(${index})`),
+      ),
+  },
+  {
+    what: 'seccomp and IPC settings',
+    hint: 'Leave `linuxInfo` out.',
+    find: ({ container }) => when(container?.linuxInfo, '/container/linuxInfo'),
+  },
+  {
+    what: 'containers without a command',
+    hint: 'Give `cmd` or `args`.',
+    find: ({ cmd, args, container }) =>
+      when(cmd === undefined && args === undefined && !container?.docker, '/cmd'),
+  },
+  {
+    what: 'files to fetch',
+    hint: 'Leave it empty; let the command fetch what it needs.',
+    find: ({ fetch }) => when(fetch, '/fetch'),
+  },
+  {
+    what: 'GPUs',
+    hint: 'Leave it 0.',
+    find: ({ gpus }) => when(gpus > 0, '/gpus'),
+    text: disabledFeature('gpu_resources'),
+  },
+  { what: 'terminals', hint: 'Leave it false.', find: ({ tty }) => when(tty, '/tty') },
+  {
+    what: 'executors of your own',
+    hint: 'Leave it empty: the command executor.',
+    find: ({ executor, executorResources }) => [
+      ...when(executor !== '' && executor !== '//cmd', '/executor'),
+      ...when(executorResources, '/executorResources'),
+    ],
+  },
+  {
+    what: 'checks by the agent',
+    hint: 'Use a health check with the protocol HTTP, HTTPS or TCP.',
+    find: ({ check, healthChecks }) => [
+      ...when(check, '/check'),
+      ...healthChecks.flatMap(({ protocol }, index) =>
+        when(
+          protocol !== 'HTTP' && protocol !== 'HTTPS' && protocol !== 'TCP',
+          `/healthChecks(${index})/protocol`,
+        ),
+      ),
+    ],
+  },
+  {
+    what: 'secrets',
+    hint: 'Leave it empty.',
+    find: ({ secrets }) => when(secrets, '/secrets'),
+    text: disabledFeature('secrets'),
+  },
+  {
+    what: 'secrets in the environment',
+    hint: 'Give the values as text.',
+    find: ({ env }) =>
+      when(
+        Object.values(env).some((value) => typeof value !== 'string'),
+        '/env',
+      ),
+    text: 'use of secret-references in the environment requires the secrets feature to be enabled',
+  },
+];
 
 /**
- * Fields of Marathon's model that longrun does not carry out yet. Each is accepted at its default, so that an app that
- * was read can be posted again, and refused otherwise: better told than ignored.
+ * Refuses a definition that breaks no rule but needs what the engine cannot run yet: better told than ignored. The last
+ * stage, after every rule. Throws CatalogError `unsupported` that names each thing.
  */
-export function unsupportedFieldProblems(input: AppInput): readonly ErrorDetail[] {
-  return [
-    ...scalarFindings(input),
-    ...networkFindings(input),
-    ...healthCheckFindings(input),
-    ...secretFindings(input),
-  ].map(([path, text, hint]) => ({ path, errors: [text], code: 'not-supported', hint }));
-}
-
-function* scalarFindings(input: AppInput): Iterable<Finding> {
-  const absent = [
-    'container',
-    'ipAddress',
-    'executorResources',
-    'resourceLimits',
-    'check',
-    'residency',
-  ] as const;
-  for (const field of absent) {
-    if (input[field]) yield [`/${field}`, notYet, `Leave \`${field}\` out.`];
-  }
-  for (const field of ['fetch', 'uris'] as const) {
-    if (input[field]?.length)
-      yield [`/${field}`, notYet, 'Leave it empty; let the command fetch what it needs.'];
-  }
-  if (input.gpus) yield ['/gpus', notYet, 'Leave it 0.'];
-  if (input.tty) yield ['/tty', notYet, 'Leave it false.'];
-  if (input.executor && input.executor !== '//cmd') {
-    yield ['/executor', notYet, 'Leave it empty: the command executor.'];
-  }
-}
-
-function* networkFindings(input: AppInput): Iterable<Finding> {
-  for (const [index, network] of (input.networks ?? []).entries()) {
-    if (network.mode !== 'host') {
-      yield [
-        `/networks(${index})/mode`,
-        notYet,
-        'Only host networking for now: `"networks": [{"mode": "host"}]`.',
-      ];
+export function refuseUnsupported(draft: AppDraft, placed: (path: string) => string): void {
+  const details: ErrorDetail[] = [];
+  const what: string[] = [];
+  for (const row of unsupported) {
+    const paths = [...row.find(draft)];
+    if (paths.length > 0) what.push(row.what);
+    for (const path of paths) {
+      details.push({
+        path: placed(path),
+        errors: [row.text ?? 'is not supported yet'],
+        code: 'unsupported',
+        hint: `longrun cannot run ${row.what} yet. ${row.hint}`,
+      });
     }
   }
-}
-
-function* healthCheckFindings(input: AppInput): Iterable<Finding> {
-  for (const [index, check] of (input.healthChecks ?? []).entries()) {
-    const protocol = check.protocol ?? 'HTTP';
-    if (protocol !== 'HTTP' && protocol !== 'HTTPS' && protocol !== 'TCP') {
-      yield [`/healthChecks(${index})/protocol`, notYet, 'Use HTTP, HTTPS or TCP.'];
-    } else if (check.command) {
-      yield [`/healthChecks(${index})/command`, notYet, 'Use HTTP, HTTPS or TCP.'];
-    }
-    if (check.ipProtocol === 'IPv6')
-      yield [`/healthChecks(${index})/ipProtocol`, notYet, 'Leave it out, or IPv4.'];
-  }
-}
-
-function* secretFindings(input: AppInput): Iterable<Finding> {
-  if (input.secrets && !isEmpty(input.secrets)) yield ['/secrets', notYet, 'Leave it empty.'];
-  if (input.env && Object.values(input.env).some((value) => typeof value === 'object')) {
-    yield [
-      '/env',
-      'use of secret-references in the environment requires the secrets feature to be enabled',
-      'Secrets are not supported yet: give the values as text.',
-    ];
-  }
+  if (details.length > 0) throw new CatalogError('unsupported', { what: what.join(', ') }, details);
 }

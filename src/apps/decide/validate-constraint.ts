@@ -42,6 +42,9 @@ const rules: Readonly<Record<string, Rule>> = {
         },
 };
 
+/** Upper case. */
+export const constraintOperators: ReadonlySet<string> = new Set(Object.keys(rules));
+
 /** The first thing wrong with a constraint whose operator is already upper-cased; undefined when nothing is. */
 export function constraintProblem(constraint: readonly string[]): ConstraintProblem | undefined {
   const [field, operator, value] = constraint;

@@ -5,13 +5,16 @@ import { exitCodes } from './carry-out.js';
 import { type CommandIo, paint } from './command-io.js';
 import { logs } from './logs-command.js';
 import { RestClient, RestError } from './rest-client.js';
+import { connectTo, DEFAULT_URL, type ServerConnection } from './server-connection.js';
 import { status, why } from './status-commands.js';
 
-const DEFAULT_URL = 'http://127.0.0.1:8080';
 const DEFAULT_TIMEOUT_SECONDS = 600;
 
-interface CommonOptions {
-  readonly url: string;
+export interface CommonOptions {
+  readonly url?: string;
+  readonly token?: string;
+  readonly ca?: string;
+  readonly workDir?: string;
   readonly json: boolean;
 }
 
@@ -51,9 +54,13 @@ async function readStandardInput(): Promise<string> {
 }
 
 /** Runs a command and turns what it threw into words: what went wrong, what would be right, and where. */
-export async function runRestCommand(url: string, io: CommandIo, run: Run): Promise<number> {
+export async function runRestCommand(
+  connect: string | (() => ServerConnection),
+  io: CommandIo,
+  run: Run,
+): Promise<number> {
   try {
-    return await run(new RestClient(url), io);
+    return await run(new RestClient(typeof connect === 'string' ? connect : connect()), io);
   } catch (error) {
     io.err(`${paint(io, 'red', 'error:')} ${error instanceof Error ? error.message : String(error)}`);
     if (error instanceof RestError) {
@@ -75,15 +82,29 @@ function detailLines(details: unknown): readonly string[] {
   );
 }
 
-async function act(options: CommonOptions, run: Run): Promise<void> {
+/** Carries a command out in the real world and sets the exit code. */
+export async function act(options: CommonOptions, run: Run): Promise<void> {
   const io = processIo();
-  process.exitCode = await runRestCommand(options.url, io, run);
+  process.exitCode = await runRestCommand(() => connectTo(options), io, run);
   io.close();
 }
 
-function common(command: Command): Command {
+/** What every command that talks to a server takes. */
+export function common(command: Command): Command {
   return command
-    .addOption(new Option('--url <url>', 'where the server answers').env('LONGRUN_URL').default(DEFAULT_URL))
+    .addOption(
+      new Option(
+        '--url <url>',
+        `where the server answers (default: the one of this work dir, or ${DEFAULT_URL})`,
+      ).env('LONGRUN_URL'),
+    )
+    .addOption(
+      new Option('--token <token>', 'token to prove who asks (default: the work dir’s, on its own host)').env(
+        'LONGRUN_TOKEN',
+      ),
+    )
+    .option('--ca <file>', 'PEM file with the authority that signed the server’s certificate')
+    .addOption(new Option('--work-dir <dir>', 'work dir whose server is meant').env('LONGRUN_WORK_DIR'))
     .option('--json', 'print JSON for programs', false);
 }
 

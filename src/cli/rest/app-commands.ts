@@ -25,8 +25,8 @@ export async function appList(client: RestClient, io: CommandIo, { json }: Shown
     app.healthChecks?.length ? `${app.tasksHealthy ?? 0}/${app.instances}` : '-',
     app.cpus,
     app.mem,
-    app.portDefinitions.map(({ port }) => port).join(',') || '-',
-    app.deployments?.length ? 'deploying' : (app.tasksRunning ?? 0) < app.instances ? 'waiting' : 'steady',
+    servicePorts(app).join(',') || '-',
+    stateWord(app),
   ]);
   io.out(
     apps.length > 0
@@ -34,6 +34,18 @@ export async function appList(client: RestClient, io: CommandIo, { json }: Shown
       : 'No apps. `longrun app run FILE` starts one.',
   );
   return exitCodes.ok;
+}
+
+/** Of its port definitions with host networking, else of its container's port mappings. */
+function servicePorts({ portDefinitions, container }: AppInfo): readonly number[] {
+  if (portDefinitions) return portDefinitions.map(({ port }) => port);
+  return (container?.portMappings ?? []).map(({ servicePort }) => servicePort);
+}
+
+function stateWord(app: AppInfo): string {
+  if (app.deployments?.length) return 'deploying';
+  if ((app.tasksRunning ?? 0) < app.instances) return 'waiting';
+  return app.notServed?.length ? 'port not served' : 'steady';
 }
 
 /** `app show ID`. */
@@ -55,7 +67,7 @@ export async function appShow(
       `${app.tasksRunning ?? 0} running of ${app.instances} wanted, ${app.tasksHealthy ?? 0} healthy, ${app.tasksUnhealthy ?? 0} unhealthy`,
     ],
     ['each', `${app.cpus} cpus, ${app.mem} MiB memory, ${app.disk} MiB disk`],
-    ['service ports', app.portDefinitions.map(({ port }) => port).join(', ') || 'none'],
+    ['service ports', servicePorts(app).join(', ') || 'none'],
     ['version', app.version],
   ];
   for (const [name, value] of facts) io.out(`  ${name.padEnd(14)} ${printable(value)}`);
@@ -101,10 +113,11 @@ export async function appRun(
   io: CommandIo,
   args: ChangeArguments & { readonly file: string; readonly force: boolean },
 ): Promise<number> {
-  const definition = readDefinition(args.file, await io.readText(args.file));
+  const from = args.file === '-' ? 'standard input' : args.file;
+  const definition = readDefinition(from, await textOf(io, args.file));
   const query = `?partialUpdate=false&force=${args.force}`;
   if (Array.isArray(definition)) {
-    return carryOut(client, io, args, `${definition.length} apps`, () =>
+    return carryOut(client, io, args, definition.length === 1 ? 'one app' : `${definition.length} apps`, () =>
       client.ask('PUT', `/v2/apps${query}`, definition),
     );
   }
@@ -113,7 +126,7 @@ export async function appRun(
   };
   if (typeof id !== 'string' || id === '') {
     throw new RestError(
-      `${args.file} has no app \`id\``,
+      `${from} has no app \`id\``,
       'An app definition is an object like {"id": "/hello", "cmd": "sleep 1000"}, or an array of them.',
       0,
     );
@@ -121,6 +134,22 @@ export async function appRun(
   return carryOut(client, io, args, `/${id.replace(/^\/+/, '')}`, () =>
     client.ask('PUT', appPath(id) + query, definition),
   );
+}
+
+const unreadable: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  EACCES: 'may not be read by this user',
+  EISDIR: 'is a folder',
+};
+
+async function textOf(io: CommandIo, file: string): Promise<string> {
+  try {
+    return await io.readText(file);
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    const why = unreadable[code] ?? `cannot be read: ${message}`;
+    throw new RestError(`${file} ${why}`, 'Name a file with an app definition, or - for standard input.', 0);
+  }
 }
 
 function readDefinition(file: string, text: string): unknown {

@@ -1,3 +1,5 @@
+import type { ServerConnection } from './server-connection.js';
+
 /** An answer that is no success, or none at all. `message` and `hint` are meant for people. */
 export class RestError extends Error {
   override readonly name = 'RestError';
@@ -32,10 +34,15 @@ const MAX_FRAME_CHARACTERS = 16 * 1024 * 1024;
 
 /** Speaks to a longrun server's REST API. */
 export class RestClient {
+  readonly url: string;
   readonly #base: string;
+  readonly #connection: ServerConnection;
 
-  constructor(readonly url: string) {
-    this.#base = url.replace(/\/+$/, '');
+  /** A plain URL is a server that asks nobody who they are. */
+  constructor(connection: string | ServerConnection) {
+    this.#connection = typeof connection === 'string' ? { url: connection } : connection;
+    this.url = this.#connection.url;
+    this.#base = this.url.replace(/\/+$/, '');
   }
 
   /** The parsed JSON answer. Throws RestError unless the status is 2xx. */
@@ -83,8 +90,17 @@ export class RestClient {
   }
 
   async #fetch(path: string, init: RequestInit): Promise<Response> {
+    const { authorization, dispatcher } = this.#connection;
+    const headers = {
+      ...(init.headers as Record<string, string>),
+      ...(authorization ? { authorization } : {}),
+    };
+    const request = { ...init, headers };
     try {
-      return await fetch(this.#base + path, init);
+      if (dispatcher === undefined) return await fetch(this.#base + path, request);
+      // Node's own fetch takes no dispatcher of another version of its library.
+      const { fetch: fetchBy } = await import('undici');
+      return (await fetchBy(this.#base + path, { ...request, dispatcher } as never)) as unknown as Response;
     } catch (error) {
       if (error instanceof Error && error.name === 'TimeoutError') {
         throw new RestError(

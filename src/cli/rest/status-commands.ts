@@ -139,7 +139,7 @@ function waitingTexts(waiting: NonNullable<Schemas['AppInfo']['waiting']>): read
     .filter(([reason, instances]) => instances.length > 0 || !heldBySome(reason, byReason))
     .map(([reason, instances]) => {
       if (instances.length === 0) return reason;
-      return `${instances.length === 1 ? instances[0] : `${instances.length} instances`}: ${reason}`;
+      return `${instances.length === 1 ? instances[0] : `each of ${instances.length} instances`}: ${reason}`;
     });
 }
 

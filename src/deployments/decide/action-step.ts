@@ -1,7 +1,7 @@
-import type { Instance } from '../../scheduler/instance.js';
+import type { Cohort } from '../../scheduler/cohort.js';
 import { assertNever } from '../../util/assert.js';
 import type { AppTransition, DeploymentAction } from '../deployment.js';
-import { sortInstances } from './instance-buckets.js';
+import { sortCohorts } from './instance-buckets.js';
 import { rollingStep } from './rolling-step.js';
 import { scaleStep } from './scale-step.js';
 import type { SelectVictims, StepDecision } from './step-decision.js';
@@ -16,7 +16,7 @@ const nothing: StepDecision = { start: 0, stop: [], reason: 'surplus', done: tru
 export function actionStep(
   action: DeploymentAction,
   transition: AppTransition,
-  instances: readonly Instance[],
+  cohorts: Iterable<Cohort>,
   selectVictims: SelectVictims,
 ): StepDecision {
   const victims = action.victims ? { victims: action.victims } : {};
@@ -24,18 +24,18 @@ export function actionStep(
     case 'StartApplication':
       return nothing;
     case 'StopApplication':
-      return stopStep(instances);
+      return stopStep(cohorts);
     case 'ScaleApplication': {
       const record = transition.after;
-      if (!record) return stopStep(instances);
-      const rolling = record.app.instances > 0 && sortInstances(record, instances).old.length > 0;
-      if (rolling) return rollingStep({ record, instances, ...victims, selectVictims });
-      return scaleStep({ record, instances, ...victims, awaitHealthy: grows(transition), selectVictims });
+      if (!record) return stopStep(cohorts);
+      const rolling = record.app.instances > 0 && sortCohorts(record, cohorts).old.length > 0;
+      if (rolling) return rollingStep({ record, cohorts, ...victims, selectVictims });
+      return scaleStep({ record, cohorts, ...victims, awaitHealthy: grows(transition), selectVictims });
     }
     case 'RestartApplication': {
       const record = transition.after;
-      if (!record) return stopStep(instances);
-      return rollingStep({ record, instances, ...victims, selectVictims });
+      if (!record) return stopStep(cohorts);
+      return rollingStep({ record, cohorts, ...victims, selectVictims });
     }
     default:
       return assertNever(action.action, 'deployment action');

@@ -1,4 +1,5 @@
 import type { AppId } from '../../apps/app.js';
+import { parentPath } from '../../apps/path.js';
 
 /** What the layers are made from: the wanted tree. */
 export interface DependencyGraph {
@@ -6,15 +7,21 @@ export interface DependencyGraph {
   dependenciesOf(appId: AppId): readonly string[] | undefined;
   /** Apps under a group's path. */
   appsUnder(group: string): Iterable<AppId>;
+  /** Ids that a group names itself: every app under it depends on them. */
+  groupDependenciesOf?(group: string): readonly string[];
 }
+
+/** Marks the node through which an app has the dependencies of the groups around it; no path begins with it. */
+const THROUGH = '^';
 
 /**
  * Groups `apps` by the length of the longest dependency path that leaves each in the whole graph, shortest first
- * (Marathon reference 5.2): an app comes in a later layer than everything it depends on. Ids that name nothing make no
- * edge; a cycle, which validation refuses, is cut rather than followed. Order within a layer is that of `apps`.
+ * (Marathon reference 5.2): an app comes in a later layer than everything it depends on, by itself or through a group
+ * around it. Ids that name nothing make no edge; a cycle, which validation refuses, is cut rather than followed. Order
+ * within a layer is that of `apps`.
  */
 export function dependencyLayers(apps: readonly AppId[], graph: DependencyGraph): AppId[][] {
-  const length = new Map<AppId, number>();
+  const length = new Map<string, number>();
   for (const app of apps) measure(app, graph, length);
   const layers = new Map<number, AppId[]>();
   for (const app of apps) {
@@ -26,46 +33,62 @@ export function dependencyLayers(apps: readonly AppId[], graph: DependencyGraph)
   return [...layers].sort(([a], [b]) => a - b).map(([, members]) => members);
 }
 
+interface Edge {
+  readonly to: string;
+  /** 1 where an app depends on something; 0 where a group only passes it on. */
+  readonly steps: 0 | 1;
+}
+
 interface Visit {
-  readonly app: AppId;
-  readonly edges: readonly AppId[];
+  readonly node: string;
+  readonly edges: readonly Edge[];
   next: number;
   longest: number;
 }
 
-/** Depth first without recursion: a chain of ten thousand apps must not break the stack. */
-function measure(root: AppId, graph: DependencyGraph, length: Map<AppId, number>): void {
+/**
+ * Depth first without recursion: a chain of ten thousand apps must not break the stack. Groups are nodes of their own,
+ * so that a group that depends on a group costs the sum of their apps, not the product.
+ */
+function measure(root: string, graph: DependencyGraph, length: Map<string, number>): void {
   if (length.has(root)) return;
-  const open = new Set<AppId>([root]);
+  const open = new Set<string>([root]);
   const stack: Visit[] = [visit(root, graph)];
   for (let top = stack.at(-1); top; top = stack.at(-1)) {
-    const target = top.edges[top.next];
-    if (target === undefined) {
-      length.set(top.app, top.longest);
-      open.delete(top.app);
+    const edge = top.edges[top.next];
+    if (edge === undefined) {
+      length.set(top.node, top.longest);
+      open.delete(top.node);
       stack.pop();
       continue;
     }
-    const known = length.get(target);
+    const known = length.get(edge.to);
     if (known !== undefined) {
-      top.longest = Math.max(top.longest, known + 1);
+      top.longest = Math.max(top.longest, known + edge.steps);
       top.next += 1;
-    } else if (open.has(target)) {
+    } else if (open.has(edge.to)) {
       top.next += 1;
     } else {
-      open.add(target);
-      stack.push(visit(target, graph));
+      open.add(edge.to);
+      stack.push(visit(edge.to, graph));
     }
   }
 }
 
-function visit(app: AppId, graph: DependencyGraph): Visit {
-  const edges = new Set<AppId>();
-  for (const name of graph.dependenciesOf(app) ?? []) {
-    const id = name as AppId;
-    if (graph.dependenciesOf(id) !== undefined) edges.add(id);
-    else for (const member of graph.appsUnder(name)) edges.add(member);
+/** What holds no app counts as -1: depending on it is depending on nothing. */
+function visit(node: string, graph: DependencyGraph): Visit {
+  const depends = (to: string): Edge => ({ to, steps: 1 });
+  const passesOn = (to: string): Edge => ({ to, steps: 0 });
+  const around = (path: string): Edge[] => (path === '/' ? [] : [passesOn(THROUGH + parentPath(path))]);
+  if (node.startsWith(THROUGH)) {
+    const group = node.slice(THROUGH.length);
+    const named = graph.groupDependenciesOf?.(group) ?? [];
+    return { node, edges: [...named.map(depends), ...around(group)], next: 0, longest: -1 };
   }
-  edges.delete(app);
-  return { app, edges: [...edges], next: 0, longest: 0 };
+  const own = graph.dependenciesOf(node as AppId);
+  if (own) {
+    const inherited = graph.groupDependenciesOf ? around(node) : [];
+    return { node, edges: [...own.map(depends), ...inherited], next: 0, longest: 0 };
+  }
+  return { node, edges: [...graph.appsUnder(node)].map(passesOn), next: 0, longest: -1 };
 }

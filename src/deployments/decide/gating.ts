@@ -1,4 +1,5 @@
 import type { App } from '../../apps/app.js';
+import { type Cohort, type Standing, standingOf } from '../../scheduler/cohort.js';
 import type { Instance } from '../../scheduler/instance.js';
 
 /** What an instance of an app must show before a deployment counts on it. */
@@ -19,15 +20,21 @@ export type Obstacle = 'not-running' | 'leaving' | 'health' | 'readiness';
  * with readiness checks, ready. Facts about an earlier task of the instance do not count, and neither does an
  * instance that is being taken out: it gets no new requests. Undefined: nothing stands in its way.
  */
-export function obstacleOf(instance: Instance, gate: Gate): Obstacle | undefined {
-  if (instance.goal !== 'Running' || instance.takingOut) return 'leaving';
-  if (instance.condition !== 'Running' || !instance.task) return 'not-running';
-  const health = instance.health?.taskId === instance.task.id ? instance.health : undefined;
-  if (gate.healthChecks && health?.healthy !== true) return 'health';
-  if (gate.readinessChecks && health?.ready !== true) return 'readiness';
+export function obstacleOf(standing: Standing, gate: Gate): Obstacle | undefined {
+  if (standing.goal !== 'Running' || standing.leaving) return 'leaving';
+  if (standing.condition !== 'Running' || !standing.launched) return 'not-running';
+  if (gate.healthChecks && standing.healthy !== true) return 'health';
+  if (gate.readinessChecks && !standing.ready) return 'readiness';
   return undefined;
 }
 
 export function isGood(instance: Instance, gate: Gate): boolean {
-  return obstacleOf(instance, gate) === undefined;
+  return obstacleOf(standingOf(instance), gate) === undefined;
+}
+
+/** How many of them are healthy and ready. */
+export function countGood(cohorts: readonly Cohort[], gate: Gate): number {
+  let good = 0;
+  for (const { standing, members } of cohorts) if (!obstacleOf(standing, gate)) good += members.size;
+  return good;
 }

@@ -1,8 +1,17 @@
 import type { AppRecord } from '../../apps/app.js';
-import type { Instance, InstanceId } from '../../scheduler/instance.js';
-import { type Gate, gateOf, isGood } from './gating.js';
-import { type InstanceBuckets, isUnreachable, sortInstances } from './instance-buckets.js';
-import type { SelectVictims, StepDecision } from './step-decision.js';
+import type { Cohort, Standing } from '../../scheduler/cohort.js';
+import type { InstanceId } from '../../scheduler/instance.js';
+import { countGood, type Gate, gateOf, obstacleOf } from './gating.js';
+import {
+  countOf,
+  firstIds,
+  type InstanceBuckets,
+  isUnreachable,
+  membersOf,
+  sortCohorts,
+  withoutNamed,
+} from './instance-buckets.js';
+import { MAX_WISH, type SelectVictims, type StepDecision } from './step-decision.js';
 import { type UpgradeCapacity, upgradeCapacity } from './upgrade-capacity.js';
 
 /**
@@ -15,7 +24,7 @@ import { type UpgradeCapacity, upgradeCapacity } from './upgrade-capacity.js';
  */
 export interface RollingInput {
   readonly record: AppRecord;
-  readonly instances: readonly Instance[];
+  readonly cohorts: Iterable<Cohort>;
   /** Named by a kill-and-scale request: stopped whatever they are. */
   readonly victims?: readonly InstanceId[];
   readonly selectVictims: SelectVictims;
@@ -33,33 +42,31 @@ export function rollingStep(input: RollingInput): StepDecision {
   const wanted = record.app.instances;
   const gate = gateOf(record.app);
   const capacity = upgradeCapacity(record.app);
-  const named = new Set(input.victims);
-  const buckets = sortInstances(record, input.instances);
-  const current = buckets.current.filter((instance) => !named.has(instance.id));
-  const old = buckets.old.filter((instance) => !named.has(instance.id));
-  const stop = [...buckets.current, ...buckets.old].filter((instance) => named.has(instance.id)).map(idOf);
+  const buckets = sortCohorts(record, input.cohorts);
+  const { rest: current, taken } = withoutNamed(buckets.current, input.victims);
+  const { rest: old, taken: takenOld } = withoutNamed(buckets.old, input.victims);
+  const count = countOf(current);
 
-  const surplus = surplusOf(record, current, wanted, gate, input.selectVictims);
-  const missing = Math.max(0, wanted - current.length);
+  const surplus = surplusOf(record, current, count - wanted, gate, input.selectVictims);
+  const missing = Math.max(0, wanted - count);
   const free = Math.max(0, capacity.maxCapacity - buckets.occupied);
   const replaced = oldOnesToStop({ buckets, current, old, missing, free, capacity, gate });
-  stop.push(...surplus, ...replaced);
+  const stop = [...taken, ...takenOld, ...surplus, ...replaced];
 
   const start = Math.min(missing, free);
-  const good = current.reduce((count, instance) => count + (isGood(instance, gate) ? 1 : 0), 0);
+  const allGood = countGood(current, gate) >= wanted;
   return {
     start,
     stop,
     reason: replaced.length > 0 ? 'replaced by a new version' : 'scale down',
-    done:
-      good >= wanted && start === 0 && stop.length === 0 && old.length === 0 && buckets.leaving.length === 0,
+    done: allGood && start === 0 && stop.length === 0 && old.length === 0 && buckets.leaving === 0,
   };
 }
 
 interface OldOnes {
   readonly buckets: InstanceBuckets;
-  readonly current: readonly Instance[];
-  readonly old: readonly Instance[];
+  readonly current: readonly Cohort[];
+  readonly old: readonly Cohort[];
   readonly missing: number;
   readonly free: number;
   readonly capacity: UpgradeCapacity;
@@ -71,49 +78,49 @@ interface OldOnes {
  * new ones are not proven yet.
  */
 function oldOnesToStop({ buckets, current, old, missing, free, capacity, gate }: OldOnes): InstanceId[] {
-  const goodCurrent = current.filter((instance) => isGood(instance, gate)).length;
+  const goodCurrent = countGood(current, gate);
   const ranked = old
-    .map((instance) => ({ instance, rank: rankOf(instance, gate) }))
+    .map((cohort) => ({ cohort, rank: rankOf(cohort.standing, gate) }))
     .sort((a, b) => a.rank - b.rank);
-  const goodOld = ranked.filter(({ rank }) => rank === GOOD).length;
   const keep = Math.max(0, capacity.minHealthy - goodCurrent);
-  const spare = Math.max(0, old.length - keep);
-  if (goodCurrent + goodOld >= capacity.minHealthy) {
-    return ranked.slice(0, spare).map(({ instance }) => instance.id);
+  const spare = Math.min(MAX_WISH, Math.max(0, countOf(old) - keep));
+  if (goodCurrent + countGood(old, gate) >= capacity.minHealthy) {
+    return firstIds(
+      ranked.map(({ cohort }) => cohort),
+      spare,
+    );
   }
-  const roomNeeded = Math.max(0, missing - free - buckets.leaving.length);
-  return ranked
-    .filter(({ instance, rank }) => rank !== GOOD && !isUnreachable(instance))
-    .slice(0, Math.min(spare, roomNeeded))
-    .map(({ instance }) => instance.id);
+  const roomNeeded = Math.max(0, missing - free - buckets.leaving);
+  const givenUp = ranked.filter(({ cohort, rank }) => rank !== GOOD && !isUnreachable(cohort.standing));
+  return firstIds(
+    givenUp.map(({ cohort }) => cohort),
+    Math.min(spare, roomNeeded),
+  );
 }
 
 const GOOD = 3;
 
 /** The lower, the sooner it goes: agent away, not yet running, running but not healthy and ready, good. */
-function rankOf(instance: Instance, gate: Gate): number {
-  if (isGood(instance, gate)) return GOOD;
-  if (isUnreachable(instance)) return 0;
-  return instance.condition === 'Running' ? 2 : 1;
+function rankOf(standing: Standing, gate: Gate): number {
+  if (!obstacleOf(standing, gate)) return GOOD;
+  if (isUnreachable(standing)) return 0;
+  return standing.condition === 'Running' ? 2 : 1;
 }
 
-/** More current ones than wanted: those that are no good first. */
+/** More current ones than wanted: those that are no good first, no more than one wish can stop. */
 function surplusOf(
   record: AppRecord,
-  current: readonly Instance[],
-  wanted: number,
+  current: readonly Cohort[],
+  surplus: number,
   gate: Gate,
   selectVictims: SelectVictims,
 ): readonly InstanceId[] {
-  const surplus = current.length - wanted;
   if (surplus <= 0) return [];
-  const bad = current.filter((instance) => !isGood(instance, gate));
-  const fromBad = selectVictims(record.app, bad, Math.min(surplus, bad.length));
-  if (fromBad.length >= surplus) return fromBad;
-  const good = current.filter((instance) => isGood(instance, gate));
-  return [...fromBad, ...selectVictims(record.app, good, surplus - fromBad.length)];
-}
-
-function idOf(instance: Instance): InstanceId {
-  return instance.id;
+  const count = Math.min(surplus, MAX_WISH);
+  const isBad = ({ standing }: Cohort): boolean => obstacleOf(standing, gate) !== undefined;
+  const bad = membersOf(current.filter(isBad));
+  const fromBad = selectVictims(record.app, bad, Math.min(count, bad.length));
+  if (fromBad.length >= count) return fromBad;
+  const good = membersOf(current.filter((cohort) => !isBad(cohort)));
+  return [...fromBad, ...selectVictims(record.app, good, count - fromBad.length)];
 }

@@ -14,7 +14,7 @@ export interface StepDecision {
  * Most instances that one wish starts, and most that it stops: it is one batch of the store, which is written as a whole and
  * must not hold up the process. The rest is seen again at the next look.
  */
-export const MAX_WISH = 1_000;
+export const MAX_WISH = 250;
 
 /** As much of a move as fits in one wish. */
 export function oneWish<Move extends Pick<StepDecision, 'start' | 'stop'>>(move: Move): Move {

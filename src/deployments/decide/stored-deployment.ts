@@ -11,6 +11,8 @@ export function readStoredDeployment(value: unknown): Deployment | { readonly pr
   if (!Array.isArray(plan.steps) || typeof plan.transitions !== 'object' || plan.transitions === null)
     return { problem: 'its plan has no steps or says not what the apps become' };
   if (!Number.isInteger(deployment?.currentStep)) return { problem: 'it does not say how far it came' };
+  if (plan.groups !== undefined && !Array.isArray(plan.groups))
+    return { problem: 'its plan does not say what the groups become' };
   const transitions: Readonly<Record<string, unknown>> = plan.transitions;
   for (const { actions } of plan.steps as readonly {
     readonly actions?: readonly { readonly app: AppId }[];

@@ -1,4 +1,5 @@
 import type { AppId } from '../../apps/app.js';
+import { type Cohort, standingOf } from '../../scheduler/cohort.js';
 import { type Instance, isTerminal } from '../../scheduler/instance.js';
 import type { QueueEntry } from '../../scheduler/scheduler.js';
 import type { AppTransition, DeploymentAction, Waiting } from '../deployment.js';
@@ -13,30 +14,32 @@ const REFUSALS_NAMED = 3;
 export interface WaitingInput {
   readonly action: DeploymentAction;
   readonly transition: AppTransition;
-  readonly instances: readonly Instance[];
+  readonly cohorts: readonly Cohort[];
   /** What the launch queue says about the app. */
   readonly queue: QueueEntry | undefined;
   /** Milliseconds since the Unix epoch. */
   readonly nowWallMs: number;
 }
 
-/** What an action still waits for, in words, instance by instance; not many more than are shown. */
+/** What an action still waits for, in words, instance by instance; not many more than are shown, and only so many looked at. */
 export function waitingReasons(input: WaitingInput): Waiting[] {
   const { app, action } = input.action;
   const waiting: Waiting[] = [];
   let leaving = 0;
-  for (const instance of input.instances) {
-    const reason = waiting.length > MAX_WAITING_REASONS ? undefined : reasonOf(instance, input);
-    if (reason !== undefined) waiting.push({ app, instance: instance.id, reason });
-    if (instance.goal !== 'Running') leaving += 1;
+  let staying = 0;
+  for (const { standing, members } of input.cohorts) {
+    if (standing.goal === 'Running') staying += members.size;
+    else leaving += members.size;
+    for (const instance of members.values()) {
+      const reason = waiting.length > MAX_WAITING_REASONS ? undefined : reasonOf(instance, input);
+      // Of those that stand alike either all wait for something or none.
+      if (reason === undefined) break;
+      waiting.push({ app, instance: instance.id, reason });
+    }
   }
+  waiting.sort((a, b) => ((a.instance ?? '') < (b.instance ?? '') ? -1 : 1));
   const record = input.transition.after;
-  if (
-    record &&
-    action !== 'StopApplication' &&
-    leaving > 0 &&
-    input.instances.length - leaving < record.app.instances
-  ) {
+  if (record && action !== 'StopApplication' && leaving > 0 && staying < record.app.instances) {
     const { maxCapacity } = upgradeCapacity(record.app);
     waiting.push({
       app,
@@ -71,7 +74,7 @@ function reasonOf(instance: Instance, input: WaitingInput): string | undefined {
   if (instance.condition === 'Scheduled' || isTerminal(instance.condition)) return queueReason(input);
   if (instance.launchHash !== record.launchHash)
     return 'is of an older definition: replaced when enough new ones are good';
-  switch (obstacleOf(instance, gateOf(record.app))) {
+  switch (obstacleOf(standingOf(instance), gateOf(record.app))) {
     case 'not-running':
       return `starts on ${instance.task?.hostname ?? 'an agent'} (${instance.condition})`;
     case 'health':

@@ -23,7 +23,11 @@ export interface AgentOptions {
   readonly pumpScript: string;
   /** Processes and threads per task; default 4096. */
   readonly pidsMax?: number;
+  /** Containers that are made in advance and wait for a task; default 8, 0 = none. */
+  readonly warmContainers?: number;
   readonly version?: string;
+  /** What readers of the agent's port have to show (`Authorization: Bearer`); undefined = it is open. */
+  readonly readToken?: string;
   /** Connects to the master; `onReset` is answered with a REGISTER. */
   readonly line: (handlers: LineHandlers<ToAgent>) => LineEnd<FromAgent>;
   /** The master has ended this agent (marked gone, or replaced): everything is killed; only a new start can register again. */

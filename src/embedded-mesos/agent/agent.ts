@@ -15,8 +15,10 @@ import { instanceIdOf, prepareAgentFolder } from './agent-folder.js';
 import type { AgentOptions } from './agent-options.js';
 import { CheckpointLog } from './checkpoint-log.js';
 import { agentResources, detectedResources } from './decide/machine-resources.js';
+import { agentFlags } from './http/agent-flags.js';
 import { AgentHttp } from './http/agent-http.js';
 import type { AgentView } from './http/agent-state.js';
+import { ListeningPorts } from './listening-ports.js';
 import { machineFacts, taskAddress } from './machine.js';
 import { OldSandboxes } from './old-sandboxes.js';
 import { StatusSender } from './status-sender.js';
@@ -160,7 +162,9 @@ export class Agent {
       isolation: detectIsolation(instanceIdOf(options.workDir, dice), options.pidsMax),
       pump: { script: options.pumpScript, fileBytes: options.outputFileBytes, files: options.outputFiles },
       onEvent: (event) => this.#desk?.onContainer(event),
+      ...(options.warmContainers !== undefined && { warmContainers: options.warmContainers }),
       clock,
+      dice,
       log: log.child('containers'),
     });
     const sandboxes = new OldSandboxes(this.#folder, this.#checkpoints, containerizer, clock, log);
@@ -168,6 +172,7 @@ export class Agent {
       checkpoints: this.#checkpoints,
       containerizer,
       accounts: new Accounts(clock),
+      listening: new ListeningPorts(clock),
       sender: this.#sender,
       sandboxes,
       rules: {
@@ -206,13 +211,19 @@ export class Agent {
       containerizer,
       files: containerizer.files,
       pendingUpdates: this.#sender.pending,
+      flags: agentFlags(options, containerizer.isolationKind),
     });
     const lookup = {
       containerOfTask: (taskId: string) => desk.record(taskId)?.containerId ?? sandboxes.containerOf(taskId),
       hasSandbox: (containerId: string) => sandboxes.has(containerId) || desk.hasContainer(containerId),
     };
     return new AgentHttp(
-      { address: options.address, port: options.port, hostname: options.hostname },
+      {
+        address: options.address,
+        port: options.port,
+        hostname: options.hostname,
+        ...(options.readToken === undefined ? {} : { readToken: options.readToken }),
+      },
       view,
       lookup,
       options.log,
@@ -351,7 +362,8 @@ export class Agent {
     desk?.stop();
     this.#sandboxes?.stop();
     await this.#http?.stop();
-    if (killTasks && desk?.isIdle(false)) await this.#containerizer?.tearDown();
+    // Without a task there is nothing that the launcher, the pump or a group would be kept for.
+    if (desk?.isIdle(false)) await this.#containerizer?.tearDown();
     else await this.#containerizer?.stop();
     await this.#checkpoints.close();
     this.#lock?.release();

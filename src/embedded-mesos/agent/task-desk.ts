@@ -7,15 +7,27 @@ import type { ContainerEvent, Containerizer, KnownContainer } from '../container
 import type { AgentTask } from '../protocol/agent-line.js';
 import { isTerminalState, type KillPolicy, type TaskInfo, type TaskStatus } from '../protocol/v1.js';
 import type { CheckpointLog } from './checkpoint-log.js';
-import { containerOf, killGraceMs, type RunAsRules, refusalOf, userFor } from './decide/admit-task.js';
+import {
+  containerOf,
+  killGraceMs,
+  portsRefusal,
+  type RunAsRules,
+  refusalOf,
+  userFor,
+} from './decide/admit-task.js';
+import { hasPorts, takenPorts } from './decide/listening-ports.js';
 import type { StatusFacts } from './decide/status.js';
 import { stepTask, type TaskEffect, type TaskEvent } from './decide/task-step.js';
+import type { ListeningPorts } from './listening-ports.js';
 import type { OldSandboxes } from './old-sandboxes.js';
 import type { StatusSender } from './status-sender.js';
 import { checkpointKeys, TASK_RECORD_FORMAT, type TaskRecord } from './task-record.js';
 
 /** Pause before a checkpoint that the disk refused is tried again. */
 const PERSIST_RETRY_MS = 1_000;
+/** So long a launch waits for its ports to become free (their last user may be about to go), looking this often. */
+const PORTS_WAIT_MS = 2_000;
+const PORTS_LOOK_MS = 50;
 
 interface Entry {
   record: TaskRecord;
@@ -27,6 +39,7 @@ export interface TaskDeskParts {
   readonly checkpoints: CheckpointLog;
   readonly containerizer: Containerizer;
   readonly accounts: Accounts;
+  readonly listening: ListeningPorts;
   readonly sender: StatusSender;
   readonly sandboxes: OldSandboxes;
   readonly rules: RunAsRules;
@@ -45,11 +58,13 @@ export interface TaskTotals {
   failed: number;
   killed: number;
   launchErrors: number;
+  /** Statuses made. */
+  updates: number;
 }
 
 /** Executes the steps of all tasks: first the new record becomes durable, then its effects happen. */
 export class TaskDesk {
-  readonly totals: TaskTotals = { finished: 0, failed: 0, killed: 0, launchErrors: 0 };
+  readonly totals: TaskTotals = { finished: 0, failed: 0, killed: 0, launchErrors: 0, updates: 0 };
   #stopped = false;
   readonly #entries = new Map<string, Entry>();
   readonly #taskByContainer = new Map<string, string>();
@@ -86,12 +101,11 @@ export class TaskDesk {
   run(frameworkId: string, tasks: readonly TaskInfo[]): void {
     for (const task of tasks) {
       if (this.#entries.has(task.task_id.value) || this.#stopped) continue;
-      const containerId = this.parts.dice.uuid();
       const entry = this.#add({
         format: TASK_RECORD_FORMAT,
         frameworkId,
         task,
-        containerId,
+        containerId: this.parts.dice.uuid(),
         phase: 'launching',
         updates: [],
         latest: this.#bare(task.task_id.value, 'TASK_STAGING'),
@@ -104,13 +118,16 @@ export class TaskDesk {
     const { task } = entry.record;
     const user = userFor(task, this.parts.rules);
     const account = user === undefined ? undefined : await this.parts.accounts.find(user);
-    const refusal = refusalOf(task, account, this.parts.rules);
+    const refusal = refusalOf(task, account, this.parts.rules) ?? portsRefusal(await this.#takenPorts(entry));
     if (refusal) {
       this.totals.launchErrors++;
       this.#step(entry, { type: 'refused', outcome: refusal });
       return;
     }
-    if (account) entry.record = { ...entry.record, account };
+    const containerId = this.parts.containerizer.nextId();
+    this.#taskByContainer.delete(entry.record.containerId);
+    this.#taskByContainer.set(containerId, task.task_id.value);
+    entry.record = { ...entry.record, containerId, ...(account && { account }) };
     try {
       await this.parts.checkpoints.put(checkpointKeys.task(task.task_id.value), entry.record);
     } catch (error) {
@@ -123,6 +140,20 @@ export class TaskDesk {
     else this.#step(entry, { type: 'ended', end: { cancelled: true } });
   }
 
+  /** Ports of a task on which another program listens, after some time for that to end; normally none, at once. */
+  async #takenPorts(entry: Entry): Promise<readonly number[]> {
+    const { clock, listening } = this.parts;
+    const { task } = entry.record;
+    if (!hasPorts(task)) return [];
+    const untilMs = clock.monotonicMs() + PORTS_WAIT_MS;
+    for (;;) {
+      const taken = takenPorts(task, listening.now());
+      if (taken.length === 0 || clock.monotonicMs() >= untilMs) return taken;
+      if (this.#stopped || entry.record.phase !== 'launching') return [];
+      await new Promise<void>((again) => clock.after(PORTS_LOOK_MS, again));
+    }
+  }
+
   /** What cannot be written down must not run. */
   #dropUnwritten(entry: Entry, error: Error): void {
     const { frameworkId, task, containerId } = entry.record;
@@ -133,6 +164,7 @@ export class TaskDesk {
     });
     this.#entries.delete(task.task_id.value);
     this.#taskByContainer.delete(containerId);
+    this.parts.containerizer.forget(containerId);
     this.totals.launchErrors++;
     const message = `The agent cannot write its checkpoint: ${error.message}`;
     this.parts.tell(frameworkId, {
@@ -210,6 +242,7 @@ export class TaskDesk {
     const { record, effects } = stepTask(before, event, this.#facts());
     if (record === before && effects.length === 0) return;
     entry.record = record;
+    if (record.latest.uuid !== before.latest.uuid) this.totals.updates++;
     if (record.phase === 'ended' && before.phase !== 'ended') this.#count(record.latest);
     const forgets = effects.some(({ type }) => type === 'forget-task');
     // A lost acknowledgement only repeats an update: it is written with whatever comes next.

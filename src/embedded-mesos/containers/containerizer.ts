@@ -1,5 +1,8 @@
-/** The format of everything that lies on disk for a running container: tasks outlive upgrades. */
-export const CONTAINER_FORMAT = 1;
+/**
+ * The format of everything that lies on disk for a running container: tasks outlive upgrades. Supervisors of format 1 (a
+ * shell script each, in a session of their own) keep the same records and may still run.
+ */
+export const CONTAINER_FORMAT = 2;
 
 /** Who a container's processes are. */
 export interface Account {
@@ -106,6 +109,11 @@ export interface Containerizer {
   readonly gaps: readonly string[];
   /** Re-attaches to known containers and destroys every other one of this work dir. Events may come before it resolves. */
   start(known: readonly KnownContainer[]): Promise<void>;
+  /**
+   * The id for the next container: of one that is made already and waits for its orders, else a fresh UUID. Given out once;
+   * one that is not launched after all is to be forgotten.
+   */
+  nextId(): string;
   /** Runs a container (idempotent); the outcome comes as events. */
   launch(spec: ContainerSpec): void;
   /** SIGTERM to the main process group, then after `graceMs` SIGKILL to everything. Again: may only shorten the grace. */
@@ -113,7 +121,7 @@ export interface Containerizer {
   /** Changes limits of a running container; memory is only ever raised. */
   update(id: string, limits: ContainerLimits): void;
   statistics(id: string): ResourceStatistics | undefined;
-  /** Drops the records of an ended container; its sandbox and output stay. */
+  /** Drops the records of an ended container, whose sandbox and output stay, or an id that is not launched after all. */
   forget(id: string): void;
   /** Removes sandbox and output of a forgotten container. */
   removeSandbox(id: string): Promise<void>;

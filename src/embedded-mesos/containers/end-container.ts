@@ -4,7 +4,8 @@ import { type ContainerHost, waitUntil } from './container-host.js';
 import type { MemoryLimitation } from './containerizer.js';
 import { memoryLimitation, type ProcessSize } from './decide/out-of-memory.js';
 import type { LiveProcess } from './decide/record.js';
-import { lives, signal, textOf } from './processes.js';
+import { removeOrders } from './give-orders.js';
+import { childrenOf, lives, signal, textOf } from './processes.js';
 import { streams } from './run-files.js';
 
 /** How long processes may take to die after SIGKILL; one in an uninterruptible wait of the kernel may take for ever. */
@@ -29,6 +30,7 @@ export async function drainOutput(host: ContainerHost, id: string): Promise<void
   const { files } = host;
   const pipes = streams.map((stream) => files.pipe(id, stream));
   const gone = (): boolean => !pipes.some((pipe) => existsSync(pipe));
+  removeOrders(files, id);
   if (gone()) return;
   await writeFile(files.drainMark(id), '', { mode: 0o600 });
   if (await waitUntil(host, DRAIN_LIMIT_MS, gone)) return;
@@ -40,9 +42,12 @@ export async function drainOutput(host: ContainerHost, id: string): Promise<void
   for (const path of [files.drainMark(id), ...pipes]) await rm(path, { force: true });
 }
 
-/** Ends a supervisor whose work is done, with whatever it waits in. */
+/** Ends a supervisor whose work is done, with whatever it waits in; one of format 1 is a group of its own. */
 export function dismissSupervisor(supervisor: LiveProcess): void {
-  if (lives(supervisor) && !signal(-supervisor.pid, 'SIGKILL')) signal(supervisor.pid, 'SIGKILL');
+  if (!lives(supervisor)) return;
+  const children = childrenOf(supervisor.pid);
+  if (signal(-supervisor.pid, 'SIGKILL')) return;
+  if (signal(supervisor.pid, 'SIGKILL')) for (const pid of children) signal(pid, 'SIGKILL');
 }
 
 /**

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import type { Timer } from '../../util/clock.js';
 import { type ContainerHost, waitUntil } from './container-host.js';
 import type { ContainerEnd, ContainerSpec, MemoryLimitation } from './containerizer.js';
@@ -11,8 +11,9 @@ import {
   readRecords,
 } from './decide/record.js';
 import { dismissSupervisor, drainOutput, killUntilEmpty, memoryLimitationOf } from './end-container.js';
+import { giveOrders, removeOrders } from './give-orders.js';
 import { prepareContainer } from './prepare-container.js';
-import { lives, pidInUse, signal, textOf } from './processes.js';
+import { killGroupOf, lives, pidInUse, signal, textOf } from './processes.js';
 
 /** A request that no supervisor took within this time is made again ... */
 const REASK_MS = 5_000;
@@ -20,6 +21,8 @@ const REASK_MS = 5_000;
 const MAX_ASKS = 4;
 /** Time from a supervisor's claim to the exec of the task's program. */
 const START_LIMIT_MS = 30_000;
+/** Time for a warm container's process to come to where it takes its orders; it was there when it was given out. */
+const ORDERS_LIMIT_MS = 2_000;
 /** Time for a supervisor to write the exit of a task that was killed. */
 const EXIT_RECORD_LIMIT_MS = 5_000;
 
@@ -33,13 +36,22 @@ export class ProcessContainer {
   #askedAtMs: number;
   #claimedAtMs: number | undefined;
   #execTimer: Timer | undefined;
+  #ordersTimer: Timer | undefined;
+  /** Made before it was known what for: its process waits, or waited, for orders. */
+  readonly #warm: boolean;
+  /** Nothing of the task can run yet: it is a warm container that was launched in this life, and has no orders. */
+  #idle: boolean;
   #kill: { deadlineMs: number; timer: Timer; termSent: boolean } | undefined;
 
+  /** `recovered`: it may have been launched, as far as it came, in an earlier life of the agent. */
   constructor(
     readonly spec: ContainerSpec,
     private readonly host: ContainerHost,
+    recovered: boolean,
   ) {
     this.#askedAtMs = host.clock.monotonicMs();
+    this.#warm = existsSync(host.files.record(spec.id, 'warm'));
+    this.#idle = this.#warm && !recovered;
   }
 
   get id(): string {
@@ -61,15 +73,31 @@ export class ProcessContainer {
 
   /** Goes on from whatever the records say: a new container and a recovered one are the same. */
   async begin(): Promise<void> {
-    if (this.observe() !== 'unclaimed' || this.#finishing) return;
+    const condition = this.observe();
+    const waits = condition === 'claimed' && this.#warm && !this.#kill;
+    if ((condition !== 'unclaimed' && !waits) || this.#finishing) return;
     try {
       prepareContainer(this.host, this.spec);
+      if (waits) this.#order(1);
+      else if (!this.host.stopped) this.ask();
     } catch (error) {
-      if (!this.#finishing)
-        await this.#finishUnclaimed({ failure: `Failed to launch container: ${(error as Error).message}` });
-      return;
+      const known = { failure: `Failed to launch container: ${(error as Error).message}` };
+      await (waits ? this.#finish(known) : this.#finishUnclaimed(known));
     }
-    if (!this.#finishing && !this.host.stopped) this.ask();
+  }
+
+  /** Gives a warm container its orders; the process that takes them may be a moment away from there. */
+  #order(nextMs: number): void {
+    this.#ordersTimer = undefined;
+    const { clock, files, stopped } = this.host;
+    if (stopped || this.#finishing || this.#kill || this.#records.task) return;
+    const sinceMs = clock.monotonicMs() - (this.#claimedAtMs ?? 0);
+    this.#idle = false;
+    if (giveOrders(files, this.id, this.spec.account)) return;
+    if (sinceMs < ORDERS_LIMIT_MS)
+      this.#ordersTimer = clock.after(nextMs, () => this.#order(Math.min(nextMs * 2, 50)));
+    else if (this.observe() === 'claimed')
+      void this.#finish({ failure: 'Failed to launch container: the process made for it is gone' });
   }
 
   /** Asks for a supervisor. Harmless when one is there already. */
@@ -100,7 +128,11 @@ export class ProcessContainer {
     else if (condition === 'over') void this.#finish(this.#ending());
     else if (condition === 'cancelled') void this.#finish({ cancelled: true });
     else if (condition === 'lost')
-      void this.#finish({ failure: 'The supervisor of the task was killed; the task was ended with it' });
+      void this.#finish({
+        failure: this.#records.task
+          ? 'The supervisor of the task was killed; the task was ended with it'
+          : 'Failed to launch container: its supervisor was killed',
+      });
     return condition;
   }
 
@@ -109,15 +141,18 @@ export class ProcessContainer {
     const exit = textOf(files.record(this.id, 'exit'));
     const task = this.#records.task ? undefined : textOf(files.record(this.id, 'task'));
     const known = this.#records.supervisor;
+    const { waiting } = this.#records;
     const claimed = known !== undefined && known !== 'torn';
     const fresh = readRecords({
       supervisor: claimed ? undefined : textOf(files.record(this.id, 'supervisor')),
+      warm: waiting || !this.#warm ? undefined : textOf(files.record(this.id, 'warm')),
       task,
       exit,
     });
     return {
       ...fresh,
       ...(claimed && { supervisor: known }),
+      ...(waiting && { waiting }),
       ...(this.#records.task && { task: this.#records.task }),
     };
   }
@@ -131,6 +166,7 @@ export class ProcessContainer {
   }
 
   #forked(): void {
+    if (this.#warm && !this.#started) removeOrders(this.host.files, this.id);
     if (this.#kill && !this.#kill.termSent) this.#terminate();
     if (!this.#started && !this.#execTimer) this.#awaitExec(1);
   }
@@ -142,8 +178,8 @@ export class ProcessContainer {
     const { files, clock, stopped } = this.host;
     if (!task || this.#started || this.#finishing || stopped) return;
     const commandLine = textOf(`/proc/${task.pid}/cmdline`) ?? '';
-    const script = Buffer.from(files.supervisorScript).toString('latin1');
-    if (isTasksOwnProgram(commandLine, this.id, script) && lives(task)) this.#sayStarted(task);
+    const runtime = Buffer.from(files.runtime).toString('latin1');
+    if (isTasksOwnProgram(commandLine, this.id, runtime) && lives(task)) this.#sayStarted(task);
     else this.#execTimer = clock.after(nextMs, () => this.#awaitExec(Math.min(nextMs * 1.3, 100)));
   }
 
@@ -186,6 +222,7 @@ export class ProcessContainer {
     this.#kill = { deadlineMs, timer, termSent: this.#kill?.termSent ?? false };
     const condition = this.observe();
     if (condition === 'unclaimed') void this.#finishUnclaimed({ cancelled: true });
+    else if (condition === 'claimed' && this.#idle) void this.#finish({ cancelled: true });
   }
 
   /** SIGTERM to the main process group; before the task has one of its own, to its process alone. */
@@ -224,8 +261,7 @@ export class ProcessContainer {
   async #finish(known: Pick<ContainerEnd, 'exit' | 'failure' | 'cancelled'>): Promise<void> {
     if (this.#finishing) return;
     this.#finishing = true;
-    this.#kill?.timer.cancel();
-    this.#execTimer?.cancel();
+    this.detach();
     try {
       await this.#end(known);
     } catch (error) {
@@ -245,8 +281,9 @@ export class ProcessContainer {
     const { host, id } = this;
     // What is just being made must be there before it can be removed; how that ended is told elsewhere.
     const limitation: MemoryLimitation | undefined = await memoryLimitationOf(host, id);
-    const { task, supervisor } = this.#records;
-    if (task && lives(task)) signal(-task.pid, 'SIGKILL');
+    const { task, waiting, supervisor } = this.#records;
+    const main = task ?? waiting;
+    if (main) killGroupOf(main);
     const stuckPids = await killUntilEmpty(host, id);
     const identity = typeof supervisor === 'object' ? supervisor : undefined;
     if (identity && !known.failure && stuckPids.length === 0) {
@@ -262,7 +299,7 @@ export class ProcessContainer {
     if (stuckPids.length === 0) await this.#removeGroups();
     if (host.stopped) return;
     const end: ContainerEnd = {
-      ...this.#ending(),
+      ...(!known.cancelled && this.#ending()),
       ...known,
       ...(limitation && { limitation }),
       ...(stuckPids.length > 0 && { stuckPids }),
@@ -288,5 +325,6 @@ export class ProcessContainer {
   detach(): void {
     this.#kill?.timer.cancel();
     this.#execTimer?.cancel();
+    this.#ordersTimer?.cancel();
   }
 }

@@ -3,6 +3,7 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../logging/log.js';
 import type { Clock, Timer } from '../../util/clock.js';
+import type { Dice } from '../../util/ids.js';
 import { bootId } from '../../util/process-identity.js';
 import type { ContainerHost } from './container-host.js';
 import type {
@@ -21,6 +22,7 @@ import { OutOfMemoryWatch } from './out-of-memory-watch.js';
 import { ProcessContainer } from './process-container.js';
 import { signal } from './processes.js';
 import { type RecordKind, RunFiles } from './run-files.js';
+import { DEFAULT_WARM_CONTAINERS, WarmPool } from './warm-pool.js';
 
 /** Longest stretch of preparing containers in one turn of the event loop. */
 const PREPARE_SLICE_MS = 5;
@@ -31,7 +33,9 @@ const THOROUGH_EVERY = 5;
 const ORPHANS_LIMIT_MS = 5_000;
 /** Time for killed servants to leave their cgroup. */
 const TEAR_DOWN_LIMIT_MS = 2_000;
-const recordKinds: readonly RecordKind[] = ['supervisor', 'task', 'exit', 'limit'];
+/** Time for the containers that waited for a launch to be gone at a stop; what is left then goes at the next start. */
+const STOP_LIMIT_MS = 2_000;
+const recordKinds: readonly RecordKind[] = ['warm', 'supervisor', 'task', 'exit', 'limit'];
 
 export interface ProcessContainerizerOptions {
   /** The folder that all of it lives in; on a local disk. */
@@ -39,7 +43,10 @@ export interface ProcessContainerizerOptions {
   readonly isolation: Isolation;
   readonly pump: LogPumpSettings;
   readonly onEvent: (event: ContainerEvent) => void;
+  /** How many containers to make in advance; default 8. */
+  readonly warmContainers?: number;
   readonly clock: Clock;
+  readonly dice: Dice;
   readonly log: Log;
 }
 
@@ -62,6 +69,9 @@ export class ProcessContainerizer implements Containerizer {
   readonly #pump: LogPumpKeeper;
   readonly #watch: FolderWatch;
   readonly #memory: OutOfMemoryWatch;
+  readonly #warm: WarmPool;
+  /** Ids of warm containers that were given out and are not launched yet. */
+  readonly #given = new Set<string>();
 
   constructor(private readonly options: ProcessContainerizerOptions) {
     const { clock, log, isolation } = options;
@@ -80,6 +90,19 @@ export class ProcessContainerizer implements Containerizer {
     const outOfMemory = (id: string): void => this.#containers.get(id)?.outOfMemory();
     this.#memory = new OutOfMemoryWatch(isolation, () => this.#running(), outOfMemory, clock);
     this.#host = this.#makeHost(files);
+    this.#warm = this.#makePool();
+  }
+
+  #makePool(): WarmPool {
+    const { warmContainers, dice, isolation } = this.options;
+    return new WarmPool(this.#host, {
+      size: warmContainers ?? DEFAULT_WARM_CONTAINERS,
+      dice,
+      makeGroups: (id) => isolation.makeGroups(id),
+      request: (ids) => this.#launcher.requestWarm(ids),
+      discard: (id) => this.#destroy(id),
+      queued: () => this.#waiting.length,
+    });
   }
 
   #makeHost(files: RunFiles): ContainerHost {
@@ -110,6 +133,11 @@ export class ProcessContainerizer implements Containerizer {
     return { launcher: this.#launcher.pid, logPump: this.#pump.pid };
   }
 
+  /** How many containers wait for a launch. */
+  get ready(): number {
+    return this.#warm.ready;
+  }
+
   async start(known: readonly KnownContainer[]): Promise<void> {
     this.files.create();
     this.options.isolation.setUp();
@@ -118,14 +146,16 @@ export class ProcessContainerizer implements Containerizer {
     this.#watch.start();
     this.#pump.start();
     this.#launcher.start();
-    for (const { spec } of known) this.#containers.set(spec.id, new ProcessContainer(spec, this.#host));
+    for (const { spec } of known) this.#containers.set(spec.id, new ProcessContainer(spec, this.#host, true));
     await this.#destroyOrphans();
     this.#memory.start();
     this.#tick = this.options.clock.every(TICK_MS, () => this.#look());
     for (const { spec } of known) {
       const container = this.#containers.get(spec.id);
-      if (container?.observe() === 'unclaimed') this.#enqueue(container);
+      const condition = container?.observe();
+      if (container && (condition === 'unclaimed' || condition === 'claimed')) this.#enqueue(container);
     }
+    this.#warm.start();
   }
 
   /** Records of another boot name processes that cannot live any more, by pids that now may be anybody's. */
@@ -147,17 +177,23 @@ export class ProcessContainerizer implements Containerizer {
     for (const id of this.options.isolation.containers()) ids.add(id);
     for (const id of ids) {
       if (this.#containers.has(id)) continue;
-      this.options.log.warn('a container that no task is known of is destroyed', { container: id });
-      const nothing: ContainerSpec = {
-        id,
-        command: { shell: true, value: 'true', arguments: [] },
-        environment: [],
-        limits: { cpus: 0, memMiB: 0 },
-      };
-      const orphan = new ProcessContainer(nothing, this.#host);
-      this.#orphans.set(id, orphan);
-      orphan.kill(0);
+      // Without a script it never was anybody's: a former agent made it in advance.
+      if (existsSync(this.files.script(id)))
+        this.options.log.warn('a container that no task is known of is destroyed', { container: id });
+      this.#destroy(id);
     }
+  }
+
+  #destroy(id: string): void {
+    const nothing: ContainerSpec = {
+      id,
+      command: { shell: true, value: 'true', arguments: [] },
+      environment: [],
+      limits: { cpus: 0, memMiB: 0 },
+    };
+    const orphan = new ProcessContainer(nothing, this.#host, true);
+    this.#orphans.set(id, orphan);
+    orphan.kill(0);
   }
 
   #emit(event: ContainerEvent): void {
@@ -165,14 +201,29 @@ export class ProcessContainerizer implements Containerizer {
     if (!this.#orphans.has(event.id)) {
       this.options.onEvent(event);
     } else if (event.type === 'ended') {
-      this.#orphans.delete(event.id);
-      void this.#removeRecords(event.id);
+      void this.#removeOrphan(event.id);
     }
+  }
+
+  /** Its sandbox stays, if it has one: it may be somebody's whom we only forgot. A folder of no output says nothing. */
+  async #removeOrphan(id: string): Promise<void> {
+    await this.#removeRecords(id);
+    if (!existsSync(this.files.sandbox(id)))
+      await rm(this.files.output(id), { recursive: true, force: true });
+    this.#orphans.delete(id);
+  }
+
+  nextId(): string {
+    const warm = this.#warm.take();
+    if (warm === undefined) return this.options.dice.uuid();
+    this.#given.add(warm);
+    return warm;
   }
 
   launch(spec: ContainerSpec): void {
     if (this.#stopped || this.#containers.has(spec.id)) return;
-    const container = new ProcessContainer(spec, this.#host);
+    this.#given.delete(spec.id);
+    const container = new ProcessContainer(spec, this.#host, false);
     this.#containers.set(spec.id, container);
     this.#enqueue(container);
   }
@@ -223,6 +274,7 @@ export class ProcessContainerizer implements Containerizer {
   }
 
   forget(id: string): void {
+    if (this.#given.delete(id)) this.#destroy(id);
     if (!this.#containers.get(id)?.ended) return;
     this.#containers.delete(id);
     void this.#removeRecords(id);
@@ -257,7 +309,10 @@ export class ProcessContainerizer implements Containerizer {
     const ids = [...this.#changed];
     this.#changed.clear();
     if (this.#stopped) return;
-    for (const id of ids) (this.#containers.get(id) ?? this.#orphans.get(id))?.observe();
+    for (const id of ids) {
+      this.#warm.observe(id);
+      (this.#containers.get(id) ?? this.#orphans.get(id))?.observe();
+    }
   }
 
   #look(): void {
@@ -266,6 +321,7 @@ export class ProcessContainerizer implements Containerizer {
     for (const container of this.#containers.values())
       container.tick(index++ % THOROUGH_EVERY === thoroughShare);
     for (const orphan of this.#orphans.values()) orphan.tick(true);
+    this.#warm.tick();
     for (const id of this.#leftovers) {
       this.options.isolation.killMembers(id);
       if (this.options.isolation.remove(id)) this.#leftovers.delete(id);
@@ -278,9 +334,12 @@ export class ProcessContainerizer implements Containerizer {
 
   #askAgain(): void {
     for (const container of this.#containers.values()) if (container.unanswered) container.ask();
+    this.#warm.askAgain();
   }
 
   async stop(): Promise<void> {
+    this.#warm.stop();
+    if (this.#tick) await this.#until(STOP_LIMIT_MS, () => this.#orphans.size === 0);
     this.#stopped = true;
     this.#tick?.cancel();
     this.#watch.stop();
@@ -292,6 +351,7 @@ export class ProcessContainerizer implements Containerizer {
 
   /** Ends launcher and pump too and removes this work dir's groups: for a work dir that holds no task any more. */
   async tearDown(): Promise<void> {
+    this.#warm.stop();
     await this.#until(ORPHANS_LIMIT_MS, () => this.#orphans.size === 0 && this.#leftovers.size === 0);
     const servants = [...this.#pump.pids, this.#launcher.pid];
     await this.stop();

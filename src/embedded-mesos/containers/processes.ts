@@ -37,6 +37,17 @@ export function signal(pid: number, signalName: NodeJS.Signals): boolean {
   }
 }
 
+/** Pids of a process's children; none where the kernel does not tell (CONFIG_PROC_CHILDREN). */
+export function childrenOf(pid: number): readonly number[] {
+  const text = textOf(`/proc/${pid}/task/${pid}/children`) ?? '';
+  return text.split(' ').filter(Boolean).map(Number);
+}
+
+/** Ends a process and, if it leads one, its group. */
+export function killGroupOf(process: LiveProcess): void {
+  if (lives(process) && !signal(-process.pid, 'SIGKILL')) signal(process.pid, 'SIGKILL');
+}
+
 /** Every pid of this host's /proc. */
 export function allPids(): readonly number[] {
   return readdirSync('/proc')

@@ -1,11 +1,11 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CONTAINER_FORMAT } from './containerizer.js';
-import { launcherScript, supervisorScript } from './supervisor-script.js';
+import { launcherScript } from './supervisor-script.js';
 
 export type Stream = 'stdout' | 'stderr';
 export const streams: readonly Stream[] = ['stdout', 'stderr'];
-export type RecordKind = 'supervisor' | 'task' | 'exit' | 'limit';
+export type RecordKind = 'warm' | 'supervisor' | 'task' | 'exit' | 'limit';
 
 /**
  * The folders of the process containerizer. All belong to the agent; only `sandboxes/<id>` belongs to the task's user, and
@@ -37,12 +37,7 @@ export class RunFiles {
     }
     mkdirSync(this.sandboxes, { recursive: true, mode: 0o711 });
     chmodSync(this.sandboxes, 0o711);
-    writeFileSync(this.supervisorScript, supervisorScript, { mode: 0o600 });
     writeFileSync(this.launcherScript, launcherScript, { mode: 0o600 });
-  }
-
-  get supervisorScript(): string {
-    return join(this.runtime, `supervisor-${CONTAINER_FORMAT}.sh`);
   }
 
   get launcherScript(): string {
@@ -63,6 +58,11 @@ export class RunFiles {
 
   pipe(id: string, stream: Stream): string {
     return join(this.pipes, `${id}.${stream}`);
+  }
+
+  /** The pipe through which a warm container gets its orders; gone when it has them. */
+  orders(id: string): string {
+    return join(this.pipes, `${id}.orders`);
   }
 
   /** Made by the agent when all of the container's processes are gone: the pump empties the pipes and removes them. */

@@ -1,51 +1,80 @@
 /**
- * The two shell programs that stand between the agent and its tasks. POSIX sh only (dash, ash, bash). They are written into
- * the work dir under a name with the format's number, so that a running one is never changed by an upgrade.
+ * The shell program that stands between the agent and its tasks: the launcher, and the supervisors that it forks. POSIX sh
+ * only (dash, ash, bash). It is written into the work dir under a name with the format's number, so that a running one is
+ * never changed by an upgrade.
  *
  * Records are one line, written by one write and ended by the word `end`: a reader takes an unfinished one as not yet
  * there, which spares the program that a rename would cost; a crash of the machine voids all of them anyway.
  * `set -C` makes the claim exclusive: however often a launch is asked, one supervisor runs it.
  *
- * The task is a foreground child: a background one would start with SIGINT and SIGQUIT ignored.
+ * Nothing but the log's pipes and the session needs a program of its own before the task's privileges are dropped. Neither
+ * the task nor its supervisor is ever in a background list, whose members a shell starts with SIGINT and SIGQUIT ignored,
+ * for good: the supervisor gets rid of the shell between it and the launcher by ending that, its own parent.
  */
-export const supervisorScript = `# longrun supervisor, format 1: one per container, outlives the agent.
-# usage: sh supervisor-1.sh root container uid gid groups cgroup-parent...
-root=$1 id=$2 uid=$3 gid=$4 groups=$5
-shift 5
+export const launcherScript = `# longrun launcher and supervisors, format 2; the launcher ends with its input.
+# usage: sh launcher-2.sh root supervisor's-cgroup... -- cgroup-parent...
+# input: lines of "uid gid groups container...", or "warm - - container..." for such as wait for their orders.
+root=$1
+shift
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+  echo 0 >"$1/cgroup.procs"
+  shift
+done
+shift
 parents=$*
-out=$root/pipes/$id.stdout
-err=$root/pipes/$id.stderr
-trap '' HUP INT TERM
-umask 077
+# Limits of all tasks: no core files, and as many open files as most programs can live with.
+ulimit -S -c 0
+files=$(ulimit -H -n)
+if [ "$files" = unlimited ] || [ "$files" -gt 65536 ]; then files=65536; fi
+ulimit -S -n "$files"
+
+# Whether anybody still wants this container: a request that comes late finds neither mark nor script.
+wanted() {
+  [ -e "$root/scripts/$1" ] || [ -e "$root/records/$1.warm" ]
+}
+
+# Makes the pipes of all containers of a request by one program. Writable by all so that the task may open /dev/stdout;
+# nobody else can reach them in a folder of mode 0700.
+make_pipes() {
+  paths=
+  for id; do
+    if [ -e "$root/records/$id.supervisor" ] || [ -e "$root/pipes/$id.stdout" ]; then continue; fi
+    wanted "$id" || continue
+    set -- "$@" "$root/pipes/$id.stdout" "$root/pipes/$id.stderr"
+    [ "$uid" != warm ] || set -- "$@" "$root/pipes/$id.orders"
+    paths=more
+  done
+  [ -n "$paths" ] || return
+  while [ $# -gt 0 ] && [ "\${1#/}" = "$1" ]; do shift; done
+  mkfifo -m 622 "$@"
+}
 
 identify() {
   read -r stat </proc/self/stat
   pid=\${stat%% *}
   set -- \${stat##*) }
-  start=\${20}
+  parent=$2 start=\${20}
 }
 refuse() {
   printf '1 failed %s end\\n' "$1" >"$root/records/$id.exit"
   exit 1
 }
 
-identify
-set -C
-printf '1 %s %s end\\n' "$pid" "$start" >"$root/records/$id.supervisor" || exit 0
-set +C
-# A request that comes late, after its container was forgotten, finds no script and does nothing.
-[ -e "$root/scripts/$id" ] || exit 0
-
-# Writable by all so that the task may open /dev/stdout; nobody else can reach them in a folder of mode 0700.
-mkfifo -m 622 "$out" "$err" || refuse pipes
-exec 3<>"$out" 4<>"$err"
-
-(
+# The task's own process: joins its groups, then (a warm one) waits for its orders, then becomes the task.
+run() {
   trap - HUP INT TERM
   for parent in $parents; do
     echo 0 >"$parent/$id/cgroup.procs" || refuse cgroup
   done
   identify
+  if [ "$uid" = warm ]; then
+    printf '1 %s %s end\\n' "$pid" "$start" >"$root/records/$id.warm" || refuse record
+    orders=
+    until [ "$orders" = end ]; do
+      [ -p "$root/pipes/$id.orders" ] || refuse orders
+      read -r uid gid groups orders <"$root/pipes/$id.orders"
+    done
+  fi
   printf '1 %s %s end\\n' "$pid" "$start" >"$root/records/$id.task" || refuse record
   cd "$root/sandboxes/$id" || refuse sandbox
   umask 022
@@ -58,39 +87,62 @@ exec 3<>"$out" 4<>"$err"
   fi
   exec 3>&- 4>&-
   exec setsid "$@" /bin/sh -s "longrun-launch:$id" <"$root/scripts/$id" >"$out" 2>"$err"
-)
-status=$?
+}
 
-[ -s "$root/records/$id.exit" ] || until printf '1 exited %s end\\n' "$status" >"$root/records/$id.exit"; do
-  [ -d "$root/records" ] || exit 1
-  sleep 1
-done
+# A supervisor: one per container, outlives agent and launcher. SIGTERM alone does not hurry the task, whose end it must
+# see; but after that end it then waits no longer than a moment for the log pump, so that a host can go down.
+supervise() {
+  trap '' HUP INT
+  leaving=
+  trap 'leaving=yes' TERM
+  identify
+  [ "$parent" != "$between" ] || kill -KILL "$between"
+  printf supervisor >/proc/self/comm
+  umask 077
+  out=$root/pipes/$id.stdout
+  err=$root/pipes/$id.stderr
+  set -C
+  printf '1 %s %s end\\n' "$pid" "$start" >"$root/records/$id.supervisor" || exit 0
+  set +C
+  if ! wanted "$id"; then
+    rm -f "$out" "$err" "$root/pipes/$id.orders" "$root/records/$id.supervisor"
+    exit 0
+  fi
+  [ -p "$out" ] && [ -p "$err" ] || refuse pipes
+  exec 3<>"$out" 4<>"$err"
+  (run)
+  status=$?
+  if ! [ -s "$root/records/$id.exit" ]; then
+    [ -s "$root/records/$id.task" ] || refuse early
+    until printf '1 exited %s end\\n' "$status" >"$root/records/$id.exit"; do
+      [ -d "$root/records" ] || exit 1
+      sleep 1
+    done
+  fi
+  # The pipes stay open until the log pump has emptied and removed them; then the agent usually ends this process.
+  pause=1
+  while [ -e "$out" ] || [ -e "$err" ]; do
+    case $leaving in
+    yesyesyes) break ;;
+    yes*) leaving=yes$leaving pause=1 ;;
+    esac
+    sleep "$pause"
+    [ "$pause" -ge 30 ] || pause=$((pause * 2))
+  done
+  exit 0
+}
 
-# The pipes stay open until the log pump has emptied and removed them; then the agent usually ends this process.
-pause=1
-while [ -e "$out" ] || [ -e "$err" ]; do
-  sleep "$pause"
-  [ "$pause" -ge 30 ] || pause=$((pause * 2))
+while read -r uid gid groups ids; do
+  make_pipes $ids
+  for id in $ids; do
+    (
+      exec </dev/null
+      identify
+      between=$pid
+      (supervise)
+      exit 0
+    )
+  done
 done
-`;
-
-/** Forks supervisors in under a millisecond each; Node would take three, and block meanwhile. */
-export const launcherScript = `# longrun launcher, format 1: reads launch requests, starts supervisors; ends with its input.
-# usage: sh launcher-1.sh root supervisor's-cgroup... -- cgroup-parent...
-root=$1
-shift
-while [ $# -gt 0 ] && [ "$1" != -- ]; do
-  echo 0 >"$1/cgroup.procs"
-  shift
-done
-shift
-# Limits of all tasks: no core files, and as many open files as most programs can live with.
-ulimit -S -c 0
-files=$(ulimit -H -n)
-if [ "$files" = unlimited ] || [ "$files" -gt 65536 ]; then files=65536; fi
-ulimit -S -n "$files"
-# No signal is ignored here: what a shell ignores from its start it cannot reset for the tasks.
-while read -r id uid gid groups; do
-  setsid --fork sh "$root/runtime/supervisor-1.sh" "$root" "$id" "$uid" "$gid" "$groups" "$@" </dev/null >/dev/null 2>&1
-done
+exit 0
 `;

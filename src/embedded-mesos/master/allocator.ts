@@ -128,6 +128,16 @@ export class Allocator {
     });
   }
 
+  /** What all frameworks of a role hold: offered, used, or adopted. */
+  heldBy(role: string): Scalars {
+    return this.#holdings.get(role)?.scalars ?? nothing;
+  }
+
+  /** Scalars of all agents that are there. */
+  get clusterTotal(): Scalars {
+    return this.#clusterTotal;
+  }
+
   refuse(frameworkId: string, role: string, agentId: string, resources: Resources, forMs: number): void {
     if (resources.isEmpty || this.#stopped) return;
     const key = filterKey({ frameworkId, role, agentId });

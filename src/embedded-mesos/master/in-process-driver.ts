@@ -7,6 +7,7 @@ import type { EventSink } from './cluster.js';
 export const MAX_WAITING_EVENTS = 200_000;
 /** Most events delivered in one turn, so that the loop breathes. */
 const EVENTS_PER_TURN = 128;
+const DELIVERY_SLICE_MS = 4;
 
 type Handlers = Parameters<SchedulerDriver['start']>[0];
 
@@ -106,7 +107,9 @@ class Line implements EventSink {
   }
 
   #deliver(): void {
+    const endMs = this.clock.monotonicMs() + DELIVERY_SLICE_MS;
     for (let count = 0; count < EVENTS_PER_TURN && !this.#isCut; count++) {
+      if (count > 0 && this.clock.monotonicMs() >= endMs) break;
       const event = this.#queue[this.#next];
       if (!event) {
         this.#ended();

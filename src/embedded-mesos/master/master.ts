@@ -11,6 +11,7 @@ import { Allocator } from './allocator.js';
 import { CallDesk } from './call-desk.js';
 import { type AgentLine, Cluster, type EventSink } from './cluster.js';
 import { Counters } from './counters.js';
+import { masterFlags } from './flags.js';
 import { FrameworkBook } from './framework-book.js';
 import { FrameworkDesk } from './framework-desk.js';
 import { InProcessDriver } from './in-process-driver.js';
@@ -176,6 +177,21 @@ export class Master {
   /** For state documents: the offers a framework holds. */
   offersOf(framework: { readonly offerIds: ReadonlySet<string> }): ReturnType<OfferBook['of']> {
     return this.#parts.offers.of(framework.offerIds);
+  }
+
+  /** For `/roles`: what a role's frameworks hold, offers included; scalars by name. */
+  heldBy(role: string): ReadonlyMap<string, number> {
+    return this.#parts.allocator.heldBy(role);
+  }
+
+  /** For state documents: the cluster's scalars. */
+  get clusterTotal(): ReadonlyMap<string, number> {
+    return this.#parts.allocator.clusterTotal;
+  }
+
+  /** What a real master calls its flags; those that mean something here, as text. */
+  get flags(): Readonly<Record<string, string>> {
+    return masterFlags(this.options, this.info);
   }
 
   nowMs(): number {

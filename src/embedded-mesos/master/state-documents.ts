@@ -1,7 +1,7 @@
-import { Resources } from '../protocol/resources.js';
-import type { FrameworkRecord, MasterTask } from './cluster.js';
+import type { AgentRecord, FrameworkRecord } from './cluster.js';
 import type { Master } from './master.js';
 import { addressOf } from './offer-book.js';
+import { ResourceSum } from './resource-sum.js';
 import {
   agentFullJson,
   agentJson,
@@ -15,12 +15,14 @@ import {
 
 /** Things rendered before the loop gets a turn: ten thousand tasks are some 10 MB of JSON. */
 const ITEMS_PER_PIECE = 100;
+/** Tasks summed up before the loop gets a turn. */
+const TASKS_PER_SUM = 500;
 
 /** `/state` in pieces (Mesos reference 3.6). */
 export function* statePieces(master: Master): Generator<string> {
   const { info, cluster } = master;
   const head = {
-    version: info.version,
+    ...versionJson(master),
     start_time: master.startedAtMs / 1000,
     elected_time: master.startedAtMs / 1000,
     id: master.id,
@@ -32,30 +34,62 @@ export function* statePieces(master: Master): Generator<string> {
     unreachable_slaves: cluster.unreachable.size,
     leader: info.pid,
     leader_info: { id: master.id, pid: info.pid, port: info.port, hostname: info.hostname },
-    flags: {},
+    flags: master.flags,
   };
   yield JSON.stringify(head).slice(0, -1);
-  yield* slavesPieces(master, ',');
-  yield ',"frameworks":[';
-  yield* joined(cluster.frameworks.values(), (framework) => frameworkPieces(master, framework));
-  yield '],"completed_frameworks":[';
-  yield* joined(cluster.completedFrameworks, (framework) => frameworkPieces(master, framework));
-  yield '],"orphan_tasks":[],"unregistered_frameworks":[]}';
+  yield* slavesPieces(master, ',', undefined);
+  yield ',';
+  yield* frameworksPieces(master, undefined);
+  yield ',"orphan_tasks":[],"unregistered_frameworks":[]}';
 }
 
-/** `/slaves` in pieces. */
-export function* slavesDocument(master: Master): Generator<string> {
+/** `/version`: a real master's members; ours is not built apart from its package, so nobody knows more. */
+export function versionJson({ info }: Master): Readonly<Record<string, unknown>> {
+  return { build_date: '', build_time: 0, build_user: 'longrun', version: info.version };
+}
+
+/** `/slaves` in pieces; `slaveId`: only that one. */
+export function* slavesDocument(master: Master, slaveId: string | undefined): Generator<string> {
   yield '{';
-  yield* slavesPieces(master, '');
+  yield* slavesPieces(master, '', slaveId);
   yield '}';
 }
 
-function* slavesPieces(master: Master, comma: string): Generator<string> {
+/** `/frameworks` in pieces; `frameworkId`: only that one. */
+export function* frameworksDocument(master: Master, frameworkId: string | undefined): Generator<string> {
+  yield '{';
+  yield* frameworksPieces(master, frameworkId);
+  yield ',"unregistered_frameworks":[]}';
+}
+
+function* frameworksPieces(master: Master, frameworkId: string | undefined): Generator<string> {
+  const { cluster } = master;
+  const asked = (framework: FrameworkRecord): boolean =>
+    frameworkId === undefined || framework.id === frameworkId;
+  yield '"frameworks":[';
+  yield* joined(filtered(cluster.frameworks.values(), asked), (framework) =>
+    frameworkPieces(master, framework),
+  );
+  yield '],"completed_frameworks":[';
+  yield* joined(filtered(cluster.completedFrameworks, asked), (framework) =>
+    frameworkPieces(master, framework),
+  );
+  yield ']';
+}
+
+function* slavesPieces(master: Master, comma: string, slaveId: string | undefined): Generator<string> {
+  const asked = (agent: AgentRecord): boolean => slaveId === undefined || agent.id === slaveId;
   yield `${comma}"slaves":[`;
-  const registered = filtered(master.cluster.agents.values(), ({ link }) => link !== 'recovered');
+  const registered = filtered(
+    master.cluster.agents.values(),
+    (agent) => agent.link !== 'recovered' && asked(agent),
+  );
   yield* list(registered, (agent) => agentFullJson(agent, addressOf(agent)));
   yield '],"recovered_slaves":[';
-  const recovered = filtered(master.cluster.agents.values(), ({ link }) => link === 'recovered');
+  const recovered = filtered(
+    master.cluster.agents.values(),
+    (agent) => agent.link === 'recovered' && asked(agent),
+  );
   yield* list(recovered, ({ id, info }) => ({ ...info, id: { value: id } }));
   yield ']';
 }
@@ -70,33 +104,20 @@ export function* summaryPieces(master: Master): Generator<string> {
     framework_ids: [...new Set([...agent.tasks.values()].map(({ frameworkId }) => frameworkId))],
   }));
   yield '],"frameworks":[';
-  yield* list(cluster.frameworks.values(), (framework) => ({
-    ...frameworkSummary(framework, sums(master, framework)),
-    ...countsJson(framework.counts, framework.unreachableTasks.size),
-    slave_ids: [...new Set([...framework.tasks.values()].map(({ agentId }) => agentId))],
-  }));
+  yield* joined(cluster.frameworks.values(), function* (framework) {
+    const sums = yield* summing(master, framework);
+    yield JSON.stringify({
+      ...frameworkSummary(framework, sums),
+      ...countsJson(framework.counts, framework.unreachableTasks.size),
+      slave_ids: [...sums.agentIds],
+    });
+  });
   yield ']}';
-}
-
-/** `/tasks` in pieces: running, completed and unreachable tasks of all frameworks. */
-export function* tasksPieces(master: Master): Generator<string> {
-  yield '{"tasks":[';
-  yield* list(allTasks(master), taskJson);
-  yield ']}';
-}
-
-function* allTasks({ cluster }: Master): Generator<MasterTask> {
-  for (const frameworks of [cluster.frameworks.values(), cluster.completedFrameworks]) {
-    for (const { tasks, unreachableTasks, completedTasks } of frameworks) {
-      yield* tasks.values();
-      yield* unreachableTasks.values();
-      yield* completedTasks;
-    }
-  }
 }
 
 function* frameworkPieces(master: Master, framework: FrameworkRecord): Generator<string> {
-  yield `${JSON.stringify(frameworkJson(framework, sums(master, framework))).slice(0, -1)},"tasks":[`;
+  const sums = yield* summing(master, framework);
+  yield `${JSON.stringify(frameworkJson(framework, sums)).slice(0, -1)},"tasks":[`;
   yield* list(framework.tasks.values(), taskJson);
   yield '],"unreachable_tasks":[';
   yield* list(framework.unreachableTasks.values(), taskJson);
@@ -113,12 +134,17 @@ function* frameworkPieces(master: Master, framework: FrameworkRecord): Generator
   yield '],"executors":[]}';
 }
 
-function sums(master: Master, framework: FrameworkRecord): FrameworkSums {
-  let used = Resources.none;
-  for (const task of framework.tasks.values()) if (task.holdsResources) used = used.plus(task.resources);
-  let offered = Resources.none;
-  for (const { resources } of master.offersOf(framework)) offered = offered.plus(resources);
-  return { used, offered };
+/** Sums up a framework's tasks and offers; the empty pieces in between give other work its turn. */
+function* summing(master: Master, framework: FrameworkRecord): Generator<string, FrameworkSums> {
+  const [used, offered, agentIds] = [new ResourceSum(), new ResourceSum(), new Set<string>()];
+  let summed = 0;
+  for (const task of framework.tasks.values()) {
+    agentIds.add(task.agentId);
+    if (task.holdsResources) used.add(task.resources);
+    if (++summed % TASKS_PER_SUM === 0) yield '';
+  }
+  for (const { resources } of master.offersOf(framework)) offered.add(resources);
+  return { used, offered, agentIds };
 }
 
 function countLinks(master: Master, connected: boolean): number {
@@ -128,7 +154,7 @@ function countLinks(master: Master, connected: boolean): number {
   return count;
 }
 
-function* list<T>(items: Iterable<T>, render: (item: T) => unknown): Generator<string> {
+export function* list<T>(items: Iterable<T>, render: (item: T) => unknown): Generator<string> {
   let piece: string[] = [];
   let first = true;
   for (const item of items) {

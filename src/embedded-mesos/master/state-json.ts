@@ -2,6 +2,7 @@ import { rangesText } from '../protocol/resource-text.js';
 import { type Resources, reservedRole } from '../protocol/resources.js';
 import type { Attribute, TaskState } from '../protocol/v1.js';
 import type { AgentRecord, FrameworkRecord, MasterTask } from './cluster.js';
+import { ResourceSum } from './resource-sum.js';
 import type { TaskCounts } from './task-counts.js';
 
 /** What Mesos's state documents call an agent's abilities; those that ours has. */
@@ -89,23 +90,29 @@ export function attributesJson(attributes: readonly Attribute[]): Json {
   );
 }
 
+/** What a framework's tasks use and its offers hold. */
 export interface FrameworkSums {
-  readonly used: Resources;
-  readonly offered: Resources;
+  readonly used: ResourceSum;
+  readonly offered: ResourceSum;
+  /** Agents that its tasks are on. */
+  readonly agentIds: ReadonlySet<string>;
 }
 
 /** A framework without its lists of tasks, offers and executors. */
-export function frameworkJson(framework: FrameworkRecord, { used, offered }: FrameworkSums): Json {
+export function frameworkJson(framework: FrameworkRecord, sums: FrameworkSums): Json {
   const { info } = framework;
+  const held = new ResourceSum();
+  held.addAll(sums.used);
+  held.addAll(sums.offered);
   return {
-    ...frameworkSummary(framework, { used, offered }),
+    ...frameworkSummary(framework, sums),
     user: info.user,
     failover_timeout: info.failover_timeout ?? 0,
     checkpoint: info.checkpoint ?? false,
     registered_time: framework.registeredAtMs / 1000,
     unregistered_time: framework.unregisteredAtMs / 1000,
     ...(info.principal === undefined ? {} : { principal: info.principal }),
-    resources: resourceSummary(used.plus(offered)),
+    resources: held.summary(),
     ...(framework.reregisteredAtMs === undefined
       ? {}
       : { reregistered_time: framework.reregisteredAtMs / 1000 }),
@@ -115,13 +122,16 @@ export function frameworkJson(framework: FrameworkRecord, { used, offered }: Fra
 }
 
 /** The part that `/state-summary` shows as well. */
-export function frameworkSummary(framework: FrameworkRecord, { used, offered }: FrameworkSums): Json {
+export function frameworkSummary(
+  framework: FrameworkRecord,
+  { used, offered }: Pick<FrameworkSums, 'used' | 'offered'>,
+): Json {
   const { info } = framework;
   return {
     id: framework.id,
     name: info.name,
-    used_resources: resourceSummary(used),
-    offered_resources: resourceSummary(offered),
+    used_resources: used.summary(),
+    offered_resources: offered.summary(),
     capabilities: info.capabilities?.map(({ type }) => type) ?? [],
     hostname: info.hostname ?? '',
     webui_url: info.webui_url ?? '',

@@ -1,4 +1,4 @@
-import type { AgentInfo, IdValue, KillPolicy, TaskInfo, TaskStatus } from './v1.js';
+import type { AgentInfo, KillPolicy, TaskInfo, TaskStatus } from './v1.js';
 
 /**
  * The agents' line: agent dials the master's port, `POST /longrun/v1/agent`, RecordIO both ways over `util/line`
@@ -55,4 +55,3 @@ export type ToAgent =
   /** Marked gone or replaced: kill everything, forget the id, stop. */
   | { readonly type: 'SHUTDOWN'; readonly message: string };
 
-export type { IdValue };

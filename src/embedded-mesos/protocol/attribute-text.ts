@@ -23,15 +23,6 @@ function sorted(ranges: readonly Range[]): readonly Range[] {
   return [...ranges].sort((a, b) => a.begin - b.begin || a.end - b.end);
 }
 
-/** All attributes of an agent by name; of several with one name the first counts, as Mesos has it. */
-export function attributeTexts(attributes: readonly Attribute[] = []): Readonly<Record<string, string>> {
-  const texts: Record<string, string> = {};
-  for (const attribute of attributes) {
-    if (!Object.hasOwn(texts, attribute.name)) texts[attribute.name] = attributeText(attribute);
-  }
-  return texts;
-}
-
 /**
  * Up to three decimals, judged on the number's exact binary value (so 1.0005, a little below the half, gives `1`, and
  * 1.1005, a little above, `1.101`); exact halves go to the even neighbour.

@@ -85,8 +85,3 @@ function lastBeginningAtOrBefore(ranges: readonly Range[], value: number): numbe
   }
   return high;
 }
-
-/** How many numbers the ranges hold. */
-export function rangesSize(ranges: readonly Range[]): number {
-  return ranges.reduce((sum, range) => sum + range.end - range.begin + 1, 0);
-}

@@ -40,6 +40,19 @@ export function probesAlike(a: ProbeTarget, b: ProbeTarget): boolean {
   return JSON.stringify({ ...a, eager: false }) === JSON.stringify({ ...b, eager: false });
 }
 
+/**
+ * Whether the tasks of two definitions that launch the same are probed alike. A change of their number, or of a label that is
+ * not the load balancer's, is nothing to those who run.
+ */
+export function probedAlike(a: AppRecord, b: AppRecord): boolean {
+  return a === b || JSON.stringify(probingOf(a)) === JSON.stringify(probingOf(b));
+}
+
+function probingOf(record: AppRecord): unknown {
+  const { healthChecks, readinessChecks, portDefinitions } = record.app;
+  return [healthChecks, readinessChecks, portDefinitions, isServedWithoutChecks(record)];
+}
+
 /** The path with its leading `/`, which Marathon adds where it is missing. */
 export function probePath(path: string | undefined): string {
   if (path === undefined || path === '') return '/';
@@ -57,11 +70,14 @@ function healthProbe(
   index: number,
   health: InstanceHealth,
 ): WantedProbe[] {
+  const { protocol } = check;
+  // The agent carries out the others, and reports what it finds.
+  if (protocol !== 'HTTP' && protocol !== 'HTTPS' && protocol !== 'TCP') return [];
   const port = check.port ?? task.hostPorts[check.portIndex ?? 0];
   if (port === undefined) return [];
   const target: ProbeTarget = {
     key: `${task.id}#health-${index}`,
-    protocol: check.protocol,
+    protocol,
     host: task.hostname,
     port,
     path: probePath(check.path),

@@ -6,7 +6,7 @@ import type { Drainer, InstanceChange, InstanceReadModel } from '../../scheduler
 import { AwakeTime } from '../../util/awake-time.js';
 import type { Clock, Timer } from '../../util/clock.js';
 import type { AcceptedLine } from '../../util/line/line.js';
-import { HTTP_DRAIN_MS } from '../decide/build-table.js';
+import { drainLimitOf, HTTP_DRAIN_MS } from '../decide/build-table.js';
 import type { ServiceStats } from '../stats/proxy-stats.js';
 import type { FromProxy, RoutingTable, ToProxy } from '../table.js';
 import type { ConnectedProxy } from './connected-proxy.js';
@@ -74,6 +74,8 @@ export class ProxyControl implements Drainer {
   readonly #leaseMs: number;
   readonly #dirty = new Set<AppId>();
   readonly #bootless = new Map<AgentId, Set<AppId>>();
+  /** Apps that are stored but could not be read: the proxies keep what they know of them. */
+  readonly #unreadable = new Set<AppId>();
   readonly #timers: Timer[] = [];
   #flushTimer: Timer | undefined;
   #lastBuildMs = 0;
@@ -96,6 +98,7 @@ export class ProxyControl implements Drainer {
       instances: (appId) => instances.ofApp(appId),
       bootId: (agentId) => options.bootId(agentId),
       groups: settings?.groups ?? ['*'],
+      unreadable: () => this.#unreadable,
     });
   }
 
@@ -104,11 +107,14 @@ export class ProxyControl implements Drainer {
     const { registry, instances, clock } = this.options;
     this.#unsubscribe.push(
       registry.onChange((changes) => {
+        const found = changes.filter(({ appId }) => this.#unreadable.delete(appId));
         for (const { appId } of changes) this.#mark(appId);
+        if (found.length > 0) this.#sendSnapshots();
       }),
       instances.onChange((change) => this.#instanceChanged(change)),
     );
     for (const { app } of registry.all()) this.#dirty.add(app.id);
+    for (const appId of registry.setAside?.keys() ?? []) this.#unreadable.add(appId as AppId);
     this.#started = true;
     this.#timers.push(
       clock.every(TICK_MS, () => this.#tick()),
@@ -118,7 +124,7 @@ export class ProxyControl implements Drainer {
       }),
     );
     this.#flush();
-    for (const proxy of this.#fleet.all) if (proxy.proxyId !== '') this.#sendSnapshot(proxy);
+    this.#sendSnapshots();
   }
 
   /** Ends everything; drains in progress end at once. */
@@ -180,10 +186,10 @@ export class ProxyControl implements Drainer {
     });
   }
 
-  /** For a task that left the table under an earlier server: what its app asks for, or the longest there is by default. */
+  /** For a task that left the table under an earlier server: what its app asks for; of an unknown app, the longest there is by default. */
   #limitOf(appId: AppId): number {
-    const seconds = this.options.registry.get(appId)?.app.loadBalancer?.drainSeconds;
-    return seconds === undefined ? HTTP_DRAIN_MS : seconds * 1_000;
+    const record = this.options.registry.get(appId);
+    return record ? drainLimitOf(record.app) : HTTP_DRAIN_MS;
   }
 
   portResting(agentId: AgentId, port: number): boolean {
@@ -305,6 +311,10 @@ export class ProxyControl implements Drainer {
         this.#recheck();
         break;
     }
+  }
+
+  #sendSnapshots(): void {
+    for (const proxy of this.#fleet.all) if (proxy.proxyId !== '') this.#sendSnapshot(proxy);
   }
 
   #sendSnapshot(proxy: ConnectedProxy): void {

@@ -11,6 +11,8 @@ export interface TableSources {
   instances(appId: AppId): readonly Instance[];
   bootId(agentId: AgentId): string | undefined;
   readonly groups: readonly string[];
+  /** Apps that are stored but cannot be read. */
+  unreadable?(): Iterable<AppId>;
 }
 
 /** A host port that left the table. */
@@ -90,7 +92,8 @@ export class TableBook {
     const services: Record<string, Service> = {};
     for (const page of this.#pages.values())
       for (const [key, { service }] of page.entries) services[key] = service;
-    return { epoch: this.epoch, version: this.#version, services };
+    const kept = [...(this.sources.unreadable?.() ?? [])];
+    return { epoch: this.epoch, version: this.#version, services, ...(kept.length > 0 ? { kept } : {}) };
   }
 
   /** Rebuilds these apps, and those whose claim to a service port changes with them. */

@@ -51,7 +51,7 @@ export function buildServices(
       return;
     if (!servesGroup(settings.groups, labels.groups)) return;
     taken.add(servicePort);
-    const mode = labels.mode ?? (labels.vhosts.length > 0 || hasHttpCheck(app, portIndex) ? 'http' : 'tcp');
+    const mode = modeOf(app, portIndex);
     const notBound = settings.bindRefusal(servicePort);
     built.push({
       service: {
@@ -73,6 +73,19 @@ export function buildServices(
 /** How long requests in flight may take when an instance of this app is taken out, over all its ports. */
 export function drainLimitMs(built: readonly BuiltService[]): number {
   return built.reduce((longest, { service }) => Math.max(longest, service.drainMs), 0);
+}
+
+/** The same for an app of whose services nothing is known but its definition. */
+export function drainLimitOf(app: App): number {
+  const limits = app.portDefinitions.flatMap(({ protocol }, portIndex) =>
+    protocol === 'udp' ? [] : [drainMs(app, modeOf(app, portIndex))],
+  );
+  return limits.length > 0 ? Math.max(...limits) : drainMs(app, 'tcp');
+}
+
+function modeOf(app: App, portIndex: number): 'tcp' | 'http' {
+  const labels = portLabels(app, portIndex);
+  return labels.mode ?? (labels.vhosts.length > 0 || hasHttpCheck(app, portIndex) ? 'http' : 'tcp');
 }
 
 /**

@@ -8,9 +8,11 @@ h1{font-size:1.4rem;margin:0}h2{font-size:1.05rem;margin:2rem 0 .3rem}
 p{margin:.2rem 0 .5rem;color:var(--soft)}a{color:inherit}
 div{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
-th:first-child,td:first-child{text-align:left;width:99%}th{font-weight:600;color:var(--soft)}
-small{display:block;color:var(--soft)}
+th,td{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
+th:first-child,td:first-child{text-align:left;width:99%}
+.why td{text-align:left;white-space:normal}.why td:first-child{width:auto;white-space:nowrap}.why td:last-child{width:99%}
+th{font-weight:600;color:var(--soft)}
+small{display:block;color:var(--soft);white-space:normal;overflow-wrap:anywhere;min-width:12rem}
 .up{color:var(--up)}.down{color:var(--down)}.sum td{font-weight:600}
 `;
 
@@ -48,7 +50,7 @@ export function* statsPage(stats: ProxyStats): Iterable<string> {
 <html lang="en"><head><meta charset="utf-8"><title>longrun load balancer</title><meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="5"><style>${style}</style></head><body>
 <h1>longrun load balancer</h1>
 <p>workers: ${escaped(workers.join(', '))}. Routing table ${stats.table.epoch}-${stats.table.version}${stats.connected ? '' : '; the server is away, serving by the last table'}. <a href="/haproxy?stats;csv">CSV</a>, <a href="/metrics">Prometheus</a></p>
-${notServed.length === 0 ? '' : `<h2>Not served</h2>\n<table>${notServed.map(([port, reason]) => `<tr><td class="down">port ${escaped(port)}</td><td style="text-align:left;white-space:normal">${escaped(reason)}</td></tr>`).join('')}</table>`}
+${notServed.length === 0 ? '' : `<h2>Not served</h2>\n<table class="why">${notServed.map(([port, reason]) => `<tr><td class="down">port ${escaped(port)}</td><td>${escaped(reason)}</td></tr>`).join('')}</table>`}
 <h2>Ports</h2>
 ${table(
   portColumns,

@@ -66,11 +66,13 @@ export class Routes {
     }
   }
 
-  /** The whole table anew; what did not change stays as it is. */
+  /** The whole table anew; what did not change stays as it is, and so do the services of apps that nobody can read. */
   replace(table: RoutingTable): void {
     this.#epoch = table.epoch;
     this.#version = table.version;
-    for (const key of [...this.#services.keys()]) if (!(key in table.services)) this.#set(key, null);
+    const kept = new Set(table.kept);
+    for (const [key, { service }] of [...this.#services])
+      if (!(key in table.services) && !kept.has(service.appId)) this.#set(key, null);
     for (const [key, service] of Object.entries(table.services)) this.#set(key, service);
     this.#reportLeft();
   }

@@ -1,6 +1,9 @@
+import { attributeText } from '../../embedded-mesos/protocol/attribute-text.js';
 import type { Offer } from '../../embedded-mesos/protocol/v1.js';
 import type { AgentId, InstanceTask } from '../instance.js';
-import { attributeText } from './attribute-text.js';
+
+/** Longest attribute text that constraints look at; the rest is cut off, so that a pattern cannot be fed megabytes. */
+const MAX_ATTRIBUTE_LENGTH = 1_024;
 
 /** What constraints and people need to know of an agent. */
 export interface AgentFacts {
@@ -11,10 +14,16 @@ export interface AgentFacts {
   readonly zone?: string;
 }
 
-/** The agent behind an offer; a missing optional field of the offer is simply absent here. */
+/**
+ * The agent behind an offer; a missing optional field of the offer is simply absent here, and of several attributes with
+ * one name the first counts, as Mesos has it.
+ */
 export function agentFacts(offer: Offer): AgentFacts {
   const attributes: Record<string, string> = {};
-  for (const attribute of offer.attributes ?? []) attributes[attribute.name] = attributeText(attribute);
+  for (const attribute of offer.attributes ?? []) {
+    if (Object.hasOwn(attributes, attribute.name)) continue;
+    attributes[attribute.name] = attributeText(attribute).slice(0, MAX_ATTRIBUTE_LENGTH);
+  }
   const domain = offer.domain?.fault_domain;
   return {
     agentId: offer.agent_id.value as AgentId,

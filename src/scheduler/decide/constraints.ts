@@ -1,5 +1,5 @@
 import type { Constraint } from '../../apps/app.js';
-import { scalarText } from './attribute-text.js';
+import { scalarText } from '../../embedded-mesos/protocol/attribute-text.js';
 
 /** Where the counted instances of one app stand; kept incrementally (constraint-counters.ts). */
 export interface PlacedView {

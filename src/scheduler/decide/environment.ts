@@ -1,4 +1,4 @@
-import type { AppRecord } from '../../apps/app.js';
+import type { App, AppRecord } from '../../apps/app.js';
 
 const LABEL_PREFIX = 'MARATHON_APP_LABEL_';
 const MAX_ENV_TEXT = 512;
@@ -29,20 +29,76 @@ function labelVariables(labels: Readonly<Record<string, string>>): Record<string
   return { MARATHON_APP_LABELS: names.join(' '), ...variables };
 }
 
-function portVariables(record: AppRecord, hostPorts: readonly number[]): Record<string, string> {
-  const variables: Record<string, string> = {};
-  const definitions = record.app.portDefinitions;
-  if (definitions.length === 0) return variables;
-  definitions.forEach((definition, index) => {
-    const port = hostPorts[index];
-    if (port === undefined) return;
-    variables[`PORT${index}`] = String(port);
-    variables[`PORT_${definition.port === 0 ? port : definition.port}`] = String(port);
-    if (definition.name !== undefined) variables[`PORT_${definition.name.toUpperCase()}`] = String(port);
+/** A port that a task asked for, and what it got. */
+interface TaskPort {
+  /** The number in its definition; 0 asked for any. */
+  readonly requested: number;
+  readonly name: string | undefined;
+  /** Where it listens as seen from where it is named: the host port, else the container's own. */
+  readonly effective: number;
+  /** Allocated to it, rather than only written in its definition. */
+  readonly assigned: 'host' | 'generated' | undefined;
+}
+
+/**
+ * The ports of a task in the order of its definition. `hostPorts`: those that were allocated, in the same order, nothing
+ * for mappings without host port; `generatedPorts`: for mappings with neither host port nor container port.
+ */
+function taskPorts(
+  { portDefinitions, container }: App,
+  hostPorts: readonly number[],
+  generatedPorts: readonly number[],
+): readonly TaskPort[] {
+  const mappings = container?.portMappings;
+  if (!mappings) {
+    return portDefinitions.flatMap(({ port, name }, index): TaskPort[] => {
+      const effective = hostPorts[index];
+      return effective === undefined ? [] : [{ requested: port, name, effective, assigned: 'host' }];
+    });
+  }
+  const host = hostPorts[Symbol.iterator]();
+  const generated = generatedPorts[Symbol.iterator]();
+  return mappings.flatMap(({ containerPort, hostPort, name }): TaskPort[] => {
+    const common = { requested: containerPort, name };
+    if (hostPort === undefined && containerPort !== 0) {
+      return [{ ...common, effective: containerPort, assigned: undefined }];
+    }
+    const assigned = hostPort === undefined ? 'generated' : 'host';
+    const effective: number | undefined = (assigned === 'host' ? host : generated).next().value;
+    return effective === undefined ? [] : [{ ...common, effective, assigned }];
   });
-  if (hostPorts[0] !== undefined) variables['PORT'] = String(hostPorts[0]);
-  variables['PORTS'] = hostPorts.join(',');
+}
+
+function portVariables(ports: readonly TaskPort[]): Record<string, string> {
+  const variables: Record<string, string> = {};
+  if (ports.length === 0) return variables;
+  ports.forEach(({ requested, name, effective }, index) => {
+    const text = String(effective);
+    variables[`PORT${index}`] = text;
+    variables[`PORT_${requested === 0 ? effective : requested}`] = text;
+    if (name !== undefined) variables[`PORT_${name.toUpperCase()}`] = text;
+  });
+  const assigned = (['host', 'generated'] as const).flatMap((kind) =>
+    ports.filter((port) => port.assigned === kind).map(({ effective }) => effective),
+  );
+  if (assigned[0] !== undefined) variables['PORT'] = String(assigned[0]);
+  variables['PORTS'] = assigned.join(',');
   return variables;
+}
+
+/** The author's variables; values that secrets hold are not among them. */
+function ownVariables(env: App['env']): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}
+
+export interface EnvironmentOfTask {
+  readonly taskId: string;
+  readonly hostname: string;
+  readonly hostPorts: readonly number[];
+  /** For port mappings that name neither a host port nor a container port. */
+  readonly generatedPorts?: readonly number[];
 }
 
 /**
@@ -51,13 +107,17 @@ function portVariables(record: AppRecord, hostPorts: readonly number[]): Record<
  */
 export function taskEnvironment(
   record: AppRecord,
-  task: { readonly taskId: string; readonly hostname: string; readonly hostPorts: readonly number[] },
+  task: EnvironmentOfTask,
 ): Readonly<Record<string, string>> {
   const { app } = record;
+  const { container } = app;
   return {
     MESOS_TASK_ID: task.taskId,
     MARATHON_APP_ID: app.id,
     MARATHON_APP_VERSION: app.version,
+    ...(container?.type === 'DOCKER' && container.docker
+      ? { MARATHON_APP_DOCKER_IMAGE: container.docker.image }
+      : {}),
     MARATHON_APP_RESOURCE_CPUS: javaDouble(app.cpus),
     MARATHON_APP_RESOURCE_MEM: javaDouble(app.mem),
     MARATHON_APP_RESOURCE_DISK: javaDouble(app.disk),
@@ -65,7 +125,7 @@ export function taskEnvironment(
     MARATHON_APP_ENFORCE_GROUP_ROLE: 'FALSE',
     ...labelVariables(app.labels),
     HOST: task.hostname,
-    ...portVariables(record, task.hostPorts),
-    ...app.env,
+    ...portVariables(taskPorts(app, task.hostPorts, task.generatedPorts ?? [])),
+    ...ownVariables(app.env),
   };
 }

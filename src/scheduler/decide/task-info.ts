@@ -59,12 +59,24 @@ function commandOf(app: App, environment: Readonly<Record<string, string>>): Com
   };
 }
 
+/** How much more than it asked for the task may use, as Mesos carries it. */
+function resourceLimits({ resourceLimits: asked }: App): TaskInfo['limits'] {
+  if (!asked) return undefined;
+  return Object.fromEntries(
+    Object.entries(asked).map(([name, limit]) => [
+      name,
+      { value: limit === 'unlimited' ? ('Infinity' as const) : limit },
+    ]),
+  );
+}
+
 /** One launch as the master is told of it (Marathon reference 4.2 and 4.4, Mesos reference Appendix B). */
 export function taskInfo(record: AppRecord, placement: TaskPlacement): TaskInfo {
   const { app } = record;
   const name = hostnameForm(app.id);
   const policy = killPolicy(app);
   const labels = labelsOf(app.labels);
+  const limits = resourceLimits(app);
   const ports = discoveryPorts(app, placement.hostPorts);
   return {
     name,
@@ -74,6 +86,7 @@ export function taskInfo(record: AppRecord, placement: TaskPlacement): TaskInfo 
     command: commandOf(app, taskEnvironment(record, placement)),
     ...(policy === undefined ? {} : { kill_policy: policy }),
     ...(labels === undefined ? {} : { labels }),
+    ...(limits === undefined ? {} : { limits }),
     discovery: { visibility: 'FRAMEWORK', name, ...(ports.length === 0 ? {} : { ports: { ports } }) },
   };
 }

@@ -1,5 +1,5 @@
 import type { App } from '../../apps/app.js';
-import { timestampMs } from '../../util/timestamp.js';
+import type { Timestamp } from '../../util/timestamp.js';
 import type { Condition, Instance, InstanceId } from '../instance.js';
 import { fieldValue } from './agent-facts.js';
 import { ABSENT } from './constraints.js';
@@ -31,9 +31,10 @@ function healthRank(instance: Instance, checked: boolean): number {
   return checked && healthy === undefined ? 1 : 2;
 }
 
-function bornMs(instance: Instance): number {
-  if (instance.condition === 'Staging' && instance.task) return timestampMs(instance.task.stagedAt);
-  return timestampMs(instance.task?.startedAt ?? instance.since);
+/** When its age begins; such times sort as text. */
+function bornAt(instance: Instance): Timestamp {
+  if (instance.condition === 'Staging' && instance.task) return instance.task.stagedAt;
+  return instance.task?.startedAt ?? instance.since;
 }
 
 function byWorth(choice: VictimChoice): (a: Instance, b: Instance) => number {
@@ -42,8 +43,31 @@ function byWorth(choice: VictimChoice): (a: Instance, b: Instance) => number {
   return (a, b) =>
     (weights[a.condition] ?? 6) - (weights[b.condition] ?? 6) ||
     healthRank(a, checked) - healthRank(b, checked) ||
-    sign * (bornMs(a) - bornMs(b)) ||
+    sign * compareText(bornAt(a), bornAt(b)) ||
     (a.id < b.id ? -1 : 1);
+}
+
+function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+/** The first `count` in order, without putting all the others in order, too; fastest when they come about in order. */
+function firstOf(
+  all: Iterable<Instance>,
+  count: number,
+  compare: (a: Instance, b: Instance) => number,
+): Instance[] {
+  let best: Instance[] = [];
+  let last: Instance | undefined;
+  for (const instance of all) {
+    if (last && compare(instance, last) >= 0) continue;
+    best.push(instance);
+    if (best.length < 2 * count) continue;
+    best = best.sort(compare).slice(0, count);
+    last = best.at(-1);
+  }
+  return best.sort(compare).slice(0, count);
 }
 
 /** How uneven one GROUP_BY field is: fullest minus emptiest group. */
@@ -146,17 +170,32 @@ function evenVictims(sorted: readonly Instance[], count: number, evenness: Evenn
  */
 export function selectVictims(choice: VictimChoice): readonly InstanceId[] {
   const named = new Set(choice.named ?? []);
-  const victims: Instance[] = choice.instances.filter((instance) => named.has(instance.id));
-  const others = choice.instances.filter((instance) => !named.has(instance.id)).sort(byWorth(choice));
-  const waiting = others.filter((instance) => instance.condition === 'Scheduled');
-  victims.push(...waiting.slice(0, Math.max(0, choice.count - victims.length)));
-  const placed = others.filter((instance) => instance.condition !== 'Scheduled');
-  const even = evenVictims(placed, choice.count - victims.length, new Evenness(choice, placed));
-  victims.push(...even);
+  const isNamed = ({ id }: Instance): boolean => named.has(id);
+  const victims = named.size === 0 ? [] : choice.instances.filter(isNamed);
+  const others = named.size === 0 ? choice.instances : choice.instances.filter((each) => !isNamed(each));
+  const left = choice.count - victims.length;
+  if (left <= 0) return victims.slice(0, Math.max(0, choice.count)).map(({ id }) => id);
+  victims.push(...leastWorth(choice, others, left));
+  return victims.map(({ id }) => id);
+}
+
+function leastWorth(choice: VictimChoice, others: readonly Instance[], count: number): Instance[] {
+  const compare = byWorth(choice);
+  const isGrouped = choice.app.constraints.some((each) => each[1] === 'GROUP_BY');
+  // Those that wait come first by worth as well: without groups the first in order are all there is to find.
+  if (!isGrouped) {
+    // They are listed about as they came to be.
+    const likely = choice.app.killSelection === 'OLDEST_FIRST' ? others : [...others].reverse();
+    return firstOf(likely, count, compare);
+  }
+  const sorted = [...others].sort(compare);
+  const victims = sorted.filter((instance) => instance.condition === 'Scheduled').slice(0, count);
+  const placed = sorted.filter((instance) => instance.condition !== 'Scheduled');
+  victims.push(...evenVictims(placed, count - victims.length, new Evenness(choice, placed)));
   const taken = new Set(victims);
   for (const instance of placed) {
-    if (victims.length >= choice.count) break;
+    if (victims.length >= count) break;
     if (!taken.has(instance)) victims.push(instance);
   }
-  return victims.slice(0, choice.count).map((instance) => instance.id);
+  return victims;
 }

@@ -4,12 +4,14 @@ import type { ApiOptions } from '../../../src/api/api-context.js';
 import { type Api, createApi, createApiServer } from '../../../src/api/create-api.js';
 import type { Settings } from '../../../src/config/settings.js';
 import { silentLog } from '../../../src/logging/log.js';
+import { LogLevels } from '../../../src/logging/log-levels.js';
 import { SystemClock } from '../../../src/util/clock.js';
 import { SystemDice } from '../../../src/util/ids.js';
 import {
   FakeChanges,
   FakeDeployments,
   FakeEvents,
+  FakeGroupChanges,
   FakeMetrics,
   FakeRegistry,
   FakeScheduler,
@@ -19,6 +21,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
+  /** The body as it came over the wire. */
+  readonly bytes: Buffer;
   /** The body as JSON; throws when it is none. */
   readonly json: Record<string, unknown>;
 }
@@ -48,6 +52,8 @@ export class ApiWorld {
   readonly changes = new FakeChanges(this.registry);
   readonly agents = new Map<string, { hostname: string; port: number }>();
   readonly defects: unknown[] = [];
+  readonly logLevels = new LogLevels('info');
+  abdications = 0;
   ready = true;
   notServed: readonly { servicePort: number; reason: string }[] = [];
   port = 0;
@@ -68,6 +74,7 @@ export class ApiWorld {
       events: this.events,
       metrics: this.metrics,
       changes: this.changes,
+      groupChanges: new FakeGroupChanges(),
       agents: { byId: (id) => this.agents.get(id) },
       notServed: () => this.notServed,
       ready: () => this.ready,
@@ -75,6 +82,8 @@ export class ApiWorld {
       clock: new SystemClock(),
       dice: new SystemDice(),
       log,
+      logLevels: this.logLevels,
+      abdicate: () => void this.abdications++,
       ...overrides,
     });
     const server = createApiServer(this.#api.listener);
@@ -112,11 +121,13 @@ export class ApiWorld {
           response.on('data', (chunk: Buffer) => chunks.push(chunk));
           response.on('error', reject);
           response.on('end', () => {
-            const answer = Buffer.concat(chunks).toString();
+            const bytes = Buffer.concat(chunks);
+            const answer = bytes.toString();
             resolve({
               status: response.statusCode ?? 0,
               headers: response.headers,
               text: answer,
+              bytes,
               get json() {
                 return JSON.parse(answer) as Record<string, unknown>;
               },

@@ -1,12 +1,17 @@
-import type { ApiMetrics } from '../../../src/api/api-context.js';
+import type { ApiMetrics, GroupRequests } from '../../../src/api/api-context.js';
 import type { AppChanges, Prepare } from '../../../src/api/app-changes-port.js';
 import type { App, AppId, AppRecord } from '../../../src/apps/app.js';
 import type { AppChange, AppRegistry } from '../../../src/apps/app-registry.js';
+import type { GroupReadModel } from '../../../src/apps/group.js';
+import type { GroupRequestRead } from '../../../src/apps/group-changes.js';
+import { GroupIndex } from '../../../src/apps/group-index.js';
 import type {
   Accepted,
   AcceptOptions,
+  ChangePreview,
   Deployment,
   Deployments,
+  PreparedChange,
   ReadinessResult,
   Waiting,
 } from '../../../src/deployments/deployment.js';
@@ -121,6 +126,22 @@ export class FakeRegistry implements AppRegistry {
 
   async version(appId: AppId, version: Timestamp): Promise<AppRecord | undefined> {
     return this.history.get(appId)?.find((item) => item.app.version === version);
+  }
+
+  /** The groups that the apps' paths make, looked at afresh each time. */
+  readonly groups: GroupReadModel = {
+    get: (id) => (this.#tree().has(id) ? { id, dependencies: [], version: at(0) } : undefined),
+    appsOf: (id) => this.#tree().appsOf(id),
+    groupsOf: (id) => this.#tree().groupsOf(id),
+    versionOf: () => at(0),
+    versions: (id) => (this.#tree().has(id) ? [at(0)] : undefined),
+    at: async () => undefined,
+  };
+
+  #tree(): GroupIndex {
+    const index = new GroupIndex();
+    for (const appId of this.records.keys()) index.add(appId);
+    return index;
   }
 
   writesFor(): [] {
@@ -252,6 +273,14 @@ export class FakeDeployments implements Deployments {
     this.asked.push(options);
     this.registry.apply(changes.map((change) => ({ ...change, before: this.registry.get(change.appId) })));
     return { deploymentId: `deployment-${++this.#number}`, version };
+  }
+
+  changeTree(prepare: (version: Timestamp) => PreparedChange, options: AcceptOptions): Promise<Accepted> {
+    return this.change((version) => prepare(version).apps, options);
+  }
+
+  previewTree(): ChangePreview {
+    return { version: at(0), steps: [] };
   }
 
   async cancel(id: string, options: { force: boolean }): Promise<Accepted | undefined> {
@@ -420,4 +449,27 @@ export class FakeMetrics implements ApiMetrics {
   toPrometheus(): string {
     return '# TYPE marathon_apps_active_gauge gauge\n';
   }
+}
+
+/** No group can be changed here; tests of groups use the real apps room. */
+export class FakeGroupChanges implements GroupRequests {
+  async create(): Promise<GroupRequestRead> {
+    return refusedGroup();
+  }
+
+  async update(): Promise<GroupRequestRead> {
+    return refusedGroup();
+  }
+
+  patch(): GroupRequestRead {
+    return refusedGroup();
+  }
+
+  remove(): GroupRequestRead {
+    return refusedGroup();
+  }
+}
+
+function refusedGroup(): never {
+  throw new CatalogError('group-not-found', { id: '/fake' });
 }

@@ -1,4 +1,5 @@
 import type { AppId } from '../../../src/apps/app.js';
+import { Cohorts } from '../../../src/scheduler/cohort.js';
 import type { Instance, InstanceHealth, InstanceId, TaskId } from '../../../src/scheduler/instance.js';
 import { isActive, isTerminal } from '../../../src/scheduler/instance.js';
 import type {
@@ -25,6 +26,7 @@ export class SimulatedScheduler implements Scheduler {
   onWant: ((appId: AppId, goals: Goals) => void) | undefined;
   readonly #known = new Map<InstanceId, Instance>();
   readonly #byApp = new Map<AppId, Map<InstanceId, Instance>>();
+  readonly #cohorts = new Map<AppId, Cohorts>();
   readonly #listeners = new Set<(change: InstanceChange) => void>();
   readonly #numbers = new Map<AppId, number>();
   readonly instances: InstanceReadModel;
@@ -35,11 +37,13 @@ export class SimulatedScheduler implements Scheduler {
   ) {
     const known = this.#known;
     const byApp = this.#byApp;
+    const cohorts = this.#cohorts;
     const listeners = this.#listeners;
     this.instances = {
       get: (id) => known.get(id),
       byTask: (taskId) => [...known.values()].find((instance) => instance.task?.id === taskId),
       ofApp: (appId) => [...(byApp.get(appId)?.values() ?? [])],
+      cohorts: (appId) => cohorts.get(appId)?.all() ?? [],
       all: () => known.values(),
       get size() {
         return known.size;
@@ -69,11 +73,8 @@ export class SimulatedScheduler implements Scheduler {
     for (let count = 0; count < goals.start; count++) {
       if (!record) throw new Error(`no app ${appId}`);
       number += 1;
-      const fresh = instanceOf(appId, `${appId.slice(1)}.${number}`, {
-        condition: 'Scheduled',
-        made: record.launchHash.slice(5),
-      });
-      made.push(fresh);
+      const fresh = instanceOf(appId, `${appId.slice(1)}.${number}`, { condition: 'Scheduled' });
+      made.push({ ...fresh, launchHash: record.launchHash });
     }
     this.#numbers.set(appId, number);
     const changes: InstanceChange[] = made.map((after) => ({ before: undefined, after }));
@@ -96,9 +97,8 @@ export class SimulatedScheduler implements Scheduler {
   /** A task of the app's definition runs. */
   launch(id: string): void {
     this.#become(id, (before) => {
-      const record = this.apps.get(before.appId);
-      const made = record?.launchHash.slice(5) ?? 'v1';
-      return { ...instanceOf(before.appId, id, { made }), incarnation: before.incarnation + 1 };
+      const { launchHash } = this.apps.get(before.appId) ?? before;
+      return { ...instanceOf(before.appId, id), launchHash, incarnation: before.incarnation + 1 };
     });
   }
 
@@ -198,6 +198,7 @@ export class SimulatedScheduler implements Scheduler {
     else if (change.before) {
       this.#known.delete(change.before.id);
       this.#byApp.get(change.before.appId)?.delete(change.before.id);
+      this.#cohorts.get(change.before.appId)?.delete(change.before.id);
     }
     for (const listener of this.#listeners) listener(change);
   }
@@ -207,6 +208,9 @@ export class SimulatedScheduler implements Scheduler {
     const members = this.#byApp.get(instance.appId) ?? new Map<InstanceId, Instance>();
     members.set(instance.id, instance);
     this.#byApp.set(instance.appId, members);
+    const cohorts = this.#cohorts.get(instance.appId) ?? new Cohorts();
+    cohorts.set(instance);
+    this.#cohorts.set(instance.appId, cohorts);
   }
 }
 

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AppId, AppRecord } from '../../../src/apps/app.js';
+import { checkPutBack } from '../../../src/apps/decide/put-back.js';
 import { AppRegistryImpl } from '../../../src/apps/registry.js';
 import type { Accepted, AcceptOptions } from '../../../src/deployments/deployment.js';
 import { DeploymentService } from '../../../src/deployments/deployment-service.js';
@@ -70,6 +71,7 @@ export class World {
         onChange: () => () => undefined,
       },
       selectVictims: (app, instances, count) => selectVictims({ app, instances, count }),
+      checkPutBack: (apps, groups) => checkPutBack(apps, groups, this.registry.prospect),
       events: bus,
       versions: new VersionSource(() => this.clock.wallMs()),
       clock: this.clock,

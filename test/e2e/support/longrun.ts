@@ -1,10 +1,18 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../../support/package-root.js';
 import { waitFor } from '../../support/wait-for.js';
-import { commandOf, containerGroups, environmentOf, livePids, type Parts, sortParts } from './parts.js';
+import {
+  commandOf,
+  containerGroups,
+  containerProcesses,
+  environmentOf,
+  livePids,
+  type Parts,
+  sortParts,
+} from './parts.js';
 import { PortBlock } from './port-block.js';
 
 const root = packageRoot();
@@ -62,6 +70,8 @@ export class Longrun {
   private constructor(
     readonly workDir: string,
     private readonly flags: readonly string[],
+    /** The program, with its arguments, that `up` is run by. */
+    private readonly wrap: readonly string[] = [],
   ) {}
 
   static async start(...flags: string[]): Promise<Longrun> {
@@ -70,7 +80,23 @@ export class Longrun {
 
   /** On a work dir of the caller's choice. */
   static async startOn(workDir: string, ...flags: string[]): Promise<Longrun> {
-    const longrun = new Longrun(workDir, flags);
+    return Longrun.#started(new Longrun(workDir, flags));
+  }
+
+  /** On a work dir of the user `nobody` and run by it; by whoever runs the tests when that is not root. */
+  static async startAsOrdinaryUser(...flags: string[]): Promise<Longrun> {
+    const workDir = mkdtempSync(join(tmpdir(), 'longrun-e2e-'));
+    if (process.getuid?.() !== 0) return Longrun.startOn(workDir, ...flags);
+    const [uid, gid] = ['-u', '-g'].map((flag) =>
+      Number(spawnSync('id', [flag, 'nobody'], { encoding: 'utf8' }).stdout),
+    );
+    if (!uid || !gid) throw new Error('this host has no user nobody');
+    chownSync(workDir, uid, gid);
+    const wrap = ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'];
+    return Longrun.#started(new Longrun(workDir, flags, wrap));
+  }
+
+  static async #started(longrun: Longrun): Promise<Longrun> {
     try {
       await longrun.up();
     } catch (error) {
@@ -91,7 +117,8 @@ export class Longrun {
 
   /** The containers of this longrun that have cgroups, with the processes in them. */
   containerGroups(): ReadonlyMap<string, ReadonlySet<number>> {
-    return containerGroups(this.instanceId);
+    const { waiting } = containerProcesses(this.workDir);
+    return new Map([...containerGroups(this.instanceId)].filter(([id]) => !waiting.has(id)));
   }
 
   /** Its processes by their part; tasks are left out. */
@@ -100,6 +127,7 @@ export class Longrun {
     return sortParts(
       this.ownPids().filter((pid) => !tasks.has(pid)),
       this.process.pid ?? 0,
+      this.workDir,
     );
   }
 
@@ -108,7 +136,7 @@ export class Longrun {
   }
 
   /** Starts `up` (again) on the same work dir; ports stay what they were. */
-  async up({ wrap = [] }: { wrap?: readonly string[] } = {}): Promise<void> {
+  async up({ wrap = this.wrap }: { wrap?: readonly string[] } = {}): Promise<void> {
     const again = this.ready as Ready | undefined;
     const port = (url: string | undefined): string => (url ? new URL(url).port : '0');
     rmSync(this.#readyFile, { force: true });

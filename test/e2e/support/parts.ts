@@ -18,11 +18,42 @@ const patterns: readonly (readonly [keyof Parts, RegExp])[] = [
   ['proxy', /worker-main|^longrun proxy/],
   ['pump', /log-pump|pump-main/],
   ['launcher', /launcher/],
-  ['supervisor', /supervisor-\d+\.sh/],
 ];
 
-/** Sorts a longrun's own processes (its tasks left out) into parts by their command lines. */
-export function sortParts(pids: readonly number[], parent: number): Parts {
+/** What an agent's records say of its containers; those that only wait for a launch are told apart. */
+export interface ContainerProcesses {
+  /** Supervisors of containers that have, or are about to have, a task. */
+  readonly supervisors: ReadonlySet<number>;
+  /** Ids of containers that wait for a launch. */
+  readonly waiting: ReadonlySet<string>;
+  /** Their supervisors, and the processes that will become tasks. */
+  readonly waitingProcesses: ReadonlySet<number>;
+}
+
+export function containerProcesses(workDir: string): ContainerProcesses {
+  const supervisors = new Set<number>();
+  const waiting = new Set<string>();
+  const waitingProcesses = new Set<number>();
+  const records = join(workDir, 'agent/records');
+  const names = new Set(existsSync(records) ? readdirSync(records) : []);
+  for (const name of names) {
+    const [id = '', kind] = name.split('.');
+    if (kind !== 'supervisor' && kind !== 'warm') continue;
+    const waits = names.has(`${id}.warm`) && !names.has(`${id}.task`);
+    if (waits) waiting.add(id);
+    const pid = Number(/^1 (\d+) /.exec(textOf(join(records, name)))?.[1]);
+    if (waits) waitingProcesses.add(pid);
+    else if (kind === 'supervisor') supervisors.add(pid);
+  }
+  return { supervisors, waiting, waitingProcesses };
+}
+
+/**
+ * Sorts a longrun's own processes (its tasks left out) into parts: supervisors by the agent's records, others by their
+ * command lines. What waits for a launch is no part.
+ */
+export function sortParts(pids: readonly number[], parent: number, workDir: string): Parts {
+  const { supervisors, waitingProcesses } = containerProcesses(workDir);
   const parts: Record<keyof Parts, number[]> = {
     parent: [],
     server: [],
@@ -33,11 +64,24 @@ export function sortParts(pids: readonly number[], parent: number): Parts {
     supervisor: [],
   };
   for (const pid of pids) {
-    const command = commandOf(pid);
-    const found = pid === parent ? 'parent' : patterns.find(([, pattern]) => pattern.test(command))?.[0];
-    if (found) parts[found].push(pid);
+    if (pid === parent) parts.parent.push(pid);
+    // A fork of the launcher, whose command line it keeps.
+    else if (supervisors.has(pid)) parts.supervisor.push(pid);
+    else if (!waitingProcesses.has(pid)) {
+      const command = commandOf(pid);
+      const found = patterns.find(([, pattern]) => pattern.test(command))?.[0];
+      if (found) parts[found].push(pid);
+    }
   }
   return parts;
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 export function commandOf(pid: number): string {
@@ -70,6 +114,16 @@ export function isAlive(pid: number): boolean {
     return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
   } catch {
     return false;
+  }
+}
+
+/** The process that started this one, or whichever took it over; undefined when it is gone. */
+export function parentOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return undefined;
   }
 }
 

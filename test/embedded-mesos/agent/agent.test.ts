@@ -3,6 +3,14 @@ import { join } from 'node:path';
 import { waitFor } from '../../support/wait-for.js';
 import { AgentWorld, framework } from './agent-world.js';
 
+type Json = Record<string, unknown>;
+/** Names of members that a real agent answered with. */
+const recordedKeys = (
+  JSON.parse(readFileSync(join(__dirname, '../fixtures/recorded-keys.json'), 'utf8')) as {
+    agent: Record<string, string[]>;
+  }
+).agent;
+
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) console.info('skipped: an agent with cgroups and other users needs root');
 const asRoot = isRoot ? describe : describe.skip;
@@ -240,6 +248,51 @@ asRoot('an agent', () => {
       'slave/cpus_used': 0.1,
     });
     expect((await fetch(`${world.url}/health`)).status).toBe(200);
+  });
+
+  it('has the members in its documents that a real agent has', async () => {
+    const task = world.launch('exec sleep 300');
+    await world.status(task, 'TASK_RUNNING');
+    const read = async (path: string): Promise<Json> => (await world.get(path)).json as Json;
+    const missing = (kind: string, document: unknown): string[] =>
+      (recordedKeys[kind] ?? []).filter((name) => !Object.hasOwn(document as Json, name));
+    const state = await read('/slave(1)/state');
+    const ofFramework = (state['frameworks'] as Json[])[0] ?? {};
+    const executor = (ofFramework['executors'] as Json[])[0] ?? {};
+    const container = ((await read('/containers')) as unknown as Json[])[0] ?? {};
+    expect({
+      version: missing('version', await read('/version')),
+      state: missing('state', state),
+      framework: missing('framework', ofFramework),
+      executor: missing('executor', { ...executor, labels: [] }),
+      task: missing('task', { ...((executor['tasks'] as Json[])[0] ?? {}), labels: [] }),
+      container: missing('container', container),
+      containerStatus: missing('containerStatus', container['status']),
+      statistics: missing('statistics', ((await read('/monitor/statistics')) as unknown as Json[])[0]),
+      metrics: missing('metrics', await read('/metrics/snapshot')).filter((name) =>
+        /^(slave|system)\//.test(name),
+      ),
+    }).toEqual({
+      version: [],
+      state: ['master_hostname'],
+      // Of a framework an agent knows its id and its tasks only.
+      framework: ['checkpoint', 'failover_timeout', 'hostname', 'name', 'user'],
+      executor: [],
+      task: [],
+      container: [],
+      containerStatus: [],
+      statistics: [],
+      metrics: ['slave/executor_directory_max_allowed_age_secs'],
+    });
+    expect((await read('/flags'))['flags']).toMatchObject({ hostname: 'localhost', ip: '127.0.0.1' });
+    const found = async (query: string): Promise<number> =>
+      ((await read(`/containers?${query}`)) as unknown as Json[]).length;
+    expect(await found(`container_id=${String(container['container_id'])}`)).toBe(1);
+    expect(await found(`framework_id=${framework}&executor_id=${task}`)).toBe(1);
+    expect(await found('framework_id=nobody')).toBe(0);
+    expect((await fetch(`${world.url}/containers?executor_id=${task}`)).status).toBe(400);
+    const options = await fetch(`${world.url}/state`, { method: 'OPTIONS' });
+    expect([options.status, options.headers.get('allow')]).toEqual([204, 'GET, HEAD, OPTIONS']);
   });
 
   it('is silent to those who call it by another name', async () => {

@@ -15,6 +15,7 @@ import { ProcessContainerizer } from '../../../src/embedded-mesos/containers/pro
 import { allPids } from '../../../src/embedded-mesos/containers/processes.js';
 import { silentLog } from '../../../src/logging/log.js';
 import { SystemClock } from '../../../src/util/clock.js';
+import { SystemDice } from '../../../src/util/ids.js';
 import { waitFor } from '../../support/wait-for.js';
 import { compiledPump } from '../support/compiled-sources.js';
 
@@ -26,6 +27,7 @@ export class ContainerWorld {
   readonly root = mkdtempSync(join(tmpdir(), 'longrun-world-'));
   readonly instanceId = `test${randomUUID().slice(0, 8)}`;
   readonly events: ContainerEvent[] = [];
+  readonly warnings: string[] = [];
   readonly specs = new Map<string, ContainerSpec>();
   readonly pump: string;
   readonly isolation: Isolation;
@@ -37,6 +39,8 @@ export class ContainerWorld {
       fileBytes?: number;
       files?: number;
       isolation?: Isolation;
+      /** How many containers wait; none unless said, so that a test sees only its own. */
+      warm?: number;
     } = {},
   ) {
     this.pump = compiledPump();
@@ -54,8 +58,17 @@ export class ContainerWorld {
         files: this.options.files ?? 5,
       },
       onEvent: (event) => this.events.push(event),
+      warmContainers: this.options.warm ?? 0,
       clock: new SystemClock(),
-      log: silentLog,
+      dice: new SystemDice(),
+      log: { ...silentLog, warn: (text) => this.warnings.push(text) },
+    });
+  }
+
+  /** Waits until so many containers wait for a launch. */
+  async warm(count: number): Promise<void> {
+    await waitFor(() => this.containerizer.ready === count, {
+      what: () => `${count} warm, not ${this.containerizer.ready}`,
     });
   }
 
@@ -72,7 +85,7 @@ export class ContainerWorld {
   }
 
   launch(command: string, more: Partial<ContainerSpec> = {}): string {
-    const id = randomUUID();
+    const id = this.containerizer.nextId();
     const spec: ContainerSpec = {
       id,
       command: { shell: true, value: command, arguments: [] },
@@ -145,9 +158,11 @@ export class ContainerWorld {
       what: 'the end of all processes',
     });
     const processes = [...this.specs.keys()].flatMap((id) => this.processesOf(id));
-    let groups = this.isolation.containers();
     await this.containerizer.tearDown();
-    groups = [...groups, ...this.isolation.supervisorGroups.filter((group) => existsSync(group))];
+    const groups = [
+      ...this.isolation.containers(),
+      ...this.isolation.supervisorGroups.filter((group) => existsSync(group)),
+    ];
     rmSync(this.root, { recursive: true, force: true });
     return { processes, groups };
   }

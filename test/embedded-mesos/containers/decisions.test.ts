@@ -214,11 +214,12 @@ describe('what the kernel and the shell say', () => {
 
   it('a task’s own program is told from all that comes before it', () => {
     const own = (...words: string[]): boolean =>
-      isTasksOwnProgram(`${words.join('\0')}\0`, 'c1', '/run/supervisor-1.sh');
-    expect(own('sh', '/run/supervisor-1.sh', '/run', 'c1')).toBe(false);
+      isTasksOwnProgram(`${words.join('\0')}\0`, 'c1', '/run/runtime');
+    expect(own('sh', '/run/runtime/supervisor-1.sh', '/run', 'c1')).toBe(false);
+    expect(own('/bin/sh', '/run/runtime/launcher-2.sh', '/run')).toBe(false);
     expect(own('setsid', 'setpriv', '--reuid', '1', '/bin/sh', '-s', launchMark('c1'))).toBe(false);
     expect(own('/bin/sh', '-s', launchMark('c1'))).toBe(false);
-    expect(isTasksOwnProgram('', 'c1', '/run/supervisor-1.sh')).toBe(false);
+    expect(isTasksOwnProgram('', 'c1', '/run/runtime')).toBe(false);
     expect(own('/bin/sh', '-c', 'sleep 1')).toBe(true);
   });
 

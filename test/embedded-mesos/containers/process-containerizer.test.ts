@@ -204,8 +204,8 @@ asRoot('a container of processes', () => {
     const { files } = world.containerizer;
     const second = spawnSync(
       '/bin/sh',
-      [files.supervisorScript, files.root, id, '65534', '65534', '65534', ...world.isolation.parents],
-      { timeout: 5_000, killSignal: 'SIGKILL' },
+      [files.launcherScript, files.root, '--', ...world.isolation.parents],
+      { input: `65534 65534 65534 ${id}\n`, timeout: 5_000, killSignal: 'SIGKILL' },
     );
     expect(second.status).toBe(0);
     expect(readFileSync(join(world.root, 'sandboxes', id, 'ran'), 'utf8')).toBe('run\n');

@@ -174,7 +174,7 @@ describe("the master's port", () => {
     expect(await ask('/nonsense')).toMatchObject({ status: 404, json: { message: 'URI not found' } });
     expect(await ask('/constructor')).toMatchObject({ status: 404 });
     const posted = await ask('/state', { method: 'POST' });
-    expect([posted.status, posted.headers['allow']]).toEqual([405, 'GET, HEAD']);
+    expect([posted.status, posted.headers['allow']]).toEqual([405, 'GET, HEAD, OPTIONS']);
     expect((await ask('/state', { host: 'evil.example' })).status).toBe(403);
   });
 

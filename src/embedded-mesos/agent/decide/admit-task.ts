@@ -47,6 +47,13 @@ export function refusalOf(
   return undefined;
 }
 
+/** Why a task cannot be launched whose ports others listen on (`taken`: which; empty = none). */
+export function portsRefusal(taken: readonly number[]): Outcome | undefined {
+  if (taken.length === 0) return undefined;
+  const which = taken.length === 1 ? `port ${taken[0]}` : `ports ${taken.slice(0, 10).join(', ')}`;
+  return launchFailure(`another program listens on ${which} of this host`);
+}
+
 function launchFailure(why: string): Outcome {
   return {
     state: 'TASK_FAILED',

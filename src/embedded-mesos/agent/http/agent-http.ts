@@ -1,10 +1,13 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Log } from '../../../logging/log.js';
 import { listen, urlOf } from '../../../util/listen.js';
 import type { PlaceLookup } from '../decide/file-request.js';
 import { allowedHosts } from '../decide/host-names.js';
 import { isWildcard, ownAddresses } from '../machine.js';
-import { type AgentView, containersJson, metricsJson, stateJson } from './agent-state.js';
+import { chosenContainers, containersJson } from './agent-containers.js';
+import { metricsJson } from './agent-metrics.js';
+import { type AgentView, stateJson, versionJson } from './agent-state.js';
 import { answerJson, refuse } from './answers.js';
 import { SandboxFiles } from './files.js';
 
@@ -13,6 +16,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_CONNECTIONS = 500;
 /** One answer with the statistics of every container serves all requests of this time. */
 const STATISTICS_FRESH_MS = 500;
+const ALLOW = 'GET, HEAD, OPTIONS';
 
 /** The agent's own port: sandbox files, state, statistics. Answers GET only, and only by its own names. */
 export class AgentHttp {
@@ -20,10 +24,18 @@ export class AgentHttp {
   readonly #files: SandboxFiles;
   #hosts: ReadonlySet<string> = new Set();
   #port = 0;
-  #containers: { readonly atMs: number; readonly body: readonly Record<string, unknown>[] } | undefined;
+  #containers:
+    | { readonly atMs: number; readonly body: readonly Readonly<Record<string, unknown>>[] }
+    | undefined;
 
   constructor(
-    private readonly options: { readonly address: string; readonly port: number; readonly hostname: string },
+    private readonly options: {
+      readonly address: string;
+      readonly port: number;
+      readonly hostname: string;
+      /** What readers must show; undefined = everybody may read. */
+      readonly readToken?: string;
+    },
     private readonly view: () => AgentView,
     lookup: PlaceLookup,
     private readonly log: Log,
@@ -57,15 +69,25 @@ export class AgentHttp {
         refuse(response, 403, `This agent is not called '${host}'.`);
         return;
       }
+      if (request.method === 'OPTIONS') {
+        response.writeHead(204, { allow: ALLOW }).end();
+        return;
+      }
       if (request.method !== 'GET' && request.method !== 'HEAD') {
+        response.setHeader('allow', ALLOW);
         refuse(response, 405, 'This agent answers GET only.');
         return;
       }
       request.resume();
       const { pathname, searchParams } = new URL(request.url ?? '/', 'http://agent');
+      if (!this.#mayRead(pathname.replace(/^\/slave\(1\)/, ''), request.headers.authorization)) {
+        response.setHeader('www-authenticate', 'Bearer realm="longrun agent"');
+        refuse(response, 401, 'This agent wants the token of its server.');
+        return;
+      }
       const files = /^\/(?:slave\(1\)\/)?files\/(\w+)$/.exec(pathname)?.[1];
       if (files) await this.#files.answer(files, searchParams, request, response);
-      else this.#answerState(pathname.replace(/^\/slave\(1\)/, ''), response);
+      else this.#answerState(pathname.replace(/^\/slave\(1\)/, ''), searchParams, response);
     } catch (error) {
       this.log.error('a request failed', { url: request.url, error: (error as Error).message });
       if (response.headersSent) response.destroy();
@@ -73,22 +95,37 @@ export class AgentHttp {
     }
   }
 
-  #answerState(path: string, response: ServerResponse): void {
+  /** Whether it is up and its version may be known by everybody; sandboxes and tasks may not. */
+  #mayRead(path: string, authorization: string | undefined): boolean {
+    const { readToken } = this.options;
+    if (readToken === undefined || path === '/health' || path === '/version') return true;
+    return timingSafeEqual(digest(authorization ?? ''), digest(`Bearer ${readToken}`));
+  }
+
+  #answerState(path: string, query: URLSearchParams, response: ServerResponse): void {
     switch (path) {
       case '/health':
         response.writeHead(200, { 'content-length': 0 }).end();
         return;
       case '/version':
-        answerJson(response, 200, { version: this.view().version });
+        answerJson(response, 200, versionJson(this.view()));
         return;
       case '/state':
       case '/state.json':
         answerJson(response, 200, stateJson(this.view()));
         return;
-      case '/containers':
-        answerJson(response, 200, this.#statistics());
+      case '/flags':
+        answerJson(response, 200, { flags: this.view().flags });
         return;
+      case '/containers': {
+        const chosen = chosenContainers(this.#statistics(), query);
+        if (chosen) answerJson(response, 200, chosen);
+        else
+          refuse(response, 400, 'Ask by container_id, by framework_id, or by framework_id and executor_id.');
+        return;
+      }
       case '/monitor/statistics':
+      case '/monitor/statistics.json':
         answerJson(
           response,
           200,
@@ -104,7 +141,7 @@ export class AgentHttp {
     }
   }
 
-  #statistics(): readonly Record<string, unknown>[] {
+  #statistics(): readonly Readonly<Record<string, unknown>>[] {
     const view = this.view();
     const fresh = this.#containers;
     if (fresh && Math.abs(view.nowMs - fresh.atMs) < STATISTICS_FRESH_MS) return fresh.body;
@@ -118,4 +155,8 @@ export class AgentHttp {
       this.#server.closeAllConnections();
     });
   }
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
 }

@@ -1,6 +1,7 @@
 import type { Containerizer } from '../../containers/containerizer.js';
 import type { RunFiles } from '../../containers/run-files.js';
 import { rangesText } from '../../protocol/resource-text.js';
+import { reservedRole } from '../../protocol/resources.js';
 import type { Attribute, Resource } from '../../protocol/v1.js';
 import type { TaskDesk } from '../task-desk.js';
 import type { TaskRecord } from '../task-record.js';
@@ -21,6 +22,8 @@ export interface AgentView {
   readonly containerizer: Containerizer;
   readonly files: RunFiles;
   readonly pendingUpdates: number;
+  /** What a real agent calls its flags; those that mean something here, as text. */
+  readonly flags: Readonly<Record<string, string>>;
 }
 
 /** A resource list as Mesos's state shows it: numbers by name, ports as text. */
@@ -43,15 +46,31 @@ function attributeSummary(attributes: readonly Attribute[]): Readonly<Record<str
   );
 }
 
-function taskJson({ task, frameworkId, latest }: TaskRecord): Record<string, unknown> {
+/** What Mesos's state documents call an agent's abilities; those that ours has. */
+const CAPABILITIES = ['MULTI_ROLE', 'HIERARCHICAL_ROLE', 'RESERVATION_REFINEMENT', 'TASK_RESOURCE_LIMITS'];
+
+/** `/version`: a real agent's members; ours is not built apart from its package, so nobody knows more. */
+export function versionJson({ version }: Pick<AgentView, 'version'>): Readonly<Record<string, unknown>> {
+  return { build_date: '', build_time: 0, build_user: 'longrun', version };
+}
+
+/** The role that a task's resources were given to. */
+function roleOf({ task }: TaskRecord): string {
+  return task.resources.find(({ allocation_info: given }) => given?.role)?.allocation_info?.role ?? '*';
+}
+
+function taskJson(record: TaskRecord): Record<string, unknown> {
+  const { task, frameworkId, latest } = record;
   return {
     id: task.task_id.value,
     name: task.name,
     framework_id: frameworkId,
-    executor_id: task.task_id.value,
+    // A command's executor is the agent's own: nobody named it.
+    executor_id: '',
     slave_id: task.agent_id.value,
     state: latest.state,
     resources: resourceSummary(task.resources),
+    role: roleOf(record),
     statuses: [
       {
         state: latest.state,
@@ -73,6 +92,8 @@ function executorJson(record: TaskRecord, files: RunFiles): Record<string, unkno
     container: record.containerId,
     directory: files.sandbox(record.containerId),
     resources: resourceSummary(record.task.resources),
+    role: roleOf(record),
+    ...(record.task.labels && { labels: record.task.labels.labels }),
     tasks: record.phase === 'launching' || record.phase === 'ended' ? [] : [taskJson(record)],
     queued_tasks: record.phase === 'launching' ? [taskJson(record)] : [],
     completed_tasks: record.phase === 'ended' ? [taskJson(record)] : [],
@@ -87,71 +108,44 @@ export function stateJson(view: AgentView): Record<string, unknown> {
     byFramework.set(record.frameworkId, executors);
     executors.push(executorJson(record, view.files));
   }
+  const frameworks = [...byFramework].map(([id, executors]) => ({
+    id,
+    roles: [...new Set(executors.map((executor) => executor['role']))],
+    executors,
+    completed_executors: [],
+  }));
+  const unreserved: Resource[] = [];
+  const reserved = new Map<string, Resource[]>();
+  for (const resource of view.resources) {
+    const role = reservedRole(resource);
+    if (role === undefined) unreserved.push(resource);
+    else reserved.set(role, [...(reserved.get(role) ?? []), resource]);
+  }
+  const used = [...view.desk.records()]
+    .filter(({ phase }) => phase !== 'ended')
+    .flatMap(({ task }) => task.resources);
   return {
-    version: view.version,
+    ...versionJson(view),
+    start_time: view.startedAtMs / 1000,
     id: view.agentId ?? '',
     pid: `slave(1)@${view.hostname}:${view.port}`,
     hostname: view.hostname,
-    start_time: view.startedAtMs / 1000,
+    capabilities: CAPABILITIES,
     resources: resourceSummary(view.resources),
+    reserved_resources: Object.fromEntries(
+      [...reserved].map(([role, resources]) => [role, resourceSummary(resources)]),
+    ),
+    unreserved_resources: resourceSummary(unreserved),
+    reserved_resources_full: Object.fromEntries(reserved),
+    unreserved_resources_full: unreserved.map((resource) => ({ ...resource, role: '*' })),
+    reserved_resources_allocated: {},
+    unreserved_resources_allocated: resourceSummary(used),
+    resource_providers: [],
     attributes: attributeSummary(view.attributes),
+    flags: view.flags,
     isolation: view.containerizer.isolationKind,
     not_isolated: view.containerizer.gaps,
-    frameworks: [...byFramework].map(([id, executors]) => ({ id, executors })),
+    frameworks,
     completed_frameworks: [],
-  };
-}
-
-/** GET /containers and /monitor/statistics. */
-export function containersJson(view: AgentView): readonly Record<string, unknown>[] {
-  return [...view.desk.records()].flatMap((record) => {
-    const statistics = view.containerizer.statistics(record.containerId);
-    if (!statistics) return [];
-    const id = record.task.task_id.value;
-    return [
-      {
-        container_id: record.containerId,
-        framework_id: record.frameworkId,
-        executor_id: id,
-        executor_name: record.task.name,
-        source: id,
-        statistics,
-        status: record.latest.container_status ?? {},
-      },
-    ];
-  });
-}
-
-/** GET /metrics/snapshot: Mesos's names (Mesos reference 3.10). */
-export function metricsJson(view: AgentView): Readonly<Record<string, number>> {
-  const phases = { launching: 0, running: 0, killing: 0, ended: 0 };
-  let cpusUsed = 0;
-  let memUsed = 0;
-  for (const { phase, task } of view.desk.records()) {
-    phases[phase]++;
-    if (phase === 'ended') continue;
-    const used = resourceSummary(task.resources);
-    cpusUsed += Number(used['cpus']);
-    memUsed += Number(used['mem']);
-  }
-  const total = resourceSummary(view.resources);
-  const { totals } = view.desk;
-  return {
-    'slave/uptime_secs': (view.nowMs - view.startedAtMs) / 1000,
-    'slave/registered': view.registered ? 1 : 0,
-    'slave/recovery_time_secs': view.recoverySeconds,
-    'slave/tasks_staging': phases.launching,
-    'slave/tasks_running': phases.running,
-    'slave/tasks_killing': phases.killing,
-    'slave/tasks_finished': totals.finished,
-    'slave/tasks_failed': totals.failed,
-    'slave/tasks_killed': totals.killed,
-    'slave/container_launch_errors': totals.launchErrors,
-    'slave/unacknowledged_status_updates': view.pendingUpdates,
-    'slave/cpus_total': Number(total['cpus']),
-    'slave/cpus_used': cpusUsed,
-    'slave/mem_total': Number(total['mem']),
-    'slave/mem_used': memUsed,
-    'slave/disk_total': Number(total['disk']),
   };
 }

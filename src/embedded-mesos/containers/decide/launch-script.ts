@@ -48,16 +48,12 @@ export function launchScript(spec: ContainerSpec): string {
 
 /**
  * Whether the command line of a container's main process (words ended by NUL, as in /proc) is already the task's own
- * program: every program before it carries the mark or the supervisor's path.
+ * program: every program before it carries the mark or is a shell that runs one of our scripts, in `runtimeFolder`.
  */
-export function isTasksOwnProgram(
-  commandLine: string,
-  containerId: string,
-  supervisorScript: string,
-): boolean {
+export function isTasksOwnProgram(commandLine: string, containerId: string, runtimeFolder: string): boolean {
   if (commandLine === '') return false;
   const words = commandLine.split('\0');
-  return !words.includes(launchMark(containerId)) && words[1] !== supervisorScript;
+  return !words.includes(launchMark(containerId)) && words[1]?.startsWith(`${runtimeFolder}/`) !== true;
 }
 
 /** Why this command can never run, as a sentence; undefined when it can be tried. */

@@ -17,6 +17,8 @@ export type ExitRecord = { readonly exit: ProcessExit } | { readonly failure: st
 /** The records of one container, as far as they are there and whole. */
 export interface ContainerRecords {
   readonly supervisor?: Claim;
+  /** The process of a warm container that waits, or waited, for its orders. */
+  readonly waiting?: LiveProcess;
   readonly task?: LiveProcess;
   readonly exit?: ExitRecord;
 }
@@ -26,6 +28,8 @@ const failures: Readonly<Record<string, string>> = {
   cgroup: 'its process could not be moved into its cgroup',
   sandbox: 'its sandbox could not be entered',
   record: 'the record of its process could not be written',
+  orders: 'it could not wait for its orders',
+  early: 'its process ended before its program was started',
 };
 
 /** A record is one line `1 <words> end`, written by one write: without its `end` it is not yet there. */
@@ -44,6 +48,7 @@ function identity(parts: readonly string[] | undefined): LiveProcess | undefined
 /** Reads the texts of a container's record files (undefined = no such file). */
 export function readRecords(texts: {
   supervisor?: string | undefined;
+  warm?: string | undefined;
   task?: string | undefined;
   exit?: string | undefined;
 }): ContainerRecords {
@@ -54,19 +59,25 @@ export function readRecords(texts: {
       : claimed?.[0] === 'cancelled'
         ? 'cancelled'
         : (identity(claimed) ?? 'torn');
+  const waiting = identity(words(texts.warm));
   const task = identity(words(texts.task));
   const ended = words(texts.exit);
   const status = Number(ended?.[1]);
   let exit: ExitRecord | undefined;
   if (ended?.[0] === 'exited' && Number.isInteger(status)) exit = { exit: exitOfShellStatus(status) };
   else if (ended?.[0] === 'failed') exit = { failure: failures[ended[1] ?? ''] ?? 'it could not be started' };
-  return { ...(supervisor && { supervisor }), ...(task && { task }), ...(exit && { exit }) };
+  return {
+    ...(supervisor && { supervisor }),
+    ...(waiting && { waiting }),
+    ...(task && { task }),
+    ...(exit && { exit }),
+  };
 }
 
 /**
  * Where a container stands.
  * - `unclaimed`: no supervisor has taken it; it may still be launched or cancelled.
- * - `claimed`: a supervisor lives; nothing of the task runs yet.
+ * - `claimed`: a supervisor lives; nothing of the task runs yet (it may wait for its orders).
  * - `forked`: the task's process exists.
  * - `over`: its end is recorded. - `lost`: its supervisor died without recording one. - `cancelled`.
  */

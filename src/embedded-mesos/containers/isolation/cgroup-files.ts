@@ -76,9 +76,16 @@ export function removeGroup(path: string): boolean {
   }
 }
 
-/** Removes the supervisors' group of a work dir's folder, and the folder when no container is left in it. */
+/**
+ * Removes the supervisors' group of a work dir's folder, and the folder when no container is left in it. Who still lives in
+ * that group serves nobody any more: a shell between two sleeps, a pump that was just started.
+ */
 export function removeServants(folder: string): boolean {
-  if (!removeGroup(join(folder, SUPERVISORS))) return false;
+  const servants = join(folder, SUPERVISORS);
+  if (!removeGroup(servants)) {
+    if (subGroups(folder).length === 1) killAll(pidsOf(servants));
+    return false;
+  }
   return subGroups(folder).length > 0 || removeGroup(folder);
 }
 

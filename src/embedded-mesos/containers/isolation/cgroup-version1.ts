@@ -79,8 +79,12 @@ export class CgroupVersion1 implements Isolation {
     }
   }
 
-  prepare(id: string, limits: ContainerLimits): void {
+  makeGroups(id: string): void {
     for (const folder of this.parents) makeChildGroup(join(folder, id));
+  }
+
+  prepare(id: string, limits: ContainerLimits): void {
+    this.makeGroups(id);
     this.#write(id, limits, 'new');
   }
 

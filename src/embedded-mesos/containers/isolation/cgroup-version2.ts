@@ -89,8 +89,12 @@ export class CgroupVersion2 implements Isolation {
     for (const pid of pidsOf(group)) tryControl(join(aside, 'cgroup.procs'), String(pid));
   }
 
-  prepare(id: string, limits: ContainerLimits): void {
+  makeGroups(id: string): void {
     makeChildGroup(join(this.#folder, id));
+  }
+
+  prepare(id: string, limits: ContainerLimits): void {
+    this.makeGroups(id);
     this.#write(id, limits, true);
   }
 

@@ -13,6 +13,8 @@ export interface Isolation {
 
   /** Makes the groups of this work dir. */
   setUp(): void;
+  /** Makes a container's groups, as yet without limits (idempotent). */
+  makeGroups(id: string): void;
   /** Makes a container's groups with their limits (idempotent). */
   prepare(id: string, limits: ContainerLimits): void;
   update(id: string, limits: ContainerLimits): void;
@@ -28,6 +30,6 @@ export interface Isolation {
   statistics(id: string, timestamp: number): ResourceStatistics;
   /** Containers that have something here. */
   containers(): readonly string[];
-  /** Removes the (empty) groups of this work dir. False when the kernel still holds one. */
+  /** Ends what is left of the servants and removes the groups of this work dir, if empty. False when the kernel still holds one. */
   tearDown(): boolean;
 }

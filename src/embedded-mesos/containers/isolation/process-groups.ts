@@ -28,6 +28,7 @@ export class ProcessGroups implements Isolation {
   }
 
   setUp(): void {}
+  makeGroups(_id: string): void {}
   prepare(_id: string, _limits: ContainerLimits): void {}
   update(_id: string, _limits: ContainerLimits): void {}
 

@@ -11,6 +11,8 @@ export interface LogPumpOptions {
   readonly outputs: string;
   readonly fileBytes: number;
   readonly files: number;
+  /** It was asked to leave, and no pipe is left to be served. */
+  readonly onDone: () => void;
 }
 
 /**
@@ -19,6 +21,7 @@ export interface LogPumpOptions {
  */
 export class LogPump {
   readonly #pumped = new Map<string, PumpedPipe>();
+  #leaving = false;
 
   constructor(private readonly options: LogPumpOptions) {}
 
@@ -28,6 +31,22 @@ export class LogPump {
     });
     this.#lookAtAll();
     setInterval(() => this.#lookAtAll(), POLL_MS);
+  }
+
+  /** Ends as soon as no container is left whose output it could keep: at once, or after the last one's end. */
+  leave(): void {
+    this.#leaving = true;
+    this.#lookAtAll();
+    this.#endIfDone();
+  }
+
+  #finished(name: string): void {
+    this.#pumped.delete(name);
+    this.#endIfDone();
+  }
+
+  #endIfDone(): void {
+    if (this.#leaving && this.#pumped.size === 0) this.options.onDone();
   }
 
   #lookAtAll(): void {
@@ -53,7 +72,7 @@ export class LogPump {
       this.options.files,
     );
     try {
-      this.#pumped.set(name, new PumpedPipe(path, output, () => this.#pumped.delete(name)));
+      this.#pumped.set(name, new PumpedPipe(path, output, () => this.#finished(name)));
     } catch (error) {
       // Gone again, or out of descriptors: the next poll looks again, and until then its writer waits.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT')

@@ -14,7 +14,6 @@ if (!root || !(Number(fileBytes) > 0) || !(Number(files) > 0)) {
 }
 process.on('SIGHUP', () => undefined);
 process.on('SIGINT', () => undefined);
-process.on('SIGTERM', () => undefined);
 try {
   PidLock.take(join(root, 'runtime', 'log-pump.lock'));
 } catch (error) {
@@ -28,9 +27,13 @@ for (const group of groups) {
     // A hierarchy that we may not write to: the pump stays in the agent's group of it and works all the same.
   }
 }
-new LogPump({
+const pump = new LogPump({
   pipes: join(root, 'pipes'),
   outputs: join(root, 'outputs'),
   fileBytes: Number(fileBytes),
   files: Number(files),
-}).start();
+  onDone: () => process.exit(0),
+});
+// A host that goes down sends this to every process; the tasks' last words are still to be kept.
+process.on('SIGTERM', () => pump.leave());
+pump.start();

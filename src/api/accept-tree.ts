@@ -1,0 +1,38 @@
+import type { Response } from 'express';
+import type { PrepareTree } from '../apps/group-changes.js';
+import type { Accepted, AcceptOptions } from '../deployments/deployment.js';
+import type { ApiContext } from './api-context.js';
+import { accessOf } from './middleware/access.js';
+import { forgetNotes, noteApp, noteDeployment } from './middleware/audit-writes.js';
+import { requestIdOf } from './middleware/request-id.js';
+
+/**
+ * Hands a change of groups to the deployments and names the deployment in the answer's head; the rights are asked as for
+ * apps, on each app and each group that it touches.
+ */
+export async function acceptTree(
+  context: Pick<ApiContext, 'deployments' | 'registry'>,
+  response: Response,
+  prepare: PrepareTree,
+  options: AcceptOptions,
+): Promise<Accepted> {
+  const request = response.req;
+  const access = accessOf(request);
+  const by = { principal: access.principal.name, requestId: requestIdOf(request) };
+  const accepted = await context.deployments.changeTree(
+    (version) => {
+      const tree = prepare(version);
+      for (const { groupId } of tree.groups) access.require('deploy', groupId);
+      for (const { appId } of tree.apps) access.require('deploy', appId);
+      forgetNotes(request);
+      for (const { appId, after } of tree.apps) {
+        const before = context.registry.get(appId);
+        if (before !== after) noteApp(request, appId, { before, after });
+      }
+      return tree;
+    },
+    { ...options, by },
+  );
+  noteDeployment(request, accepted.deploymentId);
+  return accepted;
+}

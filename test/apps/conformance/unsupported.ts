@@ -1,0 +1,75 @@
+import { bridge, docker, mesos } from './container-rules.js';
+import { app } from './rules.js';
+
+/** A definition that breaks no rule and cannot be run yet: where it is told, and what the sentence names. */
+export type UnsupportedRow = readonly [
+  what: string,
+  body: Record<string, unknown>,
+  paths: readonly string[],
+  named: string,
+];
+
+const secrets = { s: { source: 'x' } };
+const command = { protocol: 'COMMAND', command: { value: 'x' } };
+
+export const unsupported: readonly UnsupportedRow[] = [
+  ['an image for the Docker engine', app({ container: docker() }), ['/container/docker'], 'containers with an image'],
+  [
+    'an image for the other containerizer',
+    { id: '/a', container: { ...docker(), type: 'MESOS' } },
+    ['/container/docker'],
+    'containers with an image',
+  ],
+  [
+    'a bridge network',
+    app({ networks: bridge }),
+    ['/networks(0)/mode'],
+    'networks other than the host’s',
+  ],
+  [
+    'the deprecated ipAddress',
+    app({ ipAddress: { networkName: 'x' } }),
+    ['/networks(0)/mode'],
+    'networks other than the host’s',
+  ],
+  [
+    'a volume of the host',
+    app({ container: mesos({ volumes: [{ containerPath: '/x', hostPath: '/y', mode: 'RO' }] }) }),
+    ['/container/volumes(0)'],
+    'volumes',
+  ],
+  [
+    'seccomp',
+    app({ container: mesos({ linuxInfo: { seccomp: { unconfined: true } } }) }),
+    ['/container/linuxInfo'],
+    'seccomp and IPC settings',
+  ],
+  ['a container without command', { id: '/a', container: mesos() }, ['/cmd'], 'containers without a command'],
+  ['something to fetch', app({ fetch: [{ uri: 'http://a/x' }] }), ['/fetch'], 'files to fetch'],
+  ['uris', app({ uris: ['http://a/x'] }), ['/fetch'], 'files to fetch'],
+  ['a GPU', app({ gpus: 1 }), ['/gpus'], 'GPUs'],
+  ['a terminal', app({ tty: true }), ['/tty'], 'terminals'],
+  ['an executor', app({ executor: '/bin/x' }), ['/executor'], 'executors of your own'],
+  ['needs of an executor', app({ executorResources: {} }), ['/executorResources'], 'executors of your own'],
+  ['a check', app({ check: { tcp: {} } }), ['/check'], 'checks by the agent'],
+  ['a command check', app({ healthChecks: [command] }), ['/healthChecks(0)/protocol'], 'checks by the agent'],
+  [
+    'a Mesos check',
+    app({ healthChecks: [{}, { protocol: 'MESOS_HTTP' }] }),
+    ['/healthChecks(1)/protocol'],
+    'checks by the agent',
+  ],
+  ['secrets', app({ secrets }), ['/secrets'], 'secrets'],
+  [
+    'a secret in a variable',
+    app({ secrets, env: { A: { secret: 's' } } }),
+    ['/secrets', '/env'],
+    'secrets, secrets in the environment',
+  ],
+  [
+    'several at once',
+    app({ gpus: 1, tty: true, networks: bridge }),
+    ['/networks(0)/mode', '/gpus', '/tty'],
+    'networks other than the host’s, GPUs, terminals',
+  ],
+];

@@ -1,0 +1,52 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { examine } from '../../src/cli/doctor.js';
+import { settingsOf } from '../../src/cli/setting-options.js';
+import { PidLock } from '../../src/util/pid-lock.js';
+
+describe('doctor', () => {
+  const server = createServer();
+  let workDir: string;
+  let port: number;
+
+  beforeEach(async () => {
+    workDir = mkdtempSync(join(tmpdir(), 'longrun-doctor-'));
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    port = (server.address() as AddressInfo).port;
+  });
+  afterEach(async () => {
+    await new Promise((closed) => server.close(closed));
+    rmSync(workDir, { recursive: true, force: true });
+  });
+
+  const finding = (): unknown =>
+    examine(settingsOf({ workDir, httpPort: String(port) })).find(
+      ({ what }) => what === `port ${port} (API)`,
+    );
+
+  it('warns of a port that somebody else has, with the flag to change', () => {
+    expect(finding()).toMatchObject({
+      verdict: 'warn',
+      found: expect.stringContaining(`(pid ${process.pid})`),
+      advice: expect.stringContaining('--http-port'),
+    });
+  });
+
+  it('knows the ports of the longrun that runs on this very work dir', () => {
+    mkdirSync(join(workDir, 'run'));
+    const lock = PidLock.take(join(workDir, 'run', 'up.lock'));
+    expect(finding()).toMatchObject({
+      verdict: 'ok',
+      found: expect.stringContaining('in use by this longrun'),
+    });
+    lock.release();
+  });
+
+  it('changes nothing', () => {
+    examine(settingsOf({ workDir: join(workDir, 'not-there') }));
+    expect(readdirSync(workDir)).toEqual([]);
+  });
+});
