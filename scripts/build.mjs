@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compileContract } from './compile-contract.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const stamp = join(root, 'dist', '.built');
@@ -16,7 +17,9 @@ function newest(path) {
 function stale() {
   if (!existsSync(stamp)) return true;
   const built = statSync(stamp).mtimeMs;
-  return ['src', 'tsconfig.json', 'package.json'].some((path) => newest(join(root, path)) > built);
+  return ['src', 'tsconfig.json', 'package.json', 'openapi.yaml', 'scripts/compile-contract.mjs'].some(
+    (path) => newest(join(root, path)) > built,
+  );
 }
 
 if (process.argv.includes('--if-stale') && !stale()) process.exit(0);
@@ -29,4 +32,5 @@ if (!existsSync(tsc)) {
 }
 const result = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.json')], { stdio: 'inherit' });
 if (result.status !== 0) process.exit(result.status ?? 1);
+await compileContract(root);
 writeFileSync(stamp, new Date().toISOString());

@@ -9,6 +9,7 @@ export const entries = {
   prober: fileURLToPath(new URL('../health/prober-main.js', import.meta.url)),
   logPump: fileURLToPath(new URL('../embedded-mesos/containers/log-pump/main.js', import.meta.url)),
   contract: fileURLToPath(new URL('../../openapi.yaml', import.meta.url)),
+  compiledContract: fileURLToPath(new URL('../api/contract/compiled-contract.js', import.meta.url)),
   package: fileURLToPath(new URL('../../package.json', import.meta.url)),
 } as const;
 

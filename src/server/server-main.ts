@@ -20,7 +20,12 @@ export function makeServerService(
   const server = new Server({
     settings,
     workDir: openWorkDir(settings.workDir),
-    files: { contract: entries.contract, prober: entries.prober, version: packageVersion() },
+    files: {
+      contract: entries.contract,
+      compiledContract: entries.compiledContract,
+      prober: entries.prober,
+      version: packageVersion(),
+    },
     clock: new SystemClock(),
     dice: new SystemDice(),
     log,

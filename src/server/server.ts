@@ -1,6 +1,7 @@
 import type { Server as HttpServer } from 'node:http';
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
+import type { ApiAuth } from '../api/api-context.js';
 import { loadContract } from '../api/contract/load-contract.js';
 import { type Api, createApi, createApiServer } from '../api/create-api.js';
 import { hostAllowed } from '../api/decide/host-allowed.js';
@@ -8,12 +9,8 @@ import { AppChanges } from '../apps/app-changes.js';
 import { checkPutBack } from '../apps/decide/put-back.js';
 import { GroupChanges } from '../apps/group-changes.js';
 import { AppRegistryImpl } from '../apps/registry.js';
-import { AuditTrail } from '../auth/audit-trail.js';
-import { Authenticator } from '../auth/authenticator.js';
-import { TokenBook } from '../auth/token-book.js';
-import { authenticationRequired, isLoopback } from '../config/load-settings.js';
 import type { Settings } from '../config/settings.js';
-import { noteApiCert, noteApiUrl, type WorkDir } from '../config/work-dir.js';
+import { noteApiUrl, type WorkDir } from '../config/work-dir.js';
 import { DeploymentService } from '../deployments/deployment-service.js';
 import { masterRequestListener } from '../embedded-mesos/master/http.js';
 import { Master } from '../embedded-mesos/master/master.js';
@@ -42,6 +39,7 @@ import { LineServer } from '../util/line/line-server.js';
 import { listen, urlOf } from '../util/listen.js';
 import type { PidLock } from '../util/pid-lock.js';
 import { VersionSource } from '../util/timestamp.js';
+import { startAccess, tlsFilesOf } from './access.js';
 import { EventLoopLag } from './event-loop-lag.js';
 import { guardedReads } from './guarded-reads.js';
 import { countStates } from './metric-gauges.js';
@@ -50,11 +48,13 @@ import { nextEpoch } from './next-epoch.js';
 import { OperatorRoutes } from './operator-routes.js';
 import { FileProxyMemory } from './proxy-memory.js';
 import { takeServerLock } from './server-lock.js';
-import { TlsFiles } from './tls-files.js';
+import type { TlsFiles } from './tls-files.js';
 
 export interface ServerFiles {
   /** openapi.yaml */
   readonly contract: string;
+  /** The module that the build made of it; absent: the YAML is read and its validators are compiled when used. */
+  readonly compiledContract?: string;
   /** Entry of the prober child. */
   readonly prober: string;
   readonly version: string;
@@ -93,7 +93,7 @@ interface Running {
   readonly proxyLines: LineServer<FromProxy, ToProxy>;
   readonly loopLag: EventLoopLag;
   readonly narrator: Narrator;
-  readonly tokens: TokenBook;
+  readonly tokens: ApiAuth['tokens'];
   readonly tls: TlsFiles | undefined;
 }
 
@@ -116,8 +116,8 @@ export class Server {
     await store.open();
     const epoch = await nextEpoch(store, clock, log);
     const events = new EventBuffer({ epoch, clock, log });
-    const { tokens, trail, authenticator } = await this.#auth(store, epoch);
-    const tls = this.#tlsFiles();
+    const { tokens, trail, authenticator } = await startAccess(this.options, store, epoch);
+    const tls = tlsFilesOf(this.options);
     const narrator = new Narrator(events, clock, log);
     narrator.start();
     const metrics = new Metrics(clock);
@@ -217,7 +217,8 @@ export class Server {
     await health.start();
     await deployments.start();
 
-    const contract = await loadContract(this.options.files.contract);
+    const { files } = this.options;
+    const contract = await loadContract(files.contract, files.compiledContract);
     const wanted = {
       registry,
       contract,
@@ -315,46 +316,6 @@ export class Server {
     this.#noteUrl(httpPort, scheme);
     this.#ready = true;
     return { api: urlOf(settings.address, httpPort, scheme), master: urlOf(settings.address, masterPort) };
-  }
-
-  /** Who may do what, and what is remembered of it; says what an operator should know about it. */
-  async #auth(
-    store: LmdbStore,
-    epoch: number,
-  ): Promise<{ tokens: TokenBook; trail: AuditTrail; authenticator: Authenticator }> {
-    const { settings, workDir, clock, dice } = this.options;
-    const log = this.options.log.child('auth');
-    const tokens = new TokenBook({ store, epoch, clock, dice, log });
-    await tokens.start();
-    const trail = new AuditTrail({ store, epoch, capacity: settings.auditEntries, clock, log });
-    await trail.start();
-    const authenticator = new Authenticator({
-      required: authenticationRequired(settings),
-      operatorToken: workDir.token,
-      ...(settings.httpCredentials === undefined ? {} : { credentials: settings.httpCredentials }),
-      tokens,
-    });
-    if (!isLoopback(settings.address)) {
-      if (!authenticator.required)
-        log.warn('everybody who reaches this address may do everything', { address: settings.address });
-      else if (settings.tlsCert === undefined)
-        log.warn('tokens and passwords travel unencrypted; --tls-cert and --tls-key change that');
-    }
-    return { tokens, trail, authenticator };
-  }
-
-  #tlsFiles(): TlsFiles | undefined {
-    const { settings, workDir, clock, log } = this.options;
-    const { tlsCert, tlsKey } = settings;
-    if (tlsCert === undefined || tlsKey === undefined) return undefined;
-    const onChange = (cert: string): void => {
-      try {
-        noteApiCert(workDir.path, cert);
-      } catch (error) {
-        log.warn('the certificate of the API could not be noted in the work dir', { error: String(error) });
-      }
-    };
-    return new TlsFiles({ certFile: tlsCert, keyFile: tlsKey, clock, log: log.child('tls'), onChange });
   }
 
   /** The operator's commands find the API by this note; without it (disk full) they need `--url`. */

@@ -244,7 +244,7 @@ describe('reading apps', () => {
   });
 
   it('a group lists all apps below it, the root group all, an unknown group is 404', async () => {
-    expect(ids(await world.ask('GET', '/v2/apps/a/*'), '*')).toEqual(['/a/web', '/a/db']);
+    expect(ids(await world.ask('GET', '/v2/apps/a/*'), '*')).toEqual(['/a/db', '/a/web']);
     expect(ids(await world.ask('GET', '/v2/apps/*'), '*')).toHaveLength(3);
     expect((await world.ask('GET', '/v2/apps/zz/*')).status).toBe(404);
     expect((await world.ask('GET', '/v2/apps/a/*/tasks')).json['tasks']).toHaveLength(2);

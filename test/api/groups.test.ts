@@ -215,7 +215,7 @@ describe('PUT of a group', () => {
   it('only tells the steps with dryRun', async () => {
     await world.write('POST', '/v2/groups', shop);
     await world.calm();
-    const writes = world.rooms.disk.committed;
+    const stored = new Map(world.rooms.disk.records);
     const answer = await world.ask('PUT', '/v2/groups/shop?dryRun=true', {
       apps: [app('web', { cmd: 'new', instances: 2, dependencies: ['api'] }), app('api')],
       groups: [],
@@ -234,7 +234,7 @@ describe('PUT of a group', () => {
         { actions: [{ action: 'RestartApplication', app: '/shop/web' }] },
       ],
     });
-    expect(world.rooms.disk.committed).toBe(writes);
+    expect(world.rooms.disk.records).toEqual(stored);
     expect(await world.tree('/v2/groups/shop')).toContain('/shop/back/db x1');
   });
 
@@ -363,9 +363,17 @@ describe('PUT of a group', () => {
       '/groups(0)/apps(0)',
       "AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'.",
     ],
+    [
+      'an app where the request keeps a group',
+      '/v2/groups',
+      { apps: [app('held')], groups: [{ id: 'held', apps: [] }] },
+      '/apps(0)/id',
+      'Groups and Applications may not have the same identifier.',
+    ],
   ];
   it.each(refusals)('refuses %s, with the path, and changes nothing', async (_, path, body, at, text) => {
     await world.write('POST', '/v2/apps', app('/there'));
+    await world.write('POST', '/v2/apps', app('/held/x'));
     const tree = await world.tree();
     const answer = await world.ask('PUT', path, body);
     expect([answer.status, answer.json['message']]).toEqual([422, 'Object is not valid']);

@@ -209,3 +209,46 @@ it('metrics have the shape of the contract', async () => {
     'marathon_http_requests_active_gauge',
   );
 });
+
+it('an id that can be none is refused with a proposal, and leniently becomes it', async () => {
+  const body = { id: 'IPython Notebook', cmd: './run' };
+  const strict = await world.ask('POST', '/v2/apps', { body });
+  expect(strict.status).toBe(422);
+  expect(JSON.stringify(strict.json)).toContain('/ipython-notebook');
+  const headers = { prefer: 'handling=lenient' };
+  const lenient = await world.ask('POST', '/v2/apps', { body, headers });
+  expect([lenient.status, lenient.json['id'], lenient.headers['preference-applied']]).toEqual([
+    201,
+    '/ipython-notebook',
+    'handling=lenient',
+  ]);
+  const changed = await world.ask('PATCH', '/v2/apps/IPython%20Notebook', {
+    body: { instances: 3 },
+    headers,
+  });
+  expect(changed.status).toBe(200);
+  expect(registry.get(record('/ipython-notebook').app.id)?.app.instances).toBe(3);
+  expect((await world.ask('PUT', '/v2/apps', { body: [{ id: 'My App', cmd: 'x' }], headers })).status).toBe(
+    200,
+  );
+  expect(registry.get(record('/my-app').app.id)).toBeDefined();
+});
+
+it('a bare object in a bulk PATCH is refused with the call that works, and leniently means the only app', async () => {
+  const headers = { prefer: 'handling=lenient' };
+  const hint = (json: Record<string, unknown>): string => JSON.stringify(json['details']);
+  const patch = (body: unknown, more = {}) => world.ask('PATCH', '/v2/apps', { body, ...more });
+  await world.ask('POST', '/v2/apps', { body: { id: '/web', cmd: './run' } });
+  const refused = await patch({ instances: 4 });
+  expect([refused.status, refused.json['code']]).toEqual([422, 'invalid-json']);
+  expect(hint(refused.json)).toContain('PATCH /v2/apps/web {\\"instances\\":4}');
+  const taken = await patch({ instances: 4 }, { headers });
+  expect([taken.status, taken.headers['preference-applied']]).toEqual([200, 'handling=lenient']);
+  expect(registry.get(record('/web').app.id)?.app.instances).toBe(4);
+  await world.ask('POST', '/v2/apps', { body: { id: '/other', cmd: './run' } });
+  expect((await patch({ instances: 5 }, { headers })).status).toBe(422);
+  expect(hint((await patch({ id: 'other', instances: 5 })).json)).toContain('PATCH /v2/apps/other ');
+  expect((await patch({ id: 'other', instances: 5 }, { headers })).status).toBe(200);
+  expect(registry.get(record('/web').app.id)?.app.instances).toBe(4);
+  expect(registry.get(record('/other').app.id)?.app.instances).toBe(5);
+});

@@ -29,6 +29,14 @@ describe('rights', () => {
         const wanted = prefix.every((part, index) => segmentsOf(below)[index] === part);
         expect(covers(root, below)).toBe(wanted);
       }),
+      {
+        // Names that begin alike are too rare to be left to chance.
+        examples: [
+          ['/a', '/ab'],
+          ['/a/b', '/a/b.c'],
+          ['/a', '/a-b/a'],
+        ],
+      },
     );
   });
 

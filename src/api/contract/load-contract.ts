@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { parse } from 'yaml';
 import { CatalogError, type ErrorDetail } from '../../errors/registry.js';
@@ -17,7 +18,16 @@ export interface ContractRoute {
 
 /** A body with more JSON values than this is told its first finding only: listing all would cost more than it helps. */
 const MAX_VALUES_FOR_ALL_FINDINGS = 20_000;
-const DOCUMENT = 'openapi';
+/** The name under which the contract's schemas refer to each other. */
+export const DOCUMENT = 'openapi';
+/** The shapes of requests that somebody waits for: the build compiles their validators ahead. */
+export const hotShapes = [
+  'AppInput',
+  'AppUpdate',
+  'AppInputList',
+  'AppUpdateList',
+  'GroupUpdate',
+] as const satisfies readonly SchemaName[];
 const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'] as const;
 
 /** The shapes of the API, as openapi.yaml gives them. Validators are compiled when first used. */
@@ -27,8 +37,8 @@ export class Contract {
   readonly #thorough: Ajv2020;
   readonly #compiled = new Map<string, ValidateFunction>();
 
-  /** `document`: the parsed YAML. */
-  constructor(document: unknown) {
+  /** `document`: the parsed YAML; `compiled`: validators made ahead, by the name of the shape. */
+  constructor(document: unknown, compiled: Readonly<Partial<Record<SchemaName, ValidateFunction>>> = {}) {
     const { paths, components: shapes } = readDocument(document);
     this.routes = Object.entries(paths).flatMap(([path, item]) =>
       methods.flatMap((method) => {
@@ -36,8 +46,9 @@ export class Contract {
         return operationId === undefined ? [] : [{ method: method.toUpperCase(), path, operationId }];
       }),
     );
-    this.#fast = newAjv(shapes, false);
-    this.#thorough = newAjv(shapes, true);
+    this.#fast = newAjv(shapes, { allErrors: false });
+    this.#thorough = newAjv(shapes, { allErrors: true });
+    for (const [name, validator] of Object.entries(compiled)) this.#compiled.set(`fast ${name}`, validator);
   }
 
   /**
@@ -71,16 +82,35 @@ export class Contract {
   }
 }
 
-/** Reads and parses the contract. Rejects with what is wrong with the file, naming it. */
-export async function loadContract(file: string): Promise<Contract> {
+/** What the build makes of the contract (scripts/compile-contract.mjs). */
+type CompiledContract = { readonly document: unknown } & Readonly<
+  Record<(typeof hotShapes)[number], ValidateFunction>
+>;
+
+/**
+ * Reads the contract: from the module that the build made of it when that is named, else from the YAML. Rejects with what is
+ * wrong with the file, naming it.
+ */
+export async function loadContract(file: string, compiledModule?: string): Promise<Contract> {
   try {
-    return new Contract(parse(await readFile(file, 'utf8')));
+    if (compiledModule === undefined) return new Contract(parse(await readFile(file, 'utf8')));
+    const { document, ...validators } = (await import(
+      pathToFileURL(compiledModule).href
+    )) as CompiledContract;
+    return new Contract(document, validators);
   } catch (error) {
-    throw new Error(`cannot read the API contract ${file}`, { cause: error });
+    throw new Error(`cannot read the API contract ${compiledModule ?? file}`, { cause: error });
   }
 }
 
-function newAjv(shapes: object, allErrors: boolean): Ajv2020 {
+/**
+ * A compiler that knows the contract's schemas; the build uses it too. `standalone`: what it compiles can be written down as
+ * a module.
+ */
+export function newAjv(
+  shapes: object,
+  { allErrors, standalone = false }: { readonly allErrors: boolean; readonly standalone?: boolean },
+): Ajv2020 {
   // `verbose` hands over the offending values, which the texts quote; `default` only documents and fills nothing in.
   const ajv = new Ajv2020({
     allErrors,
@@ -88,6 +118,7 @@ function newAjv(shapes: object, allErrors: boolean): Ajv2020 {
     allowUnionTypes: true,
     strictTypes: false,
     strictRequired: false,
+    ...(standalone && { code: { source: true, esm: true } }),
   });
   ajv.addVocabulary(['components']);
   ajv.addSchema({ components: shapes }, DOCUMENT);

@@ -54,6 +54,8 @@ export interface TreeDefinitions {
   /** Apps that are to be gone; none of `definitions`. */
   readonly removed: ReadonlySet<AppId>;
   readonly groups: readonly PlacedGroup[];
+  /** Groups that are named as they are. */
+  readonly kept?: ReadonlySet<string>;
 }
 
 /**
@@ -61,7 +63,7 @@ export interface TreeDefinitions {
  * hashes; the removed ones after them. Pure; throws CatalogError. An app that does not change keeps its very record.
  */
 export function prepareTree(
-  { definitions, removed, groups }: TreeDefinitions,
+  { definitions, removed, groups, kept = new Set() }: TreeDefinitions,
   view: AppsView,
   settings: ChangeSettings,
   version: Timestamp,
@@ -79,7 +81,7 @@ export function prepareTree(
     const after = nextRecord(before, next, version, settings.restartOnAnyChange);
     return { at: definition.at, before, after };
   });
-  checkStructure({ records, removed, groups }, view);
+  checkStructure({ records, removed, groups, kept }, view);
   return [
     ...records.map(({ after }) => ({ appId: after.app.id, after })),
     ...[...removed].map((appId) => ({ appId, after: undefined })),

@@ -60,7 +60,8 @@ export function prepareStructure(
     const after = changedGroup(path, wanted, view, version);
     if (after) groups.push({ at, groupId: path, after });
   }
-  const apps = prepareTree({ definitions, removed, groups }, view, settings, version);
+  const kept = new Set(parts.map((part) => part.groupId));
+  const apps = prepareTree({ definitions, removed, groups, kept }, view, settings, version);
   checkRoles(parts, apps, view);
   return { groupId, apps, groups };
 }

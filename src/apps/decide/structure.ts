@@ -23,6 +23,8 @@ export interface StructureChange {
   readonly records: readonly PlacedRecord[];
   readonly removed: ReadonlySet<AppId>;
   readonly groups: readonly PlacedGroup[];
+  /** Groups that the request names as they are: no app takes their place, however empty they are. */
+  readonly kept?: ReadonlySet<string>;
 }
 
 const MAX_CYCLE_SHOWN = 12;
@@ -79,7 +81,7 @@ class TreeAfter {
 
   /** Whether the request wants the group, or anything lies in it: an empty one gives way to an app of its path. */
   isTakenByGroup(path: string): boolean {
-    if (this.#groups.get(path)?.after || this.#added.has(path)) return true;
+    if (this.#groups.get(path)?.after || this.#added.has(path) || this.change.kept?.has(path)) return true;
     for (const child of this.view.groups.childrenOf(path)) {
       if (this.view.groups.has(child) ? this.#isKept(child) : this.app(child)) return true;
     }

@@ -47,8 +47,7 @@ const portIndex =
 const checkIndex = 'check port index must address an element of the ports array or container port mappings.';
 const either = "AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'.";
 const seccomp = '/container/linuxInfo/seccomp';
-const oneKind =
-  'May specify a single host network, single bridge network, or else 1-to-n container networks';
+const oneKind = 'May specify a single host network, single bridge network, or else 1-to-n container networks';
 const constraints = (...list: string[][]): Record<string, unknown> =>
   volumes(persistent({ type: 'path', constraints: list }));
 
@@ -67,7 +66,10 @@ export const refusedContainers: readonly RefusedRow[] = [
   ],
   [
     'discovery for the Docker engine',
-    app({ ipAddress: { networkName: 'x', discovery: { ports: [{ number: 80, name: 'a' }] } }, container: docker() }),
+    app({
+      ipAddress: { networkName: 'x', discovery: { ports: [{ number: 80, name: 'a' }] } },
+      container: docker(),
+    }),
     { '/ipAddress/discovery': ['ipAddress/discovery is not allowed for Docker containers'] },
   ],
   [
@@ -127,8 +129,16 @@ export const refusedContainers: readonly RefusedRow[] = [
     app({ networks: net('a', 'a') }),
     { '/networks': ['Duplicate networks are not allowed'] },
   ],
-  ['a bridge beside a container network', app({ networks: [...bridge, ...net('a')] }), { '/networks': [oneKind] }],
-  ['a host network beside a bridge', app({ networks: [{ mode: 'host' }, ...bridge] }), { '/networks': [oneKind] }],
+  [
+    'a bridge beside a container network',
+    app({ networks: [...bridge, ...net('a')] }),
+    { '/networks': [oneKind] },
+  ],
+  [
+    'a host network beside a bridge',
+    app({ networks: [{ mode: 'host' }, ...bridge] }),
+    { '/networks': [oneKind] },
+  ],
   [
     'several networks for the Docker engine',
     app({ networks: net('a', 'b'), container: docker() }),
@@ -166,7 +176,11 @@ export const refusedContainers: readonly RefusedRow[] = [
   ],
   // Containers.
   ['a Docker container without image', app({ container: {} }), { '/container/docker': ['not defined'] }],
-  ['a Docker container without image nor command', { id: '/a', container: {} }, { '/': [either], '/container/docker': ['not defined'] }],
+  [
+    'a Docker container without image nor command',
+    { id: '/a', container: {} },
+    { '/': [either], '/container/docker': ['not defined'] },
+  ],
   ['cmd and args beside an image', app({ args: ['x'], container: docker() }), { '/': [either] }],
   [
     'an image whose tag comes first',
@@ -199,16 +213,27 @@ export const refusedContainers: readonly RefusedRow[] = [
     { '/container/linuxInfo/ipcInfo': ['ipcInfo shmSize can NOT be set when mode is SHARE_PARENT'] },
   ],
   // Volumes.
-  ['a volume of no kind', volumes({ containerPath: '/x', mode: 'RW' }), { [first]: ['Unknown app volume type'] }],
+  [
+    'a volume of no kind',
+    volumes({ containerPath: '/x', mode: 'RW' }),
+    { [first]: ['Unknown app volume type'] },
+  ],
   [
     'a volume of two kinds',
     volumes({ containerPath: 'x', mode: 'RW', hostPath: '/y', persistent: { size: 1 } }),
     { [first]: ['Unknown app volume type'], ...noStar },
   ],
-  ['a volume without mode', volumes({ containerPath: '/x', hostPath: '/y' }), { [`${first}/mode`]: ['not defined'] }],
+  [
+    'a volume without mode',
+    volumes({ containerPath: '/x', hostPath: '/y' }),
+    { [`${first}/mode`]: ['not defined'] },
+  ],
   [
     'two volumes of one name',
-    volumes({ containerPath: '/x', hostPath: '/y', mode: 'RO' }, { containerPath: '/x', hostPath: '/z', mode: 'RO' }),
+    volumes(
+      { containerPath: '/x', hostPath: '/y', mode: 'RO' },
+      { containerPath: '/x', hostPath: '/z', mode: 'RO' },
+    ),
     { '/container/volumes': ['Volume names must be unique'] },
   ],
   [
@@ -287,7 +312,10 @@ export const refusedContainers: readonly RefusedRow[] = [
   [
     'options and a size that the Docker engine does not take',
     app({
-      container: docker({}, { volumes: [dvdi({ size: 1, options: { 'dvdi/driver': 'r', 'dvdi/iops': '1' } })] }),
+      container: docker(
+        {},
+        { volumes: [dvdi({ size: 1, options: { 'dvdi/driver': 'r', 'dvdi/iops': '1' } })] },
+      ),
     }),
     {
       [`${first}/external/options`]: ['must only contain dvdi/driver'],
@@ -404,7 +432,12 @@ export const refusedContainers: readonly RefusedRow[] = [
     app({ healthChecks: [{ protocol: 'MESOS_TCP' }, { protocol: 'MESOS_HTTP' }] }),
     { '/healthChecks': ['AppDefinition can contain at most one Mesos health check'] },
   ],
-  ...([['HTTP', docker()], ['MESOS_HTTP', mesos()]] as const).map(
+  ...(
+    [
+      ['HTTP', docker()],
+      ['MESOS_HTTP', mesos()],
+    ] as const
+  ).map(
     ([protocol, container]): RefusedRow => [
       `a check over IPv6: ${protocol} in ${String(container['type'])}`,
       app({ networks: bridge, container, healthChecks: [{ protocol, ipProtocol: 'IPv6' }] }),
@@ -446,7 +479,11 @@ export const refusedContainers: readonly RefusedRow[] = [
     app({ container: docker(), check: { tcp: { portIndex: 0 } } }),
     { '/check': ["AppDefinition must not use 'checks' if using docker"] },
   ],
-  ['a check of a port that is not there', app({ check: { http: { portIndex: 1 } } }), { '/check/http': [checkIndex] }],
+  [
+    'a check of a port that is not there',
+    app({ check: { http: { portIndex: 1 } } }),
+    { '/check/http': [checkIndex] },
+  ],
   [
     'a check without any port',
     app({ portDefinitions: [], check: { tcp: {} } }),

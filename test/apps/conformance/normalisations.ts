@@ -121,7 +121,12 @@ export const normalised: readonly NormalisedRow[] = [
     {
       ipAddress: {
         networkName: 'blue',
-        discovery: { ports: [{ number: 80, name: 'http', protocol: 'tcp' }, { number: 53, name: 'dns', protocol: 'udp' }] },
+        discovery: {
+          ports: [
+            { number: 80, name: 'http', protocol: 'tcp' },
+            { number: 53, name: 'dns', protocol: 'udp' },
+          ],
+        },
       },
     },
     {
@@ -152,9 +157,17 @@ export const normalised: readonly NormalisedRow[] = [
       ],
     },
   ],
-  ['no port fields are one port named default', {}, { portDefinitions: [{ port: 0, name: 'default', protocol: 'tcp' }] }],
+  [
+    'no port fields are one port named default',
+    {},
+    { portDefinitions: [{ port: 0, name: 'default', protocol: 'tcp' }] },
+  ],
   ['no ports at all', { portDefinitions: [] }, { portDefinitions: [] }],
-  ['empty labels of a port are left out', { portDefinitions: [{ labels: {} }] }, { portDefinitions: [{ port: 0, protocol: 'tcp' }] }],
+  [
+    'empty labels of a port are left out',
+    { portDefinitions: [{ labels: {} }] },
+    { portDefinitions: [{ port: 0, protocol: 'tcp' }] },
+  ],
   // 6. Port mappings.
   [
     'a container without port mappings has one named default',
@@ -181,7 +194,13 @@ export const normalised: readonly NormalisedRow[] = [
   // 7. Health checks.
   [
     'a check without port means the first',
-    { healthChecks: [{}, { protocol: 'TCP', port: 80 }, { protocol: 'HTTPS', portIndex: 0, path: '/x', ignoreHttp1xx: true }] },
+    {
+      healthChecks: [
+        {},
+        { protocol: 'TCP', port: 80 },
+        { protocol: 'HTTPS', portIndex: 0, path: '/x', ignoreHttp1xx: true },
+      ],
+    },
     {
       healthChecks: [
         { protocol: 'HTTP', portIndex: 0, ...check, ignoreHttp1xx: false },
@@ -280,7 +299,10 @@ export const normalised: readonly NormalisedRow[] = [
   // 11. Host ports.
   [
     'a bridge mapping without host port gets any, a container network’s has none',
-    { networks: [{ mode: 'container', name: 'x' }], container: { type: 'MESOS', portMappings: [{ labels: { a: 'b' } }] } },
+    {
+      networks: [{ mode: 'container', name: 'x' }],
+      container: { type: 'MESOS', portMappings: [{ labels: { a: 'b' } }] },
+    },
     { container: { type: 'MESOS', volumes: [], portMappings: [mapping({ labels: { a: 'b' } })] } },
   ],
   // 12. Strategies and required ports.
@@ -302,7 +324,12 @@ export const normalised: readonly NormalisedRow[] = [
   ],
   [
     'a profile means a mount',
-    { container: { type: 'MESOS', volumes: [{ ...persistentVolume, persistent: { size: 1, profileName: 'ssd', maxSize: 2 } }] } },
+    {
+      container: {
+        type: 'MESOS',
+        volumes: [{ ...persistentVolume, persistent: { size: 1, profileName: 'ssd', maxSize: 2 } }],
+      },
+    },
     {
       container: {
         type: 'MESOS',
@@ -326,7 +353,12 @@ export const normalised: readonly NormalisedRow[] = [
           {
             containerPath: 'd',
             mode: 'RO',
-            external: { provider: 'dvdi', name: 'x', size: 5, options: { 'dvdi/driver': 'rexray', gone: null } },
+            external: {
+              provider: 'dvdi',
+              name: 'x',
+              size: 5,
+              options: { 'dvdi/driver': 'rexray', gone: null },
+            },
           },
         ],
       },
@@ -341,7 +373,13 @@ export const normalised: readonly NormalisedRow[] = [
           {
             containerPath: 'd',
             mode: 'RO',
-            external: { provider: 'dvdi', name: 'x', size: 5, shared: false, options: { 'dvdi/driver': 'rexray' } },
+            external: {
+              provider: 'dvdi',
+              name: 'x',
+              size: 5,
+              shared: false,
+              options: { 'dvdi/driver': 'rexray' },
+            },
           },
         ],
       },
@@ -397,7 +435,10 @@ export const normalised: readonly NormalisedRow[] = [
   [
     'an image for the other containerizer loses what only the engine knows',
     {
-      container: { type: 'MESOS', docker: { image: 'nginx', privileged: true, parameters: [{ key: 'a', value: 'b' }] } },
+      container: {
+        type: 'MESOS',
+        docker: { image: 'nginx', privileged: true, parameters: [{ key: 'a', value: 'b' }] },
+      },
     },
     { container: { type: 'MESOS', docker: image, volumes: [] } },
   ],
@@ -418,12 +459,45 @@ export const normalised: readonly NormalisedRow[] = [
     'explicit nulls',
     Object.fromEntries(
       [
-        'args', 'user', 'env', 'instances', 'cpus', 'mem', 'disk', 'gpus', 'executor', 'executorResources',
-        'resourceLimits', 'constraints', 'acceptedResourceRoles', 'role', 'container', 'networks', 'portDefinitions',
-        'requirePorts', 'ports', 'ipAddress', 'uris', 'fetch', 'healthChecks', 'check', 'readinessChecks',
-        'backoffSeconds', 'backoffFactor', 'maxLaunchDelaySeconds', 'taskKillGracePeriodSeconds', 'dependencies',
-        'upgradeStrategy', 'unreachableStrategy', 'killSelection', 'labels', 'secrets', 'tty', 'residency',
-        'loadBalancer', 'version',
+        'args',
+        'user',
+        'env',
+        'instances',
+        'cpus',
+        'mem',
+        'disk',
+        'gpus',
+        'executor',
+        'executorResources',
+        'resourceLimits',
+        'constraints',
+        'acceptedResourceRoles',
+        'role',
+        'container',
+        'networks',
+        'portDefinitions',
+        'requirePorts',
+        'ports',
+        'ipAddress',
+        'uris',
+        'fetch',
+        'healthChecks',
+        'check',
+        'readinessChecks',
+        'backoffSeconds',
+        'backoffFactor',
+        'maxLaunchDelaySeconds',
+        'taskKillGracePeriodSeconds',
+        'dependencies',
+        'upgradeStrategy',
+        'unreachableStrategy',
+        'killSelection',
+        'labels',
+        'secrets',
+        'tty',
+        'residency',
+        'loadBalancer',
+        'version',
       ].map((field) => [field, null]),
     ),
     {
@@ -447,9 +521,27 @@ export const normalised: readonly NormalisedRow[] = [
       upgradeStrategy: { minimumHealthCapacity: 1, maximumOverCapacity: 1 },
       ...Object.fromEntries(
         [
-          'args', 'user', 'env', 'executorResources', 'resourceLimits', 'constraints', 'acceptedResourceRoles',
-          'container', 'fetch', 'healthChecks', 'check', 'readinessChecks', 'taskKillGracePeriodSeconds',
-          'dependencies', 'secrets', 'tty', 'residency', 'loadBalancer', 'ports', 'uris', 'ipAddress',
+          'args',
+          'user',
+          'env',
+          'executorResources',
+          'resourceLimits',
+          'constraints',
+          'acceptedResourceRoles',
+          'container',
+          'fetch',
+          'healthChecks',
+          'check',
+          'readinessChecks',
+          'taskKillGracePeriodSeconds',
+          'dependencies',
+          'secrets',
+          'tty',
+          'residency',
+          'loadBalancer',
+          'ports',
+          'uris',
+          'ipAddress',
         ].map((field) => [field, undefined]),
       ),
     },

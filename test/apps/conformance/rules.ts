@@ -21,7 +21,11 @@ export const single = { MARATHON_SINGLE_INSTANCE_APP: 'true' };
 export const none = { minimumHealthCapacity: 0, maximumOverCapacity: 0 };
 
 /** A legal app but for what a row says. */
-export const app = (fields: Record<string, unknown>): Record<string, unknown> => ({ id: '/a', cmd: 'x', ...fields });
+export const app = (fields: Record<string, unknown>): Record<string, unknown> => ({
+  id: '/a',
+  cmd: 'x',
+  ...fields,
+});
 export const constraint = (...parts: string[]): Record<string, unknown> => app({ constraints: [parts] });
 const at = (text: string): Record<string, readonly string[]> => ({ '/constraints(0)': [text] });
 
@@ -269,4 +273,3 @@ export const refused: readonly RefusedRow[] = [
     { '/ports': ['ports must be unique'] },
   ],
 ];
-

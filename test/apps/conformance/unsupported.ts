@@ -13,19 +13,19 @@ const secrets = { s: { source: 'x' } };
 const command = { protocol: 'COMMAND', command: { value: 'x' } };
 
 export const unsupported: readonly UnsupportedRow[] = [
-  ['an image for the Docker engine', app({ container: docker() }), ['/container/docker'], 'containers with an image'],
+  [
+    'an image for the Docker engine',
+    app({ container: docker() }),
+    ['/container/docker'],
+    'containers with an image',
+  ],
   [
     'an image for the other containerizer',
     { id: '/a', container: { ...docker(), type: 'MESOS' } },
     ['/container/docker'],
     'containers with an image',
   ],
-  [
-    'a bridge network',
-    app({ networks: bridge }),
-    ['/networks(0)/mode'],
-    'networks other than the host’s',
-  ],
+  ['a bridge network', app({ networks: bridge }), ['/networks(0)/mode'], 'networks other than the host’s'],
   [
     'the deprecated ipAddress',
     app({ ipAddress: { networkName: 'x' } }),

@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { allPids, textOf } from '../../../src/embedded-mesos/containers/processes.js';
 import { startTicks } from '../../../src/util/process-identity.js';
 import { waitFor } from '../../support/wait-for.js';
 import { ContainerWorld, isRoot, nobody } from './container-world.js';
@@ -202,13 +203,32 @@ asRoot('a container of processes', () => {
     const id = world.launch('echo run >> ran; exec sleep 300');
     await world.started(id);
     const { files } = world.containerizer;
+    const mark = `SECOND_LAUNCHER=${id}`;
+    const ran = (): string => readFileSync(join(world.root, 'sandboxes', id, 'ran'), 'utf8');
+    const supervisor = world.supervisorPid(id);
     const second = spawnSync(
       '/bin/sh',
       [files.launcherScript, files.root, '--', ...world.isolation.parents],
-      { input: `65534 65534 65534 ${id}\n`, timeout: 5_000, killSignal: 'SIGKILL' },
+      {
+        input: `65534 65534 65534 ${id}\n`,
+        env: { ...process.env, SECOND_LAUNCHER: id },
+        timeout: 5_000,
+        killSignal: 'SIGKILL',
+      },
     );
     expect(second.status).toBe(0);
-    expect(readFileSync(join(world.root, 'sandboxes', id, 'ran'), 'utf8')).toBe('run\n');
+    // The launcher does not wait for the supervisors that it forks; this one has nothing to do, or runs the task once more.
+    await waitFor(
+      () =>
+        ran() !== 'run\n' ||
+        !allPids().some((pid) => textOf(`/proc/${pid}/environ`)?.split('\0').includes(mark)),
+      { what: 'the end of the second supervisor' },
+    );
+    expect(ran()).toBe('run\n');
+    // Nor does it take the claim and the pipes of the first one away.
+    expect(world.supervisorPid(id)).toBe(supervisor);
+    for (const stream of ['stdout', 'stderr'])
+      expect(existsSync(join(files.root, 'pipes', `${id}.${stream}`))).toBe(true);
   });
 
   it('does not take a process for its supervisor that only has the same pid', async () => {
