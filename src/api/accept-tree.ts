@@ -6,6 +6,9 @@ import { accessOf } from './middleware/access.js';
 import { forgetNotes, noteApp, noteDeployment } from './middleware/audit-writes.js';
 import { requestIdOf } from './middleware/request-id.js';
 
+/** Apps that the audit trail hears of: it names no more. */
+const MAX_NOTED_APPS = 100;
+
 /**
  * Hands a change of groups to the deployments and names the deployment in the answer's head; the rights are asked as for
  * apps, on each app and each group that it touches.
@@ -25,10 +28,8 @@ export async function acceptTree(
       for (const { groupId } of tree.groups) access.require('deploy', groupId);
       for (const { appId } of tree.apps) access.require('deploy', appId);
       forgetNotes(request);
-      for (const { appId, after } of tree.apps) {
-        const before = context.registry.get(appId);
-        if (before !== after) noteApp(request, appId, { before, after });
-      }
+      for (const { appId, after } of tree.apps.slice(0, MAX_NOTED_APPS))
+        noteApp(request, appId, { before: context.registry.get(appId), after });
       return tree;
     },
     { ...options, by },

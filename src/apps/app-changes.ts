@@ -103,7 +103,7 @@ export class AppChanges {
 
   /** As `scaleDown`, for several apps in one deployment. */
   scaleAppsDown(fewer: ReadonlyMap<AppId, number>): Prepare {
-    return (version) => prepareScaleDown(fewer, this.#registry.prospect, this.#settings, version);
+    return (version) => prepareScaleDown(fewer, this.#registry.prospect, version);
   }
 
   #prepare(definitions: readonly Definition[]): Prepare {

@@ -3,17 +3,10 @@ import { keys, type StateStore, type StoreWrite } from '../store/state-store.js'
 import { assert } from '../util/assert.js';
 import type { Timestamp } from '../util/timestamp.js';
 import type { AppId, AppRecord } from './app.js';
+import { AppBook } from './app-book.js';
 import type { AppChange, AppRegistry, Pruning, TreeChange } from './app-registry.js';
 import type { AppsView } from './apps-view.js';
-import {
-  type AppHistory,
-  firstMoment,
-  historyAfter,
-  livingVersions,
-  momentsOf,
-  neededPast,
-  noHistory,
-} from './decide/app-history.js';
+import { livingVersions, momentsOf } from './decide/app-history.js';
 import { completeGroups } from './decide/complete-groups.js';
 import { servicePortsOf } from './decide/service-ports.js';
 import { readStoredRecord } from './decide/stored-app.js';
@@ -22,19 +15,10 @@ import { GroupBook } from './group-book.js';
 import { GroupIndex } from './group-index.js';
 import { GroupView } from './group-view.js';
 import { type LoadedApps, loadApps } from './load-apps.js';
-import { ancestorPaths } from './path.js';
 import { pruning } from './pruning.js';
 import { RecentVersions } from './recent-versions.js';
 import { type PortRange, ServicePortIndex } from './service-port-index.js';
-import { StagedMap } from './staged-map.js';
 import { Tombstones } from './tombstones.js';
-
-/** What is known of one app. `dropped`: versions that this state gave up, deleted in the batch that makes it durable. */
-interface Entry extends AppHistory {
-  /** Undefined: the app is deleted. */
-  readonly record: AppRecord | undefined;
-  readonly dropped: readonly Timestamp[];
-}
 
 type ChangeListener = (changes: readonly AppChange[]) => void;
 
@@ -56,16 +40,13 @@ export interface AppRegistryDependencies {
 export class AppRegistryImpl implements AppRegistry {
   readonly #store: StateStore;
   readonly #log: Log;
-  readonly #durable = new Map<AppId, Entry>();
-  /** The past of deleted apps; each has a tombstone. */
-  readonly #buried = new Map<AppId, AppHistory>();
-  readonly #staged = new StagedMap<AppId, Entry>();
   readonly #listeners = new Set<ChangeListener>();
   readonly #durableTree = new GroupIndex();
   readonly #prospectTree = new GroupIndex();
   readonly #recent = new RecentVersions((group) => this.#durableTree.has(group));
   readonly #tombstones = new Tombstones();
-  readonly #book: GroupBook;
+  readonly #apps = new AppBook({ recent: this.#recent, tombstones: this.#tombstones });
+  readonly #groupBook: GroupBook;
   readonly #servicePorts: ServicePortIndex;
   #setAside: Map<string, string> = new Map();
 
@@ -77,25 +58,25 @@ export class AppRegistryImpl implements AppRegistry {
     this.#store = store;
     this.#log = log;
     this.#servicePorts = new ServicePortIndex(servicePorts);
-    this.#book = new GroupBook({
+    this.#groupBook = new GroupBook({
       durable: this.#durableTree,
       prospect: this.#prospectTree,
       recent: this.#recent,
       tombstones: this.#tombstones,
     });
     this.prospect = {
-      get: (appId) => this.#prospective(appId).record,
+      get: (appId) => this.#apps.prospective(appId).record,
       groups: this.#prospectTree,
       servicePorts: this.#servicePorts,
     };
     this.groups = new GroupView({
       index: this.#durableTree,
-      book: this.#book,
+      book: this.#groupBook,
       recent: this.#recent,
       tombstones: this.#tombstones,
       apps: {
         get: (appId) => this.get(appId),
-        historyOf: (appId) => this.#durable.get(appId) ?? this.#buried.get(appId) ?? noHistory,
+        historyOf: (appId) => this.#apps.historyOf(appId),
         stored: (appId, version) => this.#stored(appId, version),
       },
     });
@@ -106,22 +87,21 @@ export class AppRegistryImpl implements AppRegistry {
    * from the copy that lies among its versions; when that cannot be read either, it is kept aside. Both are logged.
    */
   async load(): Promise<void> {
-    assert(this.#durable.size === 0, 'the registry is loaded once, before any change');
+    assert(this.#apps.size === 0, 'the registry is loaded once, before any change');
     const loaded = await loadApps(this.#store, this.#log);
     this.#setAside = loaded.setAside;
     for (const { record, ...history } of loaded.apps) {
-      this.#durable.set(record.app.id, { record, ...history, dropped: [] });
+      this.#apps.load(record, history);
       this.#durableTree.add(record.app.id);
       this.#index(undefined, record);
     }
-    for (const [groupId, past] of loaded.groups) this.#book.load(groupId, past);
+    for (const [groupId, past] of loaded.groups) this.#groupBook.load(groupId, past);
     this.#loadPast(loaded);
-    this.#log.info('apps loaded', { apps: this.#durable.size, keptAside: this.#setAside.size });
+    this.#log.info('apps loaded', { apps: this.#apps.size, keptAside: this.#setAside.size });
   }
 
   #loadPast({ tombstones, groups }: LoadedApps): void {
-    const buried = [...tombstones].map(([appId, history]) => appTombstone(appId as AppId, history));
-    for (const [appId, history] of tombstones) this.#buried.set(appId as AppId, history);
+    const buried = [...tombstones].map(([id, history]) => this.#apps.loadBuried(id as AppId, history));
     for (const [path, { moments }] of groups) {
       const [present] = moments;
       const from = moments.at(-1)?.at;
@@ -132,20 +112,20 @@ export class AppRegistryImpl implements AppRegistry {
     }
     for (const tombstone of buried.sort((a, b) => (a.until < b.until ? -1 : 1)))
       this.#tombstones.add(tombstone);
-    for (const [appId, history] of [...this.#durable, ...tombstones])
+    for (const [appId, history] of this.#apps.histories())
       for (const { at } of momentsOf(history)) this.#recent.add(appId, at);
   }
 
   get(appId: AppId): AppRecord | undefined {
-    return this.#durable.get(appId)?.record;
+    return this.#apps.get(appId)?.record;
   }
 
-  *all(): Iterable<AppRecord> {
-    for (const { record } of this.#durable.values()) if (record) yield record;
+  all(): Iterable<AppRecord> {
+    return this.#apps.records();
   }
 
   get size(): number {
-    return this.#durable.size;
+    return this.#apps.size;
   }
 
   /** Stored apps that could not be read, with the reason. A new app of that id takes the place of one. */
@@ -159,14 +139,14 @@ export class AppRegistryImpl implements AppRegistry {
   }
 
   versions(appId: AppId): readonly Timestamp[] | undefined {
-    const entry = this.#durable.get(appId);
+    const entry = this.#apps.get(appId);
     return entry && livingVersions(entry);
   }
 
   async version(appId: AppId, version: Timestamp): Promise<AppRecord | undefined> {
-    const entry = this.#durable.get(appId);
+    const entry = this.#apps.get(appId);
     if (!entry) return undefined;
-    if (entry.record?.app.version === version) return entry.record;
+    if (entry.record.app.version === version) return entry.record;
     return livingVersions(entry).includes(version) ? this.#stored(appId, version) : undefined;
   }
 
@@ -185,29 +165,8 @@ export class AppRegistryImpl implements AppRegistry {
 
   writesFor(changes: readonly AppChange[], tree?: TreeChange): readonly StoreWrite[] {
     return [
-      ...changes.flatMap((change) => this.#appWrites(change, tree?.at)),
-      ...(tree ? this.#book.writesFor(tree.groups, tree.at) : []),
-    ];
-  }
-
-  #appWrites(change: AppChange, at: Timestamp | undefined): readonly StoreWrite[] {
-    const { appId, after } = change;
-    const staged = this.#staged.find(appId, ({ record }) => record === after);
-    const { versions, turns, dropped } = staged ?? this.#entryAfter(change, at);
-    const history: Partial<AppHistory> = turns.length > 0 ? { versions, turns } : { versions };
-    const drops = dropped.map(
-      (version): StoreWrite => ({ op: 'delete', key: keys.appVersion(appId, version) }),
-    );
-    if (!after) {
-      const stone: StoreWrite[] =
-        turns.length > 0 ? [{ op: 'put', key: keys.appTombstone(appId), value: history }] : [];
-      return [...drops, ...stone, { op: 'delete', key: keys.app(appId) }];
-    }
-    return [
-      ...drops,
-      ...(this.#buried.has(appId) ? [{ op: 'delete', key: keys.appTombstone(appId) } as const] : []),
-      { op: 'put', key: keys.appVersion(appId, after.app.version), value: after },
-      { op: 'put', key: keys.app(appId), value: { record: after, ...history } },
+      ...changes.flatMap((change) => this.#apps.writesFor(change, tree?.at)),
+      ...(tree ? this.#groupBook.writesFor(tree.groups, tree.at) : []),
     ];
   }
 
@@ -225,35 +184,33 @@ export class AppRegistryImpl implements AppRegistry {
 
   stage(changes: readonly AppChange[], tree?: TreeChange): void {
     for (const change of changes) {
-      const before = this.#prospective(change.appId).record;
-      const entry = this.#entryAfter(change, tree?.at);
-      this.#staged.push(change.appId, entry);
-      this.#index(before, entry.record);
+      const before = this.#apps.prospective(change.appId).record;
+      this.#apps.stage(change, tree?.at);
+      this.#index(before, change.after);
     }
-    if (tree) this.#book.stage(tree.groups, tree.at);
+    if (tree) this.#groupBook.stage(tree.groups, tree.at);
   }
 
   unstage(changes: readonly AppChange[], tree?: TreeChange): void {
-    for (const { appId, after } of [...changes].reverse()) {
-      const entry = this.#staged.takeBack(appId);
-      assert(entry && entry.record === after, `the change of ${appId} taken back is the last one staged`);
-      this.#index(entry.record, this.#prospective(appId).record);
+    for (const change of [...changes].reverse()) {
+      this.#apps.unstage(change);
+      this.#index(change.after, this.#apps.prospective(change.appId).record);
     }
-    if (tree) this.#book.unstage(tree.groups);
+    if (tree) this.#groupBook.unstage(tree.groups);
   }
 
   apply(changes: readonly AppChange[], tree?: TreeChange): void {
     for (const change of changes) {
       const { appId, after } = change;
-      const staged = this.#staged.settle(appId);
-      assert(!staged || staged.record === after, `the change of ${appId} applied is the first one staged`);
-      const entry = staged ?? this.#entryAfter(change, tree?.at);
-      if (!staged) this.#index(this.get(appId), entry.record);
-      if (after) this.#durableTree.add(appId);
-      else this.#durableTree.remove(appId);
-      this.#settle(appId, entry);
+      const before = this.get(appId);
+      const wasStaged = this.#apps.settle(change, tree?.at);
+      if (!wasStaged) this.#index(before, after);
+      if (after) {
+        this.#durableTree.add(appId);
+        this.#setAside.delete(appId);
+      } else this.#durableTree.remove(appId);
     }
-    if (tree) this.#book.apply(tree.groups, tree.at);
+    if (tree) this.#groupBook.apply(tree.groups, tree.at);
     this.#remember(changes, tree);
     if (changes.length > 0) this.#tell(changes);
   }
@@ -289,51 +246,12 @@ export class AppRegistryImpl implements AppRegistry {
     return pruning({
       tombstones: this.#tombstones,
       recent: this.#recent,
-      book: this.#book,
+      book: this.#groupBook,
       isStaged: ({ kind, path }) =>
-        kind === 'app' ? this.#staged.has(path as AppId) : this.#book.isStaged(path),
-      versionsOf: (appId) => this.#buried.get(appId)?.versions ?? [],
-      forgetApp: (appId) => {
-        this.#buried.delete(appId);
-        this.#tombstones.remove('app', appId);
-      },
+        kind === 'app' ? this.#apps.isStaged(path as AppId) : this.#groupBook.isStaged(path),
+      versionsOf: (appId) => this.#apps.historyOf(appId).versions,
+      forgetApp: (appId) => this.#apps.forget(appId),
     });
-  }
-
-  #prospective(appId: AppId): Entry {
-    const known = this.#staged.newest(appId) ?? this.#durable.get(appId);
-    return known ?? { record: undefined, ...(this.#buried.get(appId) ?? noHistory), dropped: [] };
-  }
-
-  #entryAfter({ appId, after }: AppChange, at: Timestamp | undefined): Entry {
-    const known = this.#prospective(appId);
-    if (after) {
-      const { version } = after.app;
-      return { record: after, ...historyAfter(known, version, at ?? version) };
-    }
-    if (at === undefined) return { record: undefined, ...noHistory, dropped: known.versions };
-    const listed = new Set(['/', ...ancestorPaths(appId)].flatMap((group) => this.#recent.of(group)));
-    // What the listed versions do not tell: those of changes in this very batch.
-    const last = momentsOf(known)[0];
-    if (last) listed.add(last.at);
-    const { dropped, ...whole } = historyAfter(known, undefined, at);
-    const needed = neededPast(whole, listed);
-    return { record: undefined, ...needed, dropped: [...dropped, ...needed.dropped] };
-  }
-
-  #settle(appId: AppId, { record, versions, turns }: Entry): void {
-    const history = { versions, turns };
-    this.#tombstones.remove('app', appId);
-    if (record) {
-      this.#durable.set(appId, { record, ...history, dropped: [] });
-      this.#buried.delete(appId);
-      this.#setAside.delete(appId);
-      return;
-    }
-    this.#durable.delete(appId);
-    if (turns.length === 0) return;
-    this.#buried.set(appId, history);
-    this.#tombstones.add(appTombstone(appId, history));
   }
 
   /** Ports and the tree as the next `prepare` sees them. */
@@ -344,11 +262,4 @@ export class AppRegistryImpl implements AppRegistry {
     if (before && !after) this.#prospectTree.remove(before.app.id);
     if (after && !before) this.#prospectTree.add(after.app.id);
   }
-}
-
-function appTombstone(path: AppId, history: AppHistory): Parameters<Tombstones['add']>[0] {
-  const until = history.turns[0]?.at ?? history.versions[0];
-  assert(until !== undefined, `the tombstone of ${path} says when it was deleted`);
-  const from = firstMoment(history) ?? until;
-  return { kind: 'app', path, from, until, weight: Math.max(1, history.versions.length) };
 }

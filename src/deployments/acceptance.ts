@@ -9,17 +9,16 @@ import type { Dice } from '../util/ids.js';
 import { type Timestamp, timestamp, type VersionSource } from '../util/timestamp.js';
 import type { AppGroups } from './app-groups.js';
 import { type AcceptedChange, type Batch, emptyBatch } from './change-queue.js';
+import { stepsOf } from './change-steps.js';
 import { type PlannedApp, sameRecord } from './decide/classify-change.js';
 import { conflictingDeployments } from './decide/conflicts.js';
 import { deadlineTerms } from './decide/deadline.js';
 import { countOf, sortCohorts } from './decide/instance-buckets.js';
-import { planSteps } from './decide/plan.js';
 import type {
   AcceptOptions,
   AppTransition,
   ChangePreview,
   Deployment,
-  DeploymentStep,
   PreparedChange,
 } from './deployment.js';
 import { changedGroup } from './deployment-events.js';
@@ -177,29 +176,6 @@ function treeChange(
   return { at, groups: registry.completeGroups?.(changes, groups, at) ?? [] };
 }
 
-/** The steps that lead there, in the tree as it will be with all that the batch holds. */
-function stepsOf(
-  planned: Map<AppId, PlannedApp>,
-  tree: TreeChange,
-  batch: Batch,
-  { registry, groups }: AcceptanceSurroundings,
-  { victims }: Pick<AcceptOptions, 'victims'>,
-): DeploymentStep[] {
-  const own = new Map(tree.groups.map((change) => [change.groupId, change]));
-  return planSteps({
-    apps: planned,
-    graph: {
-      dependenciesOf: (appId) => recordIn(planned, batch, registry, appId)?.app.dependencies,
-      appsUnder: (group) => appsUnder(planned, batch, groups, group),
-      groupDependenciesOf: (group) => {
-        const change = own.get(group);
-        return (change ? change.after : registry.prospectiveGroup?.(group))?.dependencies ?? [];
-      },
-    },
-    ...(victims ? { victims } : {}),
-  });
-}
-
 /**
  * Apps that are asked to be just what they are wanted to be already, while their instances are not: a plan was stopped
  * half-way. Asking again brings them right. What a deployment holds is being brought right anyway.
@@ -294,28 +270,4 @@ function transitionsOf(planned: ReadonlyMap<AppId, PlannedApp>): Record<AppId, A
     transitions[appId] = { before, after, ...(continues ? { continues } : {}) };
   }
   return transitions;
-}
-
-function recordIn(
-  planned: ReadonlyMap<AppId, PlannedApp>,
-  batch: Batch,
-  registry: AppRegistry,
-  appId: AppId,
-): AppRecord | undefined {
-  const own = planned.get(appId);
-  if (own) return own.after;
-  return batch.records.has(appId) ? batch.records.get(appId) : registry.get(appId);
-}
-
-function appsUnder(
-  planned: ReadonlyMap<AppId, PlannedApp>,
-  batch: Batch,
-  groups: AppGroups,
-  group: string,
-): Iterable<AppId> {
-  const members = new Set(groups.appsUnder(group));
-  const prefix = group === '/' ? '/' : `${group}/`;
-  for (const appId of planned.keys()) if (appId.startsWith(prefix)) members.add(appId);
-  for (const appId of batch.records.keys()) if (appId.startsWith(prefix)) members.add(appId);
-  return members;
 }

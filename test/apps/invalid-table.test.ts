@@ -1,5 +1,5 @@
 import type { ErrorDetail } from '../../src/errors/registry.js';
-import { bridge, csi, docker, dvdi, mesos, persistent, volumes } from './conformance/container-rules.js';
+import { bridge, csi, docker, dvdi, mesos, persistent, volumes } from './conformance/builders.js';
 import { app } from './conformance/rules.js';
 import { AppWorld, refusal } from './support/app-world.js';
 

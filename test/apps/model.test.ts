@@ -1,9 +1,10 @@
+import { defaults } from './conformance/defaults.js';
 import { normalised } from './conformance/normalisations.js';
 import { contract } from './support/app-world.js';
 import { appOf, presentedModel, readAgainstModel } from './support/model.js';
 
 /** Named by what they are about; a row as one argument, since its length varies. */
-const rows = normalised.map((row) => [row[0], row] as const);
+const rows = [...normalised, ...defaults].map((row) => [row[0], row] as const);
 
 describe('a definition is normalised:', () => {
   it.each(rows)('%s', (_what, [, body, answer, settings]) => {

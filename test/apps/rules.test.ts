@@ -1,10 +1,11 @@
 import { refusedContainers } from './conformance/container-rules.js';
 import { app, constraint, none, refused, single } from './conformance/rules.js';
 import { unsupported } from './conformance/unsupported.js';
+import { refusedVolumes } from './conformance/volume-rules.js';
 import { AppWorld, findings, refusal } from './support/app-world.js';
 
 describe('a definition is refused, with the path and what is wrong there, for', () => {
-  it.each([...refused, ...refusedContainers])('%s', async (_what, body, expected) => {
+  it.each([...refused, ...refusedContainers, ...refusedVolumes])('%s', async (_what, body, expected) => {
     const world = new AppWorld();
     const error = await refusal(() => world.post(body));
     expect({ status: error.status, message: error.message }).toEqual({

@@ -126,7 +126,7 @@ export interface paths {
         /** Create or change an app */
         readonly put: operations["putApp"];
         readonly post?: never;
-        /** Stop an app and forget it with all its versions */
+        /** Stop an app and forget it; its versions are kept only for those of its groups */
         readonly delete: operations["deleteApp"];
         readonly options?: never;
         readonly head?: never;

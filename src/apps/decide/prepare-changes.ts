@@ -10,6 +10,7 @@ import { fieldsOfDraft, nextRecord, restartedRecord } from './next-record.js';
 import { prefixed, readDefinition } from './read-definition.js';
 import { assignServicePorts, type PortsOfApp, servicePortsOf } from './service-ports.js';
 import { checkStructure, type PlacedGroup } from './structure.js';
+import { versionsAfter } from './versions.js';
 
 /** What one app shall become. */
 export interface AppAfter {
@@ -167,30 +168,22 @@ export function prepareDelete(appId: AppId, view: AppsView): readonly AppAfter[]
 export function prepareScaleDown(
   fewer: ReadonlyMap<AppId, number>,
   view: AppsView,
-  settings: ChangeSettings,
   version: Timestamp,
 ): readonly AppAfter[] {
   return [...fewer].map(([appId, count]) => {
     const before = existing(appId, view);
     return {
       appId,
-      after: scaledRecord(before, Math.max(0, before.app.instances - count), settings, version),
+      after: scaledRecord(before, Math.max(0, before.app.instances - count), version),
     };
   });
 }
 
-/** The record with another number of instances; the very same when it has it already. */
-export function scaledRecord(
-  before: AppRecord,
-  instances: number,
-  settings: ChangeSettings,
-  version: Timestamp,
-): AppRecord {
-  if (instances === before.app.instances) return before;
-  const { version: _version, versionInfo: _versionInfo, ...fields } = before.app;
-  const { explicitPorts, restartedAt } = before;
-  const next = { fields: { ...fields, instances }, explicitPorts, restartedAt };
-  return nextRecord(before, next, version, settings.restartOnAnyChange);
+/** The record with another number of instances; the very same when it has it already. Nothing else is looked at. */
+export function scaledRecord(before: AppRecord, instances: number, version: Timestamp): AppRecord {
+  const { app } = before;
+  if (instances === app.instances) return before;
+  return { ...before, app: { ...app, instances, ...versionsAfter('scaled', app, true, version) } };
 }
 
 /** The definition that puts a stored version back. */

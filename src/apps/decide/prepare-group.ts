@@ -136,8 +136,11 @@ export function prepareEnforceRole(
 }
 
 /** Every app in the group, however deep, gets so many times its instances, rounded up. Throws `group-not-found`. */
-export function prepareScale(groupId: string, by: number, around: PreparingAround): PreparedTree {
-  const { view, settings, version } = around;
+export function prepareScale(
+  groupId: string,
+  by: number,
+  { view, version }: Pick<PreparingAround, 'view' | 'version'>,
+): PreparedTree {
   if (!view.groups.has(groupId)) throw new CatalogError('group-not-found', { id: groupId });
   const apps: AppAfter[] = [];
   for (const appId of view.groups.appsUnder(groupId)) {
@@ -150,7 +153,7 @@ export function prepareScale(groupId: string, by: number, around: PreparingAroun
         hint: 'Choose a smaller `scaleBy`.',
       });
     }
-    apps.push({ appId, after: scaledRecord(before, instances, settings, version) });
+    apps.push({ appId, after: scaledRecord(before, instances, version) });
   }
   return { groupId, apps, groups: [] };
 }

@@ -1,4 +1,4 @@
-import { bridge, docker, mesos } from './container-rules.js';
+import { bridge, docker, mesos } from './builders.js';
 import { app } from './rules.js';
 
 /** A definition that breaks no rule and cannot be run yet: where it is told, and what the sentence names. */

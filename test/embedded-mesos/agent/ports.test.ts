@@ -30,21 +30,30 @@ async function listen(port = 0): Promise<{ port: number; close: () => Promise<vo
 
 describe('the ports on which this host listens', () => {
   const head = '  sl  local_address rem_address   st tx_queue rx_queue\n';
-  const line = (port: string, state: string): string => `   0: 0100007F:${port} 00000000:0000 ${state} 00000000:00000000\n`;
+  const line = (port: string, state: string): string =>
+    `   0: 0100007F:${port} 00000000:0000 ${state} 00000000:00000000\n`;
 
   it('are the first lines of the kernel’s table', () => {
-    expect(listeningHead(head + line('1F90', '0A') + line('7918', '0A') + line('0016', '01') + line('0017', '0A'))).toEqual({
+    expect(
+      listeningHead(head + line('1F90', '0A') + line('7918', '0A') + line('0016', '01') + line('0017', '0A')),
+    ).toEqual({
       ports: [8080, 31_000],
       complete: true,
     });
-    expect(listeningHead(`${head}${line('1F90', '0A')}   1: 0100007F:79`)).toEqual({ ports: [8080], complete: false });
+    expect(listeningHead(`${head}${line('1F90', '0A')}   1: 0100007F:79`)).toEqual({
+      ports: [8080],
+      complete: false,
+    });
     expect(listeningHead('')).toEqual({ ports: [], complete: false });
   });
 
   it('count for a task that was given one of them, unless it says that it is for UDP', () => {
     const task = { resources: [ports(31_000, 31_002)] };
     expect(takenPorts(task, [80, 31_002, 31_000, 31_002])).toEqual([31_000, 31_002]);
-    const discovery = { visibility: 'FRAMEWORK' as const, ports: { ports: [{ number: 31_002, protocol: 'udp' }] } };
+    const discovery = {
+      visibility: 'FRAMEWORK' as const,
+      ports: { ports: [{ number: 31_002, protocol: 'udp' }] },
+    };
     expect(takenPorts({ ...task, discovery }, [31_002])).toEqual([]);
     expect([hasPorts(task), hasPorts({ resources: [] })]).toEqual([true, false]);
   });
@@ -72,21 +81,27 @@ asRoot('a task whose port another program listens on', () => {
   it('fails with a sentence that names the port, and runs on another', async () => {
     const server = await listen();
     const resources = world.task('').resources;
-    const [busy = ''] = world.run(world.task('exec sleep 300', { resources: [...resources, ports(server.port)] }));
+    const [busy = ''] = world.run(
+      world.task('exec sleep 300', { resources: [...resources, ports(server.port)] }),
+    );
     const status = await world.status(busy, 'TASK_FAILED');
     expect(status).toMatchObject({
       reason: 'REASON_CONTAINER_LAUNCH_FAILED',
       message: `Failed to launch container: another program listens on port ${server.port} of this host`,
     });
     await server.close();
-    const [free = ''] = world.run(world.task('exec sleep 300', { resources: [...resources, ports(server.port)] }));
+    const [free = ''] = world.run(
+      world.task('exec sleep 300', { resources: [...resources, ports(server.port)] }),
+    );
     await world.status(free, 'TASK_RUNNING');
   });
 
   it('runs when that program ends within a moment', async () => {
     const server = await listen();
     const resources = world.task('').resources;
-    const [task = ''] = world.run(world.task('exec sleep 300', { resources: [...resources, ports(server.port)] }));
+    const [task = ''] = world.run(
+      world.task('exec sleep 300', { resources: [...resources, ports(server.port)] }),
+    );
     await server.close();
     await world.status(task, 'TASK_RUNNING');
     expect(world.states(task)).toEqual(['TASK_RUNNING']);
