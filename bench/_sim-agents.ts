@@ -1,12 +1,31 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { packageRoot } from '../test/support/package-root.js';
 
 /**
- * Simulated agents in a process of their own, over the real line: node _sim-agents.js MASTER-URL TOKEN-FILE COUNT RESOURCES.
- * Sends `registered` to its parent when all are.
+ * Simulated agents in a process of their own, over the real line: node _sim-agents.js MASTER-URL TOKEN-FILE COUNT RESOURCES
+ * [HOST]. With HOST, an address of the loopback, all of them are said to be there, and every port that they offer accepts
+ * connections there, so that their tasks are found open. Sends `registered` to its parent when all are.
  */
-const [url = '', tokenFile = '', count = '1', resources = ''] = process.argv.slice(2);
+const [url = '', tokenFile = '', count = '1', resources = '', host] = process.argv.slice(2);
+
+/** Accepts on every port; what somebody else listens on already accepts as well. */
+async function listenOn(address: string, ports: Iterable<number>): Promise<void> {
+  for (const port of ports) {
+    const server = createServer((socket) => socket.destroy());
+    server.listen(port, address);
+    await Promise.race([once(server, 'listening'), once(server, 'error')]).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    });
+  }
+}
+
+function* portsOf(text: string): Generator<number> {
+  for (const [, from, to] of text.matchAll(/(\d+)-(\d+)/g))
+    for (let port = Number(from); port <= Number(to); port++) yield port;
+}
 
 async function main(): Promise<void> {
   const dist = (path: string): string => join(packageRoot(), 'dist', path);
@@ -25,11 +44,13 @@ async function main(): Promise<void> {
   const line = (await import(
     dist('embedded-mesos/protocol/agent-line.js')
   )) as typeof import('../src/embedded-mesos/protocol/agent-line.js');
+  if (host !== undefined) await listenOn(host, portsOf(resources));
   const clock = new SystemClock();
   const agents = Array.from({ length: Number(count) }, (_, index) => {
-    const hostname = `simulated-${index + 1}`;
+    const hostname = host ?? `simulated-${index + 1}`;
     return new SimAgent({
       hostname,
+      port: 5051 + index,
       resources: parseResources(resources),
       clock,
       dice: new SystemDice(),
@@ -42,7 +63,7 @@ async function main(): Promise<void> {
           path: line.AGENT_LINE_PATH,
           token: () => readFileSync(tokenFile, 'utf8').trim(),
           protocolVersion: line.AGENT_PROTOCOL_VERSION,
-          peer: hostname,
+          peer: `${hostname} ${index + 1}`,
           handlers,
           clock,
           log: silentLog,

@@ -1,8 +1,10 @@
 import type { Response } from 'express';
 import type { AppId, AppRecord } from '../apps/app.js';
 import type { Accepted, AcceptOptions } from '../deployments/deployment.js';
+import { followedBy } from '../util/steps.js';
 import type { ApiContext } from './api-context.js';
 import type { Prepare } from './app-changes-port.js';
+import type { WriteTarget } from './entity-tags.js';
 import { accessOf } from './middleware/access.js';
 import { forgetNotes, noteApp, noteDeployment } from './middleware/audit-writes.js';
 import { requestIdOf } from './middleware/request-id.js';
@@ -18,30 +20,32 @@ export interface AcceptedChange extends Accepted {
 
 /**
  * Hands a change to the deployments and names the deployment in the answer's head. Whoever asks must have the right to deploy
- * each app that it touches (`missing-right`), and is remembered as the one who started it.
+ * each app that it touches (`missing-right`), and is remembered as the one who started it. What the request expects of `target`
+ * (If-Match, If-None-Match) is checked at the moment of acceptance (`precondition-failed`).
  */
 export async function acceptChange(
-  context: Pick<ApiContext, 'deployments' | 'registry'>,
+  context: Pick<ApiContext, 'deployments' | 'registry' | 'tags'>,
   response: Response,
   prepare: Prepare,
   options: AcceptOptions,
+  target: WriteTarget = { group: '/' },
 ): Promise<AcceptedChange> {
   let first: AcceptedChange['first'];
   const request = response.req;
   const access = accessOf(request);
   const by = { principal: access.principal.name, requestId: requestIdOf(request) };
   const accepted = await context.deployments.change(
-    (version) => {
-      const changes = prepare(version);
+    followedBy(prepare, (changes) => {
       for (const { appId } of changes) access.require('deploy', appId);
+      context.tags.check(request, response, target);
       forgetNotes(request);
       for (const { appId, after } of changes)
         noteApp(request, appId, { before: context.registry.get(appId), after });
       const change = changes[0];
       first = change && { ...change, before: context.registry.get(change.appId) };
       return changes;
-    },
-    { ...options, by },
+    }),
+    { ...options, by, alone: context.tags.looksAround(request, target) },
   );
   noteDeployment(request, accepted.deploymentId);
   response.setHeader('Marathon-Deployment-Id', accepted.deploymentId);

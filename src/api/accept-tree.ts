@@ -1,7 +1,9 @@
 import type { Response } from 'express';
 import type { PrepareTree } from '../apps/group-changes.js';
 import type { Accepted, AcceptOptions } from '../deployments/deployment.js';
+import { followedBy } from '../util/steps.js';
 import type { ApiContext } from './api-context.js';
+import type { WriteTarget } from './entity-tags.js';
 import { accessOf } from './middleware/access.js';
 import { forgetNotes, noteApp, noteDeployment } from './middleware/audit-writes.js';
 import { requestIdOf } from './middleware/request-id.js';
@@ -14,25 +16,26 @@ const MAX_NOTED_APPS = 100;
  * apps, on each app and each group that it touches.
  */
 export async function acceptTree(
-  context: Pick<ApiContext, 'deployments' | 'registry'>,
+  context: Pick<ApiContext, 'deployments' | 'registry' | 'tags'>,
   response: Response,
   prepare: PrepareTree,
   options: AcceptOptions,
+  target: WriteTarget,
 ): Promise<Accepted> {
   const request = response.req;
   const access = accessOf(request);
   const by = { principal: access.principal.name, requestId: requestIdOf(request) };
   const accepted = await context.deployments.changeTree(
-    (version) => {
-      const tree = prepare(version);
+    followedBy(prepare, (tree) => {
       for (const { groupId } of tree.groups) access.require('deploy', groupId);
       for (const { appId } of tree.apps) access.require('deploy', appId);
+      context.tags.check(request, response, target);
       forgetNotes(request);
       for (const { appId, after } of tree.apps.slice(0, MAX_NOTED_APPS))
         noteApp(request, appId, { before: context.registry.get(appId), after });
       return tree;
-    },
-    { ...options, by },
+    }),
+    { ...options, by, alone: context.tags.looksAround(request, target) },
   );
   noteDeployment(request, accepted.deploymentId);
   return accepted;

@@ -7,7 +7,10 @@ import type { Authenticator } from '../auth/authenticator.js';
 import type { TokenBook } from '../auth/token-book.js';
 import type { Settings } from '../config/settings.js';
 import type { Deployments } from '../deployments/deployment.js';
+import type { Offer } from '../embedded-mesos/protocol/v1.js';
 import type { EventBus } from '../events/event-bus.js';
+import type { DeploymentHistory } from '../history/deployment-history.js';
+import type { TaskHistory } from '../history/task-history.js';
 import type { Log } from '../logging/log.js';
 import type { LogLevels } from '../logging/log-levels.js';
 import type { AgentId } from '../scheduler/instance.js';
@@ -15,6 +18,8 @@ import type { Scheduler } from '../scheduler/scheduler.js';
 import type { Clock } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
 import type { AppChanges } from './app-changes-port.js';
+import type { AppOrder } from './app-order.js';
+import type { EntityTags } from './entity-tags.js';
 import type { AppFragments } from './present/app-fragments.js';
 
 /** A service port that the load balancer does not serve, and why. */
@@ -48,8 +53,24 @@ export interface ApiAuth {
 export interface GroupRequests {
   create(path: string, body: unknown): Promise<GroupRequestRead>;
   update(path: string, body: unknown): Promise<GroupRequestRead>;
+  /** JSON merge patch of an existing group. */
+  mergePatch(path: string, body: unknown): Promise<GroupRequestRead>;
   patch(path: string, body: unknown): GroupRequestRead;
   remove(path: string): GroupRequestRead;
+}
+
+/** The history room, as the API reads it. */
+export interface ApiHistory {
+  readonly deployments: Pick<DeploymentHistory, 'get' | 'page'>;
+  readonly tasks: Pick<TaskHistory, 'page' | 'knows'>;
+}
+
+/** What the API asks of the apps room about pods; every function throws a CatalogError when the request is wrong. */
+export interface PodRequestsPort {
+  create(body: unknown): never;
+  /** `podId` is as the client wrote it. */
+  replace(podId: string, body: unknown): never;
+  instanceIds(body: unknown): readonly string[];
 }
 
 /** Everything that the API reads, asks and tells. */
@@ -62,9 +83,12 @@ export interface ApiOptions {
   readonly metrics: ApiMetrics;
   readonly changes: AppChanges;
   readonly groupChanges: GroupRequests;
+  readonly podRequests: PodRequestsPort;
   readonly agents: {
     byId(agentId: AgentId): { readonly hostname: string; readonly port: number } | undefined;
   };
+  /** What every agent could offer to a role right now; absent when nobody here knows (another master). */
+  readonly freeOffers?: (role: string) => Iterable<Offer>;
   readonly notServed: (appId: AppId) => readonly NotServed[];
   /** False until the state is loaded; `/v2` answers 503 until then. */
   readonly ready: () => boolean;
@@ -77,6 +101,8 @@ export interface ApiOptions {
   readonly auth?: ApiAuth;
   /** What agents want to see before they show a sandbox. */
   readonly agentToken?: string;
+  /** What is over and remembered; without it there is no history to be asked for. */
+  readonly history?: ApiHistory;
   /** Levels of this process's log; without them `/logging` does not exist. */
   readonly logLevels?: LogLevels;
   /** Gives leadership up: ends this process in good order, to be started again by whoever keeps it. */
@@ -86,4 +112,6 @@ export interface ApiOptions {
 /** What the routers share. */
 export interface ApiContext extends ApiOptions {
   readonly fragments: AppFragments;
+  readonly tags: EntityTags;
+  readonly order: AppOrder;
 }

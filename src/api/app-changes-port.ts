@@ -21,6 +21,8 @@ export interface AppChanges {
     body: unknown,
     options: { readonly partialUpdate: boolean; readonly mayCreate: boolean },
   ): Prepare | Promise<Prepare>;
+  /** JSON merge patch (RFC 7396) of an existing app: null takes a field back to its default. */
+  mergePatchApp(appId: AppId, patch: unknown): Prepare;
   deleteApp(appId: AppId): Prepare;
   restartApp(appId: AppId): Prepare;
   /** Kill-and-scale: so many instances fewer per app, never below 0; one deployment. */

@@ -1,9 +1,9 @@
 import type { Request, Response } from 'express';
 import type { AppId, AppRecord } from '../apps/app.js';
+import { parentPath } from '../apps/path.js';
 import type { Access } from '../auth/access.js';
 import { CatalogError } from '../errors/registry.js';
 import type { Instance, InstanceId, TaskId } from '../scheduler/instance.js';
-import { sendDeploymentResult } from './accept-change.js';
 import type { ApiContext } from './api-context.js';
 import { queryFlag, queryText } from './decide/query.js';
 import { type KillOptions, killAndScale, killInstances } from './kill-tasks.js';
@@ -47,7 +47,11 @@ export function answerAppTasks(context: ApiContext, route: TasksRoute): MethodTa
     GET: (request, response) => {
       const record = requireApp(context, route.appId);
       return sendTasks(context, request, response, {
-        json: () => taskPieces(context.scheduler.instances.ofApp(route.appId)),
+        groupId: parentPath(route.appId),
+        app: record,
+        instances: () => context.scheduler.instances.ofApp(route.appId),
+        include: () => true,
+        present: (instance) => presentTask(instance),
         apps: () => [record],
       });
     },
@@ -61,7 +65,10 @@ export function answerGroupTasks(context: ApiContext, prefix: string): MethodTab
     GET: (request, response) => {
       const access = accessOf(request);
       return sendTasks(context, request, response, {
-        json: () => taskPieces(groupInstances(context, access, prefix)),
+        groupId: prefix === '/' ? prefix : prefix.slice(0, -1),
+        instances: () => groupInstances(context, access, prefix),
+        include: ({ appId }) => appId.startsWith(prefix) && access.sees(appId),
+        present: (instance) => presentTask(instance),
         apps: () => groupApps(context, access, prefix),
       });
     },
@@ -76,17 +83,6 @@ function* groupApps(context: ApiContext, access: Access, prefix: string): Genera
 
 function* groupInstances(context: ApiContext, access: Access, prefix: string): Generator<Instance> {
   for (const { app } of groupApps(context, access, prefix)) yield* context.scheduler.instances.ofApp(app.id);
-}
-
-function* taskPieces(instances: Iterable<Instance>): Generator<string> {
-  yield '{"tasks":[';
-  let separator = '';
-  for (const instance of instances) {
-    if (!hasVisibleTask(instance)) continue;
-    yield separator + JSON.stringify(presentTask(instance));
-    separator = ',';
-  }
-  yield ']}';
 }
 
 function requireApp(context: ApiContext, appId: AppId): AppRecord {
@@ -113,12 +109,12 @@ async function deleteAll(
         hasVisibleTask(instance) && (host === undefined || host === '*' || instance.task?.hostname === host),
     );
   if (options.scale) {
-    sendDeploymentResult(response, await killAndScale(context, response, found, options, [appId]));
+    await killAndScale(context, request, response, found, options, [appId]);
     return;
   }
   const shown = found.map((instance) => presentTask(instance));
-  await killInstances(context, found, options);
-  sendJson(response, 200, { tasks: shown });
+  const dry = await killInstances(context, request, response, found, { ...options, appIds: [appId] });
+  sendJson(response, 200, { ...dry, tasks: shown });
 }
 
 async function deleteOne(
@@ -137,14 +133,11 @@ async function deleteOne(
   const known = instance !== undefined && instance.appId === appId && hasVisibleTask(instance);
   if (options.scale) {
     if (!instances.ofApp(appId).some(hasVisibleTask)) throw new CatalogError('path-not-found', { id: appId });
-    sendDeploymentResult(
-      response,
-      await killAndScale(context, response, known ? [instance] : [], options, [appId]),
-    );
+    await killAndScale(context, request, response, known ? [instance] : [], options, [appId]);
     return;
   }
   if (!known) throw new CatalogError('task-not-found', { id: taskId });
   const shown = presentTask(instance);
-  await killInstances(context, [instance], options);
-  sendJson(response, 200, { task: shown });
+  const dry = await killInstances(context, request, response, [instance], { ...options, appIds: [appId] });
+  sendJson(response, 200, { ...dry, task: shown });
 }

@@ -5,6 +5,9 @@ import { presentApp } from '../apps/present-app.js';
 import { CatalogError } from '../errors/registry.js';
 import { type AcceptedChange, acceptChange, sendDeploymentResult } from './accept-change.js';
 import type { ApiContext } from './api-context.js';
+import type { Prepare } from './app-changes-port.js';
+import { answerAppHistory } from './app-history.js';
+import { sendAppList, wrapped } from './app-list.js';
 import { answerAppTasks, answerGroupTasks } from './app-tasks.js';
 import { answerVersion, answerVersions } from './app-versions.js';
 import { type AppEmbed, appEmbeds, listEmbeds, singleEmbeds } from './decide/app-embeds.js';
@@ -13,18 +16,21 @@ import { bareObjectRefusal, isBareObject, listForBareObject } from './decide/bar
 import { hideEnv } from './decide/hide-env.js';
 import { lenientId, withLenientIds } from './decide/lenient-body.js';
 import { namedIds } from './decide/named-ids.js';
+import { patchKind, patchTypes } from './decide/patch-type.js';
 import { prefersLenient } from './decide/prefer.js';
 import { queryFlag, queryText, queryTexts } from './decide/query.js';
+import { answerDryRun, isDryRun } from './dry-run.js';
+import type { WriteTarget } from './entity-tags.js';
 import { accessOf } from './middleware/access.js';
 import type { JsonBodies } from './middleware/json-body.js';
 import { dispatch, type MethodTable } from './middleware/methods.js';
 import { requestIdOf } from './middleware/request-id.js';
-import { appInfoPieces } from './present/app-info.js';
+import { appInfoPieces, waitingFor } from './present/app-info.js';
 import { appsBelow, presentTree } from './present/group-info.js';
 import { segmentsOf } from './request-path.js';
 import { queryOf } from './request-query.js';
 import { taskListTypes } from './send-tasks.js';
-import { sendJson, sendPieces } from './write-json.js';
+import { JSON_TYPE, sendJson, sendPieces } from './write-json.js';
 
 /** `/v2/apps` and everything below it. Ids contain slashes, so the path is taken apart by hand. */
 export function appsRouter(context: ApiContext, bodies: JsonBodies): RequestHandler {
@@ -55,6 +61,8 @@ function tableOf(context: ApiContext, bodies: JsonBodies, route: AppRoute): Meth
       return answerAppTasks(context, route);
     case 'group-tasks':
       return answerGroupTasks(context, route.prefix);
+    case 'history':
+      return answerAppHistory(context, route.appId);
     case 'versions':
       return answerVersions(context, route.appId);
     case 'version':
@@ -97,6 +105,31 @@ function bulkPatch(context: ApiContext, request: Request, body: unknown): unknow
   return list;
 }
 
+/** Says which patches an app takes, and which kind this is. */
+function acceptedPatch(request: Request, response: Response): 'marathon' | 'merge-patch' {
+  response.setHeader('Accept-Patch', patchTypes.join(', '));
+  return patchKind(request.headers['content-type']);
+}
+
+const ROOT: WriteTarget = { group: '/' };
+
+/** Tells what a change of apps would mean. */
+function announce(
+  context: ApiContext,
+  request: Request,
+  response: Response,
+  prepare: Prepare,
+  target: WriteTarget,
+): Promise<void> {
+  return answerDryRun(
+    context,
+    request,
+    response,
+    (version) => ({ apps: prepare(version), groups: [] }),
+    target,
+  );
+}
+
 const partialOf = (request: Request): boolean => queryFlag(queryOf(request), 'partialUpdate', true);
 
 function collection(context: ApiContext, bodies: JsonBodies): MethodTable {
@@ -105,6 +138,7 @@ function collection(context: ApiContext, bodies: JsonBodies): MethodTable {
     GET: (request, response) => listApps(context, request, response),
     POST: async (request, response) => {
       const prepare = await changes.createApp(await ownBody(bodies, request));
+      if (isDryRun(request)) return announce(context, request, response, prepare, ROOT);
       const accepted = await acceptChange(context, response, prepare, { force: forceOf(request, false) });
       const after = accepted.first?.after;
       if (after === undefined) throw new Error('a created app has no record');
@@ -117,6 +151,7 @@ function collection(context: ApiContext, bodies: JsonBodies): MethodTable {
       const prepare = await changes.replaceApps(await ownBody(bodies, request), {
         partialUpdate: partialOf(request),
       });
+      if (isDryRun(request)) return announce(context, request, response, prepare, ROOT);
       noteLenience(request, response);
       sendDeploymentResult(
         response,
@@ -124,8 +159,10 @@ function collection(context: ApiContext, bodies: JsonBodies): MethodTable {
       );
     },
     PATCH: async (request, response) => {
+      patchKind(request.headers['content-type'], [JSON_TYPE]);
       const meant = (body: unknown): unknown => bulkPatch(context, request, body);
       const prepare = await changes.patchApps(await ownBody(bodies, request, meant));
+      if (isDryRun(request)) return announce(context, request, response, prepare, ROOT);
       noteLenience(request, response);
       sendDeploymentResult(
         response,
@@ -154,8 +191,21 @@ function single(context: ApiContext, bodies: JsonBodies, appId: AppId): MethodTa
     const partialUpdate = mayCreate ? partialOf(request) : true;
     const id = isLenient(request) ? (lenientId(appId) as AppId) : appId;
     if (id !== appId) accessOf(request).require('deploy', id);
-    const prepare = await changes.updateApp(id, await bodies.read(request), { partialUpdate, mayCreate });
-    const accepted = await acceptChange(context, response, prepare, { force: forceOf(request, false) });
+    const target = { app: id };
+    const kind = mayCreate ? 'marathon' : acceptedPatch(request, response);
+    const body = await bodies.read(request);
+    const prepare =
+      kind === 'merge-patch'
+        ? changes.mergePatchApp(id, body)
+        : await changes.updateApp(id, body, { partialUpdate, mayCreate });
+    if (isDryRun(request)) return announce(context, request, response, prepare, target);
+    const accepted = await acceptChange(
+      context,
+      response,
+      prepare,
+      { force: forceOf(request, false) },
+      target,
+    );
     noteLenience(request, response);
     const after = accepted.first?.after ?? registry.get(id);
     if (after !== undefined) publishApiPost(context, request, after.app);
@@ -169,6 +219,8 @@ function single(context: ApiContext, bodies: JsonBodies, appId: AppId): MethodTa
       if (record === undefined) throw new CatalogError('app-not-found', { id: appId });
       const embeds = appEmbeds(singleEmbeds, queryTexts(queryOf(request), 'embed'));
       response.setHeader('X-Event-Position', context.events.position());
+      const tag = singleTag(context, request, record, embeds);
+      if (context.tags.answeredUnchanged(request, response, tag)) return;
       await sendPieces(
         request,
         response,
@@ -180,21 +232,42 @@ function single(context: ApiContext, bodies: JsonBodies, appId: AppId): MethodTa
     PATCH: (request, response) => update(request, response, false),
     DELETE: async (request, response) => {
       const prepare = changes.deleteApp(appId);
+      const target = { app: appId };
+      if (isDryRun(request)) return announce(context, request, response, prepare, target);
       sendDeploymentResult(
         response,
-        await acceptChange(context, response, prepare, { force: forceOf(request, true) }),
+        await acceptChange(context, response, prepare, { force: forceOf(request, true) }, target),
       );
     },
   };
+}
+
+/** Statistics change with time, readiness results without notice: with them no answer is like another. */
+const timelyEmbeds: readonly AppEmbed[] = ['taskStats', 'readiness'];
+
+const isTimeless = (embeds: ReadonlySet<AppEmbed>): boolean =>
+  !timelyEmbeds.some((embed) => embeds.has(embed));
+
+function singleTag(
+  context: ApiContext,
+  request: Request,
+  { app }: AppRecord,
+  embeds: ReadonlySet<AppEmbed>,
+): string {
+  const { deployments, tags, notServed } = context;
+  const shown = [deployments.affecting(app.id), notServed(app.id), waitingFor(context, app.id)];
+  return tags.app(request, app.id, app.version, shown, isTimeless(embeds));
 }
 
 function restart(context: ApiContext, appId: AppId): MethodTable {
   return {
     POST: async (request, response) => {
       const prepare = context.changes.restartApp(appId);
+      const target = { app: appId };
+      if (isDryRun(request)) return announce(context, request, response, prepare, target);
       sendDeploymentResult(
         response,
-        await acceptChange(context, response, prepare, { force: forceOf(request, false) }),
+        await acceptChange(context, response, prepare, { force: forceOf(request, false) }, target),
       );
     },
     DELETE: () => {
@@ -216,21 +289,20 @@ function publishApiPost(context: ApiContext, request: Request, app: App): void {
 
 async function listApps(context: ApiContext, request: Request, response: Response): Promise<void> {
   const query = queryOf(request);
-  const embeds = appEmbeds(listEmbeds, queryTexts(query, 'embed'));
   const filter = appFilter({
     id: queryText(query, 'id'),
     cmd: queryText(query, 'cmd'),
     label: queryText(query, 'label'),
   });
-  response.setHeader('X-Event-Position', context.events.position());
   const access = accessOf(request);
-  const pieces = appListPieces(
-    context,
-    context.registry.all(),
-    ({ app }) => access.sees(app.id) && filter(app),
-    embeds,
-  );
-  await sendPieces(request, response, wrapped('{"apps":[', pieces, ']}'), context.clock);
+  await sendAppList(context, request, response, {
+    groupId: '/',
+    open: '{"apps":[',
+    close: ']}',
+    records: () => context.registry.all(),
+    embeds: appEmbeds(listEmbeds, queryTexts(query, 'embed')),
+    include: ({ app }) => access.sees(app.id) && filter(app),
+  });
 }
 
 async function listGroup(
@@ -240,38 +312,20 @@ async function listGroup(
   response: Response,
 ): Promise<void> {
   const { registry } = context;
-  const embeds = appEmbeds(listEmbeds, queryTexts(queryOf(request), 'embed'));
   const access = accessOf(request);
   const groupId = prefix === '/' ? prefix : prefix.slice(0, -1);
   if (!registry.groups.get(groupId) || !access.seesGroup(groupId))
     throw new CatalogError('group-not-found', { id: groupId });
-  response.setHeader('X-Event-Position', context.events.position());
-  const tree = presentTree(registry.groups, (appId) => registry.get(appId), access);
-  const pieces = appListPieces(context, appsBelow(tree, groupId), () => true, embeds);
-  await sendPieces(request, response, wrapped('{"*":[', pieces, ']}'), context.clock);
-}
-
-function* appListPieces(
-  context: ApiContext,
-  records: Iterable<AppRecord>,
-  include: (record: AppRecord) => boolean,
-  embeds: ReadonlySet<AppEmbed>,
-): Generator<string> {
-  let separator = '';
-  for (const record of records) {
-    if (!include(record)) {
-      // An empty piece: a filter that lets nothing through must not hold the event loop either.
-      yield '';
-      continue;
-    }
-    if (separator) yield separator;
-    yield* appInfoPieces(context, record, embeds);
-    separator = ',';
-  }
-}
-
-function* wrapped(open: string, pieces: Iterable<string>, close: string): Generator<string> {
-  yield open;
-  yield* pieces;
-  yield close;
+  await sendAppList(context, request, response, {
+    groupId,
+    open: '{"*":[',
+    close: ']}',
+    records: () =>
+      appsBelow(
+        presentTree(registry.groups, (appId) => registry.get(appId), access),
+        groupId,
+      ),
+    embeds: appEmbeds(listEmbeds, queryTexts(queryOf(request), 'embed')),
+    include: ({ app }) => access.sees(app.id),
+  });
 }

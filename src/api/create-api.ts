@@ -4,9 +4,11 @@ import express from 'express';
 import { originList } from '../config/origins.js';
 import { CatalogError } from '../errors/registry.js';
 import type { ApiContext, ApiOptions } from './api-context.js';
+import { AppOrder } from './app-order.js';
 import { appsRouter } from './apps.js';
 import { auditResource } from './audit.js';
 import { deploymentsRouter } from './deployments.js';
+import { EntityTags } from './entity-tags.js';
 import { EventHub } from './event-stream/event-hub.js';
 import { eventsResource } from './events.js';
 import { TaskFiles } from './files.js';
@@ -23,6 +25,7 @@ import { requestIds } from './middleware/request-id.js';
 import { standardHeaders } from './middleware/standard-headers.js';
 import { refuseStrangers } from './middleware/strangers.js';
 import { pluginsRouter } from './plugins.js';
+import { podsRouter } from './pods.js';
 import { AppFragments } from './present/app-fragments.js';
 import { queueRouter } from './queue.js';
 import {
@@ -83,7 +86,12 @@ export function createApiServer(listener: RequestListener, tls?: TlsPair): Serve
 /** Builds the API. Nothing runs but the event stream's heartbeat; everything read comes from memory. */
 export function createApi(options: ApiOptions): Api {
   const { settings, log, dice, clock } = options;
-  const context: ApiContext = { ...options, fragments: new AppFragments() };
+  const context: ApiContext = {
+    ...options,
+    fragments: new AppFragments(),
+    tags: new EntityTags(options),
+    order: new AppOrder(options.registry),
+  };
   const leader = (port: number): string => advertisedAuthority(settings.address, settings.hostname, port);
   const bodies = new JsonBodies(clock);
   const { auth } = options;
@@ -120,6 +128,7 @@ export function createApi(options: ApiOptions): Api {
   });
   app.use('/v2/apps', appsRouter(context, bodies));
   app.use('/v2/groups', groupsRouter(context, bodies));
+  app.use('/v2/pods', podsRouter(context, bodies));
   app.all('/v2/tasks', tasksResource(context));
   app.all('/v2/tasks/delete', deleteTasksResource(context, bodies));
   app.use('/v2/deployments', deploymentsRouter(context));
@@ -140,6 +149,8 @@ export function createApi(options: ApiOptions): Api {
   return {
     listener: app,
     stop: async () => {
+      context.tags.stop();
+      context.order.stop();
       hub.stop();
       logging?.stop();
       await files.stop();

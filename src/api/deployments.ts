@@ -1,14 +1,18 @@
 import type { RequestHandler } from 'express';
 import type { AppId } from '../apps/app.js';
 import type { Access } from '../auth/access.js';
+import type { Deployment } from '../deployments/deployment.js';
 import { CatalogError } from '../errors/registry.js';
 import { sendDeploymentResult } from './accept-change.js';
 import type { ApiContext } from './api-context.js';
+import { fieldSelection, pageRequest, selectFields } from './decide/page.js';
 import { queryFlag } from './decide/query.js';
+import { asksForHistory, sendDeploymentHistory, sendOneDeployment } from './deployment-history.js';
 import { accessOf } from './middleware/access.js';
 import { noteApp, noteDeployment } from './middleware/audit-writes.js';
 import { dispatch, type MethodTable } from './middleware/methods.js';
 import { requestIdOf } from './middleware/request-id.js';
+import { takePage } from './paging.js';
 import { presentDeployment } from './present/deployment-step-info.js';
 import { segmentsOf } from './request-path.js';
 import { queryOf } from './request-query.js';
@@ -27,22 +31,52 @@ export function deploymentsRouter(context: ApiContext): RequestHandler {
 function list(context: ApiContext): MethodTable {
   return {
     GET: async (request, response) => {
+      if (asksForHistory(request)) return sendDeploymentHistory(context, request, response);
       response.setHeader('X-Event-Position', context.events.position());
-      await sendPieces(request, response, deploymentPieces(context, accessOf(request)), context.clock);
+      const query = queryOf(request);
+      const page = pageRequest(query);
+      const access = accessOf(request);
+      const found = page
+        ? await takePage(request, response, sorted(context, page.after), page, versionOf, (deployment) =>
+            isSeen(deployment, access),
+          )
+        : context.deployments.all();
+      const pieces = deploymentPieces(context, found, access, fieldSelection(query));
+      await sendPieces(request, response, pieces, context.clock);
     },
   };
 }
 
-function* deploymentPieces({ deployments }: ApiContext, access: Access): Generator<string> {
+const versionOf = ({ plan }: Deployment): string => plan.version;
+
+/** Pages are in the order in which the deployments were accepted; the cursor is a deployment's version. */
+function sorted({ deployments }: ApiContext, after = ''): readonly Deployment[] {
+  return deployments
+    .all()
+    .filter((deployment) => versionOf(deployment) > after)
+    .sort((a, b) => (versionOf(a) < versionOf(b) ? -1 : 1));
+}
+
+function isSeen({ plan }: Deployment, access: Access): boolean {
+  return plan.steps.some(({ actions }) => actions.some(({ app }) => access.sees(app)));
+}
+
+function* deploymentPieces(
+  { deployments }: ApiContext,
+  found: readonly Deployment[],
+  access: Access,
+  fields: ReadonlySet<string> | undefined,
+): Generator<string> {
   yield '[';
   let separator = '';
-  for (const { plan } of deployments.all()) {
+  for (const { plan } of found) {
     // The answer is written in slices; a deployment that ended meanwhile is not shown.
     const deployment = deployments.get(plan.id);
     if (deployment === undefined) continue;
     const shown = presentDeployment(deployment, deployments, (appId) => access.sees(appId));
     if (shown === undefined) continue;
-    yield separator + JSON.stringify(shown);
+    const json = JSON.stringify(shown);
+    yield separator + (fields ? selectFields(json, fields) : json);
     separator = ',';
   }
   yield ']';
@@ -50,6 +84,7 @@ function* deploymentPieces({ deployments }: ApiContext, access: Access): Generat
 
 function single(context: ApiContext, id: string): MethodTable {
   return {
+    GET: (request, response) => sendOneDeployment(context, id, request, response),
     DELETE: async (request, response) => {
       const force = queryFlag(queryOf(request), 'force', false);
       const access = accessOf(request);

@@ -6,14 +6,16 @@ import { parseTimestamp } from '../util/timestamp.js';
 import { sendDeploymentResult } from './accept-change.js';
 import { acceptTree } from './accept-tree.js';
 import type { ApiContext } from './api-context.js';
+import { sendAppList } from './app-list.js';
 import { appEmbeds } from './decide/app-embeds.js';
 import { groupEmbeds } from './decide/group-embeds.js';
 import { type GroupRoute, groupRoute } from './decide/group-route.js';
+import { patchKind, patchTypes } from './decide/patch-type.js';
 import { queryFlag, queryTexts } from './decide/query.js';
+import { answerDryRun, isDryRun } from './dry-run.js';
 import { accessOf } from './middleware/access.js';
 import type { JsonBodies } from './middleware/json-body.js';
 import { dispatch, type MethodTable } from './middleware/methods.js';
-import { appInfoPieces } from './present/app-info.js';
 import { appsBelow, groupInfoPieces, pastTree, presentTree, type ShownTree } from './present/group-info.js';
 import { segmentsOf } from './request-path.js';
 import { queryOf } from './request-query.js';
@@ -52,8 +54,10 @@ function tableOf(context: ApiContext, bodies: JsonBodies, route: GroupRoute): Me
 function group(context: ApiContext, bodies: JsonBodies, groupId: string): MethodTable {
   const { groupChanges } = context;
   const accept = async (request: Request, response: Response, read: GroupRequestRead): Promise<void> => {
+    const target = { group: read.groupId };
+    if (isDryRun(request)) return answerDryRun(context, request, response, read.prepare, target);
     const force = queryFlag(queryOf(request), 'force', false);
-    const accepted = await acceptTree(context, response, read.prepare, { force });
+    const accepted = await acceptTree(context, response, read.prepare, { force }, target);
     response.setHeader('Marathon-Deployment-Id', accepted.deploymentId);
     const isNew = request.method === 'POST';
     if (isNew) response.setHeader('Location', encodeURI(read.groupId));
@@ -67,17 +71,18 @@ function group(context: ApiContext, bodies: JsonBodies, groupId: string): Method
     },
     PUT: async (request, response) => {
       const body = await ownBody(bodies, request, groupId);
-      const read = await groupChanges.update(groupId, body);
-      if (!queryFlag(queryOf(request), 'dryRun', false)) return accept(request, response, read);
-      const { steps } = context.deployments.previewTree(read.prepare);
-      const shown = steps.map(({ actions }) => ({
-        actions: actions.map(({ action, app }) => ({ action, app })),
-      }));
-      sendJson(response, 200, { steps: shown });
+      await accept(request, response, await groupChanges.update(groupId, body));
     },
     PATCH: async (request, response) => {
+      response.setHeader('Accept-Patch', patchTypes.join(', '));
+      if (patchKind(request.headers['content-type']) === 'merge-patch') {
+        const patch = await bodies.read(request);
+        return accept(request, response, await groupChanges.mergePatch(groupId, patch));
+      }
       const read = groupChanges.patch(groupId, await bodies.read(request));
-      await acceptTree(context, response, read.prepare, { force: false });
+      const target = { group: read.groupId };
+      if (isDryRun(request)) return answerDryRun(context, request, response, read.prepare, target);
+      await acceptTree(context, response, read.prepare, { force: false }, target);
       response.statusCode = 200;
       response.end();
     },
@@ -108,7 +113,10 @@ async function showGroup(
   if (!context.registry.groups.get(groupId) || !accessOf(request).seesGroup(groupId))
     throw new CatalogError('group-not-found', { id: groupId });
   const embeds = groupEmbeds(queryTexts(queryOf(request), 'embed'));
+  const timeless = !embeds.ofApps.has('taskStats') && !embeds.ofApps.has('readiness');
   response.setHeader('X-Event-Position', context.events.position());
+  if (context.tags.answeredUnchanged(request, response, context.tags.list(request, groupId, timeless)))
+    return;
   const pieces = groupInfoPieces(context, treeFor(context, request), groupId, embeds);
   await sendPieces(request, response, pieces, context.clock);
 }
@@ -143,18 +151,13 @@ async function listApps(
   request: Request,
   response: Response,
 ): Promise<void> {
-  const embeds = appEmbeds([], queryTexts(queryOf(request), 'embed'));
-  const tree = treeFor(context, request);
-  response.setHeader('X-Event-Position', context.events.position());
-  await sendPieces(request, response, pieces(), context.clock);
-
-  function* pieces(): Generator<string> {
-    let separator = '[';
-    for (const record of appsBelow(tree, groupId)) {
-      yield separator;
-      yield* appInfoPieces(context, record, embeds);
-      separator = ',';
-    }
-    yield separator === '[' ? '[]' : ']';
-  }
+  const access = accessOf(request);
+  await sendAppList(context, request, response, {
+    groupId,
+    open: '[',
+    close: ']',
+    records: () => appsBelow(treeFor(context, request), groupId),
+    embeds: appEmbeds([], queryTexts(queryOf(request), 'embed')),
+    include: ({ app }) => access.sees(app.id),
+  });
 }

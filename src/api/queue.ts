@@ -2,11 +2,14 @@ import type { RequestHandler } from 'express';
 import type { AppId } from '../apps/app.js';
 import type { Access } from '../auth/access.js';
 import { CatalogError } from '../errors/registry.js';
+import type { QueueEntry } from '../scheduler/scheduler.js';
 import type { ApiContext } from './api-context.js';
+import { fieldSelection, pageRequest, selectFields } from './decide/page.js';
 import { queryTexts } from './decide/query.js';
 import { accessOf } from './middleware/access.js';
 import { noteApp } from './middleware/audit-writes.js';
 import { dispatch, type MethodTable } from './middleware/methods.js';
+import { takePage } from './paging.js';
 import { queueItemJson } from './present/queue-item.js';
 import { segmentsOf } from './request-path.js';
 import { queryOf } from './request-query.js';
@@ -27,24 +30,51 @@ function list(context: ApiContext): MethodTable {
     GET: async (request, response) => {
       const lastUnusedOffers = queryTexts(queryOf(request), 'embed').includes('lastUnusedOffers');
       response.setHeader('X-Event-Position', context.events.position());
-      await sendPieces(
-        request,
-        response,
-        queuePieces(context, accessOf(request), lastUnusedOffers),
-        context.clock,
-      );
+      const query = queryOf(request);
+      const page = pageRequest(query);
+      const access = accessOf(request);
+      const entries = page
+        ? await takePage(
+            request,
+            response,
+            sorted(context, page.after),
+            page,
+            ({ appId }) => appId,
+            (entry) => isListed(context, entry, access),
+          )
+        : context.scheduler.queue().filter((entry) => access.sees(entry.appId));
+      const pieces = queuePieces(context, entries, lastUnusedOffers, fieldSelection(query));
+      await sendPieces(request, response, pieces, context.clock);
     },
   };
 }
 
-function* queuePieces(context: ApiContext, access: Access, lastUnusedOffers: boolean): Generator<string> {
+/** Pages are in the order of the apps' ids. */
+function sorted({ scheduler }: ApiContext, after = ''): readonly QueueEntry[] {
+  return scheduler
+    .queue()
+    .filter(({ appId }) => appId > after)
+    .sort((a, b) => (a.appId < b.appId ? -1 : 1));
+}
+
+function isListed({ registry }: ApiContext, { appId, count }: QueueEntry, access: Access): boolean {
+  return count > 0 && access.sees(appId) && registry.get(appId) !== undefined;
+}
+
+function* queuePieces(
+  context: ApiContext,
+  entries: readonly QueueEntry[],
+  lastUnusedOffers: boolean,
+  fields: ReadonlySet<string> | undefined,
+): Generator<string> {
   yield '{"queue":[';
   let separator = '';
   const nowMs = context.clock.wallMs();
-  for (const entry of context.scheduler.queue()) {
+  for (const entry of entries) {
     const record = context.registry.get(entry.appId);
-    if (record === undefined || entry.count === 0 || !access.sees(entry.appId)) continue;
-    yield separator + queueItemJson(entry, record, context.fragments, { nowMs, lastUnusedOffers });
+    if (record === undefined || entry.count === 0) continue;
+    const json = queueItemJson(entry, record, context.fragments, { nowMs, lastUnusedOffers });
+    yield separator + (fields ? selectFields(json, fields) : json);
     separator = ',';
   }
   yield ']}';

@@ -4,7 +4,6 @@ import { servicePortsOf } from '../apps/decide/service-ports.js';
 import type { Access } from '../auth/access.js';
 import { CatalogError } from '../errors/registry.js';
 import type { Instance, InstanceId, TaskId } from '../scheduler/instance.js';
-import { sendDeploymentResult } from './accept-change.js';
 import type { ApiContext } from './api-context.js';
 import { killOptions } from './app-tasks.js';
 import { queryTexts } from './decide/query.js';
@@ -27,8 +26,18 @@ export function tasksResource(context: ApiContext): RequestHandler {
       GET: (request, response) => {
         const filter = taskStatusFilter(queryTexts(queryOf(request), 'status'));
         const access = accessOf(request);
+        const servicePorts = new Map<AppId, readonly number[] | undefined>();
+        const portsFor = (appId: AppId): readonly number[] | undefined => {
+          if (!servicePorts.has(appId)) {
+            servicePorts.set(appId, access.sees(appId) ? portsOf(context.registry.get(appId)) : undefined);
+          }
+          return servicePorts.get(appId);
+        };
         return sendTasks(context, request, response, {
-          json: () => allTaskPieces(context, access, filter),
+          groupId: '/',
+          instances: () => context.scheduler.instances.all(),
+          include: (instance) => portsFor(instance.appId) !== undefined && filter(instance),
+          present: (instance) => presentTask(instance, portsFor(instance.appId) ?? []),
           apps: () => visibleApps(context, access),
         });
       },
@@ -43,30 +52,6 @@ function* visibleApps(context: ApiContext, access: Access): Generator<AppRecord>
 
 function portsOf(record: AppRecord | undefined): readonly number[] | undefined {
   return record && servicePortsOf(record.app);
-}
-
-function* allTaskPieces(
-  context: ApiContext,
-  access: Access,
-  filter: (instance: Instance) => boolean,
-): Generator<string> {
-  yield '{"tasks":[';
-  let separator = '';
-  const servicePorts = new Map<AppId, readonly number[] | undefined>();
-  for (const instance of context.scheduler.instances.all()) {
-    const { appId } = instance;
-    if (!servicePorts.has(appId)) {
-      servicePorts.set(appId, access.sees(appId) ? portsOf(context.registry.get(appId)) : undefined);
-    }
-    const ports = servicePorts.get(appId);
-    if (ports === undefined || !hasVisibleTask(instance) || !filter(instance)) {
-      yield '';
-      continue;
-    }
-    yield separator + JSON.stringify(presentTask(instance, ports));
-    separator = ',';
-  }
-  yield ']}';
 }
 
 /** `POST /v2/tasks/delete`: kills the named tasks; ids that name nothing are skipped, ids that are none are refused. */
@@ -114,10 +99,11 @@ async function deleteTasks(
     found.set(instance.id, instance);
   }
   if (options.scale) {
-    sendDeploymentResult(response, await killAndScale(context, response, [...found.values()], options, []));
+    await killAndScale(context, request, response, [...found.values()], options, []);
     return;
   }
   const shown = [...found.values()].map((instance) => presentTask(instance));
-  await killInstances(context, [...found.values()], options);
-  sendJson(response, 200, { tasks: shown });
+  const named = [...found.values()];
+  const dry = await killInstances(context, request, response, named, { ...options, appIds: [] });
+  sendJson(response, 200, { ...dry, tasks: shown });
 }

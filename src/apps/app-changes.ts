@@ -1,10 +1,12 @@
 import type { Contract } from '../api/contract/load-contract.js';
 import { CatalogError } from '../errors/registry.js';
+import { type Stepwise, stepwise } from '../util/steps.js';
 import { parseTimestamp, type Timestamp } from '../util/timestamp.js';
 import type { AppId, AppRecord } from './app.js';
 import type { AppInput } from './app-input.js';
 import type { AppsView } from './apps-view.js';
 import { versionRequest } from './decide/merge-app.js';
+import { isPatchObject, patchedDefinition } from './decide/merge-patch.js';
 import {
   type AppAfter,
   type ChangeSettings,
@@ -13,14 +15,15 @@ import {
   prepareDelete,
   prepareRestart,
   prepareScaleDown,
+  prepareTree,
   readAhead,
   rollbackDefinition,
 } from './decide/prepare-changes.js';
 import { prefixed } from './decide/read-definition.js';
 import { resolvePath } from './path.js';
 
-/** What `Deployments.change` runs at the moment of acceptance: synchronous and pure. */
-export type Prepare = (version: Timestamp) => readonly AppAfter[];
+/** What `Deployments.change` runs at the moment of acceptance: synchronous and pure, of many apps in steps. */
+export type Prepare = Stepwise<Timestamp, readonly AppAfter[]>;
 
 /** What changes need of the registry. */
 export interface ChangeableApps {
@@ -35,7 +38,7 @@ export interface AppChangesDependencies {
   readonly settings: ChangeSettings;
 }
 
-/** Most apps in one bulk request: what is left once they are read is prepared in one turn of the event loop. */
+/** Most apps in one bulk request. */
 export const MAX_BULK_APPS = 1_000;
 /** Apps of a bulk request that are read, normalised and validated in one turn of the event loop. */
 const BULK_SLICE = 50;
@@ -88,6 +91,26 @@ export class AppChanges {
     return this.#prepare([await this.#definition({ id, input, at: '', mode, mayCreate: options.mayCreate })]);
   }
 
+  /**
+   * JSON merge patch (RFC 7396) of what is there at the moment of acceptance: null takes a field back to its default, arrays
+   * are replaced. The result is read as a complete definition. An `id` in the patch does not count, nor does the app's own
+   * `version`; another version is refused.
+   */
+  mergePatchApp(appId: AppId, patch: unknown): Prepare {
+    if (!isPatchObject(patch)) {
+      const hint = 'A JSON merge patch of an app is an object; null removes a field.';
+      throw new CatalogError('invalid-json', {}, [{ path: '/', errors: ['error.expected.jsobject'], hint }]);
+    }
+    const id = resolvePath(appId);
+    return (version) => {
+      const before = this.#registry.prospect.get(id as AppId);
+      if (!before) throw new CatalogError('app-not-found', { id });
+      const input = this.#contract.read('AppInput', patchedDefinition(before.app, patch));
+      const definition: Definition = { id, input, at: '', mode: 'replace', mayCreate: false };
+      return prepareDefinitions([definition], this.#registry.prospect, this.#settings, version);
+    };
+  }
+
   deleteApp(appId: AppId): Prepare {
     return () => prepareDelete(appId, this.#registry.prospect);
   }
@@ -107,7 +130,11 @@ export class AppChanges {
   }
 
   #prepare(definitions: readonly Definition[]): Prepare {
-    return (version) => prepareDefinitions(definitions, this.#registry.prospect, this.#settings, version);
+    const { prospect } = this.#registry;
+    if (definitions.length < BULK_SLICE)
+      return (version) => prepareDefinitions(definitions, prospect, this.#settings, version);
+    const tree = { definitions, removed: new Set<AppId>(), groups: [] };
+    return stepwise((version) => prepareTree(tree, prospect, this.#settings, version));
   }
 
   async #bulk(inputs: readonly AppInput[], mode: 'merge' | 'replace', mayCreate: boolean): Promise<Prepare> {

@@ -1,5 +1,6 @@
 import type { Contract } from '../api/contract/load-contract.js';
 import { CatalogError } from '../errors/registry.js';
+import { precededBy, type Stepwise, stepwise } from '../util/steps.js';
 import { parseTimestamp, type Timestamp } from '../util/timestamp.js';
 import type { AppId } from './app.js';
 import { MAX_BULK_APPS } from './app-changes.js';
@@ -20,7 +21,7 @@ import type { GroupReadModel } from './group.js';
 import { resolvePath } from './path.js';
 
 /** What `Deployments.changeTree` runs at the moment of acceptance: synchronous and pure. */
-export type PrepareTree = (version: Timestamp) => PreparedTree;
+export type PrepareTree = Stepwise<Timestamp, PreparedTree>;
 
 export interface GroupChangesDependencies {
   readonly registry: { readonly prospect: AppsView; readonly groups: GroupReadModel };
@@ -62,13 +63,7 @@ export class GroupChanges {
     };
     mustBeNew();
     const prepare = await this.#prepare(groupId, request);
-    return {
-      groupId,
-      prepare: (version) => {
-        mustBeNew();
-        return prepare(version);
-      },
-    };
+    return { groupId, prepare: precededBy(mustBeNew, prepare) };
   }
 
   /**
@@ -78,6 +73,21 @@ export class GroupChanges {
   async update(path: string, body: unknown): Promise<GroupRequestRead> {
     const { groupId, request } = this.#read(path, body);
     return { groupId, prepare: await this.#prepare(groupId, request) };
+  }
+
+  /**
+   * PATCH as a JSON merge patch (RFC 7396): arrays are replaced, null takes a member back to its default, which is none of
+   * its kind. The group must exist. Rejects as `update` does, and with `group-not-found`.
+   */
+  async mergePatch(path: string, body: unknown): Promise<GroupRequestRead> {
+    const groupId = resolvePath(path);
+    const mustExist = (): void => {
+      if (!this.#registry.prospect.groups.has(groupId))
+        throw new CatalogError('group-not-found', { id: groupId });
+    };
+    mustExist();
+    const { prepare } = await this.update(path, withDefaults(body));
+    return { groupId, prepare: precededBy(mustExist, prepare) };
   }
 
   /** PATCH: the role of a group's apps, nothing else. */
@@ -131,7 +141,7 @@ export class GroupChanges {
       });
     }
     const ahead = await this.#ahead(definitions);
-    return (version) => prepareStructure(groupId, parts, ahead, this.#around(version));
+    return stepwise((version) => prepareStructure(groupId, parts, ahead, this.#around(version)));
   }
 
   async #restore(groupId: string, text: string): Promise<PrepareTree> {
@@ -147,7 +157,7 @@ export class GroupChanges {
       throw new CatalogError('invalid-argument', { reason, hint });
     }
     const ahead = await this.#ahead(restoredDefinitions(snapshot, this.#registry.prospect));
-    return (now) => prepareRestore(groupId, snapshot, ahead, this.#around(now));
+    return stepwise((now) => prepareRestore(groupId, snapshot, ahead, this.#around(now)));
   }
 
   /** Reads definitions before their turn, in slices: the event loop is never held for long. */
@@ -159,4 +169,21 @@ export class GroupChanges {
     }
     return ahead;
   }
+}
+
+/** What a group is without each of its members. */
+const groupDefaults: ReadonlyMap<string, unknown> = new Map<string, unknown>([
+  ['apps', []],
+  ['groups', []],
+  ['dependencies', []],
+  ['enforceRole', false],
+]);
+
+/** A merge patch's nulls as the values that they mean; the `id` is the path's. */
+function withDefaults(body: unknown): unknown {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
+  const members = Object.entries(body)
+    .filter(([name]) => name !== 'id')
+    .map(([name, value]) => [name, value === null ? groupDefaults.get(name) : value]);
+  return Object.fromEntries(members);
 }

@@ -138,6 +138,15 @@ export class AppRegistryImpl implements AppRegistry {
     return this.#setAside.has(appId);
   }
 
+  /** Whether anything is known or kept of the app: it is there, cannot be read, or was deleted and not forgotten yet. */
+  remembers(appId: AppId): boolean {
+    return (
+      this.#apps.get(appId) !== undefined ||
+      this.isSetAside(appId) ||
+      this.#tombstones.get('app', appId) !== undefined
+    );
+  }
+
   versions(appId: AppId): readonly Timestamp[] | undefined {
     const entry = this.#apps.get(appId);
     return entry && livingVersions(entry);

@@ -32,6 +32,10 @@ Exit codes: 0 done, 1 refused or no server, ${USAGE_EXIT_CODE} wrong use, 3 the 
   addRestCommands(root);
   const { addAccessCommands } = await import('./rest/add-access-commands.js');
   addAccessCommands(root);
+  const { addHistoryCommands } = await import('./rest/add-history-commands.js');
+  addHistoryCommands(root);
+  const { addImportCommand } = await import('./rest/add-import-command.js');
+  addImportCommand(root);
   const { addHostCommands } = await import('./host-commands.js');
   addHostCommands(root);
   return root;
@@ -39,6 +43,10 @@ Exit codes: 0 done, 1 refused or no server, ${USAGE_EXIT_CODE} wrong use, 3 the 
 
 /** The command line. Sets the exit code; never throws. */
 export async function main(argv: readonly string[]): Promise<void> {
+  // Who reads our output, `head` say, may have had enough: help then ends early, and services run on unheard.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
   try {
     await (await program()).parseAsync([...argv]);
   } catch (error) {

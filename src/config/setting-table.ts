@@ -266,6 +266,27 @@ export const settingTable: readonly SettingEntry[] = [
     fallback: () => 10_000,
   },
   {
+    name: 'deploymentHistory',
+    flag: 'deployment-history',
+    kind: whole(10, 100_000),
+    help: 'ended deployments that are remembered; the oldest go first',
+    fallback: () => 500,
+  },
+  {
+    name: 'taskHistoryPerApp',
+    flag: 'task-history-per-app',
+    kind: whole(1, 10_000),
+    help: 'ended tasks that are remembered of one app, with their last lines; the oldest go first',
+    fallback: () => 100,
+  },
+  {
+    name: 'taskHistory',
+    flag: 'task-history',
+    kind: whole(100, 1_000_000),
+    help: 'ended tasks that are remembered of all apps together',
+    fallback: () => 20_000,
+  },
+  {
     name: 'accessControlAllowOrigin',
     flag: 'access-control-allow-origin',
     kind: text,

@@ -44,6 +44,11 @@ export interface Settings {
   readonly tlsKey?: string;
   /** Entries of the audit trail that are kept. */
   readonly auditEntries: number;
+  /** Ended deployments that are remembered. */
+  readonly deploymentHistory: number;
+  /** Ended tasks that are remembered of one app, and of all apps together. */
+  readonly taskHistoryPerApp: number;
+  readonly taskHistory: number;
   /** Origins whose pages may use the API, comma separated; `*` lets all read. */
   readonly accessControlAllowOrigin?: string;
   /** Never gzip or deflate an answer of the API. */

@@ -6,6 +6,7 @@ import type { InstanceReadModel } from '../scheduler/scheduler.js';
 import { keys, type StoreWrite } from '../store/state-store.js';
 import type { Clock } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
+import type { Stepwise } from '../util/steps.js';
 import { type Timestamp, timestamp, type VersionSource } from '../util/timestamp.js';
 import type { AppGroups } from './app-groups.js';
 import { type AcceptedChange, type Batch, emptyBatch } from './change-queue.js';
@@ -17,8 +18,10 @@ import { countOf, sortCohorts } from './decide/instance-buckets.js';
 import type {
   AcceptOptions,
   AppTransition,
+  ChangeAuthor,
   ChangePreview,
   Deployment,
+  DeploymentMemory,
   PreparedChange,
 } from './deployment.js';
 import { changedGroup } from './deployment-events.js';
@@ -27,7 +30,9 @@ import type { LockTable } from './lock-table.js';
 
 /** A change as it is asked for. */
 export interface WantedChange {
-  readonly prepare: (version: Timestamp) => PreparedChange;
+  readonly prepare: Stepwise<Timestamp, PreparedChange>;
+  /** What it was prepared for ahead of its turn; without it, the next there is. */
+  readonly version?: Timestamp;
   readonly options: AcceptOptions;
   /** A rollback: this deployment is cancelled for it, in any case. */
   readonly revertOf?: string;
@@ -43,6 +48,7 @@ export interface AcceptanceSurroundings {
   readonly clock: Clock;
   readonly dice: Dice;
   readonly maxRunning: number;
+  readonly memory?: DeploymentMemory;
   /** A change that was prepared is refused for a reason of ours; told before the error is thrown. */
   readonly refused: (groupId: string, version: Timestamp, error: CatalogError) => void;
 }
@@ -57,7 +63,8 @@ export function acceptChange(
   batch: Batch,
   around: AcceptanceSurroundings,
 ): AcceptedChange | 'later' {
-  const version = around.versions.next();
+  if (wanted.options.alone && (batch.apps.size > 0 || batch.groups.size > 0)) return 'later';
+  const version = wanted.version ?? around.versions.next();
   const prepared = prepareOn(batch, () => wanted.prepare(version));
   if (prepared === 'later' || prepared.apps.some(({ appId }) => batch.apps.has(appId))) return 'later';
   const changes = realChanges(prepared, around.registry);
@@ -102,6 +109,8 @@ export function acceptChange(
     ...around.registry.writesFor(changes, tree),
     ...cancels.map((run) => ({ op: 'delete', key: keys.deployment(run.id) }) as const),
     ...(deployment ? [{ op: 'put', key: keys.deployment(id), value: deployment } as const] : []),
+    ...cancels.flatMap((run) => rememberForcedOut(run, id, wanted)),
+    ...(deployment ? [] : rememberAtOnce({ id, version, transitions, startedAt }, wanted, around)),
   ];
   for (const run of cancels) run.freeze();
   return { accepted, changes, tree, writes, groupId, deployment, apps: [...planned.keys()], cancels };
@@ -125,6 +134,7 @@ export function acceptCancellation(
   id: string,
   batch: Batch,
   around: Pick<AcceptanceSurroundings, 'runs'>,
+  by?: ChangeAuthor,
 ): AcceptedChange | 'later' {
   if (batch.cancelled.has(id)) return 'later';
   const run = around.runs.get(id);
@@ -134,13 +144,58 @@ export function acceptCancellation(
     accepted: { deploymentId: id, version: run.plan.version },
     changes: [],
     tree: { at: run.plan.version, groups: [] },
-    writes: [{ op: 'delete', key: keys.deployment(id) }],
+    writes: [
+      { op: 'delete', key: keys.deployment(id) },
+      ...run.rememberEnd('cancelled', `stopped where it was${asked(by)}`),
+    ],
     groupId: undefined,
     deployment: undefined,
     apps: [],
     cancels: [run],
   };
 }
+
+/** How the deployments end that a change forces out. */
+function rememberForcedOut(
+  run: DeploymentRun,
+  id: string,
+  { revertOf, options: { by } }: WantedChange,
+): readonly StoreWrite[] {
+  if (revertOf !== run.id) return run.rememberEnd('cancelled', `forced out by deployment ${id}${asked(by)}`);
+  const { overdue, deadline } = run.deployment;
+  // Nobody asked for it: it was undone for being late.
+  if (overdue && by === undefined)
+    return run.rememberEnd('failed', `overdue since ${deadline}; rolled back by deployment ${id}`);
+  return run.rememberEnd('rolled-back', `by deployment ${id}${asked(by)}`);
+}
+
+/** A change that takes no steps is over at once. */
+function rememberAtOnce(
+  plan: Pick<Deployment['plan'], 'id' | 'version' | 'transitions'> & Pick<Deployment, 'startedAt'>,
+  { revertOf, options: { by } }: WantedChange,
+  { memory }: AcceptanceSurroundings,
+): readonly StoreWrite[] {
+  const { startedAt, ...rest } = plan;
+  return (
+    memory?.remember({
+      deployment: {
+        plan: { ...rest, steps: [] },
+        currentStep: 0,
+        startedAt,
+        phase: 'running',
+        ...(by === undefined ? {} : { by }),
+      },
+      endedAt: startedAt,
+      result: 'finished',
+      ...(revertOf === undefined ? {} : { revertOf }),
+      waits: [],
+      untoldWaits: 0,
+    }) ?? []
+  );
+}
+
+const asked = (by: ChangeAuthor | undefined): string =>
+  by === undefined ? '' : `, asked for by ${by.principal} (request ${by.requestId})`;
 
 /** A refusal must rest on what is durable, not on what this batch only hopes to make durable: then it is asked again. */
 function prepareOn(

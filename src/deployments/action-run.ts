@@ -2,6 +2,7 @@ import type { AppId } from '../apps/app.js';
 import type { EventBus } from '../events/event-bus.js';
 import type { Log } from '../logging/log.js';
 import { cohortsOfApp } from '../scheduler/cohort.js';
+import type { StopOrigin } from '../scheduler/instance.js';
 import type { Scheduler } from '../scheduler/scheduler.js';
 import type { Clock, Timer } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
@@ -49,6 +50,8 @@ export class ActionRun {
     readonly action: DeploymentAction,
     private readonly transition: AppTransition,
     private readonly around: ActionSurroundings,
+    /** On whose behalf it stops instances. */
+    private readonly origin?: StopOrigin,
   ) {}
 
   get done(): boolean {
@@ -84,10 +87,12 @@ export class ActionRun {
     else if (hold) return decision.stop.length > 0 ? countOf(cohorts) : cohorts.length;
     else if (decision.start > 0 || decision.stop.length > 0) {
       const { start, stop, reason } = oneWish(decision);
-      this.#underWay = this.#want({ start, stop, reason }).finally(() => {
-        this.#underWay = undefined;
-        if (!this.#stopped) this.around.mark(app);
-      });
+      this.#underWay = this.#want({ start, stop, reason, ...(this.origin && { by: this.origin }) }).finally(
+        () => {
+          this.#underWay = undefined;
+          if (!this.#stopped) this.around.mark(app);
+        },
+      );
     }
     return cohorts.length;
   }

@@ -5,6 +5,7 @@ import type { Log } from '../logging/log.js';
 import { keys, type StateStore, type StoreWrite } from '../store/state-store.js';
 import { assert } from '../util/assert.js';
 import type { Clock } from '../util/clock.js';
+import type { Steps } from '../util/steps.js';
 import type { Accepted, Deployment } from './deployment.js';
 import type { DeploymentRun } from './deployment-run.js';
 
@@ -46,12 +47,18 @@ export function emptyBatch(): Batch {
 }
 
 export interface ChangeRequest {
+  /**
+   * What goes before `check` and would hold the event loop for too long in one piece: done when the change is the first in
+   * line and nothing is staged, so that nothing it rests on changes until the check. Throws to refuse.
+   */
+  readonly ahead?: () => Steps<void>;
   /** Synchronous. Throws to refuse; `later`: it touches what this very batch touches and is tried again in the next. */
   readonly check: (batch: Batch) => AcceptedChange | 'later';
 }
 
 interface Ticket {
   readonly request: ChangeRequest;
+  isPrepared: boolean;
   readonly resolve: (accepted: Accepted) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -81,6 +88,7 @@ export interface ChangeQueueSurroundings {
  * INVARIANTS
  * - Changes of one app never share a batch: the second one sees the first durable.
  * - Memory changes only after the batch is durable; a refused batch leaves no trace.
+ * - While a change is prepared in slices nothing is staged and nothing is applied: the line is the registry's only writer.
  */
 export class ChangeQueue {
   readonly #waiting: Ticket[] = [];
@@ -93,7 +101,7 @@ export class ChangeQueue {
     if (this.#stopped) return Promise.reject(new CatalogError('starting'));
     if (this.#waiting.length >= this.around.maxQueued) return Promise.reject(new CatalogError('too-busy'));
     return new Promise<Accepted>((resolve, reject) => {
-      this.#waiting.push({ request, resolve, reject });
+      this.#waiting.push({ request, isPrepared: request.ahead === undefined, resolve, reject });
       if (this.#draining) return;
       this.#draining = true;
       // A turn's end, so that changes submitted together share a flush.
@@ -108,7 +116,8 @@ export class ChangeQueue {
   }
 
   async #drain(): Promise<void> {
-    while (this.#waiting.length > 0) {
+    for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
+      if (!(await this.#prepared(first))) continue;
       const entries = this.#gather();
       const writes = entries.flatMap(({ change }) => change.writes);
       const pruning = writes.length > 0 ? this.around.registry.prune?.() : undefined;
@@ -129,6 +138,29 @@ export class ChangeQueue {
     this.#draining = false;
   }
 
+  /** Does what the first in line needs before its check, in slices. False when it was refused meanwhile. */
+  async #prepared(first: Ticket): Promise<boolean> {
+    const { ahead } = first.request;
+    if (first.isPrepared || !ahead) return true;
+    const { clock } = this.around;
+    try {
+      const steps = ahead();
+      for (let until = clock.monotonicMs() + SLICE_MS; !steps.next().done; ) {
+        if (clock.monotonicMs() <= until) continue;
+        await this.#otherWork();
+        if (this.#waiting[0] !== first) return false;
+        until = clock.monotonicMs() + SLICE_MS;
+      }
+    } catch (error) {
+      this.#waiting.shift();
+      first.reject(error);
+      await this.#otherWork();
+      return false;
+    }
+    first.isPrepared = true;
+    return true;
+  }
+
   /** Changes that all turn out to change nothing, or are all refused, must not keep the event loop. */
   #otherWork(): Promise<void> {
     return new Promise<void>((done) => {
@@ -145,7 +177,8 @@ export class ChangeQueue {
     const until = clock.monotonicMs() + SLICE_MS;
     while (entries.length < limit && clock.monotonicMs() <= until) {
       const ticket = this.#waiting[0];
-      if (!ticket) break;
+      // One that is not prepared yet opens a batch of its own.
+      if (!ticket?.isPrepared) break;
       let change: AcceptedChange | 'later';
       try {
         change = ticket.request.check(batch);

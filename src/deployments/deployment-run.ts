@@ -1,19 +1,24 @@
 import type { AppId } from '../apps/app.js';
-import type { StateStore } from '../store/state-store.js';
+import type { StopOrigin } from '../scheduler/instance.js';
+import type { InstanceChange } from '../scheduler/scheduler.js';
+import type { StateStore, StoreWrite } from '../store/state-store.js';
 import { keys } from '../store/state-store.js';
 import { assert } from '../util/assert.js';
 import type { Timer } from '../util/clock.js';
+import { timestamp } from '../util/timestamp.js';
 import { ActionRun, type ActionSurroundings } from './action-run.js';
 import { overdueConduct, untilOverdueMs } from './decide/deadline.js';
 import { firstWorkingStep, resumeStep } from './decide/plan.js';
 import { retryPauseMs } from './decide/retry-pause.js';
 import { cutWaiting, MAX_WAITING_REASONS, waitsForEarlierSteps } from './decide/waiting.js';
-import type { Deployment, Waiting } from './deployment.js';
+import type { Deployment, DeploymentEnd, DeploymentMemory, InstanceWait, Waiting } from './deployment.js';
 import { deploymentEvents, type LightPlan, lightPlan } from './deployment-events.js';
+import { WaitBook } from './wait-book.js';
 
 export interface RunSurroundings extends ActionSurroundings {
   readonly store: StateStore;
   readonly epoch: number;
+  readonly memory?: DeploymentMemory;
   /** The record is gone durably and `deployment_success` is told. */
   readonly ended: (run: DeploymentRun) => void;
   /** The deadline passed and the plan asks to be undone. */
@@ -41,6 +46,9 @@ export class DeploymentRun {
   #retry: Timer | undefined;
   #deadline: Timer | undefined;
   #overdue = false;
+  readonly #waits: WaitBook;
+  /** What remembers its end, once that is on its way. */
+  #ending: readonly StoreWrite[] | undefined;
 
   constructor(
     deployment: Deployment,
@@ -48,6 +56,10 @@ export class DeploymentRun {
   ) {
     this.#deployment = deployment;
     this.plan = lightPlan(deployment.plan);
+    this.#waits = new WaitBook({
+      appOf: (appId) => deployment.plan.transitions[appId]?.after?.app,
+      queueEntry: (appId) => around.scheduler.queueEntry(appId),
+    });
   }
 
   get id(): string {
@@ -56,6 +68,32 @@ export class DeploymentRun {
 
   get deployment(): Deployment {
     return this.#overdue ? { ...this.#deployment, overdue: true } : this.#deployment;
+  }
+
+  /** An instance of one of its apps changed. */
+  note(change: InstanceChange): void {
+    if (this.#state !== 'over') this.#waits.note(change, timestamp(this.around.clock.wallMs()));
+  }
+
+  waits(): { readonly waits: readonly InstanceWait[]; readonly untoldWaits: number } {
+    const { instances } = this.around.scheduler;
+    return { waits: this.#waits.all((id) => instances.get(id)), untoldWaits: this.#waits.untold };
+  }
+
+  /** The writes that remember an end, for the batch that brings it about. What has done all it had to do has finished. */
+  rememberEnd(result: DeploymentEnd['result'], why?: string): readonly StoreWrite[] {
+    if (this.#ending) return this.#ending;
+    const { revertOf } = this.#deployment.plan;
+    return (
+      this.around.memory?.remember({
+        deployment: this.#deployment,
+        endedAt: timestamp(this.around.clock.wallMs()),
+        result,
+        ...(why === undefined ? {} : { why }),
+        ...(revertOf === undefined ? {} : { revertOf }),
+        ...this.waits(),
+      }) ?? []
+    );
   }
 
   /** Starts once all of `after` are settled. */
@@ -164,7 +202,7 @@ export class DeploymentRun {
     for (const action of actions) {
       const transition = plan.transitions[action.app];
       assert(transition, `plan ${plan.id} acts on ${action.app} without saying what it becomes`);
-      const run = new ActionRun(action, transition, this.around);
+      const run = new ActionRun(action, transition, this.around, originOf(this.#deployment));
       this.#actions.set(action.app, run);
       run.start();
       this.around.mark(action.app);
@@ -201,10 +239,11 @@ export class DeploymentRun {
   #persistThen(deployment: Deployment | undefined, then: () => void, attempt = 1): void {
     const { store, epoch, clock, dice, log } = this.around;
     const key = keys.deployment(this.id);
-    const write = deployment
-      ? ({ op: 'put', key, value: deployment } as const)
-      : ({ op: 'delete', key } as const);
-    store.commit({ epoch, writes: [write] }).then(
+    if (!deployment) this.#ending ??= this.rememberEnd('finished');
+    const writes: readonly StoreWrite[] = deployment
+      ? [{ op: 'put', key, value: deployment }]
+      : [{ op: 'delete', key }, ...(this.#ending ?? [])];
+    store.commit({ epoch, writes }).then(
       () => {
         this.#refused = undefined;
         // A record that is gone is gone, also when a cancellation is on its way: then there is nothing left to cancel.
@@ -269,4 +308,8 @@ export class DeploymentRun {
         return `${since}: goes on waiting`;
     }
   }
+}
+
+function originOf({ plan, by }: Deployment): StopOrigin {
+  return { deploymentId: plan.id, ...(by === undefined ? {} : by) };
 }

@@ -8,6 +8,7 @@ import { getUnlessCorrupt } from '../store/get-unless-corrupt.js';
 import { type CorruptRecord, keys, type StateStore } from '../store/state-store.js';
 import type { Clock, Timer } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
+import { followedBy, type Stepwise } from '../util/steps.js';
 import type { Timestamp, VersionSource } from '../util/timestamp.js';
 import {
   type AcceptanceSurroundings,
@@ -28,7 +29,9 @@ import type {
   AcceptOptions,
   ChangePreview,
   Deployment,
+  DeploymentMemory,
   Deployments,
+  InstanceWait,
   PreparedChange,
   ReadinessResult,
   Waiting,
@@ -51,6 +54,8 @@ export interface DeploymentServiceOptions {
   readonly selectVictims: SelectVictims;
   /** Throws when old records do not fit into what is wanted by now; asked before a rollback is accepted. */
   readonly checkPutBack?: (apps: PreparedChange['apps'], groups: PreparedChange['groups']) => void;
+  /** Remembers deployments that are over. */
+  readonly memory?: DeploymentMemory;
   readonly events: EventBus;
   readonly versions: VersionSource;
   readonly clock: Clock;
@@ -82,7 +87,9 @@ export class DeploymentService implements Deployments {
       options;
     this.#evaluations = new EvaluationQueue(clock, (appId) => this.#evaluate(appId));
     this.#upkeep = new Upkeep({ apps: registry, scheduler, selectVictims: options.selectVictims, log });
+    const memory = options.memory === undefined ? {} : { memory: options.memory };
     this.#around = {
+      ...memory,
       store,
       epoch,
       scheduler,
@@ -97,6 +104,7 @@ export class DeploymentService implements Deployments {
       rollBack: (run) => this.#rollBackOverdue(run.id, 1),
     };
     this.#acceptance = {
+      ...memory,
       registry,
       instances: scheduler.instances,
       runs: this.#runs,
@@ -137,9 +145,12 @@ export class DeploymentService implements Deployments {
     loaded.sort((a, b) => (a.plan.version < b.plan.version ? -1 : 1));
     this.#unsubscribe.push(
       this.#groups.follow(registry),
-      scheduler.instances.onChange(({ before, after }) => {
-        const appId = (after ?? before)?.appId;
-        if (appId !== undefined) this.#markLocked(appId);
+      scheduler.instances.onChange((change) => {
+        const appId = (change.after ?? change.before)?.appId;
+        const holder = appId === undefined ? undefined : this.#locks.holderOf(appId);
+        if (appId === undefined || holder === undefined) return;
+        this.#runs.get(holder)?.note(change);
+        this.#evaluations.mark(appId);
       }),
       readiness.onChange((appId) => this.#markLocked(appId)),
     );
@@ -166,10 +177,13 @@ export class DeploymentService implements Deployments {
   }
 
   async change(
-    prepare: (version: Timestamp) => PreparedChange['apps'],
+    prepare: Stepwise<Timestamp, PreparedChange['apps']>,
     options: WantedChange['options'],
   ): Promise<Accepted> {
-    return this.changeTree((version) => ({ apps: prepare(version), groups: [] }), options);
+    return this.changeTree(
+      followedBy(prepare, (apps) => ({ apps, groups: [] })),
+      options,
+    );
   }
 
   async changeTree(prepare: WantedChange['prepare'], options: WantedChange['options']): Promise<Accepted> {
@@ -186,7 +200,9 @@ export class DeploymentService implements Deployments {
     const run = this.#runs.get(id);
     if (!run) return undefined;
     if (options.force) {
-      return this.#queue.submit({ check: (batch) => acceptCancellation(id, batch, this.#acceptance) });
+      return this.#queue.submit({
+        check: (batch) => acceptCancellation(id, batch, this.#acceptance, options.by),
+      });
     }
     const { plan } = run.deployment;
     const by = options.by === undefined ? {} : { by: options.by };
@@ -218,13 +234,29 @@ export class DeploymentService implements Deployments {
     return this.#runs.get(id)?.waiting() ?? [];
   }
 
+  waits(id: string): { readonly waits: readonly InstanceWait[]; readonly untoldWaits: number } {
+    return this.#runs.get(id)?.waits() ?? { waits: [], untoldWaits: 0 };
+  }
+
   readinessResults(appId: AppId): readonly ReadinessResult[] {
     return this.options.readiness.readiness(appId);
   }
 
   #submit(wanted: WantedChange): Promise<Accepted> {
     this.#mustRun();
-    return this.#queue.submit({ check: (batch) => acceptChange(wanted, batch, this.#acceptance) });
+    const { inSteps } = wanted.prepare;
+    if (!inSteps)
+      return this.#queue.submit({ check: (batch) => acceptChange(wanted, batch, this.#acceptance) });
+    let prepared = wanted;
+    const { versions } = this.options;
+    return this.#queue.submit({
+      ahead: function* () {
+        const version = versions.next();
+        const change = yield* inSteps(version);
+        prepared = { ...wanted, version, prepare: () => change };
+      },
+      check: (batch) => acceptChange(prepared, batch, this.#acceptance),
+    });
   }
 
   #mustRun(): void {
@@ -283,8 +315,12 @@ export class DeploymentService implements Deployments {
     }
   }
 
-  #refused({ accepted, groupId, cancels }: AcceptedChange, error: unknown): void {
-    for (const run of cancels) run.thaw();
+  #refused({ accepted, groupId, deployment, cancels }: AcceptedChange, error: unknown): void {
+    for (const run of cancels) {
+      this.options.memory?.withdraw(run.id);
+      run.thaw();
+    }
+    if (!deployment) this.options.memory?.withdraw(accepted.deploymentId);
     if (groupId === undefined) return;
     const reason = error instanceof Error ? error.message : String(error);
     this.options.events.publish(deploymentEvents.refused(groupId, accepted.version, reason));

@@ -1,7 +1,10 @@
 import type { AppId, AppRecord } from '../apps/app.js';
 import type { GroupAfter, GroupChange } from '../apps/group.js';
 import type { InstanceId } from '../scheduler/instance.js';
+import type { StoreWrite } from '../store/state-store.js';
+import type { Stepwise } from '../util/steps.js';
 import type { Timestamp } from '../util/timestamp.js';
+import type { WaitPhase } from './decide/wait-phase.js';
 
 export type ActionName = 'StartApplication' | 'StopApplication' | 'ScaleApplication' | 'RestartApplication';
 
@@ -67,6 +70,38 @@ export interface ReadinessResult {
   readonly lastResponse?: { readonly status: number; readonly contentType: string; readonly body: string };
 }
 
+/** One instance's wait for one thing; without `until` it was not over when the deployment was. */
+export interface InstanceWait {
+  readonly app: AppId;
+  readonly instance: InstanceId;
+  readonly phase: WaitPhase;
+  readonly from: Timestamp;
+  readonly until?: Timestamp;
+  /** e.g. why no offer fitted, the last answer of a failing health check */
+  readonly reason?: string;
+}
+
+/** How a deployment came to its end. `failed`: it was overdue and undone for it. */
+export interface DeploymentEnd {
+  readonly deployment: Deployment;
+  readonly endedAt: Timestamp;
+  readonly result: 'finished' | 'failed' | 'cancelled' | 'rolled-back';
+  /** For people; absent when it finished. */
+  readonly why?: string;
+  readonly revertOf?: string;
+  readonly waits: readonly InstanceWait[];
+  /** Waits that were too many to be kept. */
+  readonly untoldWaits: number;
+}
+
+/** Remembers ends of deployments. */
+export interface DeploymentMemory {
+  /** The writes that make it durable, for the batch that ends the deployment. Asked once per end. */
+  remember(end: DeploymentEnd): readonly StoreWrite[];
+  /** That batch was refused: it did not end. */
+  withdraw(id: string): void;
+}
+
 /** What the API may see. */
 export interface DeploymentReadModel {
   all(): readonly Deployment[];
@@ -74,6 +109,8 @@ export interface DeploymentReadModel {
   /** Ids of running deployments that touch this app. */
   affecting(appId: AppId): readonly string[];
   waiting(id: string): readonly Waiting[];
+  /** What its instances waited and wait for so far; empty when there is no such running deployment. */
+  waits?(id: string): { readonly waits: readonly InstanceWait[]; readonly untoldWaits: number };
   readinessResults(appId: AppId): readonly ReadinessResult[];
 }
 
@@ -89,6 +126,8 @@ export interface AcceptOptions {
   readonly victims?: Readonly<Record<AppId, readonly InstanceId[]>>;
   /** Kept in the deployment's record. */
   readonly by?: ChangeAuthor;
+  /** `prepare` looks at what is durable of other apps too: it must see every change before it durable. */
+  readonly alone?: boolean;
 }
 
 export interface Accepted {
@@ -118,17 +157,16 @@ export interface Deployments extends DeploymentReadModel {
   /**
    * Asks `prepare` for the new records (given the registry as it is at that moment, and the version to stamp), plans,
    * checks locks, makes everything durable in one batch, applies it to the registry, starts the plan.
-   * `prepare` is synchronous and pure; what it throws is passed on and nothing changes.
+   * `prepare` is synchronous and pure; what it throws is passed on and nothing changes. When it can be done in steps,
+   * others have their turn between them; nothing of what is wanted changes meanwhile.
    * Errors: app-locked (409), too-many-deployments (403), store errors (503).
    */
   change(
-    prepare: (
-      version: Timestamp,
-    ) => readonly { readonly appId: AppId; readonly after: AppRecord | undefined }[],
+    prepare: Stepwise<Timestamp, readonly { readonly appId: AppId; readonly after: AppRecord | undefined }[]>,
     options: AcceptOptions,
   ): Promise<Accepted>;
   /** As `change`, for apps and groups together. */
-  changeTree(prepare: (version: Timestamp) => PreparedChange, options: AcceptOptions): Promise<Accepted>;
+  changeTree(prepare: Stepwise<Timestamp, PreparedChange>, options: AcceptOptions): Promise<Accepted>;
   /** What `changeTree` would do right now, if no lock stood in the way. Nothing changes. Throws what `prepare` throws. */
   previewTree(prepare: (version: Timestamp) => PreparedChange): ChangePreview;
   /**

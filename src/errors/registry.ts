@@ -99,6 +99,16 @@ export const errors = {
     message: 'Unsupported Media Type',
     hint: 'Send `Content-Type: application/json`.',
   },
+  'unsupported-patch-type': {
+    status: 415,
+    message: 'Unsupported Media Type',
+    hint: 'Accepted here: {types}.',
+  },
+  'precondition-failed': {
+    status: 412,
+    message: 'It is not (any more) what the request expects: {reason}',
+    hint: 'Read it again, look at what has changed, and repeat with the ETag in `currentETag`.',
+  },
   'body-too-large': {
     status: 413,
     message: 'Request body is larger than {max} bytes',
@@ -108,6 +118,11 @@ export const errors = {
     status: 408,
     message: 'The request body did not arrive in time',
     hint: 'Repeat the request.',
+  },
+  'pod-not-found': {
+    status: 404,
+    message: "Pod '{id}' does not exist",
+    hint: 'longrun runs no pods yet; GET /v2/apps lists the apps.',
   },
   'group-not-found': {
     status: 404,

@@ -14,7 +14,7 @@ import { OfferDemand } from './offer-demand.js';
 import { PlacementBook } from './placement-book.js';
 import { Reconciler } from './reconciler.js';
 import { Requests } from './requests.js';
-import type { AppSource, Drainer, TaskFailure } from './scheduler.js';
+import type { AppSource, Drainer, TaskFailure, TaskMemory } from './scheduler.js';
 import {
   type CompleteSettings,
   completeSettings,
@@ -41,6 +41,8 @@ export interface SchedulerParts {
   readonly log: Log;
   readonly settings: SchedulerSettings;
   readonly metrics?: SchedulerMetrics;
+  /** Remembers tasks that ended. */
+  readonly memory?: TaskMemory;
 }
 
 /** What the service itself does when the parts call. */
@@ -175,6 +177,7 @@ export function assemble(parts: SchedulerParts, hooks: AssemblyHooks): Assembly 
       takeOut: (id) => takingOut.takeOut(id),
       backoff: (instance, what) => delays.happened(instance.appId, what),
       failed: (failure) => hooks.onTaskFailure(failure),
+      ended: (end) => parts.memory?.remember(end) ?? [],
       recheck: (instance) => {
         reconciler.askFor(instance);
         if (instance.takingOut)

@@ -1,6 +1,6 @@
 import type { EventBus } from '../events/event-bus.js';
 import type { Log } from '../logging/log.js';
-import { keys } from '../store/state-store.js';
+import { keys, type StoreWrite } from '../store/state-store.js';
 import { assertNever } from '../util/assert.js';
 import type { Clock } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
@@ -16,7 +16,7 @@ import { isAway } from './decide/unreachable-step.js';
 import { selectVictims } from './decide/victims.js';
 import type { Instance, InstanceId } from './instance.js';
 import type { EffectGroup, Journal } from './journal.js';
-import type { AppSource, TaskFailure } from './scheduler.js';
+import type { AppSource, TaskEnd, TaskFailure } from './scheduler.js';
 import type { InstanceTracker } from './tracker.js';
 
 /** Things that may happen to one instance while a request holds it; beyond that its state is asked for again afterwards. */
@@ -27,6 +27,8 @@ export interface LifeEffects {
   takeOut(id: InstanceId): void;
   backoff(instance: Instance, what: 'failure' | 'progress' | 'forget'): void;
   failed(failure: TaskFailure): void;
+  /** The writes that remember a task's end. */
+  ended(end: TaskEnd): readonly StoreWrite[];
   /** Things that happened to the instance were not taken in: what its task does is asked for. */
   recheck(instance: Instance): void;
 }
@@ -144,6 +146,7 @@ export class InstanceLife {
     this.#tell(id, result);
     for (const effect of result.effects)
       if (effect.kind === 'take-out') this.effects.takeOut(effect.instanceId);
+    for (const { key, value } of this.#memories(result)) this.journal.record(key, value);
   }
 
   /** The request that held these instances is over: what waited for it happens now. */
@@ -187,15 +190,24 @@ export class InstanceLife {
       durable?.();
     };
     const created = result.created;
-    if (out.length === 0 && !durable && !created) {
+    const memories = this.#memories(result);
+    if (out.length === 0 && !durable && !created && memories.length === 0) {
       this.journal.record(keys.instance(id), result.instance);
     } else {
       const group = this.journal.group(effect);
       group.put(keys.instance(id), result.instance);
       if (created) group.put(keys.instance(created.id), created);
+      for (const { key, value } of memories) group.put(key, value);
       group.close();
     }
     this.#tell(id, result);
+  }
+
+  /** What remembers the tasks that this step ended; without a value: to be deleted. */
+  #memories({ effects }: StepResult): readonly { readonly key: string; readonly value: unknown }[] {
+    return effects
+      .flatMap((effect) => (effect.kind === 'ended' ? this.effects.ended(effect.end) : []))
+      .map((write) => ({ key: write.key, value: write.op === 'put' ? write.value : undefined }));
   }
 
   /** Events first, then the new state for all who watch it; timers last. */
@@ -226,6 +238,7 @@ export class InstanceLife {
         if (before) this.effects.backoff(before, effect.what);
         return;
       case 'take-out':
+      case 'ended':
       case 'surplus':
         return;
       default:

@@ -85,6 +85,13 @@ export type StopReason =
   | 'unknown to the scheduler'
   | 'shutdown';
 
+/** On whose behalf an instance is taken out. */
+export interface StopOrigin {
+  readonly deploymentId?: string;
+  readonly principal?: string;
+  readonly requestId?: string;
+}
+
 /** Taking out: un-route, drain, then kill. Set (and durable) before anything happens. */
 export interface TakingOut {
   readonly reason: StopReason;
@@ -92,6 +99,7 @@ export interface TakingOut {
   readonly phase: 'draining' | 'killing';
   /** Skip the drain (health kill of a dead server, wipe). */
   readonly immediate?: boolean;
+  readonly by?: StopOrigin;
 }
 
 /** One wanted copy of an app. Immutable value; every change makes a new one, durable before its effects leave. */

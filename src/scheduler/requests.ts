@@ -8,7 +8,7 @@ import { makeInstanceId } from './decide/ids.js';
 import type { InstanceEvent, StepResult } from './decide/instance-event.js';
 import { stepInstance } from './decide/instance-step.js';
 import { newInstance } from './decide/new-instance.js';
-import type { Instance, InstanceId } from './instance.js';
+import type { Instance, InstanceId, StopOrigin } from './instance.js';
 import type { InstanceLife } from './instance-life.js';
 import type { Journal } from './journal.js';
 import type { AppSource, Goals } from './scheduler.js';
@@ -48,13 +48,19 @@ export class Requests {
     }
     if (goals.start > 0 && !this.apps.get(appId)) throw new CatalogError('app-not-found', { id: appId });
     const stop = [...new Set(goals.stop)].filter((id) => this.tracker.get(id)?.appId === appId);
-    const event: TakeOut = { kind: 'take-out', reason: goals.reason, decommission: true, immediate: false };
+    const event: TakeOut = {
+      kind: 'take-out',
+      reason: goals.reason,
+      decommission: true,
+      immediate: false,
+      ...(goals.by === undefined ? {} : { by: goals.by }),
+    };
     await this.#request(stop, event, appId, goals.start);
   }
 
   async kill(
     ids: readonly InstanceId[],
-    options: { readonly decommission: boolean; readonly wipe: boolean },
+    options: { readonly decommission: boolean; readonly wipe: boolean; readonly by?: StopOrigin },
   ): Promise<void> {
     const known = [...new Set(ids)].filter((id) => this.tracker.get(id) !== undefined);
     const event: TakeOut = {
@@ -62,6 +68,7 @@ export class Requests {
       reason: 'killed by request',
       decommission: options.decommission,
       immediate: options.wipe,
+      ...(options.by === undefined ? {} : { by: options.by }),
     };
     for (let from = 0; from < known.length; from += MAX_REQUEST_BATCH)
       await this.#request(known.slice(from, from + MAX_REQUEST_BATCH), event);

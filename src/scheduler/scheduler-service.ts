@@ -7,7 +7,7 @@ import { type Assembly, assemble, type SchedulerParts } from './assembly.js';
 import { schedulerDisconnected, schedulerRegistered, schedulerReregistered } from './decide/event-bodies.js';
 import { whyPending } from './decide/why-pending.js';
 import { loadFramework } from './framework-record.js';
-import type { AgentId, Instance, InstanceId } from './instance.js';
+import type { AgentId, Instance, InstanceId, StopOrigin } from './instance.js';
 import type { AppQueue } from './launch-queue.js';
 import type { Goals, HealthFact, InstanceChange, QueueEntry, Scheduler, TaskFailure } from './scheduler.js';
 import type { InstanceTracker } from './tracker.js';
@@ -91,7 +91,7 @@ export class SchedulerService implements Scheduler {
 
   kill(
     ids: readonly InstanceId[],
-    options: { readonly decommission: boolean; readonly wipe: boolean },
+    options: { readonly decommission: boolean; readonly wipe: boolean; readonly by?: StopOrigin },
   ): Promise<void> {
     return this.#all.requests.kill(ids, options);
   }

@@ -1,7 +1,18 @@
 import type { AppId, AppRecord } from '../apps/app.js';
+import type { TaskStatus } from '../embedded-mesos/protocol/v1.js';
+import type { StoreWrite } from '../store/state-store.js';
 import type { Timestamp } from '../util/timestamp.js';
 import type { Cohort } from './cohort.js';
-import type { AgentId, Instance, InstanceHealth, InstanceId, StopReason, TaskId } from './instance.js';
+import type {
+  AgentId,
+  Instance,
+  InstanceHealth,
+  InstanceId,
+  InstanceTask,
+  StopOrigin,
+  StopReason,
+  TaskId,
+} from './instance.js';
 
 /** `before` undefined: scheduled just now. `after` undefined: forgotten (decommissioned and terminal). */
 export interface InstanceChange {
@@ -40,6 +51,7 @@ export interface Goals {
   /** Take these out: drain, kill, forget. Unknown or already leaving ids are skipped. */
   readonly stop: readonly InstanceId[];
   readonly reason: StopReason;
+  readonly by?: StopOrigin;
 }
 
 /** A fact from the health room about one task. Stale ones (another task) are ignored. */
@@ -113,6 +125,21 @@ export interface TaskFailure {
   readonly slaveId?: string;
 }
 
+/** A launch that is over, for certain or as far as anybody will ever know. */
+export interface TaskEnd {
+  /** As it was at the end; its task as the last status left it. */
+  readonly instance: Instance & { readonly task: InstanceTask };
+  /** Absent: its agent was given up, nobody told of the end. */
+  readonly status?: TaskStatus;
+  readonly at: Timestamp;
+}
+
+/** Remembers ended tasks. */
+export interface TaskMemory {
+  /** The writes that make it durable, for the batch that ends the task. Asked once per end. */
+  remember(end: TaskEnd): readonly StoreWrite[];
+}
+
 /** The rooms above see the scheduler through this. */
 export interface Scheduler {
   readonly instances: InstanceReadModel;
@@ -121,7 +148,7 @@ export interface Scheduler {
   /** Kill on request: the instance is relaunched unless `decommission`. `wipe` also skips the drain. Durable when resolved. */
   kill(
     ids: readonly InstanceId[],
-    options: { readonly decommission: boolean; readonly wipe: boolean },
+    options: { readonly decommission: boolean; readonly wipe: boolean; readonly by?: StopOrigin },
   ): Promise<void>;
   report(fact: HealthFact): void;
   queue(): readonly QueueEntry[];

@@ -8,6 +8,7 @@ import { hostAllowed } from '../api/decide/host-allowed.js';
 import { AppChanges } from '../apps/app-changes.js';
 import { checkPutBack } from '../apps/decide/put-back.js';
 import { GroupChanges } from '../apps/group-changes.js';
+import { PodRequests } from '../apps/pod-requests.js';
 import { AppRegistryImpl } from '../apps/registry.js';
 import type { Settings } from '../config/settings.js';
 import { noteApiUrl, type WorkDir } from '../config/work-dir.js';
@@ -42,6 +43,7 @@ import { VersionSource } from '../util/timestamp.js';
 import { startAccess, tlsFilesOf } from './access.js';
 import { EventLoopLag } from './event-loop-lag.js';
 import { guardedReads } from './guarded-reads.js';
+import { type History, startHistory } from './history.js';
 import { countStates } from './metric-gauges.js';
 import { Narrator } from './narrator.js';
 import { nextEpoch } from './next-epoch.js';
@@ -93,6 +95,7 @@ interface Running {
   readonly proxyLines: LineServer<FromProxy, ToProxy>;
   readonly loopLag: EventLoopLag;
   readonly narrator: Narrator;
+  readonly history: History;
   readonly tokens: ApiAuth['tokens'];
   readonly tls: TlsFiles | undefined;
 }
@@ -130,6 +133,7 @@ export class Server {
     });
     await registry.load();
     const masterServer = createServer();
+    masterServer.on('connection', (socket) => this.#track(socket));
     const masterPort = await listen(masterServer, {
       address: settings.address,
       port: settings.masterPort,
@@ -148,6 +152,7 @@ export class Server {
       port: masterPort,
     });
     await master.start();
+    const history = await startHistory(this.options, store, epoch, registry, master);
     const drainer: Drainer = {
       drain: (instance, aborted) => proxyControl.drain(instance, aborted),
       portResting: (agentId, port) => proxyControl.portResting(agentId, port),
@@ -168,6 +173,7 @@ export class Server {
         hostname: settings.hostname,
       },
       metrics: { count: (name, by) => metrics.counter(name).inc(by) },
+      memory: history.tasks,
     });
     const proxyControl: ProxyControl = new ProxyControl({
       registry,
@@ -199,6 +205,7 @@ export class Server {
         onChange: (listener) => health.onReadinessChange(listener),
       },
       selectVictims: (app, instances, count) => selectVictims({ app, instances, count }),
+      memory: history.deployments,
       checkPutBack: (apps, groups) => checkPutBack(apps, groups, registry.prospect),
       events,
       versions,
@@ -213,9 +220,24 @@ export class Server {
     countStates(metrics, { registry, scheduler, deployments, events, clock });
     await scheduler.start();
     proxyControl.start();
+    // Before the agents, whose tasks are a lot of work: the load balancer is the first that must know where they are.
+    const proxyLines = new LineServer<FromProxy, ToProxy>({
+      path: PROXY_LINE_PATH,
+      token: workDir.token,
+      protocolVersion: PROXY_PROTOCOL_VERSION,
+      clock,
+      log: log.child('lines'),
+      onLine: (line) => proxyControl.acceptLine(line),
+    });
+    let agentLines: LineServer<FromAgent, ToAgent> | undefined;
+    masterServer.on('upgrade', (request, socket, head) => {
+      if (!agentLines?.upgrade(request, socket, head) && !proxyLines.upgrade(request, socket, head))
+        socket.destroy();
+    });
     master.onAgentChange((agentId) => proxyControl.agentKnown(agentId as AgentId));
     await health.start();
     await deployments.start();
+    await history.tasks.start();
 
     const { files } = this.options;
     const contract = await loadContract(files.contract, files.compiledContract);
@@ -233,13 +255,16 @@ export class Server {
       metrics,
       changes: new AppChanges(wanted),
       groupChanges: new GroupChanges(wanted),
+      podRequests: new PodRequests(wanted),
       agents: { byId: (agentId) => master.agent(agentId) },
+      freeOffers: (role) => master.freeOffers(role),
       notServed: (appId) =>
         proxyControl.notServed(appId).map(({ port, reason }) => ({ servicePort: port, reason })),
       ready: () => this.#ready,
       version: this.options.files.version,
       auth: { authenticator, tokens, trail },
       agentToken: workDir.token,
+      history,
       clock,
       dice,
       log,
@@ -257,21 +282,13 @@ export class Server {
     const apiServer = createApiServer((request, response) => {
       if (!operator.handle(request, response)) api.listener(request, response);
     }, tls?.pair);
-    const agentLines = new LineServer<FromAgent, ToAgent>({
+    agentLines = new LineServer<FromAgent, ToAgent>({
       path: AGENT_LINE_PATH,
       token: workDir.token,
       protocolVersion: AGENT_PROTOCOL_VERSION,
       clock,
       log: log.child('lines'),
       onLine: (line) => master.acceptLine(line),
-    });
-    const proxyLines = new LineServer<FromProxy, ToProxy>({
-      path: PROXY_LINE_PATH,
-      token: workDir.token,
-      protocolVersion: PROXY_PROTOCOL_VERSION,
-      clock,
-      log: log.child('lines'),
-      onLine: (line) => proxyControl.acceptLine(line),
     });
     const isOwnHost = (host: string): boolean =>
       hostAllowed({
@@ -282,11 +299,7 @@ export class Server {
       });
     const masterReads = masterRequestListener(master, { log: log.child('master'), isOwnHost });
     masterServer.on('request', guardedReads(authenticator, masterReads, log.child('master')));
-    masterServer.on('upgrade', (request, socket, head) => {
-      if (!agentLines.upgrade(request, socket, head) && !proxyLines.upgrade(request, socket, head))
-        socket.destroy();
-    });
-    for (const server of [masterServer, apiServer]) server.on('connection', (socket) => this.#track(socket));
+    apiServer.on('connection', (socket) => this.#track(socket));
     const httpPort = await listen(apiServer, {
       address: settings.address,
       port: settings.httpPort,
@@ -308,6 +321,7 @@ export class Server {
       proxyLines,
       loopLag,
       narrator,
+      history,
       tokens,
       tls,
     };
@@ -344,6 +358,7 @@ export class Server {
     await running.deployments.stop();
     await running.health.stop();
     await running.scheduler.stop();
+    await running.history.stop();
     running.proxyControl.stop();
     running.master.stop();
     running.agentLines.close();

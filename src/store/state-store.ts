@@ -108,6 +108,18 @@ export const keys = {
   token: (tokenId: string): string => `token!${tokenId}`,
   /** auth room: one entry of the audit trail, in order of its number; without a number the prefix of them all. */
   audit: (seq?: number): string => `audit!${seq === undefined ? '' : String(seq).padStart(15, '0')}`,
+  /** history room: a deployment that is over, in order of its number; without a number the prefix of them all. */
+  endedDeployment: (seq?: number): string =>
+    `ended-deployment!${seq === undefined ? '' : String(seq).padStart(15, '0')}`,
+  /** history room: a task that is over, by its app and number; without both the prefix of them all. */
+  endedTask: (appId?: string, seq?: number): string =>
+    `ended-task!${appId === undefined || seq === undefined ? '' : `${appId}!${String(seq).padStart(15, '0')}`}`,
+  /** history room: the last lines that such a task wrote. */
+  endedTaskOutput: (appId: string, seq: number): string =>
+    `ended-task-output!${appId}!${String(seq).padStart(15, '0')}`,
+  /** history room: the last lines of such a task are still to be fetched. */
+  endedTaskOutputDue: (seq?: number): string =>
+    `ended-task-output-due!${seq === undefined ? '' : String(seq).padStart(15, '0')}`,
   /** server room: counters and facts that outlive a restart (last version, event epoch, boot id). */
   meta: (name: string): string => `meta!${name}`,
 } as const;

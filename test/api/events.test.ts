@@ -1,12 +1,13 @@
 import { type ClientRequest, request as httpRequest } from 'node:http';
-import type { Response } from 'express';
+import type { Request, Response } from 'express';
 import fc from 'fast-check';
 import { EventConsumer } from '../../src/api/event-stream/event-consumer.js';
 import { eventFrame } from '../../src/api/event-stream/event-frame.js';
+import { EventHub } from '../../src/api/event-stream/event-hub.js';
 import { VirtualClock } from '../../src/util/virtual-clock.js';
 import { waitFor } from '../support/wait-for.js';
 import { ApiWorld } from './support/api-world.js';
-import { FakeEvents } from './support/fakes.js';
+import { FakeEvents, FakeMetrics } from './support/fakes.js';
 
 interface Frame {
   readonly id?: string;
@@ -172,7 +173,8 @@ class SlowReader {
     this.#onDrain = listener;
   }
 
-  write(frame: string): void {
+  write(written: string | Buffer): void {
+    const frame = written.toString();
     this.frames.push(frame);
     this.writableLength += frame.length;
   }
@@ -190,7 +192,10 @@ class SlowReader {
 describe('a reader of the event stream', () => {
   const consumerOf = (reader: SlowReader, bus: FakeEvents, limit?: number): EventConsumer => {
     const consumer = new EventConsumer(reader as unknown as Response, new Set(), bus, () => 'now', limit);
-    bus.subscribe((event) => consumer.offer(event, eventFrame(event)));
+    bus.subscribe((event) => {
+      const frame = eventFrame(event);
+      consumer.offer({ events: [{ event, frame }], bytes: Buffer.from(frame) });
+    });
     return consumer;
   };
 
@@ -234,6 +239,94 @@ describe('a reader of the event stream', () => {
       }),
       { numRuns: 60 },
     );
+  });
+});
+
+describe('many events at a time', () => {
+  /** A clock on which handing over always takes two milliseconds. */
+  class SlowClock extends VirtualClock {
+    #spentMs = 0;
+    override monotonicMs(): number {
+      this.#spentMs += 2;
+      return super.monotonicMs() + this.#spentMs;
+    }
+  }
+  class Reader extends SlowReader {
+    statusCode = 0;
+    setHeader(): void {}
+    flushHeaders(): void {}
+    once(): void {}
+    end(): void {
+      this.writableEnded = true;
+    }
+    get ids(): readonly string[] {
+      return [...this.frames.join('').matchAll(/^id: (\S+)\nevent: deployment_info/gm)].map(
+        ([, id]) => id ?? '',
+      );
+    }
+  }
+  const access = { seesAll: true, principal: {} } as unknown as Parameters<EventHub['attach']>[2]['access'];
+  const attach = (hub: EventHub, reader: Reader, lastEventId?: string): void => {
+    const socket = { remoteAddress: '127.0.0.1', bytesWritten: 0, setNoDelay: () => {}, setTimeout: () => {} };
+    hub.attach({ socket } as unknown as Request, reader as unknown as Response, {
+      types: new Set(),
+      lastEventId,
+      access,
+    });
+  };
+  const setUp = (): { bus: FakeEvents; clock: SlowClock; hub: EventHub } => {
+    const bus = new FakeEvents(7, 1_000);
+    const clock = new SlowClock();
+    return { bus, clock, hub: new EventHub({ events: bus, clock, metrics: new FakeMetrics() }) };
+  };
+  const body = { eventType: 'deployment_info' as const };
+
+  it('go out in one piece, the first at the end of its turn and the others when handing over has had its share', async () => {
+    const { bus, clock, hub } = setUp();
+    const reader = new Reader();
+    attach(hub, reader);
+    for (let count = 0; count < 5; count++) bus.publish(body);
+    expect(reader.ids).toEqual([]);
+    await Promise.resolve();
+    expect(reader.ids).toHaveLength(5);
+    const pieces = reader.frames.length;
+    for (let count = 0; count < 5; count++) bus.publish(body);
+    await Promise.resolve();
+    expect(reader.ids).toHaveLength(5);
+    await clock.advanceAsync(50);
+    expect(reader.ids).toHaveLength(10);
+    expect(reader.frames).toHaveLength(pieces + 1);
+    hub.stop();
+  });
+
+  it('reach a reader that resumes while they gather exactly once', async () => {
+    const { bus, clock, hub } = setUp();
+    const first = new Reader();
+    attach(hub, first);
+    bus.publish(body);
+    await Promise.resolve();
+    const position = bus.position();
+    for (let count = 0; count < 5; count++) bus.publish(body);
+    const resumed = new Reader();
+    attach(hub, resumed, position);
+    bus.publish(body);
+    await clock.advanceAsync(50);
+    expect(resumed.ids).toHaveLength(6);
+    expect(new Set(resumed.ids).size).toBe(6);
+    expect(first.ids).toHaveLength(7);
+    hub.stop();
+  });
+
+  it('that gather are handed over before the hub stops', async () => {
+    const { bus, hub } = setUp();
+    const reader = new Reader();
+    attach(hub, reader);
+    bus.publish(body);
+    await Promise.resolve();
+    bus.publish(body);
+    hub.stop();
+    expect(reader.ids).toHaveLength(2);
+    expect(reader.writableEnded).toBe(true);
   });
 });
 

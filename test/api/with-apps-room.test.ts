@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { type Contract, loadContract } from '../../src/api/contract/load-contract.js';
 import { AppChanges } from '../../src/apps/app-changes.js';
 import { GroupChanges } from '../../src/apps/group-changes.js';
+import { PodRequests } from '../../src/apps/pod-requests.js';
 import { AppRegistryImpl } from '../../src/apps/registry.js';
 import type { Accepted } from '../../src/deployments/deployment.js';
 import { silentLog } from '../../src/logging/log.js';
@@ -45,7 +46,8 @@ beforeEach(async () => {
     },
   });
   const auth = await makeAuth({ required: false });
-  await world.start({ registry, changes, groupChanges, deployments, auth, metrics: new Metrics(clock) });
+  const podRequests = new PodRequests(wanted);
+  await world.start({ registry, changes, groupChanges, podRequests, deployments, auth, metrics: new Metrics(clock) });
 });
 afterEach(async () => {
   await world.stop();
@@ -100,7 +102,8 @@ it('every route of openapi.yaml is served, and no method that it does not have',
     const served = allowed.filter((method) => method !== 'HEAD' && method !== 'OPTIONS');
     // DELETE .../restart is Marathon's way of saying 404; a stream, a file need more than the method to be tried.
     if (path.endsWith('/restart')) served.splice(served.indexOf('DELETE'), 1);
-    expect([path, served.sort()]).toEqual([path, [...methods].sort()]);
+    const wanted = [...methods].filter((method) => method !== 'HEAD');
+    expect([path, served.sort()]).toEqual([path, wanted.sort()]);
   }
 });
 

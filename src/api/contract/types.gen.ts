@@ -196,6 +196,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v2/apps/{appId}/history": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description An app id; its slashes stay slashes */
+                readonly appId: components["parameters"]["appId"];
+            };
+            readonly cookie?: never;
+        };
+        /** The app's tasks that are over and why, newest first; an app called `history` below it wins */
+        readonly get: operations["getAppHistory"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v2/apps/{appId}/versions": {
         readonly parameters: {
             readonly query?: never;
@@ -396,6 +416,169 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v2/pods": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The pods; always none so far */
+        readonly get: operations["listPods"];
+        readonly put?: never;
+        /**
+         * Validate a pod; refused with `unsupported` when it breaks no rule
+         * @description A definition is normalised and held against every rule. One that breaks none is refused too, since longrun cannot run pods yet.
+         */
+        readonly post: operations["createPod"];
+        readonly delete?: never;
+        readonly options?: never;
+        /** Whether pods are run here */
+        readonly head: operations["probePods"];
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/pods/::status": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The status of all pods; always none so far */
+        readonly get: operations["listPodStatus"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/pods/{podId}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description A pod id; its slashes stay slashes */
+                readonly podId: components["parameters"]["podId"];
+            };
+            readonly cookie?: never;
+        };
+        /** A pod */
+        readonly get: operations["getPod"];
+        /** Validate a pod; refused with `unsupported` when it breaks no rule */
+        readonly put: operations["putPod"];
+        readonly post?: never;
+        /** Remove a pod */
+        readonly delete: operations["deletePod"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/pods/{podId}::status": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description A pod id; its slashes stay slashes */
+                readonly podId: components["parameters"]["podId"];
+            };
+            readonly cookie?: never;
+        };
+        /** A pod and its instances */
+        readonly get: operations["getPodStatus"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/pods/{podId}::versions": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description A pod id; its slashes stay slashes */
+                readonly podId: components["parameters"]["podId"];
+            };
+            readonly cookie?: never;
+        };
+        /** Versions of a pod, newest first */
+        readonly get: operations["listPodVersions"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/pods/{podId}::versions/{version}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description A pod id; its slashes stay slashes */
+                readonly podId: components["parameters"]["podId"];
+                readonly version: string;
+            };
+            readonly cookie?: never;
+        };
+        /** A pod as it was */
+        readonly get: operations["getPodVersion"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/pods/{podId}::instances": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description A pod id; its slashes stay slashes */
+                readonly podId: components["parameters"]["podId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        /** Kill instances of a pod */
+        readonly delete: operations["killPodInstances"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/pods/{podId}::instances/{instanceId}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description A pod id; its slashes stay slashes */
+                readonly podId: components["parameters"]["podId"];
+                readonly instanceId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        /** Kill one instance of a pod */
+        readonly delete: operations["killPodInstance"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v2/tasks": {
         readonly parameters: {
             readonly query?: never;
@@ -437,7 +620,7 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** The running deployments */
+        /** The running deployments; with `state`, `limit` or `after` those that are over as well */
         readonly get: operations["listDeployments"];
         readonly put?: never;
         readonly post?: never;
@@ -456,7 +639,8 @@ export interface paths {
             };
             readonly cookie?: never;
         };
-        readonly get?: never;
+        /** One deployment that runs or is remembered */
+        readonly get: operations["getDeployment"];
         readonly put?: never;
         readonly post?: never;
         /** Roll a deployment back, or with `force=true` only stop it */
@@ -1067,6 +1251,193 @@ export interface components {
             /** @default 0 */
             readonly expungeAfterSeconds?: number | null;
         } | null;
+        /** @description A complete definition of a pod; `null` means absent */
+        readonly PodInput: {
+            /** @description Path; relative ones start at `/` */
+            readonly id: string;
+            readonly labels?: {
+                readonly [key: string]: string;
+            } | null;
+            /** @description Without effect */
+            readonly version?: string | null;
+            readonly user?: string | null;
+            readonly environment?: {
+                readonly [key: string]: components["schemas"]["EnvironmentValueInput"];
+            } | null;
+            readonly containers: readonly components["schemas"]["PodContainerInput"][];
+            readonly secrets?: {
+                readonly [key: string]: components["schemas"]["SecretSourceInput"];
+            } | null;
+            readonly volumes?: readonly components["schemas"]["PodVolumeInput"][] | null;
+            readonly networks?: readonly components["schemas"]["NetworkInput"][] | null;
+            readonly scaling?: {
+                /** @default fixed */
+                readonly kind?: string | null;
+                /** @default 1 */
+                readonly instances?: number | null;
+            } | null;
+            readonly scheduling?: components["schemas"]["PodSchedulingInput"];
+            readonly executorResources?: components["schemas"]["ExecutorResourcesInput"];
+            readonly role?: string | null;
+            readonly linuxInfo?: components["schemas"]["LinuxInfoInput"];
+            readonly legacySharedCgroups?: boolean | null;
+        };
+        readonly PodContainerInput: {
+            readonly name: string;
+            readonly exec?: {
+                readonly command: components["schemas"]["PodCommandInput"];
+                readonly overrideEntrypoint?: boolean | null;
+            } | null;
+            readonly resources?: {
+                /** @default 1 */
+                readonly cpus?: number | null;
+                /**
+                 * @description MiB
+                 * @default 128
+                 */
+                readonly mem?: number | null;
+                /**
+                 * @description MiB
+                 * @default 0
+                 */
+                readonly disk?: number | null;
+                /** @default 0 */
+                readonly gpus?: number | null;
+            } | null;
+            readonly resourceLimits?: components["schemas"]["ResourceLimitsInput"];
+            readonly endpoints?: readonly components["schemas"]["PodEndpointInput"][] | null;
+            readonly image?: {
+                /** @enum {string} */
+                readonly kind: "DOCKER";
+                readonly id: string;
+                readonly pullConfig?: components["schemas"]["PullConfigInput"];
+                readonly forcePull?: boolean | null;
+                readonly labels?: {
+                    readonly [key: string]: string;
+                } | null;
+            } | null;
+            readonly environment?: {
+                readonly [key: string]: components["schemas"]["EnvironmentValueInput"];
+            } | null;
+            readonly user?: string | null;
+            readonly healthCheck?: components["schemas"]["PodHealthCheckInput"];
+            readonly check?: components["schemas"]["PodCheckInput"];
+            readonly volumeMounts?: readonly {
+                readonly name: string;
+                readonly mountPath: string;
+                readonly readOnly?: boolean | null;
+            }[] | null;
+            readonly artifacts?: readonly components["schemas"]["ArtifactInput"][] | null;
+            readonly labels?: {
+                readonly [key: string]: string;
+            } | null;
+            readonly lifecycle?: {
+                readonly killGracePeriodSeconds?: number | null;
+            } | null;
+            readonly tty?: boolean | null;
+            readonly linuxInfo?: components["schemas"]["LinuxInfoInput"];
+        };
+        /** @description Exactly one of `shell` and `argv` */
+        readonly PodCommandInput: {
+            readonly shell?: string | null;
+            readonly argv?: readonly string[] | null;
+        };
+        readonly PodEndpointInput: {
+            readonly name: string;
+            readonly containerPort?: number | null;
+            readonly hostPort?: number | null;
+            readonly protocol?: readonly ("tcp" | "udp")[] | null;
+            readonly labels?: {
+                readonly [key: string]: string;
+            } | null;
+            readonly networkNames?: readonly string[] | null;
+        };
+        /** @description Of the host (`host`), `persistent`, a `secret`, or with none of them one that lives as long as its instance */
+        readonly PodVolumeInput: {
+            readonly name: string;
+            readonly host?: string | null;
+            readonly persistent?: components["schemas"]["PersistentVolumeInput"];
+            readonly secret?: string | null;
+        };
+        /** @description Exactly one of `http`, `tcp` and `exec` */
+        readonly PodHealthCheckInput: {
+            readonly http?: components["schemas"]["PodHttpCheckInput"];
+            readonly tcp?: components["schemas"]["PodTcpCheckInput"];
+            readonly exec?: components["schemas"]["PodExecCheckInput"];
+            /** @default 300 */
+            readonly gracePeriodSeconds?: number | null;
+            /** @default 60 */
+            readonly intervalSeconds?: number | null;
+            /** @default 3 */
+            readonly maxConsecutiveFailures?: number | null;
+            /** @default 20 */
+            readonly timeoutSeconds?: number | null;
+            /** @default 15 */
+            readonly delaySeconds?: number | null;
+        } | null;
+        /** @description Exactly one of `http`, `tcp` and `exec` */
+        readonly PodCheckInput: {
+            readonly http?: components["schemas"]["PodHttpCheckInput"];
+            readonly tcp?: components["schemas"]["PodTcpCheckInput"];
+            readonly exec?: components["schemas"]["PodExecCheckInput"];
+            /** @default 60 */
+            readonly intervalSeconds?: number | null;
+            /** @default 20 */
+            readonly timeoutSeconds?: number | null;
+            /** @default 15 */
+            readonly delaySeconds?: number | null;
+        } | null;
+        readonly PodHttpCheckInput: {
+            /** @description Name of an endpoint of the container */
+            readonly endpoint: string;
+            readonly path?: string | null;
+            /**
+             * @default HTTP
+             * @enum {string|null}
+             */
+            readonly scheme?: "HTTP" | "HTTPS" | null;
+        } | null;
+        readonly PodTcpCheckInput: {
+            /** @description Name of an endpoint of the container */
+            readonly endpoint: string;
+        } | null;
+        readonly PodExecCheckInput: {
+            readonly command: components["schemas"]["PodCommandInput"];
+        } | null;
+        readonly PodSchedulingInput: {
+            readonly backoff?: {
+                /**
+                 * @description Seconds
+                 * @default 1
+                 */
+                readonly backoff?: number | null;
+                /** @default 1.15 */
+                readonly backoffFactor?: number | null;
+                /**
+                 * @description Seconds
+                 * @default 300
+                 */
+                readonly maxLaunchDelay?: number | null;
+            } | null;
+            readonly upgrade?: {
+                /** @default 1 */
+                readonly minimumHealthCapacity?: number | null;
+                /** @default 1 */
+                readonly maximumOverCapacity?: number | null;
+            } | null;
+            readonly placement?: {
+                readonly constraints?: readonly {
+                    readonly fieldName: string;
+                    readonly operator: string;
+                    readonly value?: string | null;
+                }[] | null;
+                readonly acceptedResourceRoles?: readonly string[] | null;
+            } | null;
+            /** @enum {string|null} */
+            readonly killSelection?: "YOUNGEST_FIRST" | "OLDEST_FIRST" | null;
+            readonly unreachableStrategy?: components["schemas"]["UnreachableStrategyInput"];
+        } | null;
+        readonly PodInstanceIds: readonly string[];
         /** @description What a group shall be; what is absent or `null` stays as it is. `apps` and `groups`, where given, become exactly those. `version` and `scaleBy` stand alone. */
         readonly GroupUpdate: {
             /** @description Path; relative ones start at the group around it */
@@ -1354,6 +1725,238 @@ export interface components {
             readonly inactiveAfterSeconds: number;
             readonly expungeAfterSeconds: number;
         };
+        /** @description A pod, normalised. longrun runs none yet, so none is ever answered */
+        readonly Pod: {
+            readonly id: components["schemas"]["Path"];
+            readonly version: components["schemas"]["Timestamp"];
+            readonly labels?: {
+                readonly [key: string]: string;
+            };
+            readonly user?: string;
+            readonly environment?: {
+                readonly [key: string]: components["schemas"]["EnvironmentValue"];
+            };
+            readonly containers: readonly components["schemas"]["PodContainer"][];
+            readonly secrets?: {
+                readonly [key: string]: components["schemas"]["SecretSource"];
+            };
+            readonly volumes?: readonly components["schemas"]["PodVolume"][];
+            /** @description None: the host’s */
+            readonly networks?: readonly components["schemas"]["Network"][];
+            readonly scaling: {
+                /** @enum {string} */
+                readonly kind: "fixed";
+                readonly instances: number;
+            };
+            readonly scheduling: components["schemas"]["PodScheduling"];
+            readonly executorResources: components["schemas"]["ExecutorResources"];
+            readonly role: string;
+            readonly linuxInfo?: components["schemas"]["LinuxInfo"];
+            readonly legacySharedCgroups?: boolean;
+        };
+        readonly PodContainer: {
+            readonly name: string;
+            readonly exec?: {
+                readonly command: components["schemas"]["PodCommand"];
+                readonly overrideEntrypoint?: boolean;
+            };
+            readonly resources: components["schemas"]["PodResources"];
+            readonly resourceLimits?: components["schemas"]["ResourceLimits"];
+            readonly endpoints?: readonly {
+                readonly name: string;
+                readonly containerPort?: components["schemas"]["Port"];
+                readonly hostPort?: components["schemas"]["Port"];
+                readonly protocol?: readonly ("tcp" | "udp")[];
+                readonly labels?: {
+                    readonly [key: string]: string;
+                };
+                readonly networkNames?: readonly string[];
+            }[];
+            readonly image?: {
+                /** @enum {string} */
+                readonly kind: "DOCKER";
+                readonly id: string;
+                readonly pullConfig?: {
+                    readonly secret: string;
+                };
+                readonly forcePull?: boolean;
+                readonly labels?: {
+                    readonly [key: string]: string;
+                };
+            };
+            readonly environment?: {
+                readonly [key: string]: components["schemas"]["EnvironmentValue"];
+            };
+            readonly user?: string;
+            readonly healthCheck?: {
+                readonly http?: components["schemas"]["PodHttpCheck"];
+                readonly tcp?: components["schemas"]["PodTcpCheck"];
+                readonly exec?: components["schemas"]["PodExecCheck"];
+                readonly gracePeriodSeconds: number;
+                readonly intervalSeconds: number;
+                readonly maxConsecutiveFailures: number;
+                readonly timeoutSeconds: number;
+                readonly delaySeconds: number;
+            };
+            readonly check?: {
+                readonly http?: components["schemas"]["PodHttpCheck"];
+                readonly tcp?: components["schemas"]["PodTcpCheck"];
+                readonly exec?: components["schemas"]["PodExecCheck"];
+                readonly intervalSeconds: number;
+                readonly timeoutSeconds: number;
+                readonly delaySeconds: number;
+            };
+            readonly volumeMounts?: readonly {
+                readonly name: string;
+                readonly mountPath: string;
+                readonly readOnly?: boolean;
+            }[];
+            readonly artifacts?: readonly components["schemas"]["Artifact"][];
+            readonly labels?: {
+                readonly [key: string]: string;
+            };
+            readonly lifecycle?: {
+                readonly killGracePeriodSeconds?: number;
+            };
+            readonly tty?: boolean;
+            readonly linuxInfo?: components["schemas"]["LinuxInfo"];
+        };
+        readonly PodCommand: {
+            readonly shell?: string;
+            readonly argv?: readonly string[];
+        };
+        readonly PodResources: {
+            readonly cpus: number;
+            /** @description MiB */
+            readonly mem: number;
+            /** @description MiB */
+            readonly disk: number;
+            readonly gpus: number;
+        };
+        readonly PodHttpCheck: {
+            readonly endpoint: string;
+            readonly path?: string;
+            /** @enum {string} */
+            readonly scheme: "HTTP" | "HTTPS";
+        };
+        readonly PodTcpCheck: {
+            readonly endpoint: string;
+        };
+        readonly PodExecCheck: {
+            readonly command: components["schemas"]["PodCommand"];
+        };
+        readonly PodVolume: {
+            readonly name: string;
+            readonly host?: string;
+            readonly persistent?: components["schemas"]["PersistentVolume"];
+            readonly secret?: string;
+        };
+        readonly PodScheduling: {
+            readonly backoff: {
+                /** @description Seconds */
+                readonly backoff: number;
+                readonly backoffFactor: number;
+                /** @description Seconds */
+                readonly maxLaunchDelay: number;
+            };
+            readonly upgrade: {
+                readonly minimumHealthCapacity: number;
+                readonly maximumOverCapacity: number;
+            };
+            readonly placement: {
+                readonly constraints: readonly {
+                    readonly fieldName: string;
+                    readonly operator: string;
+                    readonly value?: string;
+                }[];
+                readonly acceptedResourceRoles: readonly string[];
+            };
+            /** @enum {string} */
+            readonly killSelection: "YOUNGEST_FIRST" | "OLDEST_FIRST";
+            readonly unreachableStrategy: components["schemas"]["UnreachableStrategy"];
+        };
+        /** @description A pod and its instances. longrun runs none yet, so none is ever answered */
+        readonly PodStatus: {
+            readonly id: components["schemas"]["Path"];
+            readonly spec: components["schemas"]["Pod"];
+            /** @enum {string} */
+            readonly status: "DEGRADED" | "STABLE" | "TERMINAL";
+            readonly statusSince: components["schemas"]["Timestamp"];
+            readonly message?: string;
+            readonly instances?: readonly components["schemas"]["PodInstanceStatus"][];
+            /** @description The last failure */
+            readonly terminationHistory?: readonly {
+                readonly instanceID: string;
+                readonly startedAt: components["schemas"]["Timestamp"];
+                readonly terminatedAt: components["schemas"]["Timestamp"];
+                readonly message?: string;
+                readonly containers?: readonly {
+                    readonly containerId: string;
+                    readonly lastKnownState?: string;
+                    readonly termination?: components["schemas"]["PodTermination"];
+                }[];
+            }[];
+            readonly lastUpdated: components["schemas"]["Timestamp"];
+            readonly lastChanged: components["schemas"]["Timestamp"];
+        };
+        readonly PodTermination: {
+            readonly exitCode?: number;
+            readonly message?: string;
+        };
+        readonly PodInstanceStatus: {
+            readonly id: string;
+            /** @enum {string} */
+            readonly status: "PENDING" | "STAGING" | "STABLE" | "DEGRADED" | "TERMINAL";
+            readonly statusSince: components["schemas"]["Timestamp"];
+            readonly message?: string;
+            readonly conditions?: readonly components["schemas"]["PodCondition"][];
+            readonly agentHostname?: string;
+            readonly agentId?: string;
+            readonly agentRegion?: string;
+            readonly agentZone?: string;
+            readonly resources?: components["schemas"]["PodResources"];
+            readonly networks?: readonly {
+                readonly name?: string;
+                readonly addresses?: readonly string[];
+            }[];
+            readonly containers?: readonly {
+                readonly name: string;
+                readonly status: string;
+                readonly statusSince: components["schemas"]["Timestamp"];
+                readonly message?: string;
+                readonly conditions?: readonly components["schemas"]["PodCondition"][];
+                readonly containerId?: string;
+                readonly endpoints?: readonly {
+                    readonly name: string;
+                    readonly allocatedHostPort?: components["schemas"]["Port"];
+                    readonly healthy?: boolean;
+                }[];
+                readonly resources?: components["schemas"]["PodResources"];
+                readonly termination?: components["schemas"]["PodTermination"];
+                readonly lastUpdated: components["schemas"]["Timestamp"];
+                readonly lastChanged: components["schemas"]["Timestamp"];
+            }[];
+            readonly specReference?: string;
+            readonly localVolumes?: readonly {
+                readonly runSpecId: string;
+                readonly containerPath: string;
+                readonly uuid: string;
+                readonly persistenceId: string;
+            }[];
+            readonly lastUpdated: components["schemas"]["Timestamp"];
+            readonly lastChanged: components["schemas"]["Timestamp"];
+            readonly role: string;
+        };
+        readonly PodCondition: {
+            /** @enum {string} */
+            readonly name: "healthy";
+            /** @enum {string} */
+            readonly value: "true" | "false";
+            /** @enum {string} */
+            readonly reason: "health-reported-by-mesos" | "health-unreported-by-mesos";
+            readonly lastChanged: components["schemas"]["Timestamp"];
+            readonly lastUpdated: components["schemas"]["Timestamp"];
+        };
         readonly AppList: {
             readonly apps: readonly components["schemas"]["AppInfo"][];
         };
@@ -1466,6 +2069,143 @@ export interface components {
         readonly ChangeAuthor: {
             readonly principal: string;
             readonly requestId: string;
+        };
+        readonly DeploymentPage: {
+            readonly deployments: readonly components["schemas"]["DeploymentRecord"][];
+            /** @description To be given as `after` to read on; absent at the end */
+            readonly next?: number;
+        };
+        /** @description A deployment that runs or is over */
+        readonly DeploymentRecord: {
+            readonly id: string;
+            readonly version: components["schemas"]["Timestamp"];
+            /** @enum {string} */
+            readonly state: "running" | "finished";
+            /**
+             * @description Only of one that is over. `failed` means overdue and undone for it
+             * @enum {string}
+             */
+            readonly result?: "finished" | "failed" | "cancelled" | "rolled-back";
+            /** @description Why it did not simply finish */
+            readonly why?: string;
+            readonly by?: components["schemas"]["ChangeAuthor"];
+            readonly startedAt: components["schemas"]["Timestamp"];
+            readonly endedAt?: components["schemas"]["Timestamp"];
+            readonly durationSeconds: number;
+            readonly affectedApps: readonly components["schemas"]["Path"][];
+            /** @description Also those that are too many to be named */
+            readonly affectedAppCount: number;
+            readonly steps: readonly {
+                readonly actions: readonly {
+                    readonly action: components["schemas"]["DeploymentActionName"];
+                    readonly app: components["schemas"]["Path"];
+                }[];
+            }[];
+            /** @description The step it is in or ended in */
+            readonly lastStep: number;
+            /** @description The deployment that this one undid */
+            readonly revertOf?: string;
+            readonly waits: readonly components["schemas"]["InstanceWait"][];
+            /** @description Waits that were too many to be kept */
+            readonly untoldWaits: number;
+            /** @description What a running one waits for just now */
+            readonly waiting?: readonly {
+                readonly app: components["schemas"]["Path"];
+                readonly instance?: string;
+                readonly reason: string;
+            }[];
+        };
+        /** @description What an instance waited for, from when to when */
+        readonly InstanceWait: {
+            readonly app: components["schemas"]["Path"];
+            readonly instance: string;
+            /** @enum {string} */
+            readonly phase: "offer" | "staging" | "health" | "readiness" | "agent" | "drain" | "kill-grace";
+            readonly from: components["schemas"]["Timestamp"];
+            /** @description Absent when it was not over at the end of the deployment */
+            readonly until?: components["schemas"]["Timestamp"];
+            /** @description Why, e.g. which agents refused and for what */
+            readonly reason?: string;
+        };
+        readonly TaskHistoryPage: {
+            readonly tasks: readonly components["schemas"]["EndedTask"][];
+            /** @description To be given as `after` to read on; absent at the end */
+            readonly next?: number;
+        };
+        /** @description One launch of an instance that is over */
+        readonly EndedTask: {
+            /** @description Grows from one to the next */
+            readonly seq: number;
+            readonly appId: components["schemas"]["Path"];
+            readonly instanceId: string;
+            readonly taskId: string;
+            readonly incarnation: number;
+            readonly agentId: string;
+            readonly host: string;
+            readonly version: components["schemas"]["Timestamp"];
+            readonly stagedAt: components["schemas"]["Timestamp"];
+            readonly startedAt?: components["schemas"]["Timestamp"];
+            /** @description When the last of its health checks first succeeded */
+            readonly healthyAt?: components["schemas"]["Timestamp"];
+            readonly endedAt: components["schemas"]["Timestamp"];
+            /** @description Mesos's state; `TASK_UNREACHABLE` when nobody told of its end */
+            readonly state: string;
+            readonly cause: components["schemas"]["CauseOfDeath"];
+            readonly message?: string;
+            /** @description What it used, as its agent measured at the end */
+            readonly use?: {
+                readonly peakMemoryBytes?: number;
+                readonly cpuSeconds?: number;
+            };
+            /** @description The last lines it wrote; absent until they are fetched */
+            readonly output?: {
+                readonly stdout: components["schemas"]["LastLines"];
+                readonly stderr: components["schemas"]["LastLines"];
+            } | {
+                /** @description Why the lines are not known */
+                readonly problem: string;
+            };
+        };
+        readonly LastLines: {
+            /** @description Values of its environment are masked */
+            readonly lines: readonly string[];
+            /** @description There were more, or longer ones */
+            readonly cut: boolean;
+        };
+        readonly CauseOfDeath: {
+            /** @enum {string} */
+            readonly kind: "out-of-memory";
+            readonly limitMiB?: number;
+            readonly maxUsedMiB?: number;
+        } | {
+            /** @enum {string} */
+            readonly kind: "exit";
+            readonly code: number;
+        } | {
+            /** @enum {string} */
+            readonly kind: "signal";
+            readonly signal: string;
+        } | {
+            /** @enum {string} */
+            readonly kind: "failed-health-check";
+            readonly lastAnswer?: string;
+        } | {
+            /** @enum {string} */
+            readonly kind: "killed";
+            readonly reason: string;
+            readonly deploymentId?: string;
+            readonly principal?: string;
+            readonly requestId?: string;
+        } | {
+            /** @enum {string} */
+            readonly kind: "agent-lost";
+            readonly since?: components["schemas"]["Timestamp"];
+        } | {
+            /** @enum {string} */
+            readonly kind: "launch-failed";
+        } | {
+            /** @enum {string} */
+            readonly kind: "other";
         };
         readonly DeploymentStepInfo: {
             readonly id: string;
@@ -1965,6 +2705,8 @@ export interface components {
         readonly appId: string;
         /** @description A group's path; its slashes stay slashes */
         readonly groupId: string;
+        /** @description A pod id; its slashes stay slashes */
+        readonly podId: string;
         /** @description Repeatable: `group.groups`, `group.apps`, `group.pods`, and with `group.apps.` before it whatever is embedded in apps. Without any, the first three */
         readonly groupEmbed: readonly string[];
         /** @description Only say which steps it would take */
@@ -2573,6 +3315,37 @@ export interface operations {
             readonly 503: components["responses"]["Unavailable"];
         };
     };
+    readonly getAppHistory: {
+        readonly parameters: {
+            readonly query?: {
+                readonly limit?: number;
+                /** @description The `next` of the page before */
+                readonly after?: number;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description An app id; its slashes stay slashes */
+                readonly appId: components["parameters"]["appId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The tasks */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TaskHistoryPage"];
+                };
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+        };
+    };
     readonly listAppVersions: {
         readonly parameters: {
             readonly query?: never;
@@ -3057,6 +3830,277 @@ export interface operations {
             readonly 422: components["responses"]["Unprocessable"];
         };
     };
+    readonly listPods: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The pods */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": readonly components["schemas"]["Pod"][];
+                };
+            };
+        };
+    };
+    readonly createPod: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Cancel running deployments that are in the way */
+                readonly force?: components["parameters"]["force"];
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["PodInput"];
+            };
+        };
+        readonly responses: {
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 413: components["responses"]["TooLarge"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 422: components["responses"]["Unprocessable"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly probePods: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description They are not, as from a Marathon that knew none yet */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    readonly listPodStatus: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The status of each pod */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": readonly components["schemas"]["PodStatus"][];
+                };
+            };
+        };
+    };
+    readonly getPod: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description A pod id; its slashes stay slashes */
+                readonly podId: components["parameters"]["podId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The pod */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Pod"];
+                };
+            };
+            readonly 404: components["responses"]["NotFound"];
+        };
+    };
+    readonly putPod: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Cancel running deployments that are in the way */
+                readonly force?: components["parameters"]["force"];
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description A pod id; its slashes stay slashes */
+                readonly podId: components["parameters"]["podId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["PodInput"];
+            };
+        };
+        readonly responses: {
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 413: components["responses"]["TooLarge"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 422: components["responses"]["Unprocessable"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly deletePod: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Cancel running deployments that are in the way */
+                readonly force?: components["parameters"]["force"];
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description A pod id; its slashes stay slashes */
+                readonly podId: components["parameters"]["podId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            readonly 404: components["responses"]["NotFound"];
+        };
+    };
+    readonly getPodStatus: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description A pod id; its slashes stay slashes */
+                readonly podId: components["parameters"]["podId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Its status */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PodStatus"];
+                };
+            };
+            readonly 404: components["responses"]["NotFound"];
+        };
+    };
+    readonly listPodVersions: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description A pod id; its slashes stay slashes */
+                readonly podId: components["parameters"]["podId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The versions */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": readonly components["schemas"]["Timestamp"][];
+                };
+            };
+            readonly 404: components["responses"]["NotFound"];
+        };
+    };
+    readonly getPodVersion: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description A pod id; its slashes stay slashes */
+                readonly podId: components["parameters"]["podId"];
+                readonly version: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The pod */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Pod"];
+                };
+            };
+            readonly 404: components["responses"]["NotFound"];
+            readonly 422: components["responses"]["Unprocessable"];
+        };
+    };
+    readonly killPodInstances: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Forget the instances at once, without draining */
+                readonly wipe?: components["parameters"]["wipe"];
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description A pod id; its slashes stay slashes */
+                readonly podId: components["parameters"]["podId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["PodInstanceIds"];
+            };
+        };
+        readonly responses: {
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 413: components["responses"]["TooLarge"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 422: components["responses"]["Unprocessable"];
+        };
+    };
+    readonly killPodInstance: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Forget the instances at once, without draining */
+                readonly wipe?: components["parameters"]["wipe"];
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description A pod id; its slashes stay slashes */
+                readonly podId: components["parameters"]["podId"];
+                readonly instanceId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            readonly 404: components["responses"]["NotFound"];
+            readonly 422: components["responses"]["Unprocessable"];
+        };
+    };
     readonly listTasks: {
         readonly parameters: {
             readonly query?: {
@@ -3127,7 +4171,14 @@ export interface operations {
     };
     readonly listDeployments: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description With any of these three parameters the answer is a page of records instead of Marathon's array */
+                readonly state?: "running" | "finished" | "all";
+                /** @description At most so many that are over */
+                readonly limit?: number;
+                /** @description The `next` of the page before */
+                readonly after?: number;
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
@@ -3141,11 +4192,37 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": readonly components["schemas"]["DeploymentStepInfo"][];
+                    readonly "application/json": readonly components["schemas"]["DeploymentStepInfo"][] | components["schemas"]["DeploymentPage"];
+                };
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+        };
+    };
+    readonly getDeployment: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                readonly deploymentId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The deployment */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["DeploymentRecord"];
                 };
             };
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
         };
     };
     readonly cancelDeployment: {

@@ -1,6 +1,7 @@
 import type { AppId } from '../../apps/app.js';
 import type { AccessRow, Method } from './access-table.js';
 import { pathSegments } from './app-route.js';
+import { podIdOf } from './pod-route.js';
 import { parseTaskId } from './task-id.js';
 
 /** What the table says of a request: its row and the path that the right is asked on; which methods there are; or nothing. */
@@ -19,6 +20,9 @@ interface Compiled {
   /** What follows: compared with the decoded and resolved segments, as the routers read them. */
   readonly tail: readonly string[];
 }
+
+/** Below it, what follows `::` is no part of the id. */
+const PODS = '/v2/pods';
 
 /** Prepares a table for look-ups. The first row that fits path and method counts. */
 export function accessRoutes(table: readonly AccessRow[]): FindRoute {
@@ -57,9 +61,10 @@ function pathNamedBy(
   const taken = segments.length - fixed;
   if (taken < (tail[many]?.startsWith('{+') ? 1 : 0) || (many < 0 && taken > 0)) return undefined;
   if (!tail.every((part, index) => fits(part, index, segments, many, taken))) return undefined;
-  if (tail.length === 3 && tail[2]?.startsWith('{') && exists(`/${segments.join('/')}` as AppId))
-    return undefined;
+  const mayBeAnApp = (tail.length === 3 && tail[2]?.startsWith('{')) || tail.at(-1) === 'history';
+  if (mayBeAnApp && exists(`/${segments.join('/')}` as AppId)) return undefined;
   if (row.scope === 'task') return parseTaskId(segments[0] ?? '')?.appId ?? '/';
+  if (mount === PODS) return podIdOf(segments);
   return many < 0 ? '/' : `/${segments.slice(many, many + taken).join('/')}`;
 }
 

@@ -16,7 +16,7 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 export interface AccessRow {
   readonly method: Method;
-  /** `{+name}` stands for one or more segments, `{name}` for one, `{*name}` for any number. */
+  /** `{+name}` stands for one or more segments, `{name}` for one, `{*name}` for any number. A pod's id ends before `::`. */
   readonly pattern: string;
   readonly right: Right;
   readonly scope: Scope;
@@ -55,6 +55,7 @@ export const accessTable: readonly AccessRow[] = [
   row('GET', '/v2/apps/{+appId}/tasks', 'view', 'path'),
   row('DELETE', '/v2/apps/{+appId}/tasks', 'deploy', 'path'),
   row('DELETE', '/v2/apps/{+appId}/tasks/{taskId}', 'deploy', 'path'),
+  row('GET', '/v2/apps/{+appId}/history', 'view', 'path'),
   row('GET', '/v2/apps/{+appId}/versions', 'view', 'path'),
   row('GET', '/v2/apps/{+appId}/versions/{version}', 'view', 'path'),
   row('GET', '/v2/apps/{+appId}', 'view', 'path'),
@@ -79,9 +80,17 @@ export const accessTable: readonly AccessRow[] = [
   row('PATCH', '/v2/groups/{+groupId}', 'deploy', 'path'),
   row('DELETE', '/v2/groups/{+groupId}', 'deploy', 'path'),
 
+  row('GET', '/v2/pods', 'view', 'listed'),
+  row('POST', '/v2/pods', 'deploy', 'changed'),
+  row('GET', '/v2/pods/::status', 'view', 'listed'),
+  row('GET', '/v2/pods/{+podId}', 'view', 'path'),
+  row('PUT', '/v2/pods/{+podId}', 'deploy', 'path'),
+  row('DELETE', '/v2/pods/{+podId}', 'deploy', 'path'),
+
   row('GET', '/v2/tasks', 'view', 'listed'),
   row('POST', '/v2/tasks/delete', 'deploy', 'changed'),
   row('GET', '/v2/deployments', 'view', 'listed'),
+  row('GET', '/v2/deployments/{deploymentId}', 'view', 'listed'),
   row('DELETE', '/v2/deployments/{deploymentId}', 'deploy', 'changed'),
   row('GET', '/v2/queue', 'view', 'listed'),
   row('DELETE', '/v2/queue/{+appId}/delay', 'deploy', 'path'),

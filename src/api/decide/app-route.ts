@@ -7,6 +7,7 @@ export type AppRoute =
   | { readonly kind: 'restart'; readonly appId: AppId }
   | { readonly kind: 'tasks'; readonly appId: AppId }
   | { readonly kind: 'task'; readonly appId: AppId; readonly taskId: string }
+  | { readonly kind: 'history'; readonly appId: AppId }
   | { readonly kind: 'versions'; readonly appId: AppId }
   | { readonly kind: 'version'; readonly appId: AppId; readonly version: string }
   /** `/v2/apps/{group}/*`; `prefix` ends in `/`. */
@@ -56,6 +57,9 @@ export function appRoute(segments: readonly string[], exists: (appId: AppId) => 
     if (last === 'tasks') return { kind: 'tasks', appId: appId(parent) };
     if (last === 'versions') return { kind: 'versions', appId: appId(parent) };
   }
+  // Unlike the reserved words above, an app may be called so.
+  if (segments.length >= 2 && last === 'history' && !exists(appId(segments)))
+    return { kind: 'history', appId: appId(parent) };
   if (segments.length >= 3 && !exists(appId(segments))) {
     const owner = appId(segments.slice(0, -2));
     if (beforeLast === 'tasks') return { kind: 'task', appId: owner, taskId: last };

@@ -1,3 +1,5 @@
+import { CatalogError } from '../../errors/registry.js';
+
 /** Most values of one repeatable parameter that are looked at. */
 const MAX_VALUES = 256;
 
@@ -19,4 +21,20 @@ export function queryFlag(query: URLSearchParams, name: string, fallback: boolea
   if (value === undefined) return fallback;
   if (value === '' || value === 'true') return true;
   return value === 'false' ? false : fallback;
+}
+
+/** A whole number within bounds; undefined when it is absent or empty. Anything else is a bad request. */
+export function queryWhole(
+  query: URLSearchParams,
+  name: string,
+  { min, max }: { readonly min: number; readonly max: number },
+): number | undefined {
+  const text = queryText(query, name);
+  if (text === undefined || text === '') return undefined;
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new CatalogError('bad-request', {
+    reason: `The query parameter '${name}' must be a whole number from ${min} to ${max}`,
+    hint: 'Give the `next` of one answer as the `after` of the following request.',
+  });
 }

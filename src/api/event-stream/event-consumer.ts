@@ -7,6 +7,13 @@ export const MAX_OUTSTANDING_BYTES = 4 * 1024 * 1024;
 /** Bytes of replay that are handed over before the reader must have taken some. */
 const REPLAY_CHUNK_BYTES = 256 * 1024;
 
+/** Events on their way to all readers, in order. */
+export interface Delivery {
+  readonly events: readonly { readonly event: PublishedEvent; readonly frame: string }[];
+  /** All their frames, made once for every reader that sees them all. */
+  readonly bytes: Buffer;
+}
+
 /** Where a consumer reads what it missed. */
 export interface EventHistory {
   position(): string;
@@ -49,11 +56,19 @@ export class EventConsumer {
     this.#replay();
   }
 
-  /** An event of the bus; while replaying it is in the history already. `frame` is made once for all consumers. */
-  offer(event: PublishedEvent, frame: string): void {
-    if (!this.#live || !this.#wants(event)) return;
-    const seen = this.#seen(event);
-    if (seen !== undefined) this.#write(seen === event ? frame : eventFrame(seen));
+  /** Events of the bus; while replaying they are in the history already. */
+  offer({ events, bytes }: Delivery): void {
+    if (!this.#live) return;
+    if (this.types.size === 0 && this.view === undefined) {
+      this.#write(bytes);
+      return;
+    }
+    let frames = '';
+    for (const { event, frame } of events) {
+      const seen = this.#wants(event) ? this.#seen(event) : undefined;
+      if (seen !== undefined) frames += seen === event ? frame : eventFrame(seen);
+    }
+    if (frames !== '') this.#write(frames);
   }
 
   heartbeat(): void {
@@ -91,9 +106,9 @@ export class EventConsumer {
     return false;
   }
 
-  #write(frame: string): void {
+  #write(frames: string | Buffer): void {
     if (this.response.destroyed || this.response.writableEnded) return;
-    this.response.write(frame);
+    this.response.write(frames);
     if (this.response.writableLength > this.maxOutstandingBytes) this.response.destroy();
   }
 }

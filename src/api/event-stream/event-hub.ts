@@ -7,12 +7,17 @@ import type { Clock, Timer } from '../../util/clock.js';
 import { timestamp } from '../../util/timestamp.js';
 import type { ApiMetrics } from '../api-context.js';
 import { visibleEvent } from '../decide/event-view.js';
-import { EventConsumer, MAX_OUTSTANDING_BYTES } from './event-consumer.js';
+import { type Delivery, EventConsumer, type EventHistory, MAX_OUTSTANDING_BYTES } from './event-consumer.js';
 import { eventFrame, positionFrame } from './event-frame.js';
 
 /** Most readers at once. */
 const MAX_STREAMS = 1_000;
 const HEARTBEAT_MS = 10_000;
+/** At most one part in so many of the time is spent on handing events to readers; meanwhile they gather. */
+const DELIVERY_SHARE = 5;
+const LONGEST_GATHERING_MS = 50;
+/** So much text is handed over without waiting for more. */
+const GATHERED_CHARACTERS = 256 * 1024;
 
 /** What one reader asked for. */
 export interface StreamRequest {
@@ -31,7 +36,13 @@ interface Options {
   readonly tokens?: Pick<TokenBook, 'onRevoked' | 'isAlive'>;
 }
 
-/** All readers of `/v2/events`: one subscription to the bus, one frame per event, one heartbeat. */
+/**
+ * All readers of `/v2/events`: one subscription to the bus, one frame per event, one heartbeat. An event goes out at the end
+ * of the turn in which it happens; with many readers and many events at a time they gather for some milliseconds and go out
+ * in one piece, made once for all.
+ *
+ * INVARIANT: whoever reads the history or the position finds nothing gathered that it would hear of once more.
+ */
 export class EventHub {
   readonly #consumers = new Map<Response, EventConsumer>();
   /** Readers that came with a token, by its id. */
@@ -42,6 +53,11 @@ export class EventHub {
   readonly #unsubscribe: () => void;
   readonly #heartbeat: Timer;
   readonly #sentBytes: { inc(by?: number): void };
+  readonly #history: EventHistory;
+  #gathered: { readonly event: PublishedEvent; readonly frame: string }[] = [];
+  #gatheredCharacters = 0;
+  #delivery: Timer | 'at the end of this turn' | undefined;
+  #quietUntilMs = 0;
   #stopped = false;
 
   constructor(private readonly options: Options) {
@@ -49,6 +65,13 @@ export class EventHub {
     metrics.gauge('http.event-streams.active.gauge', () => this.#consumers.size);
     this.#sentBytes = metrics.counter('http.responses.event-stream.size.counter.bytes');
     this.#unsubscribe = events.subscribe((event) => this.#publish(event));
+    this.#history = {
+      position: () => events.position(),
+      after: (id) => {
+        this.#deliver();
+        return events.after(id);
+      },
+    };
     this.#forgetTokens = options.tokens?.onRevoked((tokenId) => this.#endStreamsOf(tokenId));
     this.#heartbeat = clock.every(HEARTBEAT_MS, () => {
       for (const tokenId of this.#byToken.keys())
@@ -66,6 +89,7 @@ export class EventHub {
     if (this.#stopped || this.#consumers.size >= MAX_STREAMS) throw new CatalogError('too-busy');
     const { events, clock } = this.options;
     const remoteAddress = request.socket.remoteAddress ?? '';
+    this.#deliver();
     const position = events.position();
     response.statusCode = 200;
     response.setHeader('Content-Type', 'text/event-stream; charset=utf-8');
@@ -78,7 +102,7 @@ export class EventHub {
     const consumer = new EventConsumer(
       response,
       types,
-      events,
+      this.#history,
       () => timestamp(clock.wallMs()),
       this.options.maxOutstandingBytes ?? MAX_OUTSTANDING_BYTES,
       access.seesAll ? undefined : (event) => this.#visible(event, access),
@@ -99,6 +123,7 @@ export class EventHub {
 
   /** Ends every stream; afterwards none can be attached. */
   stop(): void {
+    this.#deliver();
     this.#stopped = true;
     this.#unsubscribe();
     this.#forgetTokens?.();
@@ -144,6 +169,41 @@ export class EventHub {
   #publish(event: PublishedEvent): void {
     if (this.#consumers.size === 0) return;
     const frame = eventFrame(event);
-    for (const consumer of this.#consumers.values()) consumer.offer(event, frame);
+    this.#gathered.push({ event, frame });
+    this.#gatheredCharacters += frame.length;
+    if (this.#gatheredCharacters >= GATHERED_CHARACTERS) this.#deliver();
+    else if (!this.#delivery) this.#arrangeDelivery();
+  }
+
+  #arrangeDelivery(): void {
+    const { clock } = this.options;
+    const waitMs = this.#quietUntilMs - clock.monotonicMs();
+    if (waitMs > 0) {
+      this.#delivery = clock.after(waitMs, () => this.#deliver());
+      return;
+    }
+    this.#delivery = 'at the end of this turn';
+    queueMicrotask(() => this.#deliver());
+  }
+
+  #deliver(): void {
+    if (typeof this.#delivery === 'object') this.#delivery.cancel();
+    this.#delivery = undefined;
+    if (this.#gathered.length === 0) return;
+    const { clock } = this.options;
+    const startedMs = clock.monotonicMs();
+    const events = this.#gathered;
+    this.#gathered = [];
+    this.#gatheredCharacters = 0;
+    const delivery: Delivery = { events, bytes: Buffer.from(events.map(({ frame }) => frame).join('')) };
+    for (const consumer of this.#consumers.values()) consumer.offer(delivery);
+    const rest = (): void => {
+      const endedMs = clock.monotonicMs();
+      const gatheringMs = Math.min(LONGEST_GATHERING_MS, (endedMs - startedMs) * (DELIVERY_SHARE - 1));
+      this.#quietUntilMs = endedMs + gatheringMs;
+    };
+    rest();
+    // A response hands what it was given to its socket in the next tick: that is most of the work, and counts too.
+    process.nextTick(rest);
   }
 }

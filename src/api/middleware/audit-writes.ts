@@ -14,6 +14,7 @@ const MAX_PATH_CHARACTERS = 512;
 
 /** What a handler knows about its change, for the trail. */
 interface Notes {
+  dryRun?: boolean;
   deploymentId?: string;
   readonly apps: Set<string>;
   readonly fields: Set<string>;
@@ -37,6 +38,11 @@ export function noteApp(
   if (apps.size < MAX_NAMED) apps.add(appId);
   if (change === undefined || fields.size >= MAX_NAMED) return;
   for (const name of changedFields(change.before, change.after)) fields.add(name);
+}
+
+/** Nothing is changed: no entry is due. */
+export function noteDryRun(request: Request): void {
+  notesOf(request).dryRun = true;
 }
 
 /** Forgets what was noted: the change is being prepared anew. */
@@ -67,6 +73,10 @@ function holdEnd(request: Request, response: Response, trail: Pick<AuditTrail, '
   const hold = (...given: unknown[]): Response => {
     if (held) return response;
     held = true;
+    if (notes.get(request)?.dryRun) {
+      end(...given);
+      return response;
+    }
     const { principal } = accessOf(request);
     const { deploymentId, apps, fields } = notesOf(request);
     const facts = {

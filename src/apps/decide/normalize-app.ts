@@ -76,11 +76,15 @@ export function normalizeApp(input: AppInput, id: string, settings: DefinitionSe
   };
 }
 
-function normalizeNetworks(
-  input: AppInput['networks'],
+function normalizeNetworks(input: AppInput['networks'], settings: DefinitionSettings): readonly Network[] {
+  return input?.length ? givenNetworks(input, settings) : [{ mode: 'host' }];
+}
+
+/** The networks that a definition names. */
+export function givenNetworks(
+  input: NonNullable<AppInput['networks']>,
   { defaultNetworkName }: DefinitionSettings,
 ): readonly Network[] {
-  if (!input?.length) return [{ mode: 'host' }];
   return input.map((network) => {
     const mode = network.mode ?? 'container';
     return {
@@ -96,7 +100,8 @@ export function networkMode(networks: readonly Network[]): NetworkMode {
   return networks.find(({ mode }) => mode !== 'host')?.mode ?? 'host';
 }
 
-function environment(input: AppInput['env']): Readonly<Record<string, EnvironmentValue>> {
+/** Texts, and references to secrets; nothing else of what was sent. */
+export function environment(input: AppInput['env']): Readonly<Record<string, EnvironmentValue>> {
   return Object.fromEntries(
     Object.entries(input ?? {}).map(([name, value]) => [
       name,
@@ -105,13 +110,13 @@ function environment(input: AppInput['env']): Readonly<Record<string, Environmen
   );
 }
 
-function executorResources(input: AppInput['executorResources']): ExecutorResources | undefined {
+export function executorResources(input: AppInput['executorResources']): ExecutorResources | undefined {
   if (!input) return undefined;
   return { cpus: input.cpus ?? 0.1, mem: input.mem ?? 32, disk: input.disk ?? 10 };
 }
 
 /** A text other than `unlimited` is left out: a rule refuses it. */
-function resourceLimits(input: AppInput['resourceLimits']): ResourceLimits | undefined {
+export function resourceLimits(input: AppInput['resourceLimits']): ResourceLimits | undefined {
   const limit = (value: number | string | null | undefined): number | 'unlimited' | undefined =>
     typeof value === 'number' ? value : value === 'unlimited' ? value : undefined;
   return unlessEmpty<ResourceLimits>({
@@ -120,7 +125,7 @@ function resourceLimits(input: AppInput['resourceLimits']): ResourceLimits | und
   });
 }
 
-function artifact(input: NonNullable<AppInput['fetch']>[number]): Artifact {
+export function artifact(input: NonNullable<AppInput['fetch']>[number]): Artifact {
   return {
     uri: input.uri,
     extract: input.extract ?? true,
@@ -130,7 +135,7 @@ function artifact(input: NonNullable<AppInput['fetch']>[number]): Artifact {
   };
 }
 
-function secrets(input: AppInput['secrets']): Readonly<Record<string, { source: string }>> | undefined {
+export function secrets(input: AppInput['secrets']): Readonly<Record<string, { source: string }>> | undefined {
   return unlessEmpty(
     Object.fromEntries(Object.entries(input ?? {}).map(([name, { source }]) => [name, { source }])),
   );
@@ -139,7 +144,8 @@ function secrets(input: AppInput['secrets']): Readonly<Record<string, { source: 
 /** Operators whose empty value is the same as none. */
 const valueMayBeEmpty: ReadonlySet<string> = new Set(['UNIQUE', 'CLUSTER', 'GROUP_BY']);
 
-function normalizeConstraint(constraint: readonly string[]): readonly string[] {
+/** Operator in capitals, without an empty value where that says nothing. */
+export function normalizeConstraint(constraint: readonly string[]): readonly string[] {
   const upper = constraint.map((part, index) => (index === 1 ? part.toUpperCase() : part));
   return upper.length === 3 && upper[2] === '' && valueMayBeEmpty.has(upper[1] ?? '')
     ? upper.slice(0, 2)

@@ -81,7 +81,8 @@ function volume(input: VolumeInput): readonly Volume[] {
   return hostPath ? [{ containerPath, hostPath, mode }] : [];
 }
 
-function persistentPart(input: NonNullable<VolumeInput['persistent']>): PersistentVolume['persistent'] {
+/** Also of pods. */
+export function persistentPart(input: NonNullable<VolumeInput['persistent']>): PersistentVolume['persistent'] {
   return {
     size: input.size,
     type: input.type ?? (input.profileName ? 'mount' : 'root'),
@@ -120,7 +121,8 @@ function externalOptions(
   );
 }
 
-function linuxInfo(input: ContainerInput['linuxInfo']): LinuxInfo | undefined {
+/** Also of pods. */
+export function linuxInfo(input: ContainerInput['linuxInfo']): LinuxInfo | undefined {
   return unlessEmpty<LinuxInfo>({
     ...optional(
       'seccomp',

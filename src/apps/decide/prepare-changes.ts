@@ -1,4 +1,5 @@
 import { CatalogError } from '../../errors/registry.js';
+import { finish, type Steps } from '../../util/steps.js';
 import type { Timestamp } from '../../util/timestamp.js';
 import type { AppId, AppRecord } from '../app.js';
 import type { AppDraft, AppInput, DefinitionSettings } from '../app-input.js';
@@ -9,7 +10,7 @@ import { versionRequest } from './merge-app.js';
 import { fieldsOfDraft, nextRecord, restartedRecord } from './next-record.js';
 import { prefixed, readDefinition } from './read-definition.js';
 import { assignServicePorts, type PortsOfApp, servicePortsOf } from './service-ports.js';
-import { checkStructure, type PlacedGroup } from './structure.js';
+import { checkStructure, type PlacedGroup, type PlacedRecord } from './structure.js';
 import { versionsAfter } from './versions.js';
 
 /** What one app shall become. */
@@ -39,14 +40,14 @@ export interface Definition {
   readonly ahead?: Pick<Read, 'draft' | 'before'>;
 }
 
-/** As `prepareTree`, when only apps are created and changed. */
+/** As `prepareTree`, when only apps are created and changed; all at once. */
 export function prepareDefinitions(
   definitions: readonly Definition[],
   view: AppsView,
   settings: ChangeSettings,
   version: Timestamp,
 ): readonly AppAfter[] {
-  return prepareTree({ definitions, removed: new Set(), groups: [] }, view, settings, version);
+  return finish(prepareTree({ definitions, removed: new Set(), groups: [] }, view, settings, version));
 }
 
 /** All that a request says of apps and groups. */
@@ -61,18 +62,24 @@ export interface TreeDefinitions {
 
 /**
  * The records that a request makes, all or none: read, normalised, validated, with service ports, versions and launch
- * hashes; the removed ones after them. Pure; throws CatalogError. An app that does not change keeps its very record.
+ * hashes; the removed ones after them. Pure; throws CatalogError. An app that does not change keeps its very record. A
+ * step per app: `view` must not change between them.
  */
-export function prepareTree(
+export function* prepareTree(
   { definitions, removed, groups, kept = new Set() }: TreeDefinitions,
   view: AppsView,
   settings: ChangeSettings,
   version: Timestamp,
-): readonly AppAfter[] {
-  const read = definitions.map((definition) => readOne(definition, view, settings));
+): Steps<readonly AppAfter[]> {
+  const read: Read[] = [];
+  for (const definition of definitions) {
+    read.push(readOne(definition, view, settings));
+    yield;
+  }
   const choice = view.servicePorts.choose();
   for (const { draft } of read) choice.reserve(servicePortsOf(draft));
-  const records = read.map(({ definition, draft, before }) => {
+  const records: PlacedRecord[] = [];
+  for (const { definition, draft, before } of read) {
     const ports = assignServicePorts(draft, before?.app, choice);
     const fields = fieldsOfDraft(draft, ports);
     const { source } = definition;
@@ -80,9 +87,10 @@ export function prepareTree(
     const restartedAt = (source ?? before)?.restartedAt;
     const next = { fields, explicitPorts, restartedAt, ...(source ? { source } : {}) };
     const after = nextRecord(before, next, version, settings.restartOnAnyChange);
-    return { at: definition.at, before, after };
-  });
-  checkStructure({ records, removed, groups, kept }, view);
+    records.push({ at: definition.at, before, after });
+    yield;
+  }
+  yield* checkStructure({ records, removed, groups, kept }, view);
   return [
     ...records.map(({ after }) => ({ appId: after.app.id, after })),
     ...[...removed].map((appId) => ({ appId, after: undefined })),

@@ -1,4 +1,5 @@
 import { CatalogError, type ErrorDetail } from '../../errors/registry.js';
+import type { Steps } from '../../util/steps.js';
 import type { Timestamp } from '../../util/timestamp.js';
 import type { AppId } from '../app.js';
 import type { AppsView } from '../apps-view.js';
@@ -39,12 +40,12 @@ export interface PreparingAround {
  * what is left out of them is removed, with all in it; what is not mentioned stays. `definitions`: those of all apps in
  * `parts`, read ahead. Throws CatalogError `invalid-object`, `unsupported`.
  */
-export function prepareStructure(
+export function* prepareStructure(
   groupId: string,
   parts: readonly GroupPart[],
   definitions: readonly Definition[],
   { view, settings, version }: PreparingAround,
-): PreparedTree {
+): Steps<PreparedTree> {
   const removed = new Set<AppId>();
   const groups: PlacedGroup[] = [];
   for (const { groupId: path, at, apps, groups: kept, ...wanted } of parts) {
@@ -61,7 +62,7 @@ export function prepareStructure(
     if (after) groups.push({ at, groupId: path, after });
   }
   const kept = new Set(parts.map((part) => part.groupId));
-  const apps = prepareTree({ definitions, removed, groups, kept }, view, settings, version);
+  const apps = yield* prepareTree({ definitions, removed, groups, kept }, view, settings, version);
   checkRoles(parts, apps, view);
   return { groupId, apps, groups };
 }
@@ -183,12 +184,12 @@ export function restoredDefinitions({ apps }: GroupSnapshot, view: AppsView): re
  * The group as it was: apps that have changed since are put back, those that came since are removed, those that went
  * come again; the rest is not touched. `definitions`: those read ahead. Throws CatalogError `invalid-object`.
  */
-export function prepareRestore(
+export function* prepareRestore(
   groupId: string,
   snapshot: GroupSnapshot,
   definitions: readonly Definition[],
   { view, settings, version }: PreparingAround,
-): PreparedTree {
+): Steps<PreparedTree> {
   const ahead = new Map(definitions.map((definition) => [definition.id, definition]));
   const needed = restoredDefinitions(snapshot, view).map(
     (definition) => ahead.get(definition.id) ?? definition,
@@ -202,6 +203,6 @@ export function prepareRestore(
     const after = changedGroup(path, { dependencies, enforceRole }, view, version);
     if (after) groups.push({ at: '', groupId: path, after });
   }
-  const apps = prepareTree({ definitions: needed, removed, groups }, view, settings, version);
+  const apps = yield* prepareTree({ definitions: needed, removed, groups }, view, settings, version);
   return { groupId, apps, groups };
 }

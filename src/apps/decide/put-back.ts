@@ -1,3 +1,4 @@
+import { finish } from '../../util/steps.js';
 import type { AppId } from '../app.js';
 import type { AppsView } from '../apps-view.js';
 import type { GroupAfter } from '../group.js';
@@ -20,5 +21,5 @@ export function checkPutBack(
     return [];
   });
   const placed = groups.map((group) => ({ at: '', ...group }));
-  checkStructure({ records, removed, groups: placed }, view);
+  finish(checkStructure({ records, removed, groups: placed }, view));
 }

@@ -1,4 +1,5 @@
 import { CatalogError, type ErrorDetail } from '../../errors/registry.js';
+import type { Steps } from '../../util/steps.js';
 import type { AppId, AppRecord } from '../app.js';
 import type { AppsView } from '../apps-view.js';
 import type { GroupAfter } from '../group.js';
@@ -35,10 +36,21 @@ const THROUGH = '^';
  * Rules about apps and groups together: no app has the path of a group that holds anything, and nothing depends on
  * itself. Only what the request changes is looked at. Throws CatalogError `invalid-object`.
  */
-export function checkStructure(change: StructureChange, view: AppsView): void {
+export function* checkStructure(change: StructureChange, view: AppsView): Steps<void> {
   const tree = new TreeAfter(change, view);
-  const problems = [...clashes(change, tree), ...cycles(change, tree)];
+  yield;
+  const problems: ErrorDetail[] = [];
+  yield* inSteps(clashes(change, tree), problems);
+  yield* inSteps(cycles(change, tree), problems);
   if (problems.length > 0) throw new CatalogError('invalid-object', {}, problems);
+}
+
+/** Every finding, and a step for each place that was found to be in order. */
+function* inSteps(findings: Iterable<ErrorDetail | undefined>, problems: ErrorDetail[]): Steps<void> {
+  for (const found of findings) {
+    if (found) problems.push(found);
+    else yield;
+  }
 }
 
 /** The tree as it will be after the change. */
@@ -105,13 +117,16 @@ class TreeAfter {
   }
 }
 
-function* clashes({ records, groups }: StructureChange, tree: TreeAfter): Iterable<ErrorDetail> {
+function* clashes({ records, groups }: StructureChange, tree: TreeAfter): Iterable<ErrorDetail | undefined> {
   const text = 'Groups and Applications may not have the same identifier.';
   for (const { at, before, after } of records) {
     if (before) continue;
     const { id } = after.app;
     const app = [...ancestorPaths(id)].find((path) => tree.app(path));
-    if (app === undefined && !tree.isTakenByGroup(id)) continue;
+    if (app === undefined && !tree.isTakenByGroup(id)) {
+      yield undefined;
+      continue;
+    }
     const hint =
       app === undefined
         ? `${id} is a group that is in use.`
@@ -128,7 +143,7 @@ function* clashes({ records, groups }: StructureChange, tree: TreeAfter): Iterab
   }
 }
 
-function* cycles({ records, groups }: StructureChange, tree: TreeAfter): Iterable<ErrorDetail> {
+function* cycles({ records, groups }: StructureChange, tree: TreeAfter): Iterable<ErrorDetail | undefined> {
   const starts = [
     ...records.flatMap(({ at, before, after: { app } }) => {
       const isNew = before
@@ -140,6 +155,7 @@ function* cycles({ records, groups }: StructureChange, tree: TreeAfter): Iterabl
       after?.dependencies.length ? [{ at, node: THROUGH + groupId }] : [],
     ),
   ];
+  yield undefined;
   if (starts.length === 0) return;
   const cycle = findDependencyCycle(
     starts.map(({ node }) => node),

@@ -6,7 +6,7 @@ import { artifacts, container } from './rules/container.js';
 import { networks, portMappings, ports } from './rules/networks.js';
 import { resources } from './rules/resources.js';
 import { roles } from './rules/roles.js';
-import type { Rule } from './rules/rule.js';
+import { findingsByPath, type Rule } from './rules/rule.js';
 import { constraints, migrationLabels, singleInstance, strategies } from './rules/strategies.js';
 import { volumes, volumesOfApp } from './rules/volumes.js';
 
@@ -43,13 +43,5 @@ export function validateApp(
   input: AppInput,
   settings: DefinitionSettings,
 ): readonly ErrorDetail[] {
-  const byPath = new Map<string, { errors: string[]; code: string; hint: string }>();
-  for (const rule of rules) {
-    for (const [path, error, code, hint] of rule(draft, input, settings)) {
-      const known = byPath.get(path);
-      if (!known) byPath.set(path, { errors: [error], code, hint });
-      else if (!known.errors.includes(error)) known.errors.push(error);
-    }
-  }
-  return [...byPath].map(([path, finding]) => ({ path, ...finding }));
+  return findingsByPath(rules.flatMap((rule) => [...rule(draft, input, settings)]));
 }

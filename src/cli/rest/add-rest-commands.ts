@@ -18,7 +18,7 @@ export interface CommonOptions {
   readonly json: boolean;
 }
 
-interface ChangeOptions extends CommonOptions {
+export interface ChangeOptions extends CommonOptions {
   readonly wait: boolean;
   readonly timeout: number;
   readonly force: boolean;
@@ -114,7 +114,7 @@ function wholeNumber(text: string): number {
 }
 
 /** A command that starts a deployment and, by default, watches it. */
-function changing(command: Command, { force = true } = {}): Command {
+export function changing(command: Command, { force = true } = {}): Command {
   common(command)
     .option('--no-wait', 'return as soon as the deployment has begun')
     .option(

@@ -81,7 +81,8 @@ function ownUrl(workDir: string): string | undefined {
   }
 }
 
-function readUrl(text: string): { readonly url: string; readonly basic: string | undefined } {
+/** A URL and the credentials in it. Throws an Error with a sentence, without the password. */
+export function readUrl(text: string): { readonly url: string; readonly basic: string | undefined } {
   let url: URL;
   try {
     url = new URL(text);

@@ -63,6 +63,13 @@ export interface ContainerEnd {
   readonly cancelled?: true;
   /** Processes that the kernel would not let go of within the bound; they hold no cpu, but may hold memory. */
   readonly stuckPids?: readonly number[];
+  /** What it used from its begin to its end, as far as the isolation counts that. */
+  readonly use?: ContainerUse;
+}
+
+export interface ContainerUse {
+  readonly peakMemoryBytes?: number;
+  readonly cpuSeconds?: number;
 }
 
 export type ContainerEvent =

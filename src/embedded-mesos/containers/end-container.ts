@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { type ContainerHost, waitUntil } from './container-host.js';
-import type { MemoryLimitation } from './containerizer.js';
+import type { ContainerUse, MemoryLimitation } from './containerizer.js';
 import { memoryLimitation, type ProcessSize } from './decide/out-of-memory.js';
 import type { LiveProcess } from './decide/record.js';
-import { removeOrders } from './give-orders.js';
 import { childrenOf, lives, signal, textOf } from './processes.js';
 import { streams } from './run-files.js';
 
@@ -30,7 +29,6 @@ export async function drainOutput(host: ContainerHost, id: string): Promise<void
   const { files } = host;
   const pipes = streams.map((stream) => files.pipe(id, stream));
   const gone = (): boolean => !pipes.some((pipe) => existsSync(pipe));
-  removeOrders(files, id);
   if (gone()) return;
   await writeFile(files.drainMark(id), '', { mode: 0o600 });
   if (await waitUntil(host, DRAIN_LIMIT_MS, gone)) return;
@@ -69,6 +67,16 @@ export async function memoryLimitationOf(
   await writeFile(`${path}.new`, JSON.stringify(limitation), { mode: 0o600 });
   await rename(`${path}.new`, path);
   return limitation;
+}
+
+/** What a container used from begin to end: asked when nothing of it runs any more and its groups are still there. */
+export function useOf({ isolation }: ContainerHost, id: string): ContainerUse | undefined {
+  if (isolation.kind === 'process-group') return undefined;
+  const { maxUsedBytes } = isolation.memoryFacts(id);
+  const { cpus_user_time_secs: user = 0, cpus_system_time_secs: system = 0 } = isolation.statistics(id, 0);
+  const cpuSeconds = Math.round((user + system) * 1_000) / 1_000;
+  const counted = Number.isFinite(maxUsedBytes) && maxUsedBytes > 0;
+  return counted ? { peakMemoryBytes: maxUsedBytes, cpuSeconds } : { cpuSeconds };
 }
 
 function sizeOf(pid: number): ProcessSize {

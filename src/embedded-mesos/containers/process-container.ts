@@ -10,7 +10,7 @@ import {
   type LiveProcess,
   readRecords,
 } from './decide/record.js';
-import { dismissSupervisor, drainOutput, killUntilEmpty, memoryLimitationOf } from './end-container.js';
+import { dismissSupervisor, drainOutput, killUntilEmpty, memoryLimitationOf, useOf } from './end-container.js';
 import { giveOrders, removeOrders } from './give-orders.js';
 import { prepareContainer } from './prepare-container.js';
 import { killGroupOf, lives, pidInUse, signal, textOf } from './processes.js';
@@ -43,15 +43,16 @@ export class ProcessContainer {
   #idle: boolean;
   #kill: { deadlineMs: number; timer: Timer; termSent: boolean } | undefined;
 
-  /** `recovered`: it may have been launched, as far as it came, in an earlier life of the agent. */
+  /** `recovered`: it may have been launched, as far as it came, in an earlier life of the agent. `warm`: it waits for orders. */
   constructor(
     readonly spec: ContainerSpec,
     private readonly host: ContainerHost,
-    recovered: boolean,
+    origin: 'cold' | 'warm' | 'recovered',
   ) {
     this.#askedAtMs = host.clock.monotonicMs();
-    this.#warm = existsSync(host.files.record(spec.id, 'warm'));
-    this.#idle = this.#warm && !recovered;
+    this.#warm =
+      origin === 'warm' || (origin === 'recovered' && existsSync(host.files.record(spec.id, 'warm')));
+    this.#idle = origin === 'warm';
   }
 
   get id(): string {
@@ -293,15 +294,18 @@ export class ProcessContainer {
       });
     }
     if (host.stopped) return;
+    if (this.#warm) removeOrders(host.files, id);
     await drainOutput(host, id);
     if (host.stopped) return;
     if (identity) dismissSupervisor(identity);
+    const use = useOf(host, id);
     if (stuckPids.length === 0) await this.#removeGroups();
     if (host.stopped) return;
     const end: ContainerEnd = {
       ...(!known.cancelled && this.#ending()),
       ...known,
       ...(limitation && { limitation }),
+      ...(use && { use }),
       ...(stuckPids.length > 0 && { stuckPids }),
     };
     this.#ended = true;

@@ -146,7 +146,8 @@ export class ProcessContainerizer implements Containerizer {
     this.#watch.start();
     this.#pump.start();
     this.#launcher.start();
-    for (const { spec } of known) this.#containers.set(spec.id, new ProcessContainer(spec, this.#host, true));
+    for (const { spec } of known)
+      this.#containers.set(spec.id, new ProcessContainer(spec, this.#host, 'recovered'));
     await this.#destroyOrphans();
     this.#memory.start();
     this.#tick = this.options.clock.every(TICK_MS, () => this.#look());
@@ -191,7 +192,7 @@ export class ProcessContainerizer implements Containerizer {
       environment: [],
       limits: { cpus: 0, memMiB: 0 },
     };
-    const orphan = new ProcessContainer(nothing, this.#host, true);
+    const orphan = new ProcessContainer(nothing, this.#host, 'recovered');
     this.#orphans.set(id, orphan);
     orphan.kill(0);
   }
@@ -222,8 +223,8 @@ export class ProcessContainerizer implements Containerizer {
 
   launch(spec: ContainerSpec): void {
     if (this.#stopped || this.#containers.has(spec.id)) return;
-    this.#given.delete(spec.id);
-    const container = new ProcessContainer(spec, this.#host, false);
+    const origin = this.#given.delete(spec.id) ? 'warm' : 'cold';
+    const container = new ProcessContainer(spec, this.#host, origin);
     this.#containers.set(spec.id, container);
     this.#enqueue(container);
   }

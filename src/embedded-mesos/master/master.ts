@@ -4,7 +4,7 @@ import type { StateStore } from '../../store/state-store.js';
 import { assert } from '../../util/assert.js';
 import type { Clock } from '../../util/clock.js';
 import type { Dice } from '../../util/ids.js';
-import type { Call, MasterInfo, SchedulerDriver } from '../protocol/v1.js';
+import type { Call, MasterInfo, Offer, SchedulerDriver } from '../protocol/v1.js';
 import { AgentDesk } from './agent-desk.js';
 import { type AgentView, viewAgent, viewAgents } from './agent-view.js';
 import { Allocator } from './allocator.js';
@@ -14,6 +14,7 @@ import { Counters } from './counters.js';
 import { masterFlags } from './flags.js';
 import { FrameworkBook } from './framework-book.js';
 import { FrameworkDesk } from './framework-desk.js';
+import { freeOffers } from './free-offers.js';
 import { InProcessDriver } from './in-process-driver.js';
 import { OfferBook } from './offer-book.js';
 import { OfferDesk } from './offer-desk.js';
@@ -150,6 +151,11 @@ export class Master {
 
   agent(agentId: string): AgentView | undefined {
     return viewAgent(this.cluster, agentId);
+  }
+
+  /** What connected agents could offer to a role if no offer were out; not to be accepted. */
+  freeOffers(role: string): Iterable<Offer> {
+    return freeOffers(this.cluster, role);
   }
 
   /** The boot id of an agent's host; undefined when the agent is unknown or gone. */

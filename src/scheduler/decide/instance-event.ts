@@ -7,10 +7,11 @@ import type {
   InstanceHealth,
   InstanceId,
   InstanceTask,
+  StopOrigin,
   StopReason,
   TaskId,
 } from '../instance.js';
-import type { TaskFailure } from '../scheduler.js';
+import type { TaskEnd, TaskFailure } from '../scheduler.js';
 
 /** Everything that can happen to one instance. */
 export type InstanceEvent =
@@ -27,6 +28,7 @@ export type InstanceEvent =
       readonly immediate: boolean;
       /** Health kill: what the last failure of the app shall say. */
       readonly failure?: string;
+      readonly by?: StopOrigin;
     }
   | { readonly kind: 'drained'; readonly taskId: TaskId }
   /** Unreachable for inactiveAfterSeconds. */
@@ -42,6 +44,8 @@ export type Effect =
   /** status_update_event. */
   | { readonly kind: 'publish-status'; readonly instance: Instance; readonly status: TaskStatus }
   | { readonly kind: 'record-failure'; readonly failure: TaskFailure }
+  /** Its task is over: remembered in the batch of the step. */
+  | { readonly kind: 'ended'; readonly end: TaskEnd }
   | { readonly kind: 'backoff'; readonly what: 'failure' | 'progress' | 'forget' }
   /** Both an instance and the one started in its place are alive: one of them must go. */
   | { readonly kind: 'surplus'; readonly pair: readonly InstanceId[] }

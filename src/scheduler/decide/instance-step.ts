@@ -47,6 +47,7 @@ function sharpened(instance: Instance, event: Of<'take-out'>, context: StepConte
       since: context.now,
       phase: needsDrain(instance, event.immediate) ? 'draining' : 'killing',
       ...(event.immediate ? { immediate: true } : {}),
+      ...(event.by === undefined ? {} : { by: event.by }),
     };
   }
   const hurries = event.immediate && before.phase === 'draining';
@@ -54,6 +55,7 @@ function sharpened(instance: Instance, event: Of<'take-out'>, context: StepConte
   return {
     ...before,
     reason: drops ? event.reason : before.reason,
+    ...(drops && event.by !== undefined ? { by: event.by } : {}),
     ...(hurries ? { phase: 'killing', immediate: true } : {}),
   };
 }

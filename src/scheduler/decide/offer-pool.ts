@@ -49,7 +49,8 @@ export class OfferPool {
   readonly role: string;
   readonly hasGpus: boolean;
   readonly #scalars = new Map<string, ScalarPiece[]>();
-  #ports: PortPiece[] = [];
+  readonly #portSources: Resource[] = [];
+  #portPieces: PortPiece[] | undefined;
 
   constructor(readonly offer: Offer) {
     this.offerId = offer.id.value;
@@ -66,11 +67,19 @@ export class OfferPool {
         else pieces.unshift(piece);
         this.#scalars.set(resource.name, pieces);
       } else if (resource.name === 'ports') {
-        for (const range of resource.ranges?.range ?? [])
-          this.#ports.push({ ...range, role, source: resource });
+        this.#portSources.push(resource);
       }
     }
     this.hasGpus = (this.#scalars.get('gpus') ?? []).some((piece) => piece.left > 0);
+  }
+
+  /** Made when first asked for: of many offers held at once few are looked into, and each may have hundreds of ranges. */
+  get #ports(): PortPiece[] {
+    this.#portPieces ??= this.#portSources.flatMap((source) => {
+      const role = reservedRole(source);
+      return (source.ranges?.range ?? []).map(({ begin, end }) => ({ begin, end, role, source }));
+    });
+    return this.#portPieces;
   }
 
   /** Thousandths of a scalar left in pieces of accepted roles. */

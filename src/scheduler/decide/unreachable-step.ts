@@ -18,8 +18,13 @@ function awaySince(status: TaskStatus, now: Timestamp): Timestamp {
 }
 
 /** Forgets an instance that is away, with a new one in its place if it is still wanted and not replaced yet. */
-export function expunge(instance: Instance, context: StepContext, effects: readonly Effect[]): StepResult {
+export function expunge(instance: Instance, context: StepContext, before: readonly Effect[]): StepResult {
   const wanted = instance.goal === 'Running' && instance.condition !== 'UnreachableInactive';
+  const { task } = instance;
+  const effects: readonly Effect[] =
+    task === undefined
+      ? before
+      : [...before, { kind: 'ended', end: { instance: { ...instance, task }, at: context.now } }];
   if (!wanted || !context.record) return { instance: undefined, effects };
   const created = newInstance(context.record, context.replacementId, context.now);
   return {

@@ -104,6 +104,12 @@ function backoffAfterEnd(instance: Instance, condition: Condition, status: TaskS
   return failures.has(condition) && !neverHappened && !ours ? [{ kind: 'backoff', what: 'failure' }] : [];
 }
 
+/** A launch that a vanished offer undid was none. */
+function endedEffect(instance: Instance, task: InstanceTask, status: TaskStatus, at: Timestamp): Effect[] {
+  if (status.reason === 'REASON_INVALID_OFFERS') return [];
+  return [{ kind: 'ended', end: { instance: { ...instance, task }, status, at } }];
+}
+
 function onTerminal(
   instance: Instance,
   task: InstanceTask,
@@ -122,6 +128,7 @@ function onTerminal(
     { kind: 'publish-status', instance: ended, status },
     { kind: 'publish-condition', instance: ended, condition },
     ...(failure === undefined ? [] : [{ kind: 'record-failure', failure } as const]),
+    ...endedEffect(instance, taskAfter(task, status, context.now), status, context.now),
     ...backoffAfterEnd(instance, condition, status),
   ];
   // An inactive one has been replaced long ago: launching it again would be one too many.

@@ -2,11 +2,13 @@ import { request as httpRequest, type IncomingHttpHeaders, type Server } from 'n
 import type { AddressInfo } from 'node:net';
 import type { ApiOptions } from '../../../src/api/api-context.js';
 import { type Api, createApi, createApiServer } from '../../../src/api/create-api.js';
+import { PodRequests } from '../../../src/apps/pod-requests.js';
 import type { Settings } from '../../../src/config/settings.js';
 import { silentLog } from '../../../src/logging/log.js';
 import { LogLevels } from '../../../src/logging/log-levels.js';
 import { SystemClock } from '../../../src/util/clock.js';
 import { SystemDice } from '../../../src/util/ids.js';
+import { contract } from '../../apps/support/app-world.js';
 import {
   FakeChanges,
   FakeDeployments,
@@ -75,6 +77,7 @@ export class ApiWorld {
       metrics: this.metrics,
       changes: this.changes,
       groupChanges: new FakeGroupChanges(),
+      podRequests: new PodRequests({ registry: this.registry, contract, settings: { defaultRole: '*' } }),
       agents: { byId: (id) => this.agents.get(id) },
       notServed: () => this.notServed,
       ready: () => this.ready,

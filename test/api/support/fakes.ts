@@ -279,8 +279,10 @@ export class FakeDeployments implements Deployments {
     return this.change((version) => prepare(version).apps, options);
   }
 
-  previewTree(): ChangePreview {
-    return { version: at(0), steps: [] };
+  previewTree(prepare: (version: Timestamp) => PreparedChange): ChangePreview {
+    const version = this.versions.next();
+    prepare(version);
+    return { version, steps: [] };
   }
 
   async cancel(id: string, options: { force: boolean }): Promise<Accepted | undefined> {
@@ -346,6 +348,10 @@ export class FakeChanges implements AppChanges {
         throw new CatalogError('app-not-found', { id: appId });
       return [{ appId, after: this.#record(body, version, appId) }];
     };
+  }
+
+  mergePatchApp(appId: AppId, body: unknown): Prepare {
+    return this.updateApp(appId, body, { partialUpdate: true, mayCreate: false });
   }
 
   deleteApp(appId: AppId): Prepare {
@@ -458,6 +464,10 @@ export class FakeGroupChanges implements GroupRequests {
   }
 
   async update(): Promise<GroupRequestRead> {
+    return refusedGroup();
+  }
+
+  async mergePatch(): Promise<GroupRequestRead> {
     return refusedGroup();
   }
 

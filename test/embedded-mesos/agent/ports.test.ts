@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import {
   hasPorts,
   listeningHead,
@@ -18,8 +18,16 @@ const ports = (begin: number, end = begin): Resource => ({
   ranges: { range: [{ begin, end }] },
 });
 
+const open = new Set<Server>();
+
+afterEach(() => {
+  for (const server of open) server.close();
+  open.clear();
+});
+
 async function listen(port = 0): Promise<{ port: number; close: () => Promise<void> }> {
   const server = createServer();
+  open.add(server);
   await new Promise<void>((ready) => server.listen(port, '127.0.0.1', ready));
   const address = server.address();
   return {

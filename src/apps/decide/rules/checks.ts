@@ -110,7 +110,7 @@ export const check: Rule = function* (draft) {
 };
 
 /** A path goes into a request line as it is: blanks and control characters would break out of it. */
-function* urlPath(path: string, value: string | undefined): Iterable<Finding> {
+export function* urlPath(path: string, value: string | undefined): Iterable<Finding> {
   if (value !== undefined && [...value].some((char) => char <= ' ' || char === '\x7f')) {
     yield [path, 'must not contain blanks or control characters', 'url-path', 'Percent-encode them.'];
   }

@@ -1,7 +1,17 @@
+import type { Network } from '../../app.js';
 import { canonicalJson } from '../canonical-json.js';
 import { type Finding, portsOf, type Rule } from './rule.js';
 
 export const networks: Rule = function* ({ networks: given, container }) {
+  yield* networkFindings(given);
+  if (container?.type === 'DOCKER' && given.filter(({ mode }) => mode === 'container').length > 1) {
+    const text = 'may only specify a single container network when using the Docker container engine';
+    yield ['/networks', text, 'network', 'Keep one, or use the container type MESOS.'];
+  }
+};
+
+/** What is wrong with the networks of an app or a pod by themselves. */
+export function* networkFindings(given: readonly Network[]): Iterable<Finding> {
   for (const [index, { mode, name, labels }] of given.entries()) {
     const path = `/networks(${index})`;
     if (mode === 'host' && (name !== undefined || labels !== undefined)) {
@@ -29,11 +39,7 @@ export const networks: Rule = function* ({ networks: given, container }) {
       'Keep one, for instance `{"mode": "host"}`.',
     ];
   }
-  if (container?.type === 'DOCKER' && given.filter(({ mode }) => mode === 'container').length > 1) {
-    const text = 'may only specify a single container network when using the Docker container engine';
-    yield ['/networks', text, 'network', 'Keep one, or use the container type MESOS.'];
-  }
-};
+}
 
 export const ports: Rule = function* (draft, input) {
   const isHost = draft.networks.every(({ mode }) => mode === 'host');

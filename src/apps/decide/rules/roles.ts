@@ -1,4 +1,5 @@
-import type { Rule } from './rule.js';
+import type { DefinitionSettings } from '../../app-input.js';
+import type { Finding, Rule } from './rule.js';
 
 /** Names that Mesos forbids for roles. */
 function roleNameProblem(role: string): string | undefined {
@@ -18,21 +19,36 @@ function roleNameProblem(role: string): string | undefined {
   return found && `A role name must not include ${found[1]} character.`;
 }
 
-export const roles: Rule = function* ({ role, acceptedResourceRoles }, _input, settings) {
+/** The role of an app or a pod. */
+export function* roleFindings(role: string, settings: DefinitionSettings): Iterable<Finding> {
   const nameProblem = roleNameProblem(role);
   if (nameProblem) yield ['/role', nameProblem, 'role', `Leave \`role\` out: it is ${settings.defaultRole}.`];
   else if (role !== settings.defaultRole) {
     const hint = `Other roles are not supported yet; leave \`role\` out.`;
     yield ['/role', `got ${role}, expected one of: [${settings.defaultRole}]`, 'role', hint];
   }
+}
+
+export const roles: Rule = function* ({ role, acceptedResourceRoles }, _input, settings) {
+  yield* roleFindings(role, settings);
   if (!acceptedResourceRoles) return;
   const path = '/acceptedResourceRoles';
-  const allowed = [...new Set(['*', role])].sort();
   if (acceptedResourceRoles.length === 0) {
     const hint = 'Leave it out, or name the roles whose resources may be used.';
     yield [path, 'must not be empty', 'empty', hint];
-  } else if (acceptedResourceRoles.some((accepted) => !allowed.includes(accepted))) {
+  }
+  yield* acceptedRoleFindings(acceptedResourceRoles, role, path);
+};
+
+/** Whose resources an app or a pod may use. */
+export function* acceptedRoleFindings(
+  acceptedResourceRoles: readonly string[],
+  role: string,
+  path: string,
+): Iterable<Finding> {
+  const allowed = [...new Set(['*', role])].sort();
+  if (acceptedResourceRoles.some((accepted) => !allowed.includes(accepted))) {
     const text = `acceptedResourceRoles can only contain ${allowed.join(' and ')}`;
     yield [path, text, 'role', `Allowed here: ${allowed.join(', ')}.`];
   }
-};
+}

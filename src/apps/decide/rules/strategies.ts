@@ -1,6 +1,7 @@
+import type { UnreachableStrategy } from '../../app.js';
 import { jvmDouble } from '../jvm-double.js';
 import { constraintProblem } from '../validate-constraint.js';
-import type { Rule } from './rule.js';
+import type { Finding, Rule } from './rule.js';
 
 export const constraints: Rule = function* (draft) {
   for (const [index, constraint] of draft.constraints.entries()) {
@@ -9,18 +10,25 @@ export const constraints: Rule = function* (draft) {
   }
 };
 
-export const strategies: Rule = function* ({ unreachableStrategy }) {
+export const strategies: Rule = ({ unreachableStrategy }) =>
+  unreachableFindings(unreachableStrategy, '/unreachableStrategy');
+
+/** The unreachable strategy of an app or a pod. */
+export function* unreachableFindings(
+  unreachableStrategy: UnreachableStrategy,
+  at: string,
+): Iterable<Finding> {
   if (unreachableStrategy === 'disabled') return;
   const { inactiveAfterSeconds: inactive, expungeAfterSeconds: expunge } = unreachableStrategy;
   if (inactive > expunge) {
     yield [
-      '/unreachableStrategy',
+      at,
       `inactiveAfterSeconds (${inactive}) must be less or equal to expungeAfterSeconds, which is ${expunge}`,
       'contradiction',
       'Give both; an instance is replaced first and forgotten later.',
     ];
   }
-};
+}
 
 export const singleInstance: Rule = function* ({ labels, instances, upgradeStrategy }) {
   if (labels['MARATHON_SINGLE_INSTANCE_APP'] !== 'true') return;

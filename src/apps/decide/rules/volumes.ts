@@ -48,7 +48,14 @@ function* persistentVolume(
   if (mode === 'RO') {
     yield [`${path}/mode`, 'got RO, expected RW', 'volume', 'The volume begins empty, so it must be RW.'];
   }
-  const at = `${path}/persistent`;
+  yield* persistentFindings(persistent, `${path}/persistent`);
+}
+
+/** The size and kind of a persistent volume, of an app or a pod. */
+export function* persistentFindings(
+  persistent: NonNullable<VolumeInput['persistent']>,
+  at: string,
+): Iterable<Finding> {
   const type = persistent.type ?? (persistent.profileName ? 'mount' : 'root');
   if (isGiven(persistent.maxSize)) {
     if (type !== 'mount') {

@@ -19,6 +19,7 @@ export interface Outcome {
   readonly message?: string;
   readonly reason?: string;
   readonly limitation?: NonNullable<TaskStatus['limitation']>;
+  readonly labels?: NonNullable<TaskStatus['labels']>;
 }
 
 /** A UUID's 16 bytes in base64, as updates carry them. */
@@ -56,6 +57,25 @@ export function statusOf(
  * than the exit that followed from it.
  */
 export function outcomeOfEnd(end: ContainerEnd, killed: boolean): Outcome {
+  const labels = useLabels(end);
+  return { ...meaningOfEnd(end, killed), ...(labels && { labels }) };
+}
+
+/** What it used, for whoever wants to know; Mesos has no field for it. */
+function useLabels({ use }: ContainerEnd): Outcome['labels'] {
+  if (use === undefined) return undefined;
+  const { peakMemoryBytes, cpuSeconds } = use;
+  return {
+    labels: [
+      ...(peakMemoryBytes === undefined
+        ? []
+        : [{ key: 'longrun.peak-memory-bytes', value: String(peakMemoryBytes) }]),
+      ...(cpuSeconds === undefined ? [] : [{ key: 'longrun.cpu-seconds', value: String(cpuSeconds) }]),
+    ],
+  };
+}
+
+function meaningOfEnd(end: ContainerEnd, killed: boolean): Outcome {
   const stuck = end.stuckPids ? ` (the kernel does not let go of processes ${end.stuckPids.join(', ')})` : '';
   if (killed) return killedOutcome(end, stuck);
   if (end.limitation) {

@@ -1,0 +1,182 @@
+/**
+ * How well longrun honours what a definition of Marathon says. `honoured`: the same effect. `translated`: said in another
+ * way, same effect. `partly`: a different or smaller effect. `not`: kept, or left out, without effect.
+ */
+export type Honour = 'honoured' | 'translated' | 'partly' | 'not';
+
+export interface HonourEntry {
+  readonly kind: 'field' | 'label';
+  /** `{n}` stands for the index of a port, `*` for anything. */
+  readonly name: string;
+  readonly honour: Honour;
+  /** What happens. Empty where there is nothing to say but that it works. */
+  readonly why: string;
+  /** What the owner of the app does about it; empty: nothing. */
+  readonly todo: string;
+}
+
+const field = (names: string, honour: Honour, why = '', todo = ''): HonourEntry[] =>
+  names.split(' ').map((name) => ({ kind: 'field', name, honour, why, todo }));
+const label = (name: string, honour: Honour, why = '', todo = ''): HonourEntry => ({
+  kind: 'label',
+  name,
+  honour,
+  why,
+  todo,
+});
+
+const RUNNABLE = 'what the engine cannot run yet is named, and the app is kept aside';
+
+/**
+ * One row per field of a definition and per label that something reads; the first that matches counts. The guide
+ * `docs/migrating-from-marathon.md` has the same rows. Fields whose value decides (`container`, `healthChecks`) are judged
+ * by what reads definitions for the server, not here.
+ */
+export const honourTable: readonly HonourEntry[] = [
+  ...field('id cmd args env instances cpus mem disk constraints requirePorts portDefinitions', 'honoured'),
+  ...field('backoffSeconds backoffFactor maxLaunchDelaySeconds taskKillGracePeriodSeconds', 'honoured'),
+  ...field('upgradeStrategy unreachableStrategy killSelection dependencies labels', 'honoured'),
+  ...field('readinessChecks resourceLimits loadBalancer', 'honoured'),
+  ...field('user', 'honoured', 'without it tasks run as nobody, not as root'),
+  ...field('healthChecks', 'honoured', `HTTP, HTTPS and TCP; of others ${RUNNABLE}`),
+  ...field('container networks fetch', 'honoured', `as far as it asks for nothing; else ${RUNNABLE}`),
+  ...field(
+    'gpus tty check secrets executor executorResources',
+    'honoured',
+    `at its default; else ${RUNNABLE}`,
+  ),
+  ...field('ports', 'translated', 'becomes `portDefinitions`, or service ports of `container.portMappings`'),
+  ...field('uris storeUrls', 'translated', 'becomes `fetch`'),
+  ...field('ipAddress', 'translated', 'becomes `networks` and `container.portMappings`'),
+  ...field(
+    'role',
+    'translated',
+    'left out: every app runs in one role',
+    'Where the role picked machines, give the agents an attribute and the app a constraint.',
+  ),
+  ...field(
+    'acceptedResourceRoles',
+    'translated',
+    'left out when it names another role than `*`: every app runs in one role',
+    'Where the role picked machines, give the agents an attribute and the app a constraint.',
+  ),
+  ...field(
+    'residency',
+    'translated',
+    'left out, as Marathon ignores it since 1.10: that an app keeps data follows from its volumes',
+  ),
+  label('HAPROXY_{n}_VHOST', 'honoured'),
+  label('HAPROXY_{n}_PORT', 'honoured'),
+  label('HAPROXY_{n}_MODE', 'honoured'),
+  label('HAPROXY_{n}_ENABLED', 'honoured'),
+  label(
+    'HAPROXY_GROUP',
+    'partly',
+    'read; the built-in load balancer belongs to every group, so all are served',
+    'Where groups keep services apart, let a firewall do so.',
+  ),
+  label(
+    'HAPROXY_{n}_GROUP',
+    'partly',
+    'read; the built-in load balancer belongs to every group, so all are served',
+    'Where groups keep services apart, let a firewall do so.',
+  ),
+  ...[
+    'HAPROXY_{n}_PATH',
+    'HAPROXY_{n}_HTTP_BACKEND_PROXYPASS_PATH',
+    'HAPROXY_{n}_HTTP_BACKEND_REVPROXY_PATH',
+  ].map((name) =>
+    label(
+      name,
+      'not',
+      'no routing by path yet: the virtual host as a whole goes to this app',
+      'Give it a virtual host of its own, or leave a proxy that knows paths in front.',
+    ),
+  ),
+  label('HAPROXY_{n}_HTTP_BACKEND_REDIR', 'not', 'no redirects yet', 'Let the app redirect.'),
+  ...['HAPROXY_{n}_SSL_CERT', 'HAPROXY_{n}_REDIRECT_TO_HTTPS', 'HAPROXY_{n}_USE_HSTS'].map((name) =>
+    label(name, 'not', 'no TLS in the load balancer yet', 'End TLS in a proxy in front of it.'),
+  ),
+  label(
+    'HAPROXY_{n}_BALANCE',
+    'not',
+    'requests go round robin, whatever it says',
+    'Nothing, unless it said `source` and the app counts on it.',
+  ),
+  label('HAPROXY_{n}_STICKY', 'not', 'no sticky sessions yet', 'Keep sessions outside of the instances.'),
+  label('HAPROXY_{n}_BACKEND_WEIGHT', 'not', 'it orders rules about paths, of which there are none', ''),
+  ...['HAPROXY_{n}_AUTH', 'HAPROXY_{n}_BACKEND_NETWORK_ALLOWED_ACL'].map((name) =>
+    label(
+      name,
+      'not',
+      'access is not limited: whoever reaches the load balancer reaches the app',
+      'Let the app, a proxy in front or a firewall ask, before you move this app.',
+    ),
+  ),
+  ...['HAPROXY_{n}_BIND_ADDR', 'HAPROXY_{n}_BIND_OPTIONS', 'HAPROXY_{n}_BACKEND_HEALTHCHECK_PORT_INDEX'].map(
+    (name) =>
+      label(name, 'not', 'has no effect', 'See the settings of the load balancer (`longrun proxy --help`).'),
+  ),
+  ...['HAPROXY_DEPLOYMENT_*', 'HAPROXY_APP_ID'].map((name) =>
+    label(
+      name,
+      'not',
+      'the protocol of zdd.py has no effect: an ordinary deployment drains instances',
+      'Deploy by changing the app; let go of the second app.',
+    ),
+  ),
+  label(
+    'HAPROXY_*',
+    'not',
+    'templates in HAProxy’s language are not taken from labels',
+    'See which setting it stood for.',
+  ),
+  label(
+    'VIP_*',
+    'not',
+    'no virtual addresses',
+    'Use the service port, or a virtual host of the load balancer.',
+  ),
+  ...['traefik.*', 'linkerd.*', 'DCOS_SERVICE_*'].map((name) =>
+    label(
+      name,
+      'not',
+      'kept; read by another program, which can go on reading it here',
+      'Point that program at longrun’s API, or say it with `HAPROXY_{n}_VHOST`.',
+    ),
+  ),
+  ...['DCOS_PACKAGE_*', 'DCOS_MIGRATION_*', 'MARATHON_SINGLE_INSTANCE_APP', 'GPU_SCHEDULING_BEHAVIOR'].map(
+    (name) => label(name, 'not', 'kept; a label like any other', ''),
+  ),
+  label('*', 'honoured', 'kept; filters, events and the environment of tasks show it'),
+];
+
+/** What a read shows and nobody writes: left out without a word. */
+export const readOnlyFields: ReadonlySet<string> = new Set(
+  (
+    'tasksStaged tasksRunning tasksHealthy tasksUnhealthy deployments tasks readinessCheckResults lastTaskFailure ' +
+    'tasksStats taskStats version versionInfo notServed waiting'
+  ).split(' '),
+);
+
+const UNKNOWN_FIELD: Omit<HonourEntry, 'name'> = {
+  kind: 'field',
+  honour: 'not',
+  why: 'longrun does not know this field; it is left out',
+  todo: 'See what it did, and whether it is missed.',
+};
+
+const compiled = honourTable.map((entry) => ({ entry, pattern: patternOf(entry.name) }));
+
+/** How a field, or a label, of that name is honoured. */
+export function honourOf(kind: HonourEntry['kind'], name: string): HonourEntry {
+  const found = compiled.find(({ entry, pattern }) => entry.kind === kind && pattern.test(name));
+  return found?.entry ?? { ...UNKNOWN_FIELD, name };
+}
+
+export const isKnownField = (name: string): boolean => honourOf('field', name).why !== UNKNOWN_FIELD.why;
+
+function patternOf(name: string): RegExp {
+  const escaped = name.replace(/[.*+?^$()|[\]\\]/g, '\\$&');
+  return new RegExp(`^${escaped.replaceAll('{n}', '\\d+').replaceAll('\\*', '.*')}$`);
+}
