@@ -175,8 +175,8 @@ async function main(): Promise<void> {
     await prober.stop();
     report('scale', [...rows, ...limits]);
   } finally {
-    await ended(server.process, 'SIGTERM');
     agents?.disconnect();
+    await ended(server.process, 'SIGTERM');
     rmSync(workDir, { recursive: true, force: true });
   }
   process.exit();

@@ -1,6 +1,6 @@
 // Builds dist/ from src/, or with --if-stale only when a source is newer than the last build.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileContract } from './compile-contract.mjs';
@@ -33,4 +33,5 @@ if (!existsSync(tsc)) {
 const result = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.json')], { stdio: 'inherit' });
 if (result.status !== 0) process.exit(result.status ?? 1);
 await compileContract(root);
+cpSync(join(root, 'src', 'api', 'docs-page'), join(root, 'dist', 'api', 'docs-page'), { recursive: true });
 writeFileSync(stamp, new Date().toISOString());

@@ -1,4 +1,4 @@
-// Writes dist/api/contract/compiled-contract.js: openapi.yaml as a value, and the validators of the shapes that requests
+// Writes dist/api/contract/openapi.json, which is served, and compiled-contract.js: openapi.yaml as a value, and the validators of the shapes that requests
 // wait for as plain code. Reading the YAML and compiling these takes a server more than a second; this takes milliseconds.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,4 +20,5 @@ export async function compileContract(root) {
     `export const document = JSON.parse(${JSON.stringify(JSON.stringify(document))});`,
   ].join('\n');
   writeFileSync(join(folder, 'compiled-contract.js'), `${text}\n`);
+  writeFileSync(join(folder, 'openapi.json'), JSON.stringify(document));
 }

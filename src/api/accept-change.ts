@@ -6,7 +6,7 @@ import type { ApiContext } from './api-context.js';
 import type { Prepare } from './app-changes-port.js';
 import type { WriteTarget } from './entity-tags.js';
 import { accessOf } from './middleware/access.js';
-import { forgetNotes, noteApp, noteDeployment } from './middleware/audit-writes.js';
+import { forgetNotes, MAX_NAMED, noteApp, noteDeployment } from './middleware/audit-writes.js';
 import { requestIdOf } from './middleware/request-id.js';
 import { sendJson } from './write-json.js';
 
@@ -39,7 +39,7 @@ export async function acceptChange(
       for (const { appId } of changes) access.require('deploy', appId);
       context.tags.check(request, response, target);
       forgetNotes(request);
-      for (const { appId, after } of changes)
+      for (const { appId, after } of changes.slice(0, MAX_NAMED))
         noteApp(request, appId, { before: context.registry.get(appId), after });
       const change = changes[0];
       first = change && { ...change, before: context.registry.get(change.appId) };

@@ -5,11 +5,8 @@ import { followedBy } from '../util/steps.js';
 import type { ApiContext } from './api-context.js';
 import type { WriteTarget } from './entity-tags.js';
 import { accessOf } from './middleware/access.js';
-import { forgetNotes, noteApp, noteDeployment } from './middleware/audit-writes.js';
+import { forgetNotes, MAX_NAMED, noteApp, noteDeployment } from './middleware/audit-writes.js';
 import { requestIdOf } from './middleware/request-id.js';
-
-/** Apps that the audit trail hears of: it names no more. */
-const MAX_NOTED_APPS = 100;
 
 /**
  * Hands a change of groups to the deployments and names the deployment in the answer's head; the rights are asked as for
@@ -31,7 +28,7 @@ export async function acceptTree(
       for (const { appId } of tree.apps) access.require('deploy', appId);
       context.tags.check(request, response, target);
       forgetNotes(request);
-      for (const { appId, after } of tree.apps.slice(0, MAX_NOTED_APPS))
+      for (const { appId, after } of tree.apps.slice(0, MAX_NAMED))
         noteApp(request, appId, { before: context.registry.get(appId), after });
       return tree;
     }),

@@ -21,6 +21,7 @@ import type { AppChanges } from './app-changes-port.js';
 import type { AppOrder } from './app-order.js';
 import type { EntityTags } from './entity-tags.js';
 import type { AppFragments } from './present/app-fragments.js';
+import type { DocumentFiles } from './published-documents.js';
 
 /** A service port that the load balancer does not serve, and why. */
 export interface NotServed {
@@ -105,6 +106,8 @@ export interface ApiOptions {
   readonly history?: ApiHistory;
   /** Levels of this process's log; without them `/logging` does not exist. */
   readonly logLevels?: LogLevels;
+  /** What is told about the API; without it `/openapi.json` and `/docs` do not exist. */
+  readonly documents?: DocumentFiles;
   /** Gives leadership up: ends this process in good order, to be started again by whoever keeps it. */
   readonly abdicate?: () => void;
 }

@@ -27,6 +27,7 @@ import { refuseStrangers } from './middleware/strangers.js';
 import { pluginsRouter } from './plugins.js';
 import { podsRouter } from './pods.js';
 import { AppFragments } from './present/app-fragments.js';
+import { PublishedDocuments } from './published-documents.js';
 import { queueRouter } from './queue.js';
 import {
   advertisedAuthority,
@@ -122,6 +123,12 @@ export function createApi(options: ApiOptions): Api {
   app.all('/metrics/prometheus', prometheusResource(context));
   app.all('/config', configResource(context));
   if (logging) app.all('/logging', logging.resource(bodies));
+  if (options.documents) {
+    const documents = new PublishedDocuments(options.documents);
+    app.all('/openapi.json', documents.json());
+    app.all('/openapi.yaml', documents.yaml());
+    app.use('/docs', documents.page());
+  }
   app.use('/v2', (_request, _response, next) => {
     if (!options.ready()) throw new CatalogError('starting');
     next();

@@ -1,18 +1,16 @@
 import type { RequestHandler } from 'express';
 import type { AppId } from '../apps/app.js';
 import type { Access } from '../auth/access.js';
-import type { Deployment } from '../deployments/deployment.js';
 import { CatalogError } from '../errors/registry.js';
 import { sendDeploymentResult } from './accept-change.js';
 import type { ApiContext } from './api-context.js';
-import { fieldSelection, pageRequest, selectFields } from './decide/page.js';
+import { fieldSelection, selectFields } from './decide/page.js';
 import { queryFlag } from './decide/query.js';
 import { asksForHistory, sendDeploymentHistory, sendOneDeployment } from './deployment-history.js';
 import { accessOf } from './middleware/access.js';
 import { noteApp, noteDeployment } from './middleware/audit-writes.js';
 import { dispatch, type MethodTable } from './middleware/methods.js';
 import { requestIdOf } from './middleware/request-id.js';
-import { takePage } from './paging.js';
 import { presentDeployment } from './present/deployment-step-info.js';
 import { segmentsOf } from './request-path.js';
 import { queryOf } from './request-query.js';
@@ -33,43 +31,21 @@ function list(context: ApiContext): MethodTable {
     GET: async (request, response) => {
       if (asksForHistory(request)) return sendDeploymentHistory(context, request, response);
       response.setHeader('X-Event-Position', context.events.position());
-      const query = queryOf(request);
-      const page = pageRequest(query);
-      const access = accessOf(request);
-      const found = page
-        ? await takePage(request, response, sorted(context, page.after), page, versionOf, (deployment) =>
-            isSeen(deployment, access),
-          )
-        : context.deployments.all();
-      const pieces = deploymentPieces(context, found, access, fieldSelection(query));
+      const fields = fieldSelection(queryOf(request));
+      const pieces = deploymentPieces(context, accessOf(request), fields);
       await sendPieces(request, response, pieces, context.clock);
     },
   };
 }
 
-const versionOf = ({ plan }: Deployment): string => plan.version;
-
-/** Pages are in the order in which the deployments were accepted; the cursor is a deployment's version. */
-function sorted({ deployments }: ApiContext, after = ''): readonly Deployment[] {
-  return deployments
-    .all()
-    .filter((deployment) => versionOf(deployment) > after)
-    .sort((a, b) => (versionOf(a) < versionOf(b) ? -1 : 1));
-}
-
-function isSeen({ plan }: Deployment, access: Access): boolean {
-  return plan.steps.some(({ actions }) => actions.some(({ app }) => access.sees(app)));
-}
-
 function* deploymentPieces(
   { deployments }: ApiContext,
-  found: readonly Deployment[],
   access: Access,
   fields: ReadonlySet<string> | undefined,
 ): Generator<string> {
   yield '[';
   let separator = '';
-  for (const { plan } of found) {
+  for (const { plan } of deployments.all()) {
     // The answer is written in slices; a deployment that ended meanwhile is not shown.
     const deployment = deployments.get(plan.id);
     if (deployment === undefined) continue;

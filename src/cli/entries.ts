@@ -10,6 +10,8 @@ export const entries = {
   logPump: fileURLToPath(new URL('../embedded-mesos/containers/log-pump/main.js', import.meta.url)),
   contract: fileURLToPath(new URL('../../openapi.yaml', import.meta.url)),
   compiledContract: fileURLToPath(new URL('../api/contract/compiled-contract.js', import.meta.url)),
+  contractJson: fileURLToPath(new URL('../api/contract/openapi.json', import.meta.url)),
+  docsPage: fileURLToPath(new URL('../api/docs-page/', import.meta.url)),
   package: fileURLToPath(new URL('../../package.json', import.meta.url)),
 } as const;
 

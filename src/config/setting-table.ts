@@ -196,6 +196,27 @@ export const settingTable: readonly SettingEntry[] = [
     fallback: () => false,
   },
   {
+    name: 'defaultNetworkName',
+    flag: 'default-network-name',
+    kind: text,
+    help: 'name of container networks that have none in a definition',
+    fallback: () => undefined,
+  },
+  {
+    name: 'mesosBridgeName',
+    flag: 'mesos-bridge-name',
+    kind: text,
+    help: 'network name that means the bridge in the deprecated ipAddress',
+    fallback: () => 'mesos-bridge',
+  },
+  {
+    name: 'envVarsPrefix',
+    flag: 'env-vars-prefix',
+    kind: text,
+    help: 'put before HOST, PORT, PORTS, PORT0 and their like in the environment of tasks',
+    fallback: () => undefined,
+  },
+  {
     name: 'agentReregisterTimeoutSeconds',
     flag: 'agent-reregister-timeout',
     kind: whole(1, 86_400),

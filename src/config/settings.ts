@@ -29,6 +29,12 @@ export interface Settings {
   readonly tokenFile?: string;
   readonly maxRunningDeployments: number;
   readonly restartOnAnyChange: boolean;
+  /** The name of container networks that have none. */
+  readonly defaultNetworkName?: string;
+  /** The network that the deprecated `ipAddress` means as the bridge. */
+  readonly mesosBridgeName: string;
+  /** Before the names of the variables that tell tasks their host and ports. */
+  readonly envVarsPrefix?: string;
   readonly agentReregisterTimeoutSeconds: number;
   readonly agentPingTimeoutSeconds: number;
   /** Bounds of a task's output: bytes per file and number of files per stream. */

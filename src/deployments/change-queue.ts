@@ -94,6 +94,8 @@ export class ChangeQueue {
   readonly #waiting: Ticket[] = [];
   #draining = false;
   #stopped = false;
+  /** When this turn of the event loop has lasted long enough. */
+  #turnEndsMs = 0;
 
   constructor(private readonly around: ChangeQueueSurroundings) {}
 
@@ -116,18 +118,20 @@ export class ChangeQueue {
   }
 
   async #drain(): Promise<void> {
+    this.#beginTurn();
     for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
       if (!(await this.#prepared(first))) continue;
       const entries = this.#gather();
       const writes = entries.flatMap(({ change }) => change.writes);
       const pruning = writes.length > 0 ? this.around.registry.prune?.() : undefined;
       try {
-        if (writes.length > 0)
+        if (writes.length > 0) {
           await this.around.store.commit({
             epoch: this.around.epoch,
             writes: [...writes, ...(pruning?.writes ?? []), lastVersion(entries)],
           });
-        else if (this.#waiting.length > 0) await this.#otherWork();
+          this.#beginTurn();
+        } else if (this.#waiting.length > 0) await this.#otherWork();
       } catch (error) {
         this.#undo(entries, error);
         continue;
@@ -145,16 +149,15 @@ export class ChangeQueue {
     const { clock } = this.around;
     try {
       const steps = ahead();
-      for (let until = clock.monotonicMs() + SLICE_MS; !steps.next().done; ) {
-        if (clock.monotonicMs() <= until) continue;
+      while (!steps.next().done) {
+        if (clock.monotonicMs() <= this.#turnEndsMs) continue;
         await this.#otherWork();
         if (this.#waiting[0] !== first) return false;
-        until = clock.monotonicMs() + SLICE_MS;
       }
     } catch (error) {
       this.#waiting.shift();
       first.reject(error);
-      await this.#otherWork();
+      if (clock.monotonicMs() > this.#turnEndsMs) await this.#otherWork();
       return false;
     }
     first.isPrepared = true;
@@ -162,10 +165,15 @@ export class ChangeQueue {
   }
 
   /** Changes that all turn out to change nothing, or are all refused, must not keep the event loop. */
-  #otherWork(): Promise<void> {
-    return new Promise<void>((done) => {
+  async #otherWork(): Promise<void> {
+    await new Promise<void>((done) => {
       this.around.clock.after(0, done);
     });
+    this.#beginTurn();
+  }
+
+  #beginTurn(): void {
+    this.#turnEndsMs = this.around.clock.monotonicMs() + SLICE_MS;
   }
 
   #gather(): Entry[] {

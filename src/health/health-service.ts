@@ -19,6 +19,8 @@ import type { ActiveProbe, TrackedTask } from './tracked-task.js';
 
 /** Repeated successes are told to the scheduler at most this often; whatever changes a verdict is told at once. */
 export const QUIET_REPORT_MS = 15_000;
+/** Longest stretch of the start in one turn of the event loop. */
+const START_SLICE_MS = 8;
 /** A definition that could not be read from the store is asked for again. */
 const DEFINITION_RETRY_MS = 5_000;
 
@@ -64,15 +66,22 @@ export class HealthService implements HealthReadModel {
 
   /** Starts the prober, then probes everything that runs already. */
   async start(): Promise<void> {
-    const { apps, prober, scheduler } = this.options;
+    const { apps, clock, prober, scheduler } = this.options;
     await prober.start((result) => this.#onResult(result));
     if (this.#stopped) return;
     this.#unsubscribe = [
       scheduler.instances.onChange((change) => this.#onInstance(change)),
       apps.onChange((changes) => this.#onApps(changes)),
     ];
-    for (const instance of scheduler.instances.all())
+    let until = clock.monotonicMs() + START_SLICE_MS;
+    for (const instance of scheduler.instances.all()) {
       this.#onInstance({ before: undefined, after: instance });
+      if (clock.monotonicMs() <= until) continue;
+      // What changes meanwhile is heard of, and is looked at once more when its turn comes.
+      await new Promise<void>((next) => setImmediate(next));
+      if (this.#stopped) return;
+      until = clock.monotonicMs() + START_SLICE_MS;
+    }
   }
 
   async stop(): Promise<void> {

@@ -283,7 +283,11 @@ export class Launcher {
     this.#dispatch.put(held, {
       instanceId: id,
       taskId,
-      info: taskInfo(record, { taskId, agentId, hostname, hostPorts, resources }),
+      info: taskInfo(
+        record,
+        { taskId, agentId, hostname, hostPorts, resources },
+        this.parts.settings.envVarsPrefix,
+      ),
     });
     life.launch(id, { kind: 'launched', task, record }, held.group);
   }

@@ -7,6 +7,8 @@ export interface SchedulerSettings {
   readonly user?: string;
   /** Roles to subscribe with; default `*`. */
   readonly roles?: readonly string[];
+  /** Before the names of the variables that tell tasks their host and ports; default none. */
+  readonly envVarsPrefix?: string;
   /** Provisioned longer than this is overdue. */
   readonly launchConfirmTimeoutMs?: number;
   /** Staging or Starting longer than this is overdue. */
@@ -30,6 +32,7 @@ export function completeSettings(settings: SchedulerSettings): CompleteSettings 
   return {
     user: '',
     roles: ['*'],
+    envVarsPrefix: '',
     launchConfirmTimeoutMs: 300_000,
     launchTimeoutMs: 300_000,
     killRetryMs: 30_000,

@@ -23,6 +23,8 @@ export function makeServerService(
     files: {
       contract: entries.contract,
       compiledContract: entries.compiledContract,
+      contractJson: entries.contractJson,
+      docsPage: entries.docsPage,
       prober: entries.prober,
       version: packageVersion(),
     },

@@ -57,6 +57,10 @@ export interface ServerFiles {
   readonly contract: string;
   /** The module that the build made of it; absent: the YAML is read and its validators are compiled when used. */
   readonly compiledContract?: string;
+  /** openapi.yaml as JSON. */
+  readonly contractJson?: string;
+  /** Folder of the pages that show it; absent: there are none. */
+  readonly docsPage?: string;
   /** Entry of the prober child. */
   readonly prober: string;
   readonly version: string;
@@ -134,6 +138,13 @@ export class Server {
     await registry.load();
     const masterServer = createServer();
     masterServer.on('connection', (socket) => this.#track(socket));
+    // Who comes too early is sent away at once and comes again soon; without an answer it would wait for one.
+    let proxyLines: LineServer<FromProxy, ToProxy> | undefined;
+    let agentLines: LineServer<FromAgent, ToAgent> | undefined;
+    masterServer.on('upgrade', (request, socket, head) => {
+      if (!agentLines?.upgrade(request, socket, head) && !proxyLines?.upgrade(request, socket, head))
+        socket.destroy();
+    });
     const masterPort = await listen(masterServer, {
       address: settings.address,
       port: settings.masterPort,
@@ -171,6 +182,7 @@ export class Server {
         agentReregisterTimeoutSeconds: settings.agentReregisterTimeoutSeconds,
         frameworkName: 'longrun',
         hostname: settings.hostname,
+        ...(settings.envVarsPrefix === undefined ? {} : { envVarsPrefix: settings.envVarsPrefix }),
       },
       metrics: { count: (name, by) => metrics.counter(name).inc(by) },
       memory: history.tasks,
@@ -221,18 +233,13 @@ export class Server {
     await scheduler.start();
     proxyControl.start();
     // Before the agents, whose tasks are a lot of work: the load balancer is the first that must know where they are.
-    const proxyLines = new LineServer<FromProxy, ToProxy>({
+    proxyLines = new LineServer<FromProxy, ToProxy>({
       path: PROXY_LINE_PATH,
       token: workDir.token,
       protocolVersion: PROXY_PROTOCOL_VERSION,
       clock,
       log: log.child('lines'),
       onLine: (line) => proxyControl.acceptLine(line),
-    });
-    let agentLines: LineServer<FromAgent, ToAgent> | undefined;
-    masterServer.on('upgrade', (request, socket, head) => {
-      if (!agentLines?.upgrade(request, socket, head) && !proxyLines.upgrade(request, socket, head))
-        socket.destroy();
     });
     master.onAgentChange((agentId) => proxyControl.agentKnown(agentId as AgentId));
     await health.start();
@@ -244,7 +251,14 @@ export class Server {
     const wanted = {
       registry,
       contract,
-      settings: { defaultRole: '*', restartOnAnyChange: settings.restartOnAnyChange },
+      settings: {
+        defaultRole: '*',
+        restartOnAnyChange: settings.restartOnAnyChange,
+        bridgeName: settings.mesosBridgeName,
+        ...(settings.defaultNetworkName === undefined
+          ? {}
+          : { defaultNetworkName: settings.defaultNetworkName }),
+      },
     };
     const api = createApi({
       settings: { ...settings, masterPort },
@@ -269,6 +283,13 @@ export class Server {
       dice,
       log,
       ...(logLevels && { logLevels }),
+      ...(files.docsPage !== undefined && {
+        documents: {
+          contract: files.contract,
+          ...(files.contractJson !== undefined && { contractJson: files.contractJson }),
+          page: files.docsPage,
+        },
+      }),
       ...(onAbdicate && { abdicate: onAbdicate }),
     });
     const operator = new OperatorRoutes({

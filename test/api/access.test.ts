@@ -117,7 +117,7 @@ describe('a change', () => {
     const answer = await world.ask('PATCH', '/v2/apps/shop/web', { headers, body: { instances: 4 } });
     expect(answer.headers['x-request-id']).toBe('ci-job-17');
     expect(world.deployments.asked).toEqual([
-      { force: false, by: { principal: 'ann', requestId: 'ci-job-17' } },
+      { force: false, alone: false, by: { principal: 'ann', requestId: 'ci-job-17' } },
     ]);
   });
 });

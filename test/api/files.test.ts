@@ -13,7 +13,7 @@ const taskId = task.task?.id ?? '';
 
 beforeEach(async () => {
   asked.length = 0;
-  answer = (_request, response) => response.end();
+  answer = (_request, response) => response.setHeader('content-type', 'application/octet-stream').end();
   agent = createServer((request, response) => {
     asked.push({ url: request.url ?? '', host: request.headers.host });
     answer(request, response);
@@ -73,6 +73,7 @@ describe("a task's sandbox", () => {
 
   it('streams: a large file passes through whole', async () => {
     answer = (_request, response) => {
+      response.setHeader('content-type', 'application/octet-stream');
       for (let count = 0; count < 50; count++) response.write('x'.repeat(100_000));
       response.end();
     };

@@ -220,8 +220,9 @@ describe('PUT of a group', () => {
       apps: [app('web', { cmd: 'new', instances: 2, dependencies: ['api'] }), app('api')],
       groups: [],
     });
-    expectContract('DeploymentSteps', answer.json);
-    expect(answer.json).toEqual({
+    expectContract('Announcement', answer.json);
+    expect(answer.json).toMatchObject({
+      dryRun: true,
       steps: [
         {
           actions: [

@@ -52,6 +52,7 @@ const row = (route: string, path: string, expected: string, body?: unknown): Row
 const matrix: readonly Row[] = [
   row('GET /ping', '/ping', open),
   row('GET /openapi.json', '/openapi.json', open),
+  row('GET /openapi.yaml', '/openapi.yaml', open),
   row('GET /docs/{*file}', '/docs/', open),
   row('GET /metrics', '/metrics', seeAll),
   row('GET /metrics/prometheus', '/metrics/prometheus', seeAll),
@@ -74,6 +75,7 @@ const matrix: readonly Row[] = [
   row('GET /v2/apps/{+appId}/tasks', '/v2/apps/shop/web/tasks', see),
   row('DELETE /v2/apps/{+appId}/tasks', '/v2/apps/shop/web/tasks', change),
   row('DELETE /v2/apps/{+appId}/tasks/{taskId}', `/v2/apps/shop/web/tasks/${task}`, change),
+  row('GET /v2/apps/{+appId}/history', '/v2/apps/shop/web/history', see),
   row('GET /v2/apps/{+appId}/versions', '/v2/apps/shop/web/versions', see),
   row('GET /v2/apps/{+appId}/versions/{version}', `/v2/apps/shop/web/versions/${at(0)}`, see),
   row('GET /v2/groups', '/v2/groups', self),
@@ -101,6 +103,7 @@ const matrix: readonly Row[] = [
   row('GET /v2/tasks', '/v2/tasks', self),
   row('POST /v2/tasks/delete', '/v2/tasks/delete', change, { ids: [task] }),
   row('GET /v2/deployments', '/v2/deployments', self),
+  row('GET /v2/deployments/{deploymentId}', '/v2/deployments/d1', self),
   row('DELETE /v2/deployments/{deploymentId}', '/v2/deployments/d1', change),
   row('GET /v2/queue', '/v2/queue', self),
   row('DELETE /v2/queue/{+appId}/delay', '/v2/queue/shop/web/delay', change),

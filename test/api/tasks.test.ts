@@ -94,7 +94,9 @@ describe('killing tasks', () => {
   it('kills all of an app; they stay wanted', async () => {
     const answer = await world.ask('DELETE', '/v2/apps/a/web/tasks');
     expect(idsIn(answer)).toEqual([id1, id2]);
-    expect(world.scheduler.killed).toEqual([{ ids: [one.id, two.id], decommission: false, wipe: false }]);
+    expect(world.scheduler.killed).toMatchObject([
+      { ids: [one.id, two.id], decommission: false, wipe: false },
+    ]);
   });
 
   it('kills only those on a host; * is any', async () => {

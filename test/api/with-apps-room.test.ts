@@ -47,7 +47,15 @@ beforeEach(async () => {
   });
   const auth = await makeAuth({ required: false });
   const podRequests = new PodRequests(wanted);
-  await world.start({ registry, changes, groupChanges, podRequests, deployments, auth, metrics: new Metrics(clock) });
+  await world.start({
+    registry,
+    changes,
+    groupChanges,
+    podRequests,
+    deployments,
+    auth,
+    metrics: new Metrics(clock),
+  });
 });
 afterEach(async () => {
   await world.stop();

@@ -18,7 +18,12 @@ const nothing: SourceTree = { apps: [], groups: [] };
 
 beforeAll(async () => {
   contract = await loadContract(join(packageRoot(), 'openapi.yaml'));
-  judge = { read: (body) => contract.read('AppInput', body), settings: { defaultRole: '*' }, replace: false };
+  judge = {
+    read: (body) => contract.read('AppInput', body),
+    readPod: (body) => contract.read('PodInput', body),
+    settings: { defaultRole: '*' },
+    replace: false,
+  };
 });
 
 const noteOf = ({ notes }: TranslatedApp, what: string) => notes.find((note) => note.what === what);

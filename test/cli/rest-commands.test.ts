@@ -377,3 +377,88 @@ it('the help of every command teaches by example; those that change something na
   }
   expect(program.commands.map((command) => command.name())).toEqual(['status', 'app', 'logs', 'why']);
 });
+
+describe('app run --dry-run', () => {
+  const announcement = {
+    dryRun: true,
+    version: at(1),
+    definitions: [],
+    changes: [
+      {
+        id: '/web',
+        change: 'restart',
+        restartsInstances: true,
+        restartingFields: ['/cmd'],
+        inPlaceFields: [],
+        diff: [{ path: '/cmd', old: 'a', new: 'b\u001b[2J', effect: 'restart' }],
+      },
+    ],
+    groups: [],
+    steps: [{ actions: [{ action: 'RestartApplication', app: '/web' }] }],
+    placement: [
+      {
+        id: '/web',
+        instances: 2,
+        fitting: 1,
+        fits: false,
+        agents: [
+          {
+            hostname: 'h',
+            reasons: [],
+            explanation: ['needs 4 cpus, 1.5 offered'],
+            missing: {},
+            offered: {},
+          },
+        ],
+        smallestChange: { instances: 1, hostname: 'h', lowerTo: { cpus: 1.5 } },
+      },
+    ],
+    peakExtraCapacity: { instances: 2, cpus: 8, mem: 64, disk: 0, gpus: 0 },
+    lockedBy: ['d1'],
+  };
+  const answered: string[] = [];
+  let server: Server;
+  let url: string;
+
+  beforeEach(async () => {
+    answered.length = 0;
+    server = createServer((request, response) => {
+      answered.push(`${request.method} ${request.url}`);
+      response.setHeader('Content-Type', 'application/json').end(JSON.stringify(announcement));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    screen.files = { 'web.json': '{"id": "/web", "cmd": "b"}' };
+  });
+  afterEach(() => new Promise<void>((resolve) => void server.close(() => resolve())));
+
+  const run = (json: boolean): Promise<number> =>
+    appRun(new RestClient(url), screen, { ...change, json, dryRun: true, file: 'web.json' });
+
+  it('says what would change, what is missing and what it takes, and asks for nothing else', async () => {
+    expect(await run(false)).toBe(0);
+    expect(answered).toEqual(['PUT /v2/apps/web?partialUpdate=false&force=false&dryRun=true']);
+    for (const words of [
+      '~ /web changes; every instance is replaced',
+      '- /cmd: "a" (restarts)',
+      'step 1: RestartApplication /web',
+      'only 1 of 2 new instances fit right now',
+      'h: needs 4 cpus, 1.5 offered',
+      'one more would fit on h with cpus 1.5',
+      '8 cpus and 64 MiB more, for 2 more instances',
+      'locked by deployment d1',
+      'Nothing was changed.',
+    ])
+      expect(screen.text).toContain(words);
+    expect(screen.text).not.toContain('\u001b');
+  });
+
+  it('is in colour on a terminal, and the answer itself with --json', async () => {
+    screen.terminal = true;
+    await run(false);
+    expect(screen.text).toContain('\u001b[31m    - /cmd');
+    screen.text = '';
+    await run(true);
+    expect(JSON.parse(screen.text)).toEqual(announcement);
+  });
+});

@@ -27,10 +27,10 @@ describe('the history of real tasks', () => {
     (await longrun.request<{ tasks: readonly Ended[] }>('GET', `/v2/apps${app}/history`)).body.tasks ?? [];
 
   async function ended(app: string): Promise<Ended> {
-    await waitFor(
-      async () => (await history(app)).some(({ output }) => output !== undefined),
-      { timeoutMs: 30_000, what: `an ended task of ${app} with its last lines` },
-    );
+    await waitFor(async () => (await history(app)).some(({ output }) => output !== undefined), {
+      timeoutMs: 30_000,
+      what: `an ended task of ${app} with its last lines`,
+    });
     const [newest] = await history(app);
     if (newest === undefined) throw new Error('it was there a moment ago');
     return newest;
@@ -56,7 +56,7 @@ describe('the history of real tasks', () => {
       () =>
         longrun
           .taskPids()
-          .find((each) => readFileSync(`/proc/${each}/cmdline`, 'utf8').startsWith('sleep\0001000')),
+          .find((each) => readFileSync(`/proc/${each}/cmdline`, 'utf8').startsWith('sleep\u00001000')),
       { timeoutMs: 10_000, what: 'the task’s process' },
     );
     process.kill(Number(pid), 'SIGKILL');
@@ -95,7 +95,10 @@ describe('the history of real tasks', () => {
       ],
     });
     const task = await ended('/sick');
-    expect(task.cause).toMatchObject({ kind: 'failed-health-check', lastAnswer: expect.stringMatching(/\w/) });
+    expect(task.cause).toMatchObject({
+      kind: 'failed-health-check',
+      lastAnswer: expect.stringMatching(/\w/),
+    });
     expect(task.healthyAt).toBeUndefined();
   }, 60_000);
 

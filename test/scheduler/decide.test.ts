@@ -99,6 +99,26 @@ describe('the environment', () => {
     });
   });
 
+  it('puts the prefix before host and ports, and before nothing else', () => {
+    const record = appRecord('/a', {
+      env: { MINE: 'x' },
+      portDefinitions: [{ port: 10_003, protocol: 'tcp' }],
+    });
+    const task = { taskId: 't', hostname: 'h', hostPorts: [31_001] };
+    const told = taskEnvironment(record, task, 'CUSTOM_');
+    expect(told).toMatchObject({
+      CUSTOM_HOST: 'h',
+      CUSTOM_PORT: '31001',
+      CUSTOM_PORTS: '31001',
+      CUSTOM_PORT0: '31001',
+      CUSTOM_PORT_10003: '31001',
+      MESOS_TASK_ID: 't',
+      MARATHON_APP_ID: '/a',
+      MINE: 'x',
+    });
+    expect(Object.keys(told).filter((name) => /^(HOST|PORT)/.test(name))).toEqual([]);
+  });
+
   it('has no port variables without ports', () => {
     const names = Object.keys(
       taskEnvironment(appRecord('/a'), { taskId: 't', hostname: 'h', hostPorts: [] }),

@@ -10,7 +10,12 @@ describe('work in steps', () => {
   it('gives the same when it is done at once', () => {
     expect(stepwise(counted)(3)).toBe('counted 3');
     expect(followedBy(stepwise(counted), (text) => text.length)(3)).toBe(9);
-    expect(followedBy((text: string) => text.length, (length) => length * 2)('abc')).toBe(6);
+    expect(
+      followedBy(
+        (text: string) => text.length,
+        (length) => length * 2,
+      )('abc'),
+    ).toBe(6);
   });
 
   it('pauses as often with something before and after it', () => {

@@ -21,6 +21,111 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/openapi.json": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** This document as JSON */
+        readonly get: operations["getOpenApiJson"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/openapi.yaml": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** This document as it was written */
+        readonly get: operations["getOpenApiYaml"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/docs": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** A page on which this document can be read and searched */
+        readonly get: operations["getDocsPage"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/docs/{file}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description A part of the page */
+                readonly file: "page.css" | "page.js";
+            };
+            readonly cookie?: never;
+        };
+        /** Style and script of that page */
+        readonly get: operations["getDocsFile"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/longrun/v1/down": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** End the server, and with it the tasks unless they are to be left; what `longrun down` asks */
+        readonly post: operations["shutDown"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/longrun/v1/backup": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** A consistent copy of the store while it is in use; what `longrun backup` asks */
+        readonly get: operations["downloadBackup"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/metrics": {
         readonly parameters: {
             readonly query?: never;
@@ -130,7 +235,7 @@ export interface paths {
         readonly delete: operations["deleteApp"];
         readonly options?: never;
         readonly head?: never;
-        /** Change an existing app; a field that is given replaces the whole field */
+        /** Change an existing app; a field that is given replaces the whole field, or as a JSON merge patch (RFC 7396), where null removes */
         readonly patch: operations["patchApp"];
         readonly trace?: never;
     };
@@ -1990,13 +2095,106 @@ export interface components {
             readonly version: components["schemas"]["Timestamp"];
             readonly deploymentId: string;
         };
-        readonly DeploymentSteps: {
-            readonly steps: readonly {
-                readonly actions: readonly {
-                    readonly action: components["schemas"]["DeploymentActionName"];
-                    readonly app: components["schemas"]["Path"];
-                }[];
+        readonly AnnouncedSteps: readonly {
+            readonly actions: readonly {
+                readonly action: components["schemas"]["DeploymentActionName"];
+                readonly app?: components["schemas"]["Path"];
+                readonly pod?: components["schemas"]["Path"];
             }[];
+        }[];
+        /** @description What a change would mean; nothing was changed (longrun addition; `steps` as Marathon's dry run of groups) */
+        readonly Announcement: {
+            /** @enum {boolean} */
+            readonly dryRun: true;
+            readonly version: components["schemas"]["Timestamp"];
+            /** @description Send it as If-Match to apply exactly what was shown, or be refused with 412. Absent when what the request names does not exist yet; `If-None-Match: *` guards that */
+            readonly checkVersion?: string;
+            /** @description Every app that the request names, as it would be stored */
+            readonly definitions: readonly components["schemas"]["App"][];
+            readonly changes: readonly components["schemas"]["AnnouncedChange"][];
+            readonly groups: readonly {
+                readonly id: components["schemas"]["Path"];
+                /** @enum {string} */
+                readonly change: "create" | "update" | "delete";
+            }[];
+            readonly steps: components["schemas"]["AnnouncedSteps"];
+            readonly placement: readonly components["schemas"]["Placement"][];
+            /** @description The most that the plan takes at one time above what is taken before it */
+            readonly peakExtraCapacity: {
+                readonly instances: number;
+                readonly cpus: number;
+                readonly mem: number;
+                readonly disk: number;
+                readonly gpus: number;
+            };
+            /** @description Running deployments that would refuse the change without `force=true`; at most 20 are named */
+            readonly lockedBy: readonly string[];
+        };
+        readonly AnnouncedChange: {
+            readonly id: components["schemas"]["Path"];
+            /**
+             * @description `restart`: every instance is replaced; `update`: it applies in place
+             * @enum {string}
+             */
+            readonly change: "create" | "delete" | "none" | "restart" | "scale" | "update";
+            readonly restartsInstances: boolean;
+            readonly restartingFields: readonly string[];
+            readonly inPlaceFields: readonly string[];
+            /** @description Empty for apps that come or go, and for a restart without a change */
+            readonly diff: readonly {
+                /** @description JSON pointer into the app */
+                readonly path: string;
+                /** @description What is there; absent when nothing is. `***` for environment values that are named like secrets */
+                readonly old?: unknown;
+                /** @description What will be there; absent when nothing will */
+                readonly new?: unknown;
+                /** @enum {string} */
+                readonly effect: "in-place" | "scale" | "restart";
+            }[];
+        };
+        /** @description Whether new instances would find a place right now */
+        readonly Placement: {
+            readonly id: components["schemas"]["Path"];
+            /** @description Instances that have to find a place before anything goes on */
+            readonly instances: number;
+            /** @description Of those the ones that would; at most 1000 are tried */
+            readonly fitting?: number;
+            /** @description `unknown` when nobody here knows what is free, or more instances are asked for than are tried */
+            readonly fits: boolean | "unknown";
+            /** @description Old instances that are stopped first; their room counts as free */
+            readonly stoppedFirst?: number;
+            /** @description Agents that take no more, those closest to it first; at most 10 */
+            readonly agents?: readonly {
+                readonly hostname: string;
+                readonly reasons: readonly string[];
+                readonly explanation: readonly string[];
+                readonly missing: components["schemas"]["Amounts"];
+                readonly offered: components["schemas"]["Amounts"];
+            }[];
+            readonly smallestChange?: {
+                /** @description So many instances fit */
+                readonly instances: number;
+                readonly hostname?: string;
+                readonly lowerTo?: components["schemas"]["Amounts"];
+            };
+        };
+        readonly Amounts: {
+            readonly cpus?: number;
+            readonly mem?: number;
+            readonly disk?: number;
+            readonly gpus?: number;
+        };
+        /** @description What would be killed; nothing was */
+        readonly TaskListAnnounced: {
+            /** @enum {boolean} */
+            readonly dryRun: true;
+            readonly tasks: readonly components["schemas"]["Task"][];
+        };
+        /** @description What would be killed; nothing was */
+        readonly TaskAnswerAnnounced: {
+            /** @enum {boolean} */
+            readonly dryRun: true;
+            readonly task: components["schemas"]["Task"];
         };
         /** @enum {string} */
         readonly DeploymentActionName: "StartApplication" | "StopApplication" | "ScaleApplication" | "RestartApplication";
@@ -2554,12 +2752,21 @@ export interface components {
             readonly uid?: string;
             readonly gid?: string;
         };
+        /** @description What is wrong, and what would be right */
         readonly Error: {
             readonly message: string;
+            /** @description The right that was missing, and on what (longrun addition) */
+            readonly missing?: {
+                /** @enum {string} */
+                readonly right: "view" | "deploy" | "exec" | "admin";
+                readonly path: components["schemas"]["Path"];
+            };
             /** @description Stable name of the error */
             readonly code?: string;
             /** @description What would be right (longrun addition) */
             readonly hint?: string;
+            /** @description Of a failed precondition */
+            readonly currentETag?: string;
             readonly details?: string | readonly {
                 /** @description Where, e.g. `/healthChecks(0)/portIndex` */
                 readonly path: string;
@@ -2569,6 +2776,17 @@ export interface components {
             }[];
             /** @description The deployments that lock the app */
             readonly deployments?: readonly components["schemas"]["DeploymentRef"][];
+        };
+        readonly ShutDown: {
+            /** @enum {string} */
+            readonly mode: "kill-tasks" | "leave-tasks";
+        };
+        /** @description Written after the OpenAPI specification 3.1, which says what is in it */
+        readonly OpenApiDocument: {
+            /** @constant */
+            readonly openapi: "3.1.0";
+        } & {
+            readonly [key: string]: unknown;
         };
         readonly Path: string;
         readonly Port: number;
@@ -2584,6 +2802,47 @@ export interface components {
             };
             content: {
                 readonly "application/json": components["schemas"]["DeploymentResult"];
+            };
+        };
+        /** @description Durable; a deployment carries it out. With `dryRun=true` what it would mean, and nothing is changed */
+        readonly DeployedOrAnnounced: {
+            headers: {
+                readonly ETag: components["headers"]["CheckedTag"];
+                readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
+                readonly "Preference-Applied": components["headers"]["PreferenceApplied"];
+                readonly [name: string]: unknown;
+            };
+            content: {
+                readonly "application/json": components["schemas"]["DeploymentResult"] | components["schemas"]["Announcement"];
+            };
+        };
+        /** @description With `dryRun=true` what it would mean; nothing was changed */
+        readonly Announced: {
+            headers: {
+                readonly ETag: components["headers"]["CheckedTag"];
+                readonly [name: string]: unknown;
+            };
+            content: {
+                readonly "application/json": components["schemas"]["Announcement"];
+            };
+        };
+        /** @description The client has it already */
+        readonly NotModified: {
+            headers: {
+                readonly "X-Event-Position": components["headers"]["EventPosition"];
+                readonly ETag: components["headers"]["ETag"];
+                readonly [name: string]: unknown;
+            };
+            content?: never;
+        };
+        /** @description It is not (any more) what If-Match or If-None-Match expects; `currentETag` says what it is */
+        readonly PreconditionFailed: {
+            headers: {
+                readonly ETag: components["headers"]["ETag"];
+                readonly [name: string]: unknown;
+            };
+            content: {
+                readonly "application/json": components["schemas"]["Error"];
             };
         };
         /** @description Created and durable; a deployment brings it up */
@@ -2639,6 +2898,7 @@ export interface components {
         /** @description Not with this method, or not in a form that Accept allows */
         readonly MethodNotAllowed: {
             headers: {
+                readonly Allow: components["headers"]["Allow"];
                 readonly [name: string]: unknown;
             };
             content: {
@@ -2672,9 +2932,10 @@ export interface components {
                 readonly "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description The body is not declared as JSON */
+        /** @description The body is not declared as JSON, or is a kind of patch that is not taken (the hint and Accept-Patch say which are) */
         readonly UnsupportedMediaType: {
             headers: {
+                readonly "Accept-Patch": components["headers"]["AcceptPatch"];
                 readonly [name: string]: unknown;
             };
             content: {
@@ -2693,6 +2954,71 @@ export interface components {
         /** @description The store cannot be written, an agent cannot be reached, or too much waits */
         readonly Unavailable: {
             headers: {
+                readonly "Retry-After": components["headers"]["RetryAfter"];
+                readonly [name: string]: unknown;
+            };
+            content: {
+                readonly "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description No `path`, or in the agent's own words (then without `code`) no file but a folder, or the other way round */
+        readonly FileBadRequest: {
+            headers: {
+                readonly [name: string]: unknown;
+            };
+            content: {
+                readonly "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description A right is missing, or in the agent's own words (then without `code`) it leads through a link or may not be read */
+        readonly FileForbidden: {
+            headers: {
+                readonly [name: string]: unknown;
+            };
+            content: {
+                readonly "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description No such task, or in the agent's own words (then without `code`) no such file */
+        readonly FileNotFound: {
+            headers: {
+                readonly [name: string]: unknown;
+            };
+            content: {
+                readonly "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description A defect of longrun, or in the agent's own words (then without `code`) a file that cannot be read */
+        readonly FileDefect: {
+            headers: {
+                readonly [name: string]: unknown;
+            };
+            content: {
+                readonly "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The client has it already */
+        readonly DocumentNotModified: {
+            headers: {
+                readonly ETag: components["headers"]["DocumentTag"];
+                readonly "Content-Security-Policy": components["headers"]["PagePolicy"];
+                readonly "Referrer-Policy": components["headers"]["ReferrerPolicy"];
+                readonly [name: string]: unknown;
+            };
+            content?: never;
+        };
+        /** @description The body did not arrive in time */
+        readonly TooSlow: {
+            headers: {
+                readonly [name: string]: unknown;
+            };
+            content: {
+                readonly "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description A defect of longrun; the log has more under the incident id of the message */
+        readonly Defect: {
+            headers: {
                 readonly [name: string]: unknown;
             };
             content: {
@@ -2709,8 +3035,20 @@ export interface components {
         readonly podId: string;
         /** @description Repeatable: `group.groups`, `group.apps`, `group.pods`, and with `group.apps.` before it whatever is embedded in apps. Without any, the first three */
         readonly groupEmbed: readonly string[];
-        /** @description Only say which steps it would take */
-        readonly groupDryRun: boolean;
+        /** @description Only say what it would mean, and change nothing */
+        readonly dryRun: boolean;
+        /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+        readonly ifMatch: string;
+        /** @description `*` refuses with 412 what exists already: create only */
+        readonly ifNoneMatch: string;
+        /** @description ETag of an answer that the client has; 304 when it would get the same */
+        readonly knownTag: string;
+        /** @description So many items at most, in the order of their keys; the Link header names the next page */
+        readonly limit: number;
+        /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
+        readonly after: string;
+        /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+        readonly fields: readonly string[];
         readonly taskId: string;
         /** @description Relative to the sandbox, e.g. `stdout` */
         readonly sandboxPath: string;
@@ -2731,12 +3069,54 @@ export interface components {
     };
     requestBodies: never;
     headers: {
+        /** @description The request's id, yours or a new one; logs, deployments and the audit trail name it */
+        readonly RequestId: string;
+        /** @description URL of the server that leads */
+        readonly Leader: string;
+        /** @description Nothing is kept by caches */
+        readonly CacheControl: string;
+        /** @description The same for caches of long ago */
+        readonly Pragma: string;
+        /** @description The same for caches of long ago */
+        readonly Expires: string;
+        /** @description The request's headers that the answer depends on */
+        readonly Vary: string;
+        /** @description Browsers believe the type that is named */
+        readonly ContentTypeOptions: "nosniff";
+        /** @description No page frames an answer */
+        readonly FrameOptions: "DENY";
+        /** @description For browsers of long ago */
+        readonly XssProtection: string;
+        /** @description The page's own origin, where `--access-control-allow-origin` lists it */
+        readonly AllowOrigin: string;
+        /** @description Only for origins that are listed by name */
+        readonly AllowCredentials: "true";
+        /** @description Headers that pages of listed origins may read */
+        readonly ExposeHeaders: string;
+        /** @description Seconds after which another try makes sense */
+        readonly RetryAfter: string;
+        /** @description The methods that there are */
+        readonly Allow: string;
+        /** @description Names this document; send it as If-None-Match */
+        readonly DocumentTag: string;
+        /** @description The page runs its own script, wears its own style and asks its own server, nothing else */
+        readonly PagePolicy: string;
+        /** @description Links tell nobody where they were followed */
+        readonly ReferrerPolicy: "no-referrer";
         /** @description Id of the deployment that was started */
         readonly DeploymentId: string;
         /** @description Path of the app */
         readonly Location: string;
         /** @description `handling=lenient` where that was asked for (longrun addition) */
         readonly PreferenceApplied: string;
+        /** @description Names this answer; its part before `~` names the definition, which is what If-Match compares */
+        readonly ETag: string;
+        /** @description Of a dry run, what to send as If-Match to get exactly what was shown */
+        readonly CheckedTag: string;
+        /** @description `rel="next"`: the page after this one, when there is one */
+        readonly Link: string;
+        /** @description Of whatever answers a PATCH, what a patch may come as */
+        readonly AcceptPatch: string;
         /** @description Id of the newest event that the answer reflects; pass it as Last-Event-ID (longrun addition) */
         readonly EventPosition: string;
     };
@@ -2770,6 +3150,172 @@ export interface operations {
                 };
                 content?: never;
             };
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 500: components["responses"]["Defect"];
+        };
+    };
+    readonly getOpenApiJson: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description ETag of an answer that the client has; 304 when it would get the same */
+                readonly "If-None-Match"?: components["parameters"]["knownTag"];
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The document */
+            readonly 200: {
+                headers: {
+                    readonly ETag: components["headers"]["DocumentTag"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["OpenApiDocument"];
+                };
+            };
+            readonly 304: components["responses"]["DocumentNotModified"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 500: components["responses"]["Defect"];
+        };
+    };
+    readonly getOpenApiYaml: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description ETag of an answer that the client has; 304 when it would get the same */
+                readonly "If-None-Match"?: components["parameters"]["knownTag"];
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The document */
+            readonly 200: {
+                headers: {
+                    readonly ETag: components["headers"]["DocumentTag"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/yaml": string;
+                };
+            };
+            readonly 304: components["responses"]["DocumentNotModified"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 500: components["responses"]["Defect"];
+        };
+    };
+    readonly getDocsPage: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description ETag of an answer that the client has; 304 when it would get the same */
+                readonly "If-None-Match"?: components["parameters"]["knownTag"];
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The page */
+            readonly 200: {
+                headers: {
+                    readonly ETag: components["headers"]["DocumentTag"];
+                    readonly "Content-Security-Policy": components["headers"]["PagePolicy"];
+                    readonly "Referrer-Policy": components["headers"]["ReferrerPolicy"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "text/html": string;
+                };
+            };
+            readonly 304: components["responses"]["DocumentNotModified"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 500: components["responses"]["Defect"];
+        };
+    };
+    readonly getDocsFile: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: {
+                /** @description ETag of an answer that the client has; 304 when it would get the same */
+                readonly "If-None-Match"?: components["parameters"]["knownTag"];
+            };
+            readonly path: {
+                /** @description A part of the page */
+                readonly file: "page.css" | "page.js";
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The file */
+            readonly 200: {
+                headers: {
+                    readonly ETag: components["headers"]["DocumentTag"];
+                    readonly "Content-Security-Policy": components["headers"]["PagePolicy"];
+                    readonly "Referrer-Policy": components["headers"]["ReferrerPolicy"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "text/css": string;
+                    readonly "text/javascript": string;
+                };
+            };
+            readonly 304: components["responses"]["DocumentNotModified"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 500: components["responses"]["Defect"];
+        };
+    };
+    readonly shutDown: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Whether the tasks end too */
+                readonly mode?: "kill-tasks" | "leave-tasks";
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description It is going down */
+            readonly 202: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ShutDown"];
+                };
+            };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 500: components["responses"]["Defect"];
+        };
+    };
+    readonly downloadBackup: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The copy */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/octet-stream": string;
+                };
+            };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 500: components["responses"]["Defect"];
         };
     };
     readonly getMetrics: {
@@ -2794,6 +3340,7 @@ export interface operations {
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
         };
     };
     readonly getPrometheusMetrics: {
@@ -2816,6 +3363,7 @@ export interface operations {
             };
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
+            readonly 500: components["responses"]["Defect"];
         };
     };
     readonly getConfig: {
@@ -2839,6 +3387,7 @@ export interface operations {
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
         };
     };
     readonly getLogging: {
@@ -2862,6 +3411,7 @@ export interface operations {
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
         };
     };
     readonly putLogging: {
@@ -2889,9 +3439,13 @@ export interface operations {
             readonly 400: components["responses"]["BadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooSlow"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly setLogging: {
@@ -2919,9 +3473,13 @@ export interface operations {
             readonly 400: components["responses"]["BadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooSlow"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly listApps: {
@@ -2935,8 +3493,17 @@ export interface operations {
                 readonly label?: string;
                 /** @description Repeatable, with prefix `apps.`, `app.` or none: `tasks`, `counts`, `deployments`, `readiness`, `lastTaskFailure`, `taskStats`, `failures` */
                 readonly embed?: components["parameters"]["embed"];
+                /** @description So many items at most, in the order of their keys; the Link header names the next page */
+                readonly limit?: components["parameters"]["limit"];
+                /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
+                readonly after?: components["parameters"]["after"];
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                readonly fields?: components["parameters"]["fields"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description ETag of an answer that the client has; 304 when it would get the same */
+                readonly "If-None-Match"?: components["parameters"]["knownTag"];
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -2946,15 +3513,21 @@ export interface operations {
             readonly 200: {
                 headers: {
                     readonly "X-Event-Position": components["headers"]["EventPosition"];
+                    readonly ETag: components["headers"]["ETag"];
+                    readonly Link: components["headers"]["Link"];
                     readonly [name: string]: unknown;
                 };
                 content: {
                     readonly "application/json": components["schemas"]["AppList"];
                 };
             };
+            readonly 304: components["responses"]["NotModified"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly replaceApps: {
@@ -2964,10 +3537,16 @@ export interface operations {
                 readonly force?: components["parameters"]["force"];
                 /** @description false replaces the whole definition, true keeps the fields that are not given */
                 readonly partialUpdate?: components["parameters"]["partialUpdate"];
+                /** @description Only say what it would mean, and change nothing */
+                readonly dryRun?: components["parameters"]["dryRun"];
             };
             readonly header?: {
                 /** @description `handling=lenient` makes right what is nearly right, as an id with capitals and blanks, instead of refusing it with a proposal (longrun addition) */
                 readonly Prefer?: components["parameters"]["prefer"];
+                /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+                readonly "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description `*` refuses with 412 what exists already: create only */
+                readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
             };
             readonly path?: never;
             readonly cookie?: never;
@@ -2978,15 +3557,19 @@ export interface operations {
             };
         };
         readonly responses: {
-            readonly 200: components["responses"]["Deployed"];
+            readonly 200: components["responses"]["DeployedOrAnnounced"];
             readonly 400: components["responses"]["BadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooSlow"];
             readonly 409: components["responses"]["Conflict"];
+            readonly 412: components["responses"]["PreconditionFailed"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -2995,10 +3578,16 @@ export interface operations {
             readonly query?: {
                 /** @description Cancel running deployments that are in the way */
                 readonly force?: components["parameters"]["force"];
+                /** @description Only say what it would mean, and change nothing */
+                readonly dryRun?: components["parameters"]["dryRun"];
             };
             readonly header?: {
                 /** @description `handling=lenient` makes right what is nearly right, as an id with capitals and blanks, instead of refusing it with a proposal (longrun addition) */
                 readonly Prefer?: components["parameters"]["prefer"];
+                /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+                readonly "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description `*` refuses with 412 what exists already: create only */
+                readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
             };
             readonly path?: never;
             readonly cookie?: never;
@@ -3009,6 +3598,7 @@ export interface operations {
             };
         };
         readonly responses: {
+            readonly 200: components["responses"]["Announced"];
             /** @description Created and durable; a deployment brings it up */
             readonly 201: {
                 headers: {
@@ -3024,10 +3614,14 @@ export interface operations {
             readonly 400: components["responses"]["BadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooSlow"];
             readonly 409: components["responses"]["Conflict"];
+            readonly 412: components["responses"]["PreconditionFailed"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -3036,10 +3630,16 @@ export interface operations {
             readonly query?: {
                 /** @description Cancel running deployments that are in the way */
                 readonly force?: components["parameters"]["force"];
+                /** @description Only say what it would mean, and change nothing */
+                readonly dryRun?: components["parameters"]["dryRun"];
             };
             readonly header?: {
                 /** @description `handling=lenient` makes right what is nearly right, as an id with capitals and blanks, instead of refusing it with a proposal (longrun addition) */
                 readonly Prefer?: components["parameters"]["prefer"];
+                /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+                readonly "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description `*` refuses with 412 what exists already: create only */
+                readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
             };
             readonly path?: never;
             readonly cookie?: never;
@@ -3050,15 +3650,19 @@ export interface operations {
             };
         };
         readonly responses: {
-            readonly 200: components["responses"]["Deployed"];
+            readonly 200: components["responses"]["DeployedOrAnnounced"];
             readonly 400: components["responses"]["BadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooSlow"];
             readonly 409: components["responses"]["Conflict"];
+            readonly 412: components["responses"]["PreconditionFailed"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -3067,8 +3671,17 @@ export interface operations {
             readonly query?: {
                 /** @description Repeatable, with prefix `apps.`, `app.` or none: `tasks`, `counts`, `deployments`, `readiness`, `lastTaskFailure`, `taskStats`, `failures` */
                 readonly embed?: components["parameters"]["embed"];
+                /** @description So many items at most, in the order of their keys; the Link header names the next page */
+                readonly limit?: components["parameters"]["limit"];
+                /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
+                readonly after?: components["parameters"]["after"];
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                readonly fields?: components["parameters"]["fields"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description ETag of an answer that the client has; 304 when it would get the same */
+                readonly "If-None-Match"?: components["parameters"]["knownTag"];
+            };
             readonly path: {
                 /** @description An app id; its slashes stay slashes */
                 readonly appId: components["parameters"]["appId"];
@@ -3081,15 +3694,22 @@ export interface operations {
             readonly 200: {
                 headers: {
                     readonly "X-Event-Position": components["headers"]["EventPosition"];
+                    readonly ETag: components["headers"]["ETag"];
+                    readonly Link: components["headers"]["Link"];
                     readonly [name: string]: unknown;
                 };
                 content: {
                     readonly "application/json": components["schemas"]["AppAnswer"] | components["schemas"]["GroupAppsAnswer"];
                 };
             };
+            readonly 304: components["responses"]["NotModified"];
+            readonly 400: components["responses"]["BadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly putApp: {
@@ -3099,10 +3719,16 @@ export interface operations {
                 readonly force?: components["parameters"]["force"];
                 /** @description false replaces the whole definition, true keeps the fields that are not given */
                 readonly partialUpdate?: components["parameters"]["partialUpdate"];
+                /** @description Only say what it would mean, and change nothing */
+                readonly dryRun?: components["parameters"]["dryRun"];
             };
             readonly header?: {
                 /** @description `handling=lenient` makes right what is nearly right, as an id with capitals and blanks, instead of refusing it with a proposal (longrun addition) */
                 readonly Prefer?: components["parameters"]["prefer"];
+                /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+                readonly "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description `*` refuses with 412 what exists already: create only */
+                readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
             };
             readonly path: {
                 /** @description An app id; its slashes stay slashes */
@@ -3116,16 +3742,20 @@ export interface operations {
             };
         };
         readonly responses: {
-            readonly 200: components["responses"]["Deployed"];
+            readonly 200: components["responses"]["DeployedOrAnnounced"];
             readonly 201: components["responses"]["DeployedNew"];
             readonly 400: components["responses"]["BadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooSlow"];
             readonly 409: components["responses"]["Conflict"];
+            readonly 412: components["responses"]["PreconditionFailed"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -3134,8 +3764,15 @@ export interface operations {
             readonly query?: {
                 /** @description Cancel running deployments that are in the way */
                 readonly force?: components["parameters"]["forceDefaultTrue"];
+                /** @description Only say what it would mean, and change nothing */
+                readonly dryRun?: components["parameters"]["dryRun"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+                readonly "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description `*` refuses with 412 what exists already: create only */
+                readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
+            };
             readonly path: {
                 /** @description An app id; its slashes stay slashes */
                 readonly appId: components["parameters"]["appId"];
@@ -3144,11 +3781,16 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            readonly 200: components["responses"]["Deployed"];
+            readonly 200: components["responses"]["DeployedOrAnnounced"];
+            readonly 400: components["responses"]["BadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 409: components["responses"]["Conflict"];
+            readonly 412: components["responses"]["PreconditionFailed"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -3157,10 +3799,16 @@ export interface operations {
             readonly query?: {
                 /** @description Cancel running deployments that are in the way */
                 readonly force?: components["parameters"]["force"];
+                /** @description Only say what it would mean, and change nothing */
+                readonly dryRun?: components["parameters"]["dryRun"];
             };
             readonly header?: {
                 /** @description `handling=lenient` makes right what is nearly right, as an id with capitals and blanks, instead of refusing it with a proposal (longrun addition) */
                 readonly Prefer?: components["parameters"]["prefer"];
+                /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+                readonly "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description `*` refuses with 412 what exists already: create only */
+                readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
             };
             readonly path: {
                 /** @description An app id; its slashes stay slashes */
@@ -3171,18 +3819,23 @@ export interface operations {
         readonly requestBody: {
             readonly content: {
                 readonly "application/json": components["schemas"]["AppUpdate"];
+                readonly "application/merge-patch+json": components["schemas"]["AppUpdate"];
             };
         };
         readonly responses: {
-            readonly 200: components["responses"]["Deployed"];
+            readonly 200: components["responses"]["DeployedOrAnnounced"];
             readonly 400: components["responses"]["BadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooSlow"];
             readonly 409: components["responses"]["Conflict"];
+            readonly 412: components["responses"]["PreconditionFailed"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -3191,8 +3844,15 @@ export interface operations {
             readonly query?: {
                 /** @description Cancel running deployments that are in the way */
                 readonly force?: components["parameters"]["force"];
+                /** @description Only say what it would mean, and change nothing */
+                readonly dryRun?: components["parameters"]["dryRun"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+                readonly "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description `*` refuses with 412 what exists already: create only */
+                readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
+            };
             readonly path: {
                 /** @description An app id; its slashes stay slashes */
                 readonly appId: components["parameters"]["appId"];
@@ -3201,18 +3861,33 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            readonly 200: components["responses"]["Deployed"];
+            readonly 200: components["responses"]["DeployedOrAnnounced"];
+            readonly 400: components["responses"]["BadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 409: components["responses"]["Conflict"];
+            readonly 412: components["responses"]["PreconditionFailed"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly listAppTasks: {
         readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
+            readonly query?: {
+                /** @description So many items at most, in the order of their keys; the Link header names the next page */
+                readonly limit?: components["parameters"]["limit"];
+                /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
+                readonly after?: components["parameters"]["after"];
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                readonly fields?: components["parameters"]["fields"];
+            };
+            readonly header?: {
+                /** @description ETag of an answer that the client has; 304 when it would get the same */
+                readonly "If-None-Match"?: components["parameters"]["knownTag"];
+            };
             readonly path: {
                 /** @description An app id; its slashes stay slashes */
                 readonly appId: components["parameters"]["appId"];
@@ -3225,6 +3900,8 @@ export interface operations {
             readonly 200: {
                 headers: {
                     readonly "X-Event-Position": components["headers"]["EventPosition"];
+                    readonly ETag: components["headers"]["ETag"];
+                    readonly Link: components["headers"]["Link"];
                     readonly [name: string]: unknown;
                 };
                 content: {
@@ -3232,10 +3909,15 @@ export interface operations {
                     readonly "text/plain": components["schemas"]["TaskTable"];
                 };
             };
+            readonly 304: components["responses"]["NotModified"];
+            readonly 400: components["responses"]["BadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
             readonly 406: components["responses"]["NotAcceptable"];
+            readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly killAppTasks: {
@@ -3249,8 +3931,15 @@ export interface operations {
                 readonly wipe?: components["parameters"]["wipe"];
                 /** @description Cancel running deployments that are in the way */
                 readonly force?: components["parameters"]["force"];
+                /** @description Only say what it would mean, and change nothing */
+                readonly dryRun?: components["parameters"]["dryRun"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+                readonly "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description `*` refuses with 412 what exists already: create only */
+                readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
+            };
             readonly path: {
                 /** @description An app id; its slashes stay slashes */
                 readonly appId: components["parameters"]["appId"];
@@ -3262,18 +3951,23 @@ export interface operations {
             /** @description The tasks killed, or with `scale=true` the deployment */
             readonly 200: {
                 headers: {
+                    readonly ETag: components["headers"]["CheckedTag"];
                     readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["TaskList"] | components["schemas"]["DeploymentResult"];
+                    readonly "application/json": components["schemas"]["TaskList"] | components["schemas"]["DeploymentResult"] | components["schemas"]["TaskListAnnounced"] | components["schemas"]["Announcement"];
                 };
             };
             readonly 400: components["responses"]["BadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 409: components["responses"]["Conflict"];
+            readonly 412: components["responses"]["PreconditionFailed"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -3286,8 +3980,15 @@ export interface operations {
                 readonly wipe?: components["parameters"]["wipe"];
                 /** @description Cancel running deployments that are in the way */
                 readonly force?: components["parameters"]["force"];
+                /** @description Only say what it would mean, and change nothing */
+                readonly dryRun?: components["parameters"]["dryRun"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+                readonly "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description `*` refuses with 412 what exists already: create only */
+                readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
+            };
             readonly path: {
                 /** @description An app id; its slashes stay slashes */
                 readonly appId: components["parameters"]["appId"];
@@ -3300,18 +4001,23 @@ export interface operations {
             /** @description The task killed, or with `scale=true` the deployment */
             readonly 200: {
                 headers: {
+                    readonly ETag: components["headers"]["CheckedTag"];
                     readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["TaskAnswer"] | components["schemas"]["DeploymentResult"];
+                    readonly "application/json": components["schemas"]["TaskAnswer"] | components["schemas"]["DeploymentResult"] | components["schemas"]["TaskAnswerAnnounced"] | components["schemas"]["Announcement"];
                 };
             };
             readonly 400: components["responses"]["BadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 409: components["responses"]["Conflict"];
+            readonly 412: components["responses"]["PreconditionFailed"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -3344,6 +4050,9 @@ export interface operations {
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly listAppVersions: {
@@ -3367,9 +4076,13 @@ export interface operations {
                     readonly "application/json": components["schemas"]["VersionList"];
                 };
             };
+            readonly 400: components["responses"]["BadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly getAppVersion: {
@@ -3394,10 +4107,14 @@ export interface operations {
                     readonly "application/json": components["schemas"]["App"];
                 };
             };
+            readonly 400: components["responses"]["BadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly getRootGroup: {
@@ -3406,7 +4123,10 @@ export interface operations {
                 /** @description Repeatable: `group.groups`, `group.apps`, `group.pods`, and with `group.apps.` before it whatever is embedded in apps. Without any, the first three */
                 readonly embed?: components["parameters"]["groupEmbed"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description ETag of an answer that the client has; 304 when it would get the same */
+                readonly "If-None-Match"?: components["parameters"]["knownTag"];
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -3416,12 +4136,19 @@ export interface operations {
             readonly 200: {
                 headers: {
                     readonly "X-Event-Position": components["headers"]["EventPosition"];
+                    readonly ETag: components["headers"]["ETag"];
                     readonly [name: string]: unknown;
                 };
                 content: {
                     readonly "application/json": components["schemas"]["GroupInfo"];
                 };
             };
+            readonly 304: components["responses"]["NotModified"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly putRootGroup: {
@@ -3429,10 +4156,15 @@ export interface operations {
             readonly query?: {
                 /** @description Cancel running deployments that are in the way */
                 readonly force?: components["parameters"]["force"];
-                /** @description Only say which steps it would take */
-                readonly dryRun?: components["parameters"]["groupDryRun"];
+                /** @description Only say what it would mean, and change nothing */
+                readonly dryRun?: components["parameters"]["dryRun"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+                readonly "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description `*` refuses with 412 what exists already: create only */
+                readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -3442,23 +4174,29 @@ export interface operations {
             };
         };
         readonly responses: {
-            /** @description Durable; a deployment carries it out. With `dryRun=true` the steps it would have, and nothing is changed */
+            /** @description Durable; a deployment carries it out. With `dryRun=true` what it would mean, and nothing is changed */
             readonly 200: {
                 headers: {
+                    readonly ETag: components["headers"]["CheckedTag"];
                     readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["DeploymentResult"] | components["schemas"]["DeploymentSteps"];
+                    readonly "application/json": components["schemas"]["DeploymentResult"] | components["schemas"]["Announcement"];
                 };
             };
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooSlow"];
             readonly 409: components["responses"]["Conflict"];
+            readonly 412: components["responses"]["PreconditionFailed"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -3467,8 +4205,15 @@ export interface operations {
             readonly query?: {
                 /** @description Cancel running deployments that are in the way */
                 readonly force?: components["parameters"]["force"];
+                /** @description Only say what it would mean, and change nothing */
+                readonly dryRun?: components["parameters"]["dryRun"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+                readonly "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description `*` refuses with 412 what exists already: create only */
+                readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -3478,14 +4223,20 @@ export interface operations {
             };
         };
         readonly responses: {
+            readonly 200: components["responses"]["Announced"];
             readonly 201: components["responses"]["DeployedNew"];
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooSlow"];
             readonly 409: components["responses"]["Conflict"];
+            readonly 412: components["responses"]["PreconditionFailed"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -3494,37 +4245,67 @@ export interface operations {
             readonly query?: {
                 /** @description Cancel running deployments that are in the way */
                 readonly force?: components["parameters"]["force"];
+                /** @description Only say what it would mean, and change nothing */
+                readonly dryRun?: components["parameters"]["dryRun"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+                readonly "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description `*` refuses with 412 what exists already: create only */
+                readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
         readonly requestBody?: never;
         readonly responses: {
-            readonly 200: components["responses"]["Deployed"];
+            readonly 200: components["responses"]["DeployedOrAnnounced"];
+            readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 409: components["responses"]["Conflict"];
+            readonly 412: components["responses"]["PreconditionFailed"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly patchRootGroup: {
         readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
+            readonly query?: {
+                /** @description Only say what it would mean, and change nothing */
+                readonly dryRun?: components["parameters"]["dryRun"];
+            };
+            readonly header?: {
+                /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+                readonly "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description `*` refuses with 412 what exists already: create only */
+                readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
         readonly requestBody: {
             readonly content: {
                 readonly "application/json": components["schemas"]["GroupPatch"];
+                readonly "application/merge-patch+json": components["schemas"]["GroupUpdate"];
             };
         };
         readonly responses: {
+            readonly 200: components["responses"]["Announced"];
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooSlow"];
+            readonly 412: components["responses"]["PreconditionFailed"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly listAllGroupApps: {
@@ -3532,8 +4313,17 @@ export interface operations {
             readonly query?: {
                 /** @description Repeatable, with prefix `apps.`, `app.` or none: `tasks`, `counts`, `deployments`, `readiness`, `lastTaskFailure`, `taskStats`, `failures` */
                 readonly embed?: components["parameters"]["embed"];
+                /** @description So many items at most, in the order of their keys; the Link header names the next page */
+                readonly limit?: components["parameters"]["limit"];
+                /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
+                readonly after?: components["parameters"]["after"];
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                readonly fields?: components["parameters"]["fields"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description ETag of an answer that the client has; 304 when it would get the same */
+                readonly "If-None-Match"?: components["parameters"]["knownTag"];
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -3543,12 +4333,21 @@ export interface operations {
             readonly 200: {
                 headers: {
                     readonly "X-Event-Position": components["headers"]["EventPosition"];
+                    readonly ETag: components["headers"]["ETag"];
+                    readonly Link: components["headers"]["Link"];
                     readonly [name: string]: unknown;
                 };
                 content: {
                     readonly "application/json": readonly components["schemas"]["AppInfo"][];
                 };
             };
+            readonly 304: components["responses"]["NotModified"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly listRootGroupVersions: {
@@ -3569,6 +4368,11 @@ export interface operations {
                     readonly "application/json": readonly components["schemas"]["Timestamp"][];
                 };
             };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly getRootGroupVersion: {
@@ -3594,8 +4398,13 @@ export interface operations {
                     readonly "application/json": components["schemas"]["GroupInfo"];
                 };
             };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly getGroup: {
@@ -3604,7 +4413,10 @@ export interface operations {
                 /** @description Repeatable: `group.groups`, `group.apps`, `group.pods`, and with `group.apps.` before it whatever is embedded in apps. Without any, the first three */
                 readonly embed?: components["parameters"]["groupEmbed"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description ETag of an answer that the client has; 304 when it would get the same */
+                readonly "If-None-Match"?: components["parameters"]["knownTag"];
+            };
             readonly path: {
                 /** @description A group's path; its slashes stay slashes */
                 readonly groupId: components["parameters"]["groupId"];
@@ -3617,13 +4429,21 @@ export interface operations {
             readonly 200: {
                 headers: {
                     readonly "X-Event-Position": components["headers"]["EventPosition"];
+                    readonly ETag: components["headers"]["ETag"];
                     readonly [name: string]: unknown;
                 };
                 content: {
                     readonly "application/json": components["schemas"]["GroupInfo"];
                 };
             };
+            readonly 304: components["responses"]["NotModified"];
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly putGroup: {
@@ -3631,10 +4451,15 @@ export interface operations {
             readonly query?: {
                 /** @description Cancel running deployments that are in the way */
                 readonly force?: components["parameters"]["force"];
-                /** @description Only say which steps it would take */
-                readonly dryRun?: components["parameters"]["groupDryRun"];
+                /** @description Only say what it would mean, and change nothing */
+                readonly dryRun?: components["parameters"]["dryRun"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+                readonly "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description `*` refuses with 412 what exists already: create only */
+                readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
+            };
             readonly path: {
                 /** @description A group's path; its slashes stay slashes */
                 readonly groupId: components["parameters"]["groupId"];
@@ -3647,23 +4472,29 @@ export interface operations {
             };
         };
         readonly responses: {
-            /** @description Durable; a deployment carries it out. With `dryRun=true` the steps it would have, and nothing is changed */
+            /** @description Durable; a deployment carries it out. With `dryRun=true` what it would mean, and nothing is changed */
             readonly 200: {
                 headers: {
+                    readonly ETag: components["headers"]["CheckedTag"];
                     readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["DeploymentResult"] | components["schemas"]["DeploymentSteps"];
+                    readonly "application/json": components["schemas"]["DeploymentResult"] | components["schemas"]["Announcement"];
                 };
             };
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooSlow"];
             readonly 409: components["responses"]["Conflict"];
+            readonly 412: components["responses"]["PreconditionFailed"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -3672,8 +4503,15 @@ export interface operations {
             readonly query?: {
                 /** @description Cancel running deployments that are in the way */
                 readonly force?: components["parameters"]["force"];
+                /** @description Only say what it would mean, and change nothing */
+                readonly dryRun?: components["parameters"]["dryRun"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+                readonly "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description `*` refuses with 412 what exists already: create only */
+                readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
+            };
             readonly path: {
                 /** @description A group's path; its slashes stay slashes */
                 readonly groupId: components["parameters"]["groupId"];
@@ -3686,14 +4524,20 @@ export interface operations {
             };
         };
         readonly responses: {
+            readonly 200: components["responses"]["Announced"];
             readonly 201: components["responses"]["DeployedNew"];
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooSlow"];
             readonly 409: components["responses"]["Conflict"];
+            readonly 412: components["responses"]["PreconditionFailed"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -3702,8 +4546,15 @@ export interface operations {
             readonly query?: {
                 /** @description Cancel running deployments that are in the way */
                 readonly force?: components["parameters"]["force"];
+                /** @description Only say what it would mean, and change nothing */
+                readonly dryRun?: components["parameters"]["dryRun"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+                readonly "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description `*` refuses with 412 what exists already: create only */
+                readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
+            };
             readonly path: {
                 /** @description A group's path; its slashes stay slashes */
                 readonly groupId: components["parameters"]["groupId"];
@@ -3712,17 +4563,31 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            readonly 200: components["responses"]["Deployed"];
+            readonly 200: components["responses"]["DeployedOrAnnounced"];
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 409: components["responses"]["Conflict"];
+            readonly 412: components["responses"]["PreconditionFailed"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly patchGroup: {
         readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
+            readonly query?: {
+                /** @description Only say what it would mean, and change nothing */
+                readonly dryRun?: components["parameters"]["dryRun"];
+            };
+            readonly header?: {
+                /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+                readonly "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description `*` refuses with 412 what exists already: create only */
+                readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
+            };
             readonly path: {
                 /** @description A group's path; its slashes stay slashes */
                 readonly groupId: components["parameters"]["groupId"];
@@ -3732,21 +4597,33 @@ export interface operations {
         readonly requestBody: {
             readonly content: {
                 readonly "application/json": components["schemas"]["GroupPatch"];
+                readonly "application/merge-patch+json": components["schemas"]["GroupUpdate"];
             };
         };
         readonly responses: {
-            /** @description Durable; nothing is deployed */
+            /** @description Durable; a JSON merge patch is answered with its deployment, Marathon's patch with nothing */
             readonly 200: {
                 headers: {
+                    readonly ETag: components["headers"]["CheckedTag"];
+                    readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
                     readonly [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    readonly "application/json": components["schemas"]["DeploymentResult"] | components["schemas"]["Announcement"];
+                };
             };
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooSlow"];
+            readonly 409: components["responses"]["Conflict"];
+            readonly 412: components["responses"]["PreconditionFailed"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -3755,8 +4632,17 @@ export interface operations {
             readonly query?: {
                 /** @description Repeatable, with prefix `apps.`, `app.` or none: `tasks`, `counts`, `deployments`, `readiness`, `lastTaskFailure`, `taskStats`, `failures` */
                 readonly embed?: components["parameters"]["embed"];
+                /** @description So many items at most, in the order of their keys; the Link header names the next page */
+                readonly limit?: components["parameters"]["limit"];
+                /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
+                readonly after?: components["parameters"]["after"];
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                readonly fields?: components["parameters"]["fields"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description ETag of an answer that the client has; 304 when it would get the same */
+                readonly "If-None-Match"?: components["parameters"]["knownTag"];
+            };
             readonly path: {
                 /** @description A group's path; its slashes stay slashes */
                 readonly groupId: components["parameters"]["groupId"];
@@ -3769,12 +4655,22 @@ export interface operations {
             readonly 200: {
                 headers: {
                     readonly "X-Event-Position": components["headers"]["EventPosition"];
+                    readonly ETag: components["headers"]["ETag"];
+                    readonly Link: components["headers"]["Link"];
                     readonly [name: string]: unknown;
                 };
                 content: {
                     readonly "application/json": readonly components["schemas"]["AppInfo"][];
                 };
             };
+            readonly 304: components["responses"]["NotModified"];
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly listGroupVersions: {
@@ -3798,7 +4694,13 @@ export interface operations {
                     readonly "application/json": readonly components["schemas"]["Timestamp"][];
                 };
             };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly getGroupVersion: {
@@ -3826,8 +4728,14 @@ export interface operations {
                     readonly "application/json": components["schemas"]["GroupInfo"];
                 };
             };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly listPods: {
@@ -3848,6 +4756,11 @@ export interface operations {
                     readonly "application/json": readonly components["schemas"]["Pod"][];
                 };
             };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly createPod: {
@@ -3867,10 +4780,14 @@ export interface operations {
         };
         readonly responses: {
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooSlow"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -3883,6 +4800,8 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             /** @description They are not, as from a Marathon that knew none yet */
             readonly 404: {
                 headers: {
@@ -3890,6 +4809,9 @@ export interface operations {
                 };
                 content?: never;
             };
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly listPodStatus: {
@@ -3910,6 +4832,11 @@ export interface operations {
                     readonly "application/json": readonly components["schemas"]["PodStatus"][];
                 };
             };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly getPod: {
@@ -3933,7 +4860,13 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Pod"];
                 };
             };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly putPod: {
@@ -3956,10 +4889,14 @@ export interface operations {
         };
         readonly responses: {
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooSlow"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -3978,7 +4915,14 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly getPodStatus: {
@@ -4002,7 +4946,13 @@ export interface operations {
                     readonly "application/json": components["schemas"]["PodStatus"];
                 };
             };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly listPodVersions: {
@@ -4026,7 +4976,13 @@ export interface operations {
                     readonly "application/json": readonly components["schemas"]["Timestamp"][];
                 };
             };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly getPodVersion: {
@@ -4051,8 +5007,14 @@ export interface operations {
                     readonly "application/json": components["schemas"]["Pod"];
                 };
             };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly killPodInstances: {
@@ -4075,10 +5037,16 @@ export interface operations {
         };
         readonly responses: {
             readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooSlow"];
             readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly killPodInstance: {
@@ -4097,8 +5065,15 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly listTasks: {
@@ -4107,8 +5082,17 @@ export interface operations {
                 /** @description Repeatable, `running` or `staging`; other values are ignored */
                 readonly status?: readonly string[];
                 readonly "status[]"?: readonly string[];
+                /** @description So many items at most, in the order of their keys; the Link header names the next page */
+                readonly limit?: components["parameters"]["limit"];
+                /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
+                readonly after?: components["parameters"]["after"];
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                readonly fields?: components["parameters"]["fields"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description ETag of an answer that the client has; 304 when it would get the same */
+                readonly "If-None-Match"?: components["parameters"]["knownTag"];
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -4118,6 +5102,8 @@ export interface operations {
             readonly 200: {
                 headers: {
                     readonly "X-Event-Position": components["headers"]["EventPosition"];
+                    readonly ETag: components["headers"]["ETag"];
+                    readonly Link: components["headers"]["Link"];
                     readonly [name: string]: unknown;
                 };
                 content: {
@@ -4125,9 +5111,13 @@ export interface operations {
                     readonly "text/plain": components["schemas"]["TaskTable"];
                 };
             };
+            readonly 304: components["responses"]["NotModified"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 406: components["responses"]["NotAcceptable"];
+            readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly killTasks: {
@@ -4139,8 +5129,15 @@ export interface operations {
                 readonly wipe?: components["parameters"]["wipe"];
                 /** @description Cancel running deployments that are in the way */
                 readonly force?: components["parameters"]["force"];
+                /** @description Only say what it would mean, and change nothing */
+                readonly dryRun?: components["parameters"]["dryRun"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+                readonly "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description `*` refuses with 412 what exists already: create only */
+                readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
+            };
             readonly path?: never;
             readonly cookie?: never;
         };
@@ -4153,19 +5150,25 @@ export interface operations {
             /** @description The tasks killed, or with `scale=true` the deployment */
             readonly 200: {
                 headers: {
+                    readonly ETag: components["headers"]["CheckedTag"];
                     readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["TaskList"] | components["schemas"]["DeploymentResult"];
+                    readonly "application/json": components["schemas"]["TaskList"] | components["schemas"]["DeploymentResult"] | components["schemas"]["TaskListAnnounced"] | components["schemas"]["Announcement"];
                 };
             };
             readonly 400: components["responses"]["BadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooSlow"];
             readonly 409: components["responses"]["Conflict"];
+            readonly 412: components["responses"]["PreconditionFailed"];
+            readonly 413: components["responses"]["TooLarge"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -4178,6 +5181,8 @@ export interface operations {
                 readonly limit?: number;
                 /** @description The `next` of the page before */
                 readonly after?: number;
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                readonly fields?: components["parameters"]["fields"];
             };
             readonly header?: never;
             readonly path?: never;
@@ -4198,6 +5203,10 @@ export interface operations {
             readonly 400: components["responses"]["BadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly getDeployment: {
@@ -4223,6 +5232,9 @@ export interface operations {
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly cancelDeployment: {
@@ -4240,9 +5252,10 @@ export interface operations {
         readonly requestBody?: never;
         readonly responses: {
             readonly 200: components["responses"]["Deployed"];
-            /** @description Stopped */
+            /** @description Stopped, nothing is rolled back */
             readonly 202: {
                 headers: {
+                    readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
                     readonly [name: string]: unknown;
                 };
                 content?: never;
@@ -4250,6 +5263,9 @@ export interface operations {
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -4258,6 +5274,12 @@ export interface operations {
             readonly query?: {
                 /** @description `lastUnusedOffers` adds the last offer of each agent that did not fit */
                 readonly embed?: readonly string[];
+                /** @description So many items at most, in the order of their keys; the Link header names the next page */
+                readonly limit?: components["parameters"]["limit"];
+                /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
+                readonly after?: components["parameters"]["after"];
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                readonly fields?: components["parameters"]["fields"];
             };
             readonly header?: never;
             readonly path?: never;
@@ -4269,6 +5291,7 @@ export interface operations {
             readonly 200: {
                 headers: {
                     readonly "X-Event-Position": components["headers"]["EventPosition"];
+                    readonly Link: components["headers"]["Link"];
                     readonly [name: string]: unknown;
                 };
                 content: {
@@ -4277,6 +5300,10 @@ export interface operations {
             };
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly resetDelay: {
@@ -4298,9 +5325,14 @@ export interface operations {
                 };
                 content?: never;
             };
+            readonly 400: components["responses"]["BadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly getInfo: {
@@ -4323,6 +5355,9 @@ export interface operations {
             };
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly getLeader: {
@@ -4346,6 +5381,9 @@ export interface operations {
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly abdicate: {
@@ -4373,7 +5411,11 @@ export interface operations {
             };
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly listPlugins: {
@@ -4397,6 +5439,8 @@ export interface operations {
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly streamEvents: {
@@ -4421,6 +5465,9 @@ export interface operations {
             /** @description The stream; ids are `<epoch>-<seq>` */
             readonly 200: {
                 headers: {
+                    readonly "X-Event-Position": components["headers"]["EventPosition"];
+                    /** @description Asks proxies to pass each event on at once */
+                    readonly "X-Accel-Buffering"?: "no";
                     readonly [name: string]: unknown;
                 };
                 content: {
@@ -4430,6 +5477,7 @@ export interface operations {
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 405: components["responses"]["MethodNotAllowed"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -4460,10 +5508,12 @@ export interface operations {
                     readonly "application/json": components["schemas"]["FilePiece"];
                 };
             };
-            readonly 400: components["responses"]["BadRequest"];
+            readonly 400: components["responses"]["FileBadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
-            readonly 403: components["responses"]["Forbidden"];
-            readonly 404: components["responses"]["NotFound"];
+            readonly 403: components["responses"]["FileForbidden"];
+            readonly 404: components["responses"]["FileNotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["FileDefect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -4490,10 +5540,12 @@ export interface operations {
                     readonly "application/json": readonly components["schemas"]["FileEntry"][];
                 };
             };
-            readonly 400: components["responses"]["BadRequest"];
+            readonly 400: components["responses"]["FileBadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
-            readonly 403: components["responses"]["Forbidden"];
-            readonly 404: components["responses"]["NotFound"];
+            readonly 403: components["responses"]["FileForbidden"];
+            readonly 404: components["responses"]["FileNotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["FileDefect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -4514,16 +5566,19 @@ export interface operations {
             /** @description The file */
             readonly 200: {
                 headers: {
+                    /** @description The name to keep it under */
+                    readonly "Content-Disposition"?: string;
                     readonly [name: string]: unknown;
                 };
                 content: {
                     readonly "application/octet-stream": string;
                 };
             };
-            readonly 400: components["responses"]["BadRequest"];
+            readonly 400: components["responses"]["FileBadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
-            readonly 403: components["responses"]["Forbidden"];
-            readonly 404: components["responses"]["NotFound"];
+            readonly 403: components["responses"]["FileForbidden"];
+            readonly 404: components["responses"]["FileNotFound"];
+            readonly 500: components["responses"]["FileDefect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -4547,6 +5602,9 @@ export interface operations {
             };
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
     readonly createToken: {
@@ -4576,8 +5634,13 @@ export interface operations {
             readonly 400: components["responses"]["BadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooSlow"];
             readonly 409: components["responses"]["Conflict"];
+            readonly 413: components["responses"]["TooLarge"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -4602,6 +5665,9 @@ export interface operations {
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
     };
@@ -4634,6 +5700,9 @@ export interface operations {
             readonly 400: components["responses"]["BadRequest"];
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
         };
     };
 }

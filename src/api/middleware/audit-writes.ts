@@ -9,7 +9,7 @@ import { requestIdOf } from './request-id.js';
 /** Methods that change nothing. */
 const readMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** Most apps and fields that one entry names. */
-const MAX_NAMED = 100;
+export const MAX_NAMED = 100;
 const MAX_PATH_CHARACTERS = 512;
 
 /** What a handler knows about its change, for the trail. */

@@ -12,6 +12,15 @@ import { requestIdOf } from './request-id.js';
 /** Seconds after which a 503 is worth another try. */
 const RETRY_AFTER_SECONDS = 2;
 
+/** What an answer that came to nothing may have been given before. */
+const headersOfSuccess = [
+  'Content-Length',
+  'Content-Type',
+  'Marathon-Deployment-Id',
+  'Location',
+  'X-Event-Position',
+] as const;
+
 /** The catalogued form of whatever was thrown; undefined for a defect of our own. */
 function catalogued(error: unknown): CatalogError | undefined {
   if (error instanceof CatalogError) return error;
@@ -57,8 +66,7 @@ export function finalError(log: Log, dice: Dice, clock: Clock): ErrorRequestHand
       response.destroy();
       return;
     }
-    for (const name of ['Content-Length', 'Content-Type', 'Marathon-Deployment-Id', 'Location'])
-      response.removeHeader(name);
+    for (const name of headersOfSuccess) response.removeHeader(name);
     if (error.status === 503) response.setHeader('Retry-After', RETRY_AFTER_SECONDS);
     dropRest(request, clock);
     sendJson(response, error.status, error);

@@ -135,7 +135,9 @@ export function artifact(input: NonNullable<AppInput['fetch']>[number]): Artifac
   };
 }
 
-export function secrets(input: AppInput['secrets']): Readonly<Record<string, { source: string }>> | undefined {
+export function secrets(
+  input: AppInput['secrets'],
+): Readonly<Record<string, { source: string }>> | undefined {
   return unlessEmpty(
     Object.fromEntries(Object.entries(input ?? {}).map(([name, { source }]) => [name, { source }])),
   );

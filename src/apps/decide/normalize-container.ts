@@ -82,7 +82,9 @@ function volume(input: VolumeInput): readonly Volume[] {
 }
 
 /** Also of pods. */
-export function persistentPart(input: NonNullable<VolumeInput['persistent']>): PersistentVolume['persistent'] {
+export function persistentPart(
+  input: NonNullable<VolumeInput['persistent']>,
+): PersistentVolume['persistent'] {
   return {
     size: input.size,
     type: input.type ?? (input.profileName ? 'mount' : 'root'),

@@ -206,12 +206,19 @@ function addAppCommands(app: Command): void {
   changing(app.command('run'))
     .argument('<file>', 'JSON (or .yaml) with an app, or with an array of apps; - is standard input')
     .description('start an app, or change it to what the file says, and watch it come up')
+    .option(
+      '--dry-run',
+      'only say what would change, whether it fits and what it takes; change nothing',
+      false,
+    )
     .addHelpText(
       'after',
-      `\nExamples:\n  longrun app run examples/hello.json\n  longrun app run examples/two-apps.json --no-wait\n${EXIT_CODES}`,
+      `\nExamples:\n  longrun app run examples/hello.json\n  longrun app run examples/two-apps.json --no-wait\n  longrun app run examples/hello.json --dry-run\n${EXIT_CODES}`,
     )
-    .action((file: string, options: ChangeOptions) =>
-      act(options, (client, io) => appRun(client, io, { ...changeArguments(options), file })),
+    .action((file: string, options: ChangeOptions & { readonly dryRun: boolean }) =>
+      act(options, (client, io) =>
+        appRun(client, io, { ...changeArguments(options), file, dryRun: options.dryRun }),
+      ),
     );
   changing(app.command('scale'))
     .argument('<app>', 'id of an app')

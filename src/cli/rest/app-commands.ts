@@ -2,6 +2,7 @@ import { parse as parseYaml } from 'yaml';
 import type { Schemas } from '../../api/contract/load-contract.js';
 import { type ChangeArguments, carryOut, exitCodes } from './carry-out.js';
 import { type CommandIo, paint, printable } from './command-io.js';
+import { dryRun } from './dry-run.js';
 import { appPath, type RestClient, RestError } from './rest-client.js';
 import { table } from './table.js';
 
@@ -111,12 +112,13 @@ function healthOf({ healthCheckResults }: Schemas['Task']): string {
 export async function appRun(
   client: RestClient,
   io: CommandIo,
-  args: ChangeArguments & { readonly file: string; readonly force: boolean },
+  args: ChangeArguments & { readonly file: string; readonly force: boolean; readonly dryRun?: boolean },
 ): Promise<number> {
   const from = args.file === '-' ? 'standard input' : args.file;
   const definition = readDefinition(from, await textOf(io, args.file));
   const query = `?partialUpdate=false&force=${args.force}`;
   if (Array.isArray(definition)) {
+    if (args.dryRun) return dryRun(client, io, args, `/v2/apps${query}`, definition);
     return carryOut(client, io, args, definition.length === 1 ? 'one app' : `${definition.length} apps`, () =>
       client.ask('PUT', `/v2/apps${query}`, definition),
     );
@@ -131,6 +133,7 @@ export async function appRun(
       0,
     );
   }
+  if (args.dryRun) return dryRun(client, io, args, appPath(id) + query, definition);
   return carryOut(client, io, args, `/${id.replace(/^\/+/, '')}`, () =>
     client.ask('PUT', appPath(id) + query, definition),
   );

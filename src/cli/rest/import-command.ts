@@ -40,7 +40,12 @@ export async function importFrom(client: RestClient, io: CommandIo, args: Import
     source,
     pods: source.pods,
     destination: await readServer(client, '/'),
-    judge: { read: readerOf(contract), settings, replace: args.replace },
+    judge: {
+      read: readerOf(contract),
+      readPod: (body) => contract.read('PodInput', body),
+      settings,
+      replace: args.replace,
+    },
     stopped: args.stopped,
   });
   const wanted = plan.apps.filter(({ verdict }) => verdict.kind === 'new' || verdict.kind === 'replace');

@@ -8,6 +8,7 @@ import { bootId } from '../../util/process-identity.js';
 import { Accounts } from '../containers/accounts.js';
 import { detectIsolation } from '../containers/isolation/detect-isolation.js';
 import { ProcessContainerizer } from '../containers/process-containerizer.js';
+import { volatileFolder } from '../containers/volatile-folder.js';
 import type { FromAgent, ToAgent } from '../protocol/agent-line.js';
 import { parseAttributes, parseResources } from '../protocol/resource-text.js';
 import type { AgentInfo, Attribute, Resource } from '../protocol/v1.js';
@@ -157,9 +158,12 @@ export class Agent {
   #build(): { containerizer: ProcessContainerizer; desk: TaskDesk; sandboxes: OldSandboxes } {
     const { options } = this;
     const { clock, dice, log } = options;
+    const instanceId = instanceIdOf(options.workDir, dice);
+    const volatileRoot = volatileFolder(instanceId);
     const containerizer = new ProcessContainerizer({
       root: this.#folder,
-      isolation: detectIsolation(instanceIdOf(options.workDir, dice), options.pidsMax),
+      ...(volatileRoot !== undefined && { volatileRoot }),
+      isolation: detectIsolation(instanceId, options.pidsMax),
       pump: { script: options.pumpScript, fileBytes: options.outputFileBytes, files: options.outputFiles },
       onEvent: (event) => this.#desk?.onContainer(event),
       ...(options.warmContainers !== undefined && { warmContainers: options.warmContainers }),

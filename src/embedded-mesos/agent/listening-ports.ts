@@ -1,49 +1,67 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import type { Clock } from '../../util/clock.js';
 import { listeningHead } from './decide/listening-ports.js';
 
-/** One answer serves all launches of a moment. */
+/** One answer serves all launches of a moment: this long, or longer where the kernel takes longer to tell. */
 const FRESH_MS = 20;
-/** Of each table this much at most is read: some 1 700 listening sockets. */
-const MAX_BYTES = 256 * 1024;
+const FRESH_TIMES_COST = 10;
+/** Asked for at once; the kernel may give less, which is asked for again. */
+const SLICE_BYTES = 64 * 1024;
+/** Of each table this much at most is read: some 56 000 listening sockets. */
+const MAX_BYTES = 8 * 1024 * 1024;
 
 /**
  * The TCP ports of this host on which anybody listens. Only the heads of the kernel's tables are read, which is cheap
- * however many connections there are.
+ * however many connections there are, and in slices, so that nothing waits for it.
  */
 export class ListeningPorts {
-  #ports: readonly number[] = [];
-  #readAtMs = Number.NEGATIVE_INFINITY;
+  #answer: Promise<readonly number[]> = Promise.resolve([]);
+  #freshUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly clock: Clock) {}
 
-  now(): readonly number[] {
-    const nowMs = this.clock.monotonicMs();
-    if (nowMs - this.#readAtMs < FRESH_MS) return this.#ports;
-    this.#readAtMs = nowMs;
-    this.#ports = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap(readHead);
-    return this.#ports;
+  /** The ports as they are now, or were a moment ago. */
+  now(): Promise<readonly number[]> {
+    if (this.clock.monotonicMs() < this.#freshUntilMs) return this.#answer;
+    this.#freshUntilMs = Number.POSITIVE_INFINITY;
+    this.#answer = this.#read();
+    return this.#answer;
+  }
+
+  async #read(): Promise<readonly number[]> {
+    const beganMs = this.clock.monotonicMs();
+    try {
+      return [...(await readHead('/proc/net/tcp')), ...(await readHead('/proc/net/tcp6'))];
+    } finally {
+      const endedMs = this.clock.monotonicMs();
+      this.#freshUntilMs = endedMs + Math.max(FRESH_MS, (endedMs - beganMs) * FRESH_TIMES_COST);
+    }
   }
 }
 
-function readHead(path: string): readonly number[] {
-  let table: number;
+async function readHead(path: string): Promise<readonly number[]> {
+  let table: FileHandle;
   try {
-    table = openSync(path, 'r');
+    table = await open(path, 'r');
   } catch {
     // No such protocol on this host (IPv6 may be off), hence nobody listens with it.
     return [];
   }
   try {
-    const buffer = Buffer.alloc(MAX_BYTES);
-    let bytes = 0;
-    for (;;) {
-      const got = readSync(table, buffer, bytes, Math.min(16 * 1024, MAX_BYTES - bytes), null);
-      bytes += got;
-      const head = listeningHead(buffer.toString('latin1', 0, bytes));
-      if (got === 0 || head.complete || bytes === MAX_BYTES) return head.ports;
+    const ports: number[] = [];
+    const buffer = Buffer.alloc(SLICE_BYTES);
+    let text = '';
+    for (let bytes = 0; bytes < MAX_BYTES; ) {
+      const { bytesRead } = await table.read(buffer, 0, SLICE_BYTES, null);
+      bytes += bytesRead;
+      text += buffer.toString('latin1', 0, bytesRead);
+      const head = listeningHead(text);
+      ports.push(...head.ports);
+      if (head.complete || bytesRead === 0) return ports;
+      text = head.rest;
     }
+    return ports;
   } finally {
-    closeSync(table);
+    await table.close();
   }
 }

@@ -147,7 +147,7 @@ export class TaskDesk {
     if (!hasPorts(task)) return [];
     const untilMs = clock.monotonicMs() + PORTS_WAIT_MS;
     for (;;) {
-      const taken = takenPorts(task, listening.now());
+      const taken = takenPorts(task, await listening.now());
       if (taken.length === 0 || clock.monotonicMs() >= untilMs) return taken;
       if (this.#stopped || entry.record.phase !== 'launching') return [];
       await new Promise<void>((again) => clock.after(PORTS_LOOK_MS, again));

@@ -1,3 +1,5 @@
+import type { DockerSpec } from './docker/docker-spec.js';
+
 /**
  * The format of everything that lies on disk for a running container: tasks outlive upgrades. Supervisors of format 1 (a
  * shell script each, in a session of their own) keep the same records and may still run.
@@ -39,6 +41,8 @@ export interface ContainerSpec {
   /** Absent: the agent's own account. */
   readonly account?: Account;
   readonly limits: ContainerLimits;
+  /** Runs from an image by the Docker engine; absent: as a process of this host. */
+  readonly docker?: DockerSpec;
 }
 
 /** How the main process ended. */

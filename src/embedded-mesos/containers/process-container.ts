@@ -10,7 +10,13 @@ import {
   type LiveProcess,
   readRecords,
 } from './decide/record.js';
-import { dismissSupervisor, drainOutput, killUntilEmpty, memoryLimitationOf, useOf } from './end-container.js';
+import {
+  dismissSupervisor,
+  drainOutput,
+  killUntilEmpty,
+  memoryLimitationOf,
+  useOf,
+} from './end-container.js';
 import { giveOrders, removeOrders } from './give-orders.js';
 import { prepareContainer } from './prepare-container.js';
 import { killGroupOf, lives, pidInUse, signal, textOf } from './processes.js';

@@ -40,6 +40,8 @@ const recordKinds: readonly RecordKind[] = ['warm', 'supervisor', 'task', 'exit'
 export interface ProcessContainerizerOptions {
   /** The folder that all of it lives in; on a local disk. */
   readonly root: string;
+  /** A folder in memory for what a boot voids; absent: it lies in `root` too. */
+  readonly volatileRoot?: string;
   readonly isolation: Isolation;
   readonly pump: LogPumpSettings;
   readonly onEvent: (event: ContainerEvent) => void;
@@ -75,7 +77,7 @@ export class ProcessContainerizer implements Containerizer {
 
   constructor(private readonly options: ProcessContainerizerOptions) {
     const { clock, log, isolation } = options;
-    const files = new RunFiles(options.root);
+    const files = new RunFiles(options.root, options.volatileRoot);
     const { supervisorGroups, parents } = isolation;
     this.files = files;
     this.#launcher = new Launcher(files, supervisorGroups, parents, () => this.#askAgain(), clock, log);
@@ -358,6 +360,7 @@ export class ProcessContainerizer implements Containerizer {
     await this.stop();
     for (const pid of servants) if (pid !== undefined) signal(pid, 'SIGKILL');
     const { log, isolation } = this.options;
+    this.files.removeVolatile();
     if (await this.#until(TEAR_DOWN_LIMIT_MS, () => isolation.tearDown())) return;
     log.warn('empty cgroups of this work dir stay behind', { groups: isolation.supervisorGroups });
   }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CONTAINER_FORMAT } from './containerizer.js';
 import { launcherScript } from './supervisor-script.js';
@@ -6,6 +6,9 @@ import { launcherScript } from './supervisor-script.js';
 export type Stream = 'stdout' | 'stderr';
 export const streams: readonly Stream[] = ['stdout', 'stderr'];
 export type RecordKind = 'warm' | 'supervisor' | 'task' | 'exit' | 'limit';
+
+/** What a boot voids. */
+const volatileNames = ['records', 'pipes', 'scripts'] as const;
 
 /**
  * The folders of the process containerizer. All belong to the agent; only `sandboxes/<id>` belongs to the task's user, and
@@ -19,7 +22,11 @@ export class RunFiles {
   readonly scripts: string;
   readonly runtime: string;
 
-  constructor(readonly root: string) {
+  /** `volatile`: a folder in memory that takes what is void after a boot; absent: all of it lies in `root`. */
+  constructor(
+    readonly root: string,
+    private readonly volatile?: string,
+  ) {
     this.records = join(root, 'records');
     this.pipes = join(root, 'pipes');
     this.sandboxes = join(root, 'sandboxes');
@@ -32,12 +39,29 @@ export class RunFiles {
   create(): void {
     mkdirSync(this.root, { recursive: true, mode: 0o711 });
     chmodSync(this.root, 0o711);
-    for (const folder of [this.records, this.pipes, this.outputs, this.scripts, this.runtime]) {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
-    }
+    for (const folder of [this.outputs, this.runtime]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const name of volatileNames) this.#createVolatile(name);
     mkdirSync(this.sandboxes, { recursive: true, mode: 0o711 });
     chmodSync(this.sandboxes, 0o711);
     writeFileSync(this.launcherScript, launcherScript, { mode: 0o600 });
+  }
+
+  /**
+   * A folder that may lie in memory: a link in `root` leads there. One that already holds something, of containers that run,
+   * stays where it is; one whose link leads nowhere, after a boot, is made anew.
+   */
+  #createVolatile(name: (typeof volatileNames)[number]): void {
+    const path = join(this.root, name);
+    if (holdsSomething(path)) return;
+    rmSync(path, { recursive: true, force: true });
+    const folder = this.volatile === undefined ? path : join(this.volatile, name);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (folder !== path) symlinkSync(folder, path);
+  }
+
+  /** For a work dir that holds no container any more: takes away what lies in memory. */
+  removeVolatile(): void {
+    if (this.volatile !== undefined) rmSync(this.volatile, { recursive: true, force: true });
   }
 
   get launcherScript(): string {
@@ -76,5 +100,14 @@ export class RunFiles {
 
   output(id: string): string {
     return join(this.outputs, id);
+  }
+}
+
+function holdsSomething(folder: string): boolean {
+  try {
+    return readdirSync(folder).length > 0;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
   }
 }

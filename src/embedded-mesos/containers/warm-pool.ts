@@ -61,10 +61,6 @@ export class WarmPool {
     return count;
   }
 
-  has(id: string): boolean {
-    return this.#stock.has(id);
-  }
-
   /** The id of a container that waits, which from now on is the caller's; undefined when there is none. */
   take(): string | undefined {
     for (const [id, { records }] of this.#stock) {

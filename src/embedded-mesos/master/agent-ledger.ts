@@ -13,6 +13,8 @@ export class AgentLedger {
   #total: Resources;
   #used = Resources.none;
   #offered = Resources.none;
+  /** What tasks leave of the total. */
+  #unused: Resources | undefined;
   #free: Resources | undefined;
 
   constructor(total: Resources) {
@@ -33,13 +35,14 @@ export class AgentLedger {
 
   /** What can be offered now. */
   get free(): Resources {
-    this.#free ??= this.#total.minus(this.#used).minus(this.#offered);
+    this.#unused ??= this.#total.minus(this.#used);
+    this.#free ??= this.#unused.minus(this.#offered);
     return this.#free;
   }
 
   setTotal(total: Resources): void {
     this.#total = total;
-    this.#free = undefined;
+    this.#usedChanged();
   }
 
   offer(resources: Resources): void {
@@ -59,17 +62,22 @@ export class AgentLedger {
   use(resources: Resources): void {
     assert(this.free.contains(resources), 'I7: a launch takes more than is free on its agent');
     this.#used = this.#used.plus(resources);
-    this.#free = undefined;
+    this.#usedChanged();
   }
 
   /** A task that the agent itself says it has. */
   adopt(resources: Resources): void {
     this.#used = this.#used.plus(resources);
-    this.#free = undefined;
+    this.#usedChanged();
   }
 
   release(resources: Resources): void {
     this.#used = this.#used.minus(resources);
+    this.#usedChanged();
+  }
+
+  #usedChanged(): void {
+    this.#unused = undefined;
     this.#free = undefined;
   }
 }

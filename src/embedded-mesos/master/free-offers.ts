@@ -21,7 +21,14 @@ export function* freeOffers(cluster: Cluster, role: string): Generator<Offer> {
     if (agent.link !== 'connected') continue;
     const { ledger, info } = agent;
     const resources = ledger.free.plus(ledger.offered);
-    const facts = { offerId: `free-${agent.id}`, frameworkId: '', agentId: agent.id, ip: '', role, resources };
+    const facts = {
+      offerId: `free-${agent.id}`,
+      frameworkId: '',
+      agentId: agent.id,
+      ip: '',
+      role,
+      resources,
+    };
     yield offerMessage({ ...facts, agent: info }, traits);
   }
 }

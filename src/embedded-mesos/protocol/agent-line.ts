@@ -54,4 +54,3 @@ export type ToAgent =
   | { readonly type: 'PING' }
   /** Marked gone or replaced: kill everything, forget the id, stop. */
   | { readonly type: 'SHUTDOWN'; readonly message: string };
-

@@ -56,8 +56,9 @@ export class Resources {
     for (const entry of other.#entries.values()) {
       const known = entries.get(entry.key);
       if (!known) continue;
-      const amount = subtractAmounts(known.amount, entry.amount);
-      if (isNothing(amount)) entries.delete(entry.key);
+      // The very same amount, as when an offer comes back: ports of a busy agent are hundreds of ranges.
+      const amount = known.amount === entry.amount ? undefined : subtractAmounts(known.amount, entry.amount);
+      if (amount === undefined || isNothing(amount)) entries.delete(entry.key);
       else entries.set(known.key, { key: known.key, base: known.base, amount });
     }
     return entries.size === 0 ? Resources.none : new Resources(entries);
@@ -67,6 +68,7 @@ export class Resources {
   contains(other: Resources): boolean {
     for (const entry of other.#entries.values()) {
       const known = this.#entries.get(entry.key);
+      if (known?.amount === entry.amount) continue;
       if (!known || !amountContains(known.amount, entry.amount)) return false;
     }
     return true;

@@ -86,6 +86,11 @@ function portVariables(ports: readonly TaskPort[]): Record<string, string> {
   return variables;
 }
 
+function prefixed(prefix: string, variables: Record<string, string>): Record<string, string> {
+  if (prefix === '') return variables;
+  return Object.fromEntries(Object.entries(variables).map(([name, value]) => [`${prefix}${name}`, value]));
+}
+
 /** The author's variables; values that secrets hold are not among them. */
 function ownVariables(env: App['env']): Record<string, string> {
   return Object.fromEntries(
@@ -103,11 +108,12 @@ export interface EnvironmentOfTask {
 
 /**
  * The environment of an app's task; later entries win: context, labels, host and ports, the author's own
- * (Marathon reference 4.4).
+ * (Marathon reference 4.4). `prefix` goes before the names of host and ports.
  */
 export function taskEnvironment(
   record: AppRecord,
   task: EnvironmentOfTask,
+  prefix = '',
 ): Readonly<Record<string, string>> {
   const { app } = record;
   const { container } = app;
@@ -124,8 +130,10 @@ export function taskEnvironment(
     MARATHON_APP_RESOURCE_GPUS: String(app.gpus),
     MARATHON_APP_ENFORCE_GROUP_ROLE: 'FALSE',
     ...labelVariables(app.labels),
-    HOST: task.hostname,
-    ...portVariables(taskPorts(app, task.hostPorts, task.generatedPorts ?? [])),
+    ...prefixed(prefix, {
+      HOST: task.hostname,
+      ...portVariables(taskPorts(app, task.hostPorts, task.generatedPorts ?? [])),
+    }),
     ...ownVariables(app.env),
   };
 }

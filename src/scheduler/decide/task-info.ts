@@ -71,7 +71,7 @@ function resourceLimits({ resourceLimits: asked }: App): TaskInfo['limits'] {
 }
 
 /** One launch as the master is told of it (Marathon reference 4.2 and 4.4, Mesos reference Appendix B). */
-export function taskInfo(record: AppRecord, placement: TaskPlacement): TaskInfo {
+export function taskInfo(record: AppRecord, placement: TaskPlacement, envVarsPrefix = ''): TaskInfo {
   const { app } = record;
   const name = hostnameForm(app.id);
   const policy = killPolicy(app);
@@ -83,7 +83,7 @@ export function taskInfo(record: AppRecord, placement: TaskPlacement): TaskInfo 
     task_id: { value: placement.taskId },
     agent_id: { value: placement.agentId },
     resources: placement.resources,
-    command: commandOf(app, taskEnvironment(record, placement)),
+    command: commandOf(app, taskEnvironment(record, placement, envVarsPrefix)),
     ...(policy === undefined ? {} : { kill_policy: policy }),
     ...(labels === undefined ? {} : { labels }),
     ...(limits === undefined ? {} : { limits }),

@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import type { ApiOptions } from '../../../src/api/api-context.js';
 import { type Api, createApi, createApiServer } from '../../../src/api/create-api.js';
 import { PodRequests } from '../../../src/apps/pod-requests.js';
@@ -9,6 +10,7 @@ import { LogLevels } from '../../../src/logging/log-levels.js';
 import { SystemClock } from '../../../src/util/clock.js';
 import { SystemDice } from '../../../src/util/ids.js';
 import { contract } from '../../apps/support/app-world.js';
+import { packageRoot } from '../../support/package-root.js';
 import {
   FakeChanges,
   FakeDeployments,
@@ -18,6 +20,7 @@ import {
   FakeRegistry,
   FakeScheduler,
 } from './fakes.js';
+import { AnswerWatch } from './watched-listener.js';
 
 export interface Answer {
   readonly status: number;
@@ -42,9 +45,10 @@ export const apiSettings = {
   masterPort: 5050,
   servicePorts: { min: 10_000, max: 20_000 },
   defaultUser: 'nobody',
+  mesosBridgeName: 'mesos-bridge',
 } as Settings;
 
-/** The real API on a loopback port, over rooms in memory. */
+/** The real API on a loopback port, over rooms in memory. Whatever it answers is held against openapi.yaml. */
 export class ApiWorld {
   readonly registry = new FakeRegistry();
   readonly scheduler = new FakeScheduler();
@@ -59,6 +63,7 @@ export class ApiWorld {
   ready = true;
   notServed: readonly { servicePort: number; reason: string }[] = [];
   port = 0;
+  readonly #watch = new AnswerWatch();
   #api: Api | undefined;
   #server: Server | undefined;
 
@@ -86,10 +91,14 @@ export class ApiWorld {
       dice: new SystemDice(),
       log,
       logLevels: this.logLevels,
+      documents: {
+        contract: join(packageRoot(), 'openapi.yaml'),
+        page: join(packageRoot(), 'src/api/docs-page'),
+      },
       abdicate: () => void this.abdications++,
       ...overrides,
     });
-    const server = createApiServer(this.#api.listener);
+    const server = createApiServer(this.#watch.listener(this.#api.listener));
     this.#server = server;
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     this.port = (server.address() as AddressInfo).port;
@@ -100,6 +109,7 @@ export class ApiWorld {
     await this.#api?.stop();
     this.#server?.closeAllConnections();
     await new Promise<void>((resolve) => (this.#server ? this.#server.close(() => resolve()) : resolve()));
+    this.#watch.check();
   }
 
   get url(): string {
@@ -110,7 +120,14 @@ export class ApiWorld {
     return this.#api?.stop() ?? Promise.resolve();
   }
 
-  ask(method: string, path: string, { headers = {}, body }: Ask = {}): Promise<Answer> {
+  /** Fails when the answer, or one before it, is not as the contract says. */
+  async ask(method: string, path: string, ask: Ask = {}): Promise<Answer> {
+    const answer = await this.#send(method, path, ask);
+    this.#watch.check();
+    return answer;
+  }
+
+  #send(method: string, path: string, { headers = {}, body }: Ask): Promise<Answer> {
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
     const type: Record<string, string | number> =
       text === undefined ? {} : { 'content-type': 'application/json' };

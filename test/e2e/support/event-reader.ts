@@ -1,3 +1,5 @@
+import { expectContractAnswer, headerTexts } from '../../support/checked-answers.js';
+
 export interface ReadEvent {
   readonly id: string;
   readonly type: string;
@@ -25,6 +27,13 @@ export class EventReader {
         ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }),
       },
       signal: this.#abort.signal,
+    });
+    expectContractAnswer({
+      method: 'GET',
+      path: `/v2/events${query}`,
+      status: answer.status,
+      headers: headerTexts(answer.headers),
+      body: undefined,
     });
     if (answer.status !== 200 || !answer.body) throw new Error(`/v2/events answered ${answer.status}`);
     this.position = answer.headers.get('x-event-position') ?? '';

@@ -1,10 +1,19 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
+import { expectContractAnswer, headerTexts } from '../../support/checked-answers.js';
 
 export interface Got {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly text: string;
+}
+
+/** The APIs whose answers are held against openapi.yaml. */
+const apis = new Set<string>();
+
+/** From now on `ask` fails when this API answers what openapi.yaml does not say. */
+export function checkAnswersOf(url: string): void {
+  apis.add(new URL(url).origin);
 }
 
 /** One request on a connection of its own, with any Host, method, path and headers. */
@@ -34,12 +43,31 @@ export function ask(
           text += chunk;
         });
         response.on('error', fail);
-        response.on('end', () => done({ status: response.statusCode ?? 0, headers: response.headers, text }));
+        response.on('end', () => {
+          const got = { status: response.statusCode ?? 0, headers: response.headers, text };
+          try {
+            if (apis.has(new URL(url).origin)) checkGot(url, options, got);
+            done(got);
+          } catch (error) {
+            fail(error);
+          }
+        });
       },
     );
     sent.on('timeout', () => sent.destroy(new Error('no answer in 20 s')));
     sent.on('error', fail);
     sent.end(options.body);
+  });
+}
+
+function checkGot(url: string, { method = 'GET', path }: { method?: string; path?: string }, got: Got): void {
+  const { pathname, search } = new URL(url);
+  expectContractAnswer({
+    method,
+    path: path ?? pathname + search,
+    status: got.status,
+    headers: headerTexts(got.headers),
+    body: Buffer.from(got.text),
   });
 }
 

@@ -2,8 +2,10 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expectContractAnswer, headerTexts } from '../../support/checked-answers.js';
 import { packageRoot } from '../../support/package-root.js';
 import { waitFor } from '../../support/wait-for.js';
+import { checkAnswersOf } from './http.js';
 import {
   commandOf,
   containerGroups,
@@ -181,6 +183,7 @@ export class Longrun {
     if (!existsSync(this.#readyFile))
       throw new Error(`longrun ended with ${child.exitCode}:\n${this.output.join('')}`);
     this.ready = JSON.parse(readFileSync(this.#readyFile, 'utf8')) as Ready;
+    checkAnswersOf(this.ready.api);
   }
 
   get process(): ChildProcess {
@@ -188,6 +191,7 @@ export class Longrun {
     return this.#child;
   }
 
+  /** Asks the API; fails when the answer is not as openapi.yaml says. */
   async request<T = Record<string, unknown>>(
     method: string,
     path: string,
@@ -199,7 +203,15 @@ export class Longrun {
       headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
-    const text = await answer.text();
+    const bytes = Buffer.from(await answer.arrayBuffer());
+    expectContractAnswer({
+      method,
+      path,
+      status: answer.status,
+      headers: headerTexts(answer.headers),
+      body: bytes,
+    });
+    const text = bytes.toString();
     let parsed: unknown = text;
     try {
       parsed = JSON.parse(text);

@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:net';
+import fc from 'fast-check';
 import {
   hasPorts,
   listeningHead,
@@ -41,18 +42,17 @@ describe('the ports on which this host listens', () => {
   const line = (port: string, state: string): string =>
     `   0: 0100007F:${port} 00000000:0000 ${state} 00000000:00000000\n`;
 
-  it('are the first lines of the kernel’s table', () => {
-    expect(
-      listeningHead(head + line('1F90', '0A') + line('7918', '0A') + line('0016', '01') + line('0017', '0A')),
-    ).toEqual({
-      ports: [8080, 31_000],
-      complete: true,
-    });
-    expect(listeningHead(`${head}${line('1F90', '0A')}   1: 0100007F:79`)).toEqual({
-      ports: [8080],
-      complete: false,
-    });
-    expect(listeningHead('')).toEqual({ ports: [], complete: false });
+  it('are the first lines of the kernel’s table, read piece by piece', () => {
+    const whole = head + line('1F90', '0A') + line('7918', '0A') + line('0016', '01') + line('0017', '0A');
+    expect(listeningHead(whole)).toEqual({ ports: [8080, 31_000], complete: true, rest: '' });
+    fc.assert(
+      fc.property(fc.nat({ max: whole.length }), (cut) => {
+        const first = listeningHead(whole.slice(0, cut));
+        const second = first.complete ? { ports: [] } : listeningHead(first.rest + whole.slice(cut));
+        expect([...first.ports, ...second.ports]).toEqual([8080, 31_000]);
+      }),
+    );
+    expect(listeningHead('')).toEqual({ ports: [], complete: false, rest: '' });
   });
 
   it('count for a task that was given one of them, unless it says that it is for UDP', () => {
@@ -70,10 +70,10 @@ describe('the ports on which this host listens', () => {
     const server = await listen();
     const clock = new VirtualClock();
     const listening = new ListeningPorts(clock);
-    expect(listening.now()).toContain(server.port);
+    expect(await listening.now()).toContain(server.port);
     await server.close();
     clock.advance(1_000);
-    expect(listening.now()).not.toContain(server.port);
+    expect(await listening.now()).not.toContain(server.port);
   });
 });
 

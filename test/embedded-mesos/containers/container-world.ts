@@ -106,7 +106,17 @@ export class ContainerWorld {
     return event.type === 'started' ? event.pid : 0;
   }
 
+  /** How it ended; what it used is different each time, and asked for by `use`. */
   async ended(id: string): Promise<ContainerEnd> {
+    const { use: _use, ...end } = await this.#end(id);
+    return end;
+  }
+
+  async use(id: string): Promise<ContainerEnd['use']> {
+    return (await this.#end(id)).use;
+  }
+
+  async #end(id: string): Promise<ContainerEnd> {
     const event = await waitFor(() => this.events.find((one) => one.type === 'ended' && one.id === id), {
       timeoutMs: 20_000,
       what: () => `the end of ${id}; records: ${this.records(id)}`,

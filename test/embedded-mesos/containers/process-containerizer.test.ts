@@ -33,6 +33,15 @@ asRoot('a container of processes', () => {
     expect(world.events.filter(({ type, id }) => type === 'started' && id === good.id)).toHaveLength(1);
   });
 
+  it('tells what it used from its begin to its end', async () => {
+    const { id } = await world.run('x=$(head -c 8000000 /dev/zero | tr "\\0" x); printf %s "$x" | wc -c', {
+      limits: { cpus: 1, memMiB: 128 },
+    });
+    const { peakMemoryBytes = 0, cpuSeconds = -1 } = (await world.use(id)) ?? {};
+    expect(peakMemoryBytes).toBeGreaterThan(8_000_000);
+    expect(cpuSeconds).toBeGreaterThanOrEqual(0);
+  });
+
   it('says started only when the program of the task itself is there', async () => {
     const id = world.launch('exec sleep 300');
     const pid = await world.started(id);

@@ -1,4 +1,4 @@
-import { type PodDraft, isResidentPod } from '../../pod.js';
+import { isResidentPod, type PodDraft } from '../../pod.js';
 import { canonicalJson, sameJson } from '../canonical-json.js';
 import type { Finding } from '../rules/rule.js';
 

@@ -1,6 +1,6 @@
 import type { ErrorDetail } from '../../../errors/registry.js';
 import { ancestorPaths } from '../../path.js';
-import { findingsByPath, type Finding } from '../rules/rule.js';
+import { type Finding, findingsByPath } from '../rules/rule.js';
 
 /** What already lies in the tree. */
 export interface TakenPaths {

@@ -1,8 +1,10 @@
 import type { AppDraft, AppInput, DefinitionSettings } from '../../../apps/app-input.js';
 import { type AppFields, changedFields } from '../../../apps/decide/changed-fields.js';
+import { readPod, refusePod } from '../../../apps/decide/pods/read-pod.js';
 import { readDefinition, readModel } from '../../../apps/decide/read-definition.js';
 import { servicePortsOf } from '../../../apps/decide/service-ports.js';
 import { resolvePath } from '../../../apps/path.js';
+import type { PodInput } from '../../../apps/pod.js';
 import { CatalogError, type ErrorDetail } from '../../../errors/registry.js';
 import type { JsonObject } from './json-value.js';
 
@@ -28,6 +30,8 @@ export type Verdict =
 export interface Judge {
   /** The body as a definition of the right shape; throws CatalogError. */
   readonly read: (body: unknown) => AppInput;
+  /** The same for pods. */
+  readonly readPod: (body: unknown) => PodInput;
   readonly settings: DefinitionSettings;
   /** An app that is there with another definition may be replaced. */
   readonly replace: boolean;
@@ -50,6 +54,16 @@ export function judgeApp(definition: JsonObject, present: JsonObject | undefined
   );
   if (fields.length === 0) return { kind: 'same' };
   return { kind: judge.replace ? 'replace' : 'conflict', fields };
+}
+
+/** Why a pod is kept aside: what rules it breaks, else that none can be run yet. */
+export function reasonsAgainstPod(definition: JsonObject, judge: Judge): readonly Reason[] {
+  try {
+    const input = judge.readPod(definition);
+    return refusePod(readPod(input, resolvePath(input.id), judge.settings));
+  } catch (error) {
+    return reasonsOf(error);
+  }
 }
 
 /** What was said against it. Throws what is no refusal. */

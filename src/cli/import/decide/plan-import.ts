@@ -1,5 +1,5 @@
 import { isFilled, type JsonObject } from './json-value.js';
-import { type Judge, judgeApp, type Reason, type Verdict } from './judge-app.js';
+import { type Judge, judgeApp, type Reason, reasonsAgainstPod, type Verdict } from './judge-app.js';
 import { liesIn, type SourceGroup, type SourceTree } from './read-tree.js';
 import { type Note, type TranslatedApp, translateApp } from './translate-app.js';
 
@@ -38,12 +38,6 @@ export interface ImportWish {
   readonly stopped: boolean;
 }
 
-const podReason: Reason = {
-  path: '/',
-  text: 'pods are not supported yet',
-  hint: 'Make an app of each container, or leave the pod where it is.',
-};
-
 /** Decides what to do with each app, group and pod of a source. Nothing of the destination is ever removed. */
 export function planImport({ source, pods, destination, judge, stopped }: ImportWish): ImportPlan {
   const present = new Map(destination.apps.map((app) => [String(app['id']), app]));
@@ -63,7 +57,11 @@ export function planImport({ source, pods, destination, judge, stopped }: Import
   return {
     apps: dependenciesFirst(apps.map((app) => withDependencyNotes(app, new Set([...aside, ...podIds])))),
     groups: source.groups.flatMap((group) => planGroup(group, source, destination, judge.replace)),
-    pods: pods.map((definition) => ({ id: String(definition['id']), definition, reasons: [podReason] })),
+    pods: pods.map((definition) => ({
+      id: String(definition['id']),
+      definition,
+      reasons: reasonsAgainstPod(definition, judge),
+    })),
     enforcingRole: source.groups.filter(({ enforceRole }) => enforceRole).map(({ id }) => id),
   };
 }

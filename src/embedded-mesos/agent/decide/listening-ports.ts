@@ -2,24 +2,28 @@ import type { TaskInfo } from '../../protocol/v1.js';
 
 const LISTEN = '0A';
 
-/** What the beginning of /proc/net/tcp (or tcp6) says: the kernel lists all sockets that listen before any other. */
+/** What a piece of /proc/net/tcp (or tcp6) says: the kernel lists all sockets that listen before any other. */
 export interface ListeningHead {
   readonly ports: readonly number[];
   /** Whether the list of those that listen ends within the text. */
   readonly complete: boolean;
+  /** The line that the text ends in the middle of; the next piece goes on with it. */
+  readonly rest: string;
 }
 
-/** Reads the beginning of /proc/net/tcp (proc(5): local address in the second field, state in the fourth). */
+/** Reads whole lines of /proc/net/tcp (proc(5): local address in the second field, state in the fourth). */
 export function listeningHead(text: string): ListeningHead {
   const ports: number[] = [];
-  const lines = text.split('\n').slice(1);
-  for (const line of lines.slice(0, -1)) {
-    const [, local, , state] = line.trim().split(/\s+/);
-    if (state !== LISTEN) return { ports, complete: true };
+  const lines = text.split('\n');
+  const rest = lines.pop() ?? '';
+  for (const line of lines) {
+    const [slot, local, , state] = line.trim().split(/\s+/);
+    if (slot === 'sl') continue;
+    if (state !== LISTEN) return { ports, complete: true, rest: '' };
     const port = Number.parseInt(local?.split(':')[1] ?? '', 16);
     if (Number.isInteger(port)) ports.push(port);
   }
-  return { ports, complete: false };
+  return { ports, complete: false, rest };
 }
 
 /** Which of the listening ports are among those that were given to a task (those that it says are for UDP left out). */

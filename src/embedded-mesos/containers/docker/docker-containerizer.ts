@@ -1,0 +1,186 @@
+import { mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Log } from '../../../logging/log.js';
+import type { Clock, Timer } from '../../../util/clock.js';
+import type { Dice } from '../../../util/ids.js';
+import type {
+  ContainerEvent,
+  Containerizer,
+  ContainerLimits,
+  ContainerSpec,
+  KnownContainer,
+  ResourceStatistics,
+} from '../containerizer.js';
+import { engineName, limitOptions } from '../decide/docker-create.js';
+import { dockerRefusal } from '../decide/docker-parameters.js';
+import { DockerContainer, type DockerHost } from './docker-container.js';
+import type { DockerRules } from './docker-spec.js';
+import { Engine, type RegistryLogin } from './engine.js';
+import { ImagePulls, PULL_STALL_MS } from './image-pulls.js';
+
+const RETRY_MS = 1_000;
+
+export interface DockerContainerizerOptions {
+  /** The agent's folder; sandboxes and outputs lie where those of processes do. */
+  readonly root: string;
+  readonly socketPath: string;
+  /** Names this work dir; containers of other ones are never touched. */
+  readonly instanceId: string;
+  readonly rules: DockerRules;
+  readonly pidsMax: number;
+  readonly output: { readonly fileBytes: number; readonly files: number };
+  readonly loginFor?: (image: string) => RegistryLogin | undefined;
+  readonly pullStallMs?: number;
+  readonly onEvent: (event: ContainerEvent) => void;
+  readonly clock: Clock;
+  readonly dice: Dice;
+  readonly log: Log;
+}
+
+/** Runs containers of images through a Docker engine. The engine keeps them, so they outlive the agent. */
+export class DockerContainerizer implements Containerizer {
+  readonly isolationKind = 'docker';
+  readonly #engine: Engine;
+  readonly #pulls: ImagePulls;
+  readonly #containers = new Map<string, DockerContainer>();
+  readonly #host: DockerHost;
+  readonly #records: string;
+  #problem: string | undefined;
+  #sweep: Timer | undefined;
+  #stopped = false;
+
+  constructor(private readonly options: DockerContainerizerOptions) {
+    const { root, clock } = options;
+    this.#records = join(root, 'docker');
+    this.#engine = new Engine(options.socketPath);
+    const loginFor = options.loginFor ?? (() => undefined);
+    this.#pulls = new ImagePulls(this.#engine, loginFor, clock, options.pullStallMs ?? PULL_STALL_MS);
+    this.#host = {
+      ...options,
+      engine: this.#engine,
+      pulls: this.#pulls,
+      sandbox: (id) => join(root, 'sandboxes', id),
+      outputFolder: (id) => join(root, 'outputs', id),
+      record: (id, kind) => join(this.#records, `${id}.${kind}`),
+      stopped: () => this.#stopped,
+      refusal: (docker) => dockerRefusal(docker, options.rules),
+      emit: (event) => {
+        if (!this.#stopped) options.onEvent(event);
+      },
+      reachable: (problem) => this.#reachable(problem),
+    };
+  }
+
+  /** Why the engine cannot be used just now; undefined when the last call was answered. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  get gaps(): readonly string[] {
+    return this.#problem === undefined ? [] : [`the Docker engine is out of reach: ${this.#problem}`];
+  }
+
+  #reachable(problem: string | undefined): void {
+    if (this.#stopped || (problem === undefined) === (this.#problem === undefined)) {
+      this.#problem = problem;
+      return;
+    }
+    const { log, socketPath } = this.options;
+    this.#problem = problem;
+    if (problem === undefined) log.info('the Docker engine answers again', { socketPath });
+    else log.warn('the Docker engine is out of reach; it is asked again', { socketPath, error: problem });
+  }
+
+  async start(known: readonly KnownContainer[]): Promise<void> {
+    for (const folder of [this.#records, join(this.options.root, 'outputs')])
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    mkdirSync(join(this.options.root, 'sandboxes'), { recursive: true, mode: 0o711 });
+    for (const { spec } of known) this.launch(spec);
+    await this.#removeStrangers();
+  }
+
+  /** Containers of this work dir that no task is known of. When the engine does not answer: later. */
+  async #removeStrangers(): Promise<void> {
+    if (this.#stopped) return;
+    try {
+      for (const name of await this.#engine.containersOf(this.options.instanceId)) {
+        if (this.#containers.has(name.replace(/^longrun-/, ''))) continue;
+        this.options.log.warn('a container that no task is known of is destroyed', { container: name });
+        await this.#engine.remove(name);
+      }
+      this.#reachable(undefined);
+    } catch (error) {
+      this.#reachable((error as Error).message);
+      this.#sweep = this.options.clock.after(RETRY_MS, () => void this.#removeStrangers());
+    }
+  }
+
+  nextId(): string {
+    return this.options.dice.uuid();
+  }
+
+  launch(spec: ContainerSpec): void {
+    if (this.#stopped || this.#containers.has(spec.id) || !spec.docker) return;
+    const container = new DockerContainer(spec, spec.docker, this.#host);
+    this.#containers.set(spec.id, container);
+    void container.live();
+  }
+
+  kill(id: string, graceMs: number): void {
+    this.#containers.get(id)?.kill(graceMs);
+  }
+
+  update(id: string, limits: ContainerLimits): void {
+    if (!this.#containers.get(id)?.running) return;
+    this.#engine.update(engineName(id), limitOptions(limits)).catch((error: Error) => {
+      this.options.log.warn('limits of a container could not be changed; the old ones hold', {
+        container: id,
+        error: error.message,
+      });
+    });
+  }
+
+  statistics(id: string): ResourceStatistics | undefined {
+    const container = this.#containers.get(id);
+    if (!container?.running) return undefined;
+    const { cpus, memMiB } = container.spec.limits;
+    return {
+      timestamp: this.options.clock.wallMs() / 1000,
+      cpus_soft_limit: cpus,
+      mem_soft_limit_bytes: memMiB * 1024 * 1024,
+    };
+  }
+
+  forget(id: string): void {
+    if (!this.#containers.get(id)?.ended) return;
+    this.#containers.delete(id);
+    void this.#remove(id);
+  }
+
+  /** What cannot be removed now is a stranger at the next start, and goes then. */
+  async #remove(id: string): Promise<void> {
+    try {
+      await this.#engine.remove(engineName(id));
+      for (const kind of ['started', 'position'] as const)
+        await rm(this.#host.record(id, kind), { force: true });
+    } catch (error) {
+      this.options.log.warn('an ended container stays in the Docker engine until the next start', {
+        container: id,
+        error: (error as Error).message,
+      });
+    }
+  }
+
+  async removeSandbox(id: string): Promise<void> {
+    await rm(this.#host.sandbox(id), { recursive: true, force: true });
+    await rm(this.#host.outputFolder(id), { recursive: true, force: true });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#sweep?.cancel();
+    this.#pulls.stop();
+    for (const container of this.#containers.values()) container.detach();
+  }
+}

@@ -1,0 +1,182 @@
+import Docker from 'dockerode';
+import type { createOptions, LimitOptions } from '../decide/docker-create.js';
+import { INSTANCE_LABEL } from '../decide/docker-create.js';
+import type { EngineState } from '../decide/docker-end.js';
+
+/** A call that is not answered within this time counts as unanswered: the engine may be there and hang. */
+const CALL_LIMIT_MS = 15_000;
+const NEVER = '0001-01-01';
+
+export interface RegistryLogin {
+  readonly username: string;
+  readonly password: string;
+  readonly serveraddress: string;
+}
+
+export interface EngineContainer {
+  readonly state: EngineState;
+  /** Of the image, or of a parameter. */
+  readonly stopSignal: string;
+}
+
+const statusOfError = (error: unknown): number | undefined =>
+  (error as { readonly statusCode?: number }).statusCode;
+
+/** Whether the engine itself said no, rather than being out of reach. */
+export function isEngineRefusal(error: unknown): boolean {
+  const status = statusOfError(error);
+  return status !== undefined && status < 500;
+}
+
+/** The few calls of the engine's API that containers need; each has a limit, so that a hanging engine is noticed. */
+export class Engine {
+  readonly #docker: Docker;
+
+  constructor(readonly socketPath: string) {
+    this.#docker = new Docker({ socketPath });
+  }
+
+  async #within<T>(what: string, call: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+    const signal = AbortSignal.timeout(CALL_LIMIT_MS);
+    try {
+      return await call(signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      throw new Error(`the Docker engine did not answer within ${CALL_LIMIT_MS / 1000} s (${what})`);
+    }
+  }
+
+  /** Undefined: the engine knows no such container. */
+  async inspect(name: string): Promise<EngineContainer | undefined> {
+    try {
+      const { State, Config } = await this.#within('inspect', (abortSignal) =>
+        this.#docker.getContainer(name).inspect({ abortSignal }),
+      );
+      return {
+        state: {
+          status: State.Status as EngineState['status'],
+          pid: State.Pid,
+          exitCode: State.ExitCode,
+          oomKilled: State.OOMKilled,
+          error: State.Error,
+          everStarted: !State.StartedAt.startsWith(NEVER),
+        },
+        // The type definitions do not know it.
+        stopSignal: (Config as { readonly StopSignal?: string }).StopSignal ?? 'SIGTERM',
+      };
+    } catch (error) {
+      if (statusOfError(error) === 404) return undefined;
+      throw error;
+    }
+  }
+
+  async hasImage(image: string): Promise<boolean> {
+    try {
+      // Its type definitions do not know the signal, which it takes as the other calls do.
+      const options = (abortSignal: AbortSignal): object => ({ abortSignal });
+      await this.#within('image', (signal) => this.#docker.getImage(image).inspect(options(signal)));
+      return true;
+    } catch (error) {
+      if (statusOfError(error) === 404) return false;
+      throw error;
+    }
+  }
+
+  /** A container of this name that is there already is as good. */
+  async create(options: ReturnType<typeof createOptions>): Promise<void> {
+    try {
+      await this.#within('create', (abortSignal) =>
+        this.#docker.createContainer({ ...options, abortSignal }),
+      );
+    } catch (error) {
+      if (statusOfError(error) !== 409) throw error;
+    }
+  }
+
+  async start(name: string): Promise<void> {
+    try {
+      await this.#within('start', (abortSignal) => this.#docker.getContainer(name).start({ abortSignal }));
+    } catch (error) {
+      if (statusOfError(error) !== 304) throw error;
+    }
+  }
+
+  /** Resolves when it does not run any more; throws when the engine goes away meanwhile. */
+  async untilEnded(name: string, abortSignal: AbortSignal): Promise<void> {
+    await this.#docker.getContainer(name).wait({ condition: 'not-running', abortSignal });
+  }
+
+  /** One that does not run any more is left alone. */
+  async signal(name: string, signal: string): Promise<void> {
+    try {
+      await this.#within('kill', (abortSignal) =>
+        this.#docker.getContainer(name).kill({ signal, abortSignal }),
+      );
+    } catch (error) {
+      const status = statusOfError(error);
+      if (status !== 404 && status !== 409) throw error;
+    }
+  }
+
+  async update(name: string, limits: LimitOptions): Promise<void> {
+    await this.#within('update', (abortSignal) =>
+      this.#docker.getContainer(name).update({ ...limits, abortSignal }),
+    );
+  }
+
+  async remove(name: string): Promise<void> {
+    try {
+      await this.#within('remove', (abortSignal) =>
+        this.#docker.getContainer(name).remove({ force: true, v: true, abortSignal }),
+      );
+    } catch (error) {
+      const status = statusOfError(error);
+      if (status !== 404 && status !== 409) throw error;
+    }
+  }
+
+  /** Names of all containers of a work dir, whatever their state. */
+  async containersOf(instanceId: string): Promise<readonly string[]> {
+    const found = await this.#within('list', (abortSignal) =>
+      this.#docker.listContainers({
+        all: true,
+        filters: { label: [`${INSTANCE_LABEL}=${instanceId}`] },
+        abortSignal,
+      }),
+    );
+    return found.flatMap(({ Names }) => Names.slice(0, 1).map((name) => name.replace(/^\//, '')));
+  }
+
+  /** What a container says from `since` on, as the engine's frames with timestamps; ends with the container. */
+  async output(name: string, since: string, abortSignal: AbortSignal): Promise<NodeJS.ReadableStream> {
+    return this.#docker.getContainer(name).logs({
+      follow: true,
+      stdout: true,
+      stderr: true,
+      timestamps: true,
+      since: since as unknown as number,
+      abortSignal,
+    });
+  }
+
+  /** Pulls; `onProgress` is called with every word of the engine. Throws with the engine's reason. */
+  async pull(
+    image: string,
+    login: RegistryLogin | undefined,
+    onProgress: (status: string) => void,
+    abortSignal: AbortSignal,
+  ): Promise<void> {
+    const stream: NodeJS.ReadableStream = await this.#docker.pull(image, {
+      ...(login && { authconfig: login }),
+      abortSignal,
+    });
+    await new Promise<void>((resolve, reject) => {
+      this.#docker.modem.followProgress(
+        stream,
+        (error: Error | null) => (error ? reject(error) : resolve()),
+        (event: { status?: string; progress?: string }) =>
+          onProgress([event.status, event.progress].filter(Boolean).join(' ')),
+      );
+    });
+  }
+}

@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type {
+  ContainerEnd,
+  ContainerEvent,
+  ContainerSpec,
+} from '../../../src/embedded-mesos/containers/containerizer.js';
+import { DockerContainerizer } from '../../../src/embedded-mesos/containers/docker/docker-containerizer.js';
+import { silentLog } from '../../../src/logging/log.js';
+import { SystemClock } from '../../../src/util/clock.js';
+import { SystemDice } from '../../../src/util/ids.js';
+import { waitFor } from '../../support/wait-for.js';
+
+/** An engine of the tests' own and an image with a shell in it; without them this suite is left out, and says so. */
+const socketPath = process.env['LONGRUN_TEST_DOCKER_SOCKET'] ?? '';
+const image = process.env['LONGRUN_TEST_DOCKER_IMAGE'] ?? '';
+const withEngine = socketPath !== '' && image !== '' ? describe : describe.skip;
+
+withEngine('containers of a real engine (LONGRUN_TEST_DOCKER_SOCKET and _IMAGE)', () => {
+  let root: string;
+  let instanceId: string;
+  let events: ContainerEvent[];
+  let containerizer: DockerContainerizer;
+
+  const make = (socket = socketPath): DockerContainerizer =>
+    new DockerContainerizer({
+      root,
+      socketPath: socket,
+      instanceId,
+      rules: { allowPrivileged: false, allowParameters: [] },
+      pidsMax: 100,
+      output: { fileBytes: 1024 * 1024, files: 3 },
+      onEvent: (event) => events.push(event),
+      clock: new SystemClock(),
+      dice: new SystemDice(),
+      log: silentLog,
+    });
+  const specOf = (value: string, memMiB = 64): ContainerSpec => ({
+    id: randomUUID(),
+    command: { shell: true, value, arguments: [] },
+    environment: [{ name: 'GREETING', value: 'hello' }],
+    limits: { cpus: 0.2, memMiB },
+    docker: {
+      taskId: 'test.1',
+      image,
+      forcePullImage: false,
+      privileged: false,
+      network: { kind: 'host' },
+      portMappings: [],
+      parameters: [],
+      volumes: [],
+    },
+  });
+  const endOf = (id: string): Promise<ContainerEnd> =>
+    waitFor(
+      () => events.flatMap((event) => (event.type === 'ended' && event.id === id ? [event.end] : []))[0],
+      { what: `the end of ${id}`, timeoutMs: 20_000 },
+    );
+  const started = (id: string): Promise<boolean> =>
+    waitFor(() => events.some((event) => event.type === 'started' && event.id === id), {
+      what: `the start of ${id}`,
+      timeoutMs: 20_000,
+    });
+  const stdout = (id: string): string => {
+    const path = join(root, 'outputs', id, 'stdout');
+    return existsSync(path) ? readFileSync(path, 'utf8') : '';
+  };
+
+  beforeEach(async () => {
+    root = mkdtempSync(join(tmpdir(), 'longrun-docker-'));
+    instanceId = `test${randomUUID().slice(0, 8)}`;
+    events = [];
+    containerizer = make();
+    await containerizer.start([]);
+  });
+
+  afterEach(async () => {
+    await containerizer.stop();
+    // A start that knows of no container removes all that carry this work dir's label.
+    containerizer = make();
+    await containerizer.start([]);
+    await containerizer.stop();
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  it('runs a command with its environment and sandbox, and tells exit and output', async () => {
+    const spec = specOf('echo "$GREETING"; echo kept > /mnt/mesos/sandbox/file; exit 3');
+    containerizer.launch(spec);
+    expect(await endOf(spec.id)).toEqual({ exit: { code: 3 } });
+    expect(stdout(spec.id)).toBe('hello\n');
+    expect(readFileSync(join(root, 'sandboxes', spec.id, 'file'), 'utf8')).toBe('kept\n');
+  });
+
+  it('kills with the image’s signal first, and for good after the grace', async () => {
+    const gentle = specOf('trap "exit 7" TERM; echo up; while true; do sleep 0.1; done');
+    const deaf = specOf('trap "" TERM; echo up; while true; do sleep 0.1; done');
+    containerizer.launch(gentle);
+    containerizer.launch(deaf);
+    await waitFor(() => stdout(gentle.id) === 'up\n' && stdout(deaf.id) === 'up\n', { what: 'both up' });
+    containerizer.kill(gentle.id, 20_000);
+    containerizer.kill(deaf.id, 300);
+    expect(await endOf(gentle.id)).toEqual({ exit: { code: 7 } });
+    expect(await endOf(deaf.id)).toEqual({ exit: { signal: 9 } });
+  });
+
+  it('finds its containers again after a restart, with every line once, and runs none twice', async () => {
+    const spec = specOf('i=0; while [ $i -lt 40 ]; do i=$((i+1)); echo $i; sleep 0.05; done');
+    containerizer.launch(spec);
+    await waitFor(() => stdout(spec.id).includes('5\n'), { what: 'some lines' });
+    await containerizer.stop();
+    const before = stdout(spec.id);
+    containerizer = make();
+    await containerizer.start([{ spec }]);
+    expect(await endOf(spec.id)).toEqual({ exit: { code: 0 } });
+    expect(before).not.toContain('40\n');
+    expect(stdout(spec.id)).toBe(Array.from({ length: 40 }, (_, index) => `${index + 1}\n`).join(''));
+  });
+
+  it('says the same end again to a new life, until it is forgotten', async () => {
+    const spec = specOf('exit 5');
+    containerizer.launch(spec);
+    const first = await endOf(spec.id);
+    await containerizer.stop();
+    events = [];
+    containerizer = make();
+    await containerizer.start([{ spec }]);
+    expect(await endOf(spec.id)).toEqual(first);
+  });
+
+  it('recognises an end for memory', async () => {
+    const spec = specOf('exec dd if=/dev/zero of=/dev/null bs=200M count=1', 16);
+    containerizer.launch(spec);
+    expect((await endOf(spec.id)).limitation?.limitMiB).toBe(16);
+  });
+
+  it('refuses what the operator does not allow, and tells of an image that cannot be had', async () => {
+    const plain = specOf('true');
+    if (!plain.docker) throw new Error('no docker part');
+    const privileged = { ...plain, docker: { ...plain.docker, privileged: true } };
+    const absent = { ...specOf('true'), docker: { ...plain.docker, image: '127.0.0.1:1/no/such:1' } };
+    containerizer.launch(privileged);
+    containerizer.launch(absent);
+    expect((await endOf(privileged.id)).failure).toMatch('--docker-allow-privileged');
+    expect((await endOf(absent.id)).failure).toMatch('Failed to launch container');
+  });
+
+  it('touches no container of another work dir', async () => {
+    const spec = specOf('sleep 30');
+    containerizer.launch(spec);
+    await started(spec.id);
+    const mine = instanceId;
+    instanceId = `other${mine}`;
+    const other = make();
+    await other.start([]);
+    await other.stop();
+    instanceId = mine;
+    expect(events.filter(({ type }) => type === 'ended')).toEqual([]);
+    containerizer.kill(spec.id, 0);
+    expect(await endOf(spec.id)).toEqual({ exit: { signal: 9 } });
+  });
+
+  it('says that the engine is out of reach, and ends nothing for it', async () => {
+    const lost = make('/nonexistent/docker.sock');
+    await lost.start([{ spec: specOf('true') }]);
+    await waitFor(() => lost.problem !== undefined, { what: 'the problem' });
+    expect(lost.gaps.join()).toMatch('out of reach');
+    expect(events).toEqual([]);
+    await lost.stop();
+  });
+});
