@@ -76,7 +76,9 @@ describe('lists', () => {
       ...deployment,
       by: { principal: 'ann', requestId: 'r-1' },
     });
-    world.deployments.waits.set('shared', [{ app: '/other/db' as AppId, reason: 'waits for the database' }]);
+    world.deployments.waitingNow.set('shared', [
+      { app: '/other/db' as AppId, reason: 'waits for the database' },
+    ]);
     const answer = await world.ask('GET', '/v2/deployments', { headers: viewer });
     const shown = JSON.parse(answer.text) as Record<string, unknown>[];
     expect(answer.text).not.toMatch(/other|database/);

@@ -199,7 +199,7 @@ describe('reading apps', () => {
       transitions: {},
     };
     world.deployments.running.set('d1', { plan, currentStep: 1, startedAt: at(1), phase: 'running' });
-    world.deployments.waits.set('d1', [
+    world.deployments.waitingNow.set('d1', [
       { app: id, instance: running('/a/web', 2).id, reason: 'waits for its health check' },
     ]);
     world.scheduler.entries.set(id, {

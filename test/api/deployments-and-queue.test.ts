@@ -33,7 +33,7 @@ describe('deployments', () => {
       deadline: at(60),
       overdue: true,
     });
-    world.deployments.waits.set('d1', [{ app: id, reason: 'no agent offers 4 cpus' }]);
+    world.deployments.waitingNow.set('d1', [{ app: id, reason: 'no agent offers 4 cpus' }]);
     world.deployments.readiness.set(id, [{ name: 'readinessCheck', taskId: 't', ready: false }]);
     const answer = await world.ask('GET', '/v2/deployments');
     const [shown] = JSON.parse(answer.text) as Record<string, unknown>[];

@@ -231,7 +231,7 @@ export class FakeScheduler implements Scheduler {
 /** Accepts every change at once and applies it to the registry; what it was asked is kept. */
 export class FakeDeployments implements Deployments {
   readonly running = new Map<string, Deployment>();
-  readonly waits = new Map<string, readonly Waiting[]>();
+  readonly waitingNow = new Map<string, readonly Waiting[]>();
   readonly readiness = new Map<AppId, readonly ReadinessResult[]>();
   readonly asked: AcceptOptions[] = [];
   readonly cancelled: { id: string; force: boolean }[] = [];
@@ -259,7 +259,7 @@ export class FakeDeployments implements Deployments {
   }
 
   waiting(id: string): readonly Waiting[] {
-    return this.waits.get(id) ?? [];
+    return this.waitingNow.get(id) ?? [];
   }
 
   readinessResults(appId: AppId): readonly ReadinessResult[] {

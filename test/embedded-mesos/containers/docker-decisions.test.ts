@@ -1,4 +1,3 @@
-import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { ContainerSpec } from '../../../src/embedded-mesos/containers/containerizer.js';
 import {

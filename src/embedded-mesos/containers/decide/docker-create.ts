@@ -3,8 +3,8 @@ import type { DockerPort, DockerSpec } from '../docker/docker-spec.js';
 import { parameterOptions } from './docker-parameters.js';
 
 export const INSTANCE_LABEL = 'longrun.instance';
-export const CONTAINER_LABEL = 'longrun.container';
-export const TASK_LABEL = 'longrun.task';
+const CONTAINER_LABEL = 'longrun.container';
+const TASK_LABEL = 'longrun.task';
 /** Where every image finds the sandbox, as with Mesos. */
 export const SANDBOX_IN_IMAGE = '/mnt/mesos/sandbox';
 
