@@ -72,7 +72,7 @@ function deploymentsEndBy(ending: 'deployment_success' | 'deployment_failed', ex
       transitions: {},
     };
     world.deployments.running.set(last, { plan, currentStep: 1, startedAt: at(1), phase: 'running' });
-    world.deployments.waits.set(last, [{ app: id, reason: 'waits for its health check to succeed' }]);
+    world.deployments.waitingNow.set(last, [{ app: id, reason: 'waits for its health check to succeed' }]);
     return accepted;
   };
   return () => {
@@ -220,7 +220,7 @@ describe('looking', () => {
     const steps = [{ actions: [{ action: 'ScaleApplication' as const, app: id }] }];
     const plan = { id: 'd', version: at(1), steps, transitions: {} };
     world.deployments.running.set('d', { plan, currentStep: 1, startedAt: at(1), phase: 'running' });
-    world.deployments.waits.set('d', waits as never);
+    world.deployments.waitingNow.set('d', waits as never);
     await why(client, screen, { id: 'web', json: false });
     expect(screen.text.split('needs 4 cpus')).toHaveLength(2);
     expect(screen.text).toContain(`- each of 2 instances: ${reason}`);
