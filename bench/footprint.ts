@@ -174,29 +174,29 @@ async function recoveries(longrun: Longrun): Promise<Row[]> {
       target,
     });
   };
-  const byEntry = (entry: string) => (): number | undefined =>
+  const byCommand = (command: RegExp) => (): number | undefined =>
     parts(longrun).find((pid) => {
       try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(entry);
+        return command.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
       } catch {
         return false;
       }
     });
   await measure(
     'server',
-    byEntry('server-main'),
+    byCommand(/server-main/),
     async () => (await longrun.request('GET', '/v2/apps')).status === 200,
     '<= 1.5',
   );
   await measure(
     'agent',
-    byEntry('agent-main'),
+    byCommand(/agent-main/),
     async () => (await fetch(`${longrun.ready.agent}/health`)).status === 200,
     '<= 1',
   );
   await measure(
     'proxy worker',
-    byEntry('worker-main'),
+    byCommand(/worker-main|^longrun proxy/),
     async () => (await fetch(`${longrun.ready.stats}/_haproxy_health_check`)).status === 200,
     '<= 0.3',
   );

@@ -50,6 +50,7 @@ export class OperatorRoutes {
     if (principal === undefined) {
       send(response, 401, {
         message: 'The token is missing or wrong',
+        code: 'unauthenticated',
         hint: 'Run this as the user of the work dir, with its --work-dir.',
       });
       return;

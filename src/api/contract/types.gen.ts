@@ -11,7 +11,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** Whether the server answers */
+        /**
+         * Whether the server answers
+         * @description Answers as soon as the process does, without asking who you are, also while the server is still starting. For load balancers and watchdogs.
+         */
         readonly get: operations["ping"];
         readonly put?: never;
         readonly post?: never;
@@ -28,7 +31,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** This document as JSON */
+        /**
+         * This document as JSON
+         * @description What you read here, for tools. Open to everybody. It may be kept under its ETag.
+         */
         readonly get: operations["getOpenApiJson"];
         readonly put?: never;
         readonly post?: never;
@@ -45,7 +51,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** This document as it was written */
+        /**
+         * This document as it was written
+         * @description The source of the document, with its comments. Open to everybody. It may be kept under its ETag.
+         */
         readonly get: operations["getOpenApiYaml"];
         readonly put?: never;
         readonly post?: never;
@@ -62,7 +71,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** A page on which this document can be read and searched */
+        /**
+         * A page on which this document can be read and searched
+         * @description All of it comes from this server; nothing is loaded from elsewhere. Open to everybody.
+         */
         readonly get: operations["getDocsPage"];
         readonly put?: never;
         readonly post?: never;
@@ -77,12 +89,18 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description A part of the page */
+                /**
+                 * @description A part of the page
+                 * @example page.js
+                 */
                 readonly file: "page.css" | "page.js";
             };
             readonly cookie?: never;
         };
-        /** Style and script of that page */
+        /**
+         * Style and script of that page
+         * @description Only these two are there. Open to everybody.
+         */
         readonly get: operations["getDocsFile"];
         readonly put?: never;
         readonly post?: never;
@@ -101,7 +119,10 @@ export interface paths {
         };
         readonly get?: never;
         readonly put?: never;
-        /** End the server, and with it the tasks unless they are to be left; what `longrun down` asks */
+        /**
+         * End the server, and with it the tasks unless they are to be left; what `longrun down` asks
+         * @description For administrators: with the token of the work dir, or one with the right admin on /. The answer comes before the end.
+         */
         readonly post: operations["shutDown"];
         readonly delete?: never;
         readonly options?: never;
@@ -116,7 +137,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** A consistent copy of the store while it is in use; what `longrun backup` asks */
+        /**
+         * A consistent copy of the store while it is in use; what `longrun backup` asks
+         * @description For administrators, as is `/longrun/v1/down`. `longrun restore` reads what this answers. It holds every definition, secrets in environment values included: keep it as carefully as the store.
+         */
         readonly get: operations["downloadBackup"];
         readonly put?: never;
         readonly post?: never;
@@ -133,7 +157,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** Counters, gauges, histograms, meters and timers; JSON, or Prometheus text by Accept */
+        /**
+         * Counters, gauges, histograms, meters and timers; JSON, or Prometheus text by Accept
+         * @description In the shape of Marathon's metrics. Text, or OpenMetrics, in the Accept header gets Prometheus's form of the same numbers. Needs the right view on /.
+         */
         readonly get: operations["getMetrics"];
         readonly put?: never;
         readonly post?: never;
@@ -150,7 +177,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** All metrics as Prometheus text */
+        /**
+         * All metrics as Prometheus text
+         * @description For scrapers that cannot set an Accept header. Needs the right view on /.
+         */
         readonly get: operations["getPrometheusMetrics"];
         readonly put?: never;
         readonly post?: never;
@@ -167,7 +197,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** Every setting by the name of its flag; `null` is not set, secrets are masked */
+        /**
+         * Every setting by the name of its flag; `null` is not set, secrets are masked
+         * @description Settings whose name says that they are secret are shown as x's. Needs the right admin on /.
+         */
         readonly get: operations["getConfig"];
         readonly put?: never;
         readonly post?: never;
@@ -184,11 +217,20 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** The log levels of the server's rooms */
+        /**
+         * The log levels of the server's rooms
+         * @description Loggers are the rooms of the server. Needs the right admin on /.
+         */
         readonly get: operations["getLogging"];
-        /** The same as POST */
+        /**
+         * The same as POST
+         * @description As POST, for scripts that put. Needs the right admin on /.
+         */
         readonly put: operations["putLogging"];
-        /** Change a logger's level, for a while or until the server ends; `ROOT` is all that have none of their own */
+        /**
+         * Change a logger's level, for a while or until the server ends; `ROOT` is all that have none of their own
+         * @description With `durationSeconds` the level goes back by itself to what it was. It is not stored: after a restart `--log-level` counts. Needs the right admin on /.
+         */
         readonly post: operations["setLogging"];
         readonly delete?: never;
         readonly options?: never;
@@ -203,16 +245,28 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** All apps, or those that all given filters match */
+        /**
+         * All apps, or those that all given filters match
+         * @description Counts and deployments are embedded unless `embed` says otherwise. With `limit` the apps come in pages in the order of their ids, and `Link` names the next one; a page may be read while apps come and go: each app that is there all the time is listed exactly once.
+         */
         readonly get: operations["listApps"];
-        /** Create or change several apps in one deployment, all or none */
+        /**
+         * Create or change several apps in one deployment, all or none
+         * @description Every app in the list is created or changed as by `PUT /v2/apps/{appId}`, in one deployment. When one of them is refused nothing is changed, and each detail names the app by its place in the list.
+         */
         readonly put: operations["replaceApps"];
-        /** Create an app */
+        /**
+         * Create an app
+         * @description What is answered is the definition as it is stored, defaults filled in and service ports assigned. 201 means durable; the deployment named in `Marathon-Deployment-Id` brings the instances up. An id that exists is 409; `PUT /v2/apps/{appId}` creates or changes.
+         */
         readonly post: operations["createApp"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
-        /** Change several existing apps in one deployment, all or none */
+        /**
+         * Change several existing apps in one deployment, all or none
+         * @description As `PUT /v2/apps`, but each app has to be there already. A bare object instead of a list is refused with the call that works; with `Prefer: handling=lenient` it is taken when only one app can be meant.
+         */
         readonly patch: operations["patchApps"];
         readonly trace?: never;
     };
@@ -221,21 +275,36 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description An app id; its slashes stay slashes */
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
                 readonly appId: components["parameters"]["appId"];
             };
             readonly cookie?: never;
         };
-        /** One app with its counts, tasks, last failure and deployments; or all of a group with `{group}/*` */
+        /**
+         * One app with its counts, tasks, last failure and deployments; or all of a group with `{group}/*`
+         * @description Tasks, counts, deployments, readiness and the last failure are embedded by themselves. Ending in `/*` it is the list of all apps in a group instead, under the member `*`.
+         */
         readonly get: operations["getApp"];
-        /** Create or change an app */
+        /**
+         * Create or change an app
+         * @description By default fields that are not given stay as they are (`partialUpdate=true`); with `partialUpdate=false` they get their defaults. `{"version": ...}` puts an old version back. What no running process can see (labels of the load balancer, health checks, strategies) applies in place; `dryRun=true` says which fields restart instances.
+         */
         readonly put: operations["putApp"];
         readonly post?: never;
-        /** Stop an app and forget it; its versions are kept only for those of its groups */
+        /**
+         * Stop an app and forget it; its versions are kept only for those of its groups
+         * @description Instances are drained out of the load balancer first, then ended. Running deployments of the app are cancelled unless `force=false`, which makes them a reason for 409.
+         */
         readonly delete: operations["deleteApp"];
         readonly options?: never;
         readonly head?: never;
-        /** Change an existing app; a field that is given replaces the whole field, or as a JSON merge patch (RFC 7396), where null removes */
+        /**
+         * Change an existing app; a field that is given replaces the whole field, or as a JSON merge patch (RFC 7396), where null removes
+         * @description With `Content-Type: application/json` as Marathon has it: `null` means that the field is not given. With `application/merge-patch+json` null removes a field and objects are merged into. An app that does not exist is 404.
+         */
         readonly patch: operations["patchApp"];
         readonly trace?: never;
     };
@@ -244,14 +313,20 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description An app id; its slashes stay slashes */
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
                 readonly appId: components["parameters"]["appId"];
             };
             readonly cookie?: never;
         };
         readonly get?: never;
         readonly put?: never;
-        /** Replace every instance, by the app's upgrade strategy */
+        /**
+         * Replace every instance, by the app's upgrade strategy
+         * @description A new version with the same definition, carried out like any other upgrade: `minimumHealthCapacity` and `maximumOverCapacity` hold.
+         */
         readonly post: operations["restartApp"];
         readonly delete?: never;
         readonly options?: never;
@@ -264,16 +339,25 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description An app id; its slashes stay slashes */
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
                 readonly appId: components["parameters"]["appId"];
             };
             readonly cookie?: never;
         };
-        /** The tasks of an app */
+        /**
+         * The tasks of an app
+         * @description `Accept: text/plain` gets a table for scripts that write configurations of proxies. For `/v2/apps/{group}/*\/tasks` the tasks of all apps in a group.
+         */
         readonly get: operations["listAppTasks"];
         readonly put?: never;
         readonly post?: never;
-        /** Kill tasks of an app; they are launched again unless `scale=true` */
+        /**
+         * Kill tasks of an app; they are launched again unless `scale=true`
+         * @description Without `scale` the app keeps its number of instances and new ones come up. With `scale=true` the number goes down by what was killed, in a deployment.
+         */
         readonly delete: operations["killAppTasks"];
         readonly options?: never;
         readonly head?: never;
@@ -285,8 +369,12 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description An app id; its slashes stay slashes */
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
                 readonly appId: components["parameters"]["appId"];
+                /** @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1 */
                 readonly taskId: components["parameters"]["taskId"];
             };
             readonly cookie?: never;
@@ -294,7 +382,10 @@ export interface paths {
         readonly get?: never;
         readonly put?: never;
         readonly post?: never;
-        /** Kill one task of an app */
+        /**
+         * Kill one task of an app
+         * @description As for all tasks of an app, for this one. A task that is not one of this app is 404.
+         */
         readonly delete: operations["killAppTask"];
         readonly options?: never;
         readonly head?: never;
@@ -306,12 +397,18 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description An app id; its slashes stay slashes */
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
                 readonly appId: components["parameters"]["appId"];
             };
             readonly cookie?: never;
         };
-        /** The app's tasks that are over and why, newest first; an app called `history` below it wins */
+        /**
+         * The app's tasks that are over and why, newest first; an app called `history` below it wins
+         * @description Cause of death, exit code, the last lines of output and the peak use of each task that ended. Durable and bounded: the oldest go first. It may still be read after the app is gone, as long as it is remembered.
+         */
         readonly get: operations["getAppHistory"];
         readonly put?: never;
         readonly post?: never;
@@ -326,12 +423,18 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description An app id; its slashes stay slashes */
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
                 readonly appId: components["parameters"]["appId"];
             };
             readonly cookie?: never;
         };
-        /** The versions kept of an app, newest first */
+        /**
+         * The versions kept of an app, newest first
+         * @description The current version is the first. `PUT /v2/apps/{appId}` with `{"version": ...}` puts one of them back.
+         */
         readonly get: operations["listAppVersions"];
         readonly put?: never;
         readonly post?: never;
@@ -346,13 +449,20 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description An app id; its slashes stay slashes */
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
                 readonly appId: components["parameters"]["appId"];
+                /** @example 2026-01-31T10:07:49.106Z */
                 readonly version: string;
             };
             readonly cookie?: never;
         };
-        /** An app as it was */
+        /**
+         * An app as it was
+         * @description The definition as it was stored then, without how it fares now.
+         */
         readonly get: operations["getAppVersion"];
         readonly put?: never;
         readonly post?: never;
@@ -369,17 +479,32 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** The tree of groups, with the apps in them */
+        /**
+         * The tree of groups, with the apps in them
+         * @description Without `embed` everything below is shown. Groups in which you may view nothing are left out. The answer is written as it is made: a tree of any size needs no more memory than a small one.
+         */
         readonly get: operations["getRootGroup"];
-        /** Change the whole tree, put an old version of it back, or scale everything */
+        /**
+         * Change the whole tree, put an old version of it back, or scale everything
+         * @description As `PUT /v2/groups/{groupId}` for the group that the body names; without an id for the root. `apps` and `groups` that are given become exactly those: what is not in them is removed.
+         */
         readonly put: operations["putRootGroup"];
-        /** Create a group with apps and groups in it */
+        /**
+         * Create a group with apps and groups in it
+         * @description The id in the body starts at the root. Groups around it come to be by themselves. Everything in it is one deployment, in the order of the dependencies.
+         */
         readonly post: operations["createGroup"];
-        /** Stop every app and remove every group */
+        /**
+         * Stop every app and remove every group
+         * @description 409 when deployments lock any of it, unless `force=true`. `dryRun=true` says what it would end.
+         */
         readonly delete: operations["deleteAllGroups"];
         readonly options?: never;
         readonly head?: never;
-        /** Refused, the root has no role */
+        /**
+         * Refused, the root has no role
+         * @description Marathon's patch knows only `enforceRole`, which the root cannot have: 422. A JSON merge patch with `dryRun=true` says what it would mean.
+         */
         readonly patch: operations["patchRootGroup"];
         readonly trace?: never;
     };
@@ -390,7 +515,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** Every app, group by group */
+        /**
+         * Every app, group by group
+         * @description As `GET /v2/groups/{groupId}/apps` of the root: without anything embedded unless `embed` asks for it.
+         */
         readonly get: operations["listAllGroupApps"];
         readonly put?: never;
         readonly post?: never;
@@ -407,7 +535,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** Versions of the whole tree that can be put back, newest first */
+        /**
+         * Versions of the whole tree that can be put back, newest first
+         * @description Each change of anything in the tree makes a version of the root. Only those that can still be put back are listed.
+         */
         readonly get: operations["listRootGroupVersions"];
         readonly put?: never;
         readonly post?: never;
@@ -422,11 +553,15 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
+                /** @example 2026-01-31T10:07:49.106Z */
                 readonly version: string;
             };
             readonly cookie?: never;
         };
-        /** The whole tree as it was */
+        /**
+         * The whole tree as it was
+         * @description Each app in the newest version that it had up to then.
+         */
         readonly get: operations["getRootGroupVersion"];
         readonly put?: never;
         readonly post?: never;
@@ -441,22 +576,40 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description A group's path; its slashes stay slashes */
+                /**
+                 * @description A group's path; its slashes stay slashes
+                 * @example /shop
+                 */
                 readonly groupId: components["parameters"]["groupId"];
             };
             readonly cookie?: never;
         };
-        /** A group with the groups and apps in it */
+        /**
+         * A group with the groups and apps in it
+         * @description What is embedded decides how much of the tree is shown; without `embed` all of it. Groups in it in which you may view nothing are left out.
+         */
         readonly get: operations["getGroup"];
-        /** Create or change a group, put an old version of it back, or scale all apps in it */
+        /**
+         * Create or change a group, put an old version of it back, or scale all apps in it
+         * @description `version` and `scaleBy` stand alone. `scaleBy` multiplies the instances of every app in the group, rounded up. Apps and groups that are given become exactly those.
+         */
         readonly put: operations["putGroup"];
-        /** Create a group; an id in the body starts at the path */
+        /**
+         * Create a group; an id in the body starts at the path
+         * @description As `POST /v2/groups`; a relative id in the body starts at this path. 409 when the path is an app or the group exists.
+         */
         readonly post: operations["createGroupBelow"];
-        /** Stop every app in a group and remove it with the groups in it */
+        /**
+         * Stop every app in a group and remove it with the groups in it
+         * @description All apps in it are drained out of the load balancer and ended, in one deployment.
+         */
         readonly delete: operations["deleteGroup"];
         readonly options?: never;
         readonly head?: never;
-        /** Say whether the apps of a top-level group run in its role */
+        /**
+         * Say whether the apps of a top-level group run in its role
+         * @description With `application/json` Marathon's patch: only `enforceRole`, only of top-level groups, answered with nothing. With `application/merge-patch+json` any part of the group.
+         */
         readonly patch: operations["patchGroup"];
         readonly trace?: never;
     };
@@ -465,12 +618,18 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description A group's path; its slashes stay slashes */
+                /**
+                 * @description A group's path; its slashes stay slashes
+                 * @example /shop
+                 */
                 readonly groupId: components["parameters"]["groupId"];
             };
             readonly cookie?: never;
         };
-        /** Every app in a group, however deep; none when there is no such group */
+        /**
+         * Every app in a group, however deep; none when there is no such group
+         * @description Without anything embedded unless `embed` asks for it. For a group that does not exist the list is empty, as Marathon has it.
+         */
         readonly get: operations["listGroupApps"];
         readonly put?: never;
         readonly post?: never;
@@ -485,12 +644,18 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description A group's path; its slashes stay slashes */
+                /**
+                 * @description A group's path; its slashes stay slashes
+                 * @example /shop
+                 */
                 readonly groupId: components["parameters"]["groupId"];
             };
             readonly cookie?: never;
         };
-        /** Versions of a group that can be put back, newest first */
+        /**
+         * Versions of a group that can be put back, newest first
+         * @description Each change of anything in the group makes a version of it. Only those that can still be put back are listed.
+         */
         readonly get: operations["listGroupVersions"];
         readonly put?: never;
         readonly post?: never;
@@ -505,13 +670,20 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description A group's path; its slashes stay slashes */
+                /**
+                 * @description A group's path; its slashes stay slashes
+                 * @example /shop
+                 */
                 readonly groupId: components["parameters"]["groupId"];
+                /** @example 2026-01-31T10:07:49.106Z */
                 readonly version: string;
             };
             readonly cookie?: never;
         };
-        /** A group as it was */
+        /**
+         * A group as it was
+         * @description Each app in the newest version that it had up to then.
+         */
         readonly get: operations["getGroupVersion"];
         readonly put?: never;
         readonly post?: never;
@@ -528,7 +700,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** The pods; always none so far */
+        /**
+         * The pods; always none so far
+         * @description longrun runs no pods yet, so the list is empty.
+         */
         readonly get: operations["listPods"];
         readonly put?: never;
         /**
@@ -538,7 +713,10 @@ export interface paths {
         readonly post: operations["createPod"];
         readonly delete?: never;
         readonly options?: never;
-        /** Whether pods are run here */
+        /**
+         * Whether pods are run here
+         * @description Client libraries ask this to find out whether they may speak of pods at all.
+         */
         readonly head: operations["probePods"];
         readonly patch?: never;
         readonly trace?: never;
@@ -550,7 +728,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** The status of all pods; always none so far */
+        /**
+         * The status of all pods; always none so far
+         * @description longrun runs no pods yet, so the list is empty.
+         */
         readonly get: operations["listPodStatus"];
         readonly put?: never;
         readonly post?: never;
@@ -565,17 +746,29 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description A pod id; its slashes stay slashes */
+                /**
+                 * @description A pod id; its slashes stay slashes
+                 * @example /shop/pod
+                 */
                 readonly podId: components["parameters"]["podId"];
             };
             readonly cookie?: never;
         };
-        /** A pod */
+        /**
+         * A pod
+         * @description There is none yet, so this is always 404.
+         */
         readonly get: operations["getPod"];
-        /** Validate a pod; refused with `unsupported` when it breaks no rule */
+        /**
+         * Validate a pod; refused with `unsupported` when it breaks no rule
+         * @description As POST for the pod that the path names. One that breaks no rule is refused too, since longrun cannot run pods yet.
+         */
         readonly put: operations["putPod"];
         readonly post?: never;
-        /** Remove a pod */
+        /**
+         * Remove a pod
+         * @description There is none yet, so this is always 404.
+         */
         readonly delete: operations["deletePod"];
         readonly options?: never;
         readonly head?: never;
@@ -587,12 +780,18 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description A pod id; its slashes stay slashes */
+                /**
+                 * @description A pod id; its slashes stay slashes
+                 * @example /shop/pod
+                 */
                 readonly podId: components["parameters"]["podId"];
             };
             readonly cookie?: never;
         };
-        /** A pod and its instances */
+        /**
+         * A pod and its instances
+         * @description There is none yet, so this is always 404.
+         */
         readonly get: operations["getPodStatus"];
         readonly put?: never;
         readonly post?: never;
@@ -607,12 +806,18 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description A pod id; its slashes stay slashes */
+                /**
+                 * @description A pod id; its slashes stay slashes
+                 * @example /shop/pod
+                 */
                 readonly podId: components["parameters"]["podId"];
             };
             readonly cookie?: never;
         };
-        /** Versions of a pod, newest first */
+        /**
+         * Versions of a pod, newest first
+         * @description There is none yet, so this is always 404.
+         */
         readonly get: operations["listPodVersions"];
         readonly put?: never;
         readonly post?: never;
@@ -627,13 +832,20 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description A pod id; its slashes stay slashes */
+                /**
+                 * @description A pod id; its slashes stay slashes
+                 * @example /shop/pod
+                 */
                 readonly podId: components["parameters"]["podId"];
+                /** @example 2026-01-31T10:07:49.106Z */
                 readonly version: string;
             };
             readonly cookie?: never;
         };
-        /** A pod as it was */
+        /**
+         * A pod as it was
+         * @description There is none yet, so this is 404, or 422 when the version is no time.
+         */
         readonly get: operations["getPodVersion"];
         readonly put?: never;
         readonly post?: never;
@@ -648,7 +860,10 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description A pod id; its slashes stay slashes */
+                /**
+                 * @description A pod id; its slashes stay slashes
+                 * @example /shop/pod
+                 */
                 readonly podId: components["parameters"]["podId"];
             };
             readonly cookie?: never;
@@ -656,7 +871,10 @@ export interface paths {
         readonly get?: never;
         readonly put?: never;
         readonly post?: never;
-        /** Kill instances of a pod */
+        /**
+         * Kill instances of a pod
+         * @description There is none yet, so this is 404, or 422 when an id cannot be one.
+         */
         readonly delete: operations["killPodInstances"];
         readonly options?: never;
         readonly head?: never;
@@ -668,8 +886,12 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description A pod id; its slashes stay slashes */
+                /**
+                 * @description A pod id; its slashes stay slashes
+                 * @example /shop/pod
+                 */
                 readonly podId: components["parameters"]["podId"];
+                /** @example shop_pod.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3 */
                 readonly instanceId: string;
             };
             readonly cookie?: never;
@@ -677,7 +899,10 @@ export interface paths {
         readonly get?: never;
         readonly put?: never;
         readonly post?: never;
-        /** Kill one instance of a pod */
+        /**
+         * Kill one instance of a pod
+         * @description There is none yet, so this is 404, or 422 when the id cannot be one.
+         */
         readonly delete: operations["killPodInstance"];
         readonly options?: never;
         readonly head?: never;
@@ -691,7 +916,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** The tasks of all apps */
+        /**
+         * The tasks of all apps
+         * @description `Accept: text/plain` gets a table for scripts that write configurations of proxies: one line per app and service port. Tasks of apps that you may not view are left out.
+         */
         readonly get: operations["listTasks"];
         readonly put?: never;
         readonly post?: never;
@@ -710,7 +938,10 @@ export interface paths {
         };
         readonly get?: never;
         readonly put?: never;
-        /** Kill tasks of any apps by their ids */
+        /**
+         * Kill tasks of any apps by their ids
+         * @description Without `scale` every app keeps its number of instances and new ones come up. With `scale=true` the numbers go down in one deployment. Ids of tasks that are gone already are passed over.
+         */
         readonly post: operations["killTasks"];
         readonly delete?: never;
         readonly options?: never;
@@ -725,7 +956,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** The running deployments; with `state`, `limit` or `after` those that are over as well */
+        /**
+         * The running deployments; with `state`, `limit` or `after` those that are over as well
+         * @description Without parameters Marathon's array of the running ones. With `state`, `limit` or `after` a page that also knows those that are over: who started them, how they ended and what each instance waited for.
+         */
         readonly get: operations["listDeployments"];
         readonly put?: never;
         readonly post?: never;
@@ -740,15 +974,22 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
+                /** @example 0e27a81c-6231-4231-884b-650c711b9ea9 */
                 readonly deploymentId: string;
             };
             readonly cookie?: never;
         };
-        /** One deployment that runs or is remembered */
+        /**
+         * One deployment that runs or is remembered
+         * @description A running one says what it waits for just now. Those that are over are kept for some time, the oldest go first.
+         */
         readonly get: operations["getDeployment"];
         readonly put?: never;
         readonly post?: never;
-        /** Roll a deployment back, or with `force=true` only stop it */
+        /**
+         * Roll a deployment back, or with `force=true` only stop it
+         * @description Without force a new deployment brings back what was before; healthy instances of the old definition are kept. With `force=true` it stops where it is, and the body is empty.
+         */
         readonly delete: operations["cancelDeployment"];
         readonly options?: never;
         readonly head?: never;
@@ -762,7 +1003,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** What waits to be launched, and why */
+        /**
+         * What waits to be launched, and why
+         * @description For each app how many instances wait, since when, until when a backoff lasts, and why offers did not fit, reason by reason.
+         */
         readonly get: operations["getQueue"];
         readonly put?: never;
         readonly post?: never;
@@ -777,7 +1021,10 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description An app id; its slashes stay slashes */
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
                 readonly appId: components["parameters"]["appId"];
             };
             readonly cookie?: never;
@@ -785,7 +1032,10 @@ export interface paths {
         readonly get?: never;
         readonly put?: never;
         readonly post?: never;
-        /** Forget the launch backoff of an app */
+        /**
+         * Forget the launch backoff of an app
+         * @description The next launch is tried at once. An app that waits for nothing is 404.
+         */
         readonly delete: operations["resetDelay"];
         readonly options?: never;
         readonly head?: never;
@@ -799,7 +1049,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** Version, settings and framework id */
+        /**
+         * Version, settings and framework id
+         * @description In the shape that Marathon's clients read; what longrun has no equivalent of is null. Anybody who says who they are may ask.
+         */
         readonly get: operations["getInfo"];
         readonly put?: never;
         readonly post?: never;
@@ -816,11 +1069,17 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** Which server leads */
+        /**
+         * Which server leads
+         * @description There is one server, and it leads. Anybody who says who they are may ask.
+         */
         readonly get: operations["getLeader"];
         readonly put?: never;
         readonly post?: never;
-        /** Give leadership up; the server process ends half a second later and is started again by whoever keeps it */
+        /**
+         * Give leadership up; the server process ends half a second later and is started again by whoever keeps it
+         * @description Tasks and traffic go on meanwhile. Copies of the store by URL are refused: a request does not name places to write to. Needs the right admin on /.
+         */
         readonly delete: operations["abdicate"];
         readonly options?: never;
         readonly head?: never;
@@ -834,7 +1093,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** The plugins; longrun loads none */
+        /**
+         * The plugins; longrun loads none
+         * @description For clients that look. Anybody who says who they are may ask.
+         */
         readonly get: operations["listPlugins"];
         readonly put?: never;
         readonly post?: never;
@@ -851,7 +1113,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** Everything that happens, as server-sent events; resumable by `Last-Event-ID` */
+        /**
+         * Everything that happens, as server-sent events; resumable by `Last-Event-ID`
+         * @description The Accept header must name `text/event-stream`, otherwise it is 405. Comments every 10 seconds keep the connection open. A reader that is 4 MiB behind is cut off and resumes by its last id. Events about what you may not view are left out.
+         */
         readonly get: operations["streamEvents"];
         readonly put?: never;
         readonly post?: never;
@@ -864,16 +1129,23 @@ export interface paths {
     readonly "/v2/files/{taskId}/read": {
         readonly parameters: {
             readonly query: {
-                /** @description Relative to the sandbox, e.g. `stdout` */
+                /**
+                 * @description Relative to the sandbox, e.g. `stdout`
+                 * @example stdout
+                 */
                 readonly path: components["parameters"]["sandboxPath"];
             };
             readonly header?: never;
             readonly path: {
+                /** @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1 */
                 readonly taskId: components["parameters"]["taskId"];
             };
             readonly cookie?: never;
         };
-        /** A piece of a file in a task's sandbox (longrun addition) */
+        /**
+         * A piece of a file in a task's sandbox (longrun addition)
+         * @description For following a log: ask with the offset that was reached. Characters are never cut in two.
+         */
         readonly get: operations["readFile"];
         readonly put?: never;
         readonly post?: never;
@@ -886,16 +1158,23 @@ export interface paths {
     readonly "/v2/files/{taskId}/browse": {
         readonly parameters: {
             readonly query: {
-                /** @description Relative to the sandbox, e.g. `stdout` */
+                /**
+                 * @description Relative to the sandbox, e.g. `stdout`
+                 * @example stdout
+                 */
                 readonly path: components["parameters"]["sandboxPath"];
             };
             readonly header?: never;
             readonly path: {
+                /** @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1 */
                 readonly taskId: components["parameters"]["taskId"];
             };
             readonly cookie?: never;
         };
-        /** What lies in a folder of a task's sandbox (longrun addition) */
+        /**
+         * What lies in a folder of a task's sandbox (longrun addition)
+         * @description Links are shown and never followed.
+         */
         readonly get: operations["browseFiles"];
         readonly put?: never;
         readonly post?: never;
@@ -908,16 +1187,23 @@ export interface paths {
     readonly "/v2/files/{taskId}/download": {
         readonly parameters: {
             readonly query: {
-                /** @description Relative to the sandbox, e.g. `stdout` */
+                /**
+                 * @description Relative to the sandbox, e.g. `stdout`
+                 * @example stdout
+                 */
                 readonly path: components["parameters"]["sandboxPath"];
             };
             readonly header?: never;
             readonly path: {
+                /** @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1 */
                 readonly taskId: components["parameters"]["taskId"];
             };
             readonly cookie?: never;
         };
-        /** A whole file of a task's sandbox (longrun addition) */
+        /**
+         * A whole file of a task's sandbox (longrun addition)
+         * @description Passed through from the agent as it is read; a torn transfer is cut, it never looks complete.
+         */
         readonly get: operations["downloadFile"];
         readonly put?: never;
         readonly post?: never;
@@ -934,10 +1220,16 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** The tokens, without their secrets; needs the right admin on / */
+        /**
+         * The tokens, without their secrets; needs the right admin on /
+         * @description What a token may do, who made it and until when it is good. Its secret is not stored, only a hash.
+         */
         readonly get: operations["listTokens"];
         readonly put?: never;
-        /** Make a token; its secret is told this once and stored nowhere */
+        /**
+         * Make a token; its secret is told this once and stored nowhere
+         * @description A token holds rights on groups or apps: `view`, `deploy`, `exec`, `admin`. Send the secret as `Authorization: Bearer`.
+         */
         readonly post: operations["createToken"];
         readonly delete?: never;
         readonly options?: never;
@@ -950,6 +1242,7 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
+                /** @example adbe617c-3365-47b6-b878-9125499a2692 */
                 readonly tokenId: string;
             };
             readonly cookie?: never;
@@ -957,7 +1250,10 @@ export interface paths {
         readonly get?: never;
         readonly put?: never;
         readonly post?: never;
-        /** Refuse a token from now on; its event streams end at once */
+        /**
+         * Refuse a token from now on; its event streams end at once
+         * @description The id is the one of the list, not the secret.
+         */
         readonly delete: operations["revokeToken"];
         readonly options?: never;
         readonly head?: never;
@@ -971,7 +1267,10 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        /** Who changed what, when, from where, refused attempts included; needs the right admin on / */
+        /**
+         * Who changed what, when, from where, refused attempts included; needs the right admin on /
+         * @description Every write, whether it was allowed or not, with the id of its request and the names of the fields that changed, never their values. Durable and bounded: the oldest go first.
+         */
         readonly get: operations["getAudit"];
         readonly put?: never;
         readonly post?: never;
@@ -985,13 +1284,80 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description A complete definition */
-        readonly AppInput: components["schemas"]["AppUpdate"] & {
+        /**
+         * @description A complete definition
+         * @example {
+         *       "id": "/shop/web",
+         *       "cmd": "./run-web",
+         *       "cpus": 0.5,
+         *       "mem": 256,
+         *       "instances": 2,
+         *       "portDefinitions": [
+         *         {
+         *           "port": 0,
+         *           "name": "http"
+         *         }
+         *       ],
+         *       "healthChecks": [
+         *         {
+         *           "protocol": "HTTP",
+         *           "path": "/health"
+         *         }
+         *       ],
+         *       "labels": {
+         *         "HAPROXY_GROUP": "external",
+         *         "HAPROXY_0_VHOST": "shop.example"
+         *       }
+         *     }
+         */
+        readonly AppInput: components["schemas"]["AppUpdate"] & ({
             readonly id: string;
-        };
+        } & {
+            readonly [key: string]: unknown;
+        });
+        /**
+         * @example [
+         *       {
+         *         "id": "/shop/web",
+         *         "cmd": "./run-web",
+         *         "cpus": 0.5,
+         *         "mem": 256,
+         *         "instances": 2,
+         *         "portDefinitions": [
+         *           {
+         *             "port": 0,
+         *             "name": "http"
+         *           }
+         *         ],
+         *         "healthChecks": [
+         *           {
+         *             "protocol": "HTTP",
+         *             "path": "/health"
+         *           }
+         *         ],
+         *         "labels": {
+         *           "HAPROXY_GROUP": "external",
+         *           "HAPROXY_0_VHOST": "shop.example"
+         *         }
+         *       }
+         *     ]
+         */
         readonly AppInputList: readonly components["schemas"]["AppInput"][];
+        /**
+         * @example [
+         *       {
+         *         "id": "/shop/web",
+         *         "instances": 3
+         *       }
+         *     ]
+         */
         readonly AppUpdateList: readonly components["schemas"]["AppUpdate"][];
-        /** @description Any of an app's fields; `null` means absent. With `version` (alone or with `id`) a rollback to that version. */
+        /**
+         * @description Any of an app's fields; `null` means absent. With `version` (alone or with `id`) a rollback to that version.
+         * @example {
+         *       "instances": 3
+         *     }
+         */
         readonly AppUpdate: {
             /** @description Path; relative ones start at `/` */
             readonly id?: string | null;
@@ -1060,21 +1426,29 @@ export interface components {
             readonly tty?: boolean | null;
             readonly residency?: components["schemas"]["ResidencyInput"];
             /** @description How the load balancer treats this app (longrun addition) */
-            readonly loadBalancer?: {
+            readonly loadBalancer?: ({
                 /** @description How long requests in flight may take when an instance is taken out */
                 readonly drainSeconds?: number | null;
-            } | null;
+            } & {
+                readonly [key: string]: unknown;
+            }) | null;
             /** @description Rollback to this version */
             readonly version?: string | null;
+        } & {
+            readonly [key: string]: unknown;
         };
-        readonly EnvironmentValueInput: string | {
+        readonly EnvironmentValueInput: string | ({
             readonly secret: string;
-        };
+        } & {
+            readonly [key: string]: unknown;
+        });
         readonly SecretSourceInput: {
             readonly source: string;
+        } & {
+            readonly [key: string]: unknown;
         };
         /** @description What a custom executor needs besides the task */
-        readonly ExecutorResourcesInput: {
+        readonly ExecutorResourcesInput: ({
             /** @default 0.1 */
             readonly cpus?: number | null;
             /**
@@ -1087,12 +1461,16 @@ export interface components {
              * @default 10
              */
             readonly disk?: number | null;
-        } | null;
+        } & {
+            readonly [key: string]: unknown;
+        }) | null;
         /** @description How much more than it asked for a task may use */
-        readonly ResourceLimitsInput: {
+        readonly ResourceLimitsInput: ({
             readonly cpus?: components["schemas"]["ResourceLimitInput"];
             readonly mem?: components["schemas"]["ResourceLimitInput"];
-        } | null;
+        } & {
+            readonly [key: string]: unknown;
+        }) | null;
         /** @description At least what is asked for, or `unlimited` */
         readonly ResourceLimitInput: number | string | null;
         readonly NetworkInput: {
@@ -1105,8 +1483,10 @@ export interface components {
             readonly labels?: {
                 readonly [key: string]: string;
             } | null;
+        } & {
+            readonly [key: string]: unknown;
         };
-        readonly ContainerInput: {
+        readonly ContainerInput: ({
             /**
              * @default DOCKER
              * @enum {string|null}
@@ -1126,8 +1506,10 @@ export interface components {
              * @description The form of 2014: flags of `docker run`
              */
             readonly options?: readonly string[] | null;
-        } | null;
-        readonly DockerInput: {
+        } & {
+            readonly [key: string]: unknown;
+        }) | null;
+        readonly DockerInput: ({
             readonly image: string;
             /** @default false */
             readonly forcePullImage?: boolean | null;
@@ -1144,18 +1526,26 @@ export interface components {
             /** @deprecated */
             readonly portMappings?: readonly components["schemas"]["PortMappingInput"][] | null;
             /** @deprecated */
-            readonly credential?: {
+            readonly credential?: ({
                 readonly principal?: string | null;
                 readonly secret?: string | null;
-            } | null;
-        } | null;
+            } & {
+                readonly [key: string]: unknown;
+            }) | null;
+        } & {
+            readonly [key: string]: unknown;
+        }) | null;
         readonly DockerParameter: {
             readonly key: string;
             readonly value: string;
+        } & {
+            readonly [key: string]: unknown;
         };
-        readonly PullConfigInput: {
+        readonly PullConfigInput: ({
             readonly secret: string;
-        } | null;
+        } & {
+            readonly [key: string]: unknown;
+        }) | null;
         readonly PortMappingInput: {
             /** @default 0 */
             readonly containerPort?: number | null;
@@ -1169,6 +1559,8 @@ export interface components {
                 readonly [key: string]: string;
             } | null;
             readonly networkNames?: readonly string[] | null;
+        } & {
+            readonly [key: string]: unknown;
         };
         /** @description Of the host (`hostPath`), `persistent`, `external`, or a `secret` */
         readonly VolumeInput: {
@@ -1179,8 +1571,10 @@ export interface components {
             readonly persistent?: components["schemas"]["PersistentVolumeInput"];
             readonly external?: components["schemas"]["ExternalVolumeInput"];
             readonly secret?: string | null;
+        } & {
+            readonly [key: string]: unknown;
         };
-        readonly PersistentVolumeInput: {
+        readonly PersistentVolumeInput: ({
             /** @description MiB */
             readonly size: number;
             /** @enum {string|null} */
@@ -1190,8 +1584,10 @@ export interface components {
             readonly profileName?: string | null;
             /** @description `["path", "LIKE" or "UNLIKE", expression]` */
             readonly constraints?: readonly (readonly string[])[] | null;
-        } | null;
-        readonly ExternalVolumeInput: {
+        } & {
+            readonly [key: string]: unknown;
+        }) | null;
+        readonly ExternalVolumeInput: ({
             /** @description `dvdi` or `csi` */
             readonly provider: string;
             readonly name?: string | null;
@@ -1200,37 +1596,49 @@ export interface components {
             /** @default false */
             readonly shared?: boolean | null;
             readonly options?: components["schemas"]["ExternalVolumeOptionsInput"];
-        } | null;
+        } & {
+            readonly [key: string]: unknown;
+        }) | null;
         /** @description DVDI: texts whose names have a slash, as `dvdi/driver`; CSI: `pluginName`, `capability` (`accessMode`, `accessType`, `fsType`, `mountFlags`), `nodeStageSecret`, `nodePublishSecret`, `volumeContext` */
         readonly ExternalVolumeOptionsInput: {
             readonly [key: string]: string | {
                 readonly [key: string]: string | readonly string[] | null;
             } | null;
         } | null;
-        readonly LinuxInfoInput: {
-            readonly seccomp?: {
+        readonly LinuxInfoInput: ({
+            readonly seccomp?: ({
                 readonly profileName?: string | null;
                 /** @default false */
                 readonly unconfined?: boolean | null;
-            } | null;
-            readonly ipcInfo?: {
+            } & {
+                readonly [key: string]: unknown;
+            }) | null;
+            readonly ipcInfo?: ({
                 /** @enum {string} */
                 readonly mode: "PRIVATE" | "SHARE_PARENT";
                 /** @description MiB */
                 readonly shmSize?: number | null;
-            } | null;
-        } | null;
+            } & {
+                readonly [key: string]: unknown;
+            }) | null;
+        } & {
+            readonly [key: string]: unknown;
+        }) | null;
         /** @deprecated */
-        readonly IpAddressInput: {
+        readonly IpAddressInput: ({
             readonly groups?: readonly string[] | null;
             readonly labels?: {
                 readonly [key: string]: string;
             } | null;
             readonly networkName?: string | null;
-            readonly discovery?: {
+            readonly discovery?: ({
                 readonly ports?: readonly components["schemas"]["DiscoveryPortInput"][] | null;
-            } | null;
-        } | null;
+            } & {
+                readonly [key: string]: unknown;
+            }) | null;
+        } & {
+            readonly [key: string]: unknown;
+        }) | null;
         readonly DiscoveryPortInput: {
             readonly number: number;
             readonly name: string;
@@ -1239,6 +1647,8 @@ export interface components {
             readonly labels?: {
                 readonly [key: string]: string;
             } | null;
+        } & {
+            readonly [key: string]: unknown;
         };
         readonly ArtifactInput: {
             readonly uri: string;
@@ -1249,13 +1659,17 @@ export interface components {
             /** @default false */
             readonly cache?: boolean | null;
             readonly destPath?: string | null;
+        } & {
+            readonly [key: string]: unknown;
         };
-        readonly HealthCheckCommandInput: {
+        readonly HealthCheckCommandInput: ({
             readonly value: string;
-        } | null;
+        } & {
+            readonly [key: string]: unknown;
+        }) | null;
         /** @description Exactly one of `http`, `tcp` and `exec` */
-        readonly CheckInput: {
-            readonly http?: {
+        readonly CheckInput: ({
+            readonly http?: ({
                 readonly path?: string | null;
                 readonly port?: number | null;
                 readonly portIndex?: number | null;
@@ -1264,33 +1678,45 @@ export interface components {
                  * @enum {string|null}
                  */
                 readonly scheme?: "HTTP" | "HTTPS" | null;
-            } | null;
-            readonly tcp?: {
+            } & {
+                readonly [key: string]: unknown;
+            }) | null;
+            readonly tcp?: ({
                 readonly port?: number | null;
                 readonly portIndex?: number | null;
-            } | null;
-            readonly exec?: {
+            } & {
+                readonly [key: string]: unknown;
+            }) | null;
+            readonly exec?: ({
                 readonly command: {
                     readonly shell?: string | null;
                     readonly argv?: readonly string[] | null;
+                } & {
+                    readonly [key: string]: unknown;
                 };
-            } | null;
+            } & {
+                readonly [key: string]: unknown;
+            }) | null;
             /** @default 60 */
             readonly intervalSeconds?: number | null;
             /** @default 20 */
             readonly timeoutSeconds?: number | null;
             /** @default 15 */
             readonly delaySeconds?: number | null;
-        } | null;
+        } & {
+            readonly [key: string]: unknown;
+        }) | null;
         /**
          * @deprecated
          * @description Accepted and without effect; an app with persistent volumes is resident
          */
-        readonly ResidencyInput: {
+        readonly ResidencyInput: ({
             readonly relaunchEscalationTimeoutSeconds?: number | null;
             /** @enum {string|null} */
             readonly taskLostBehavior?: "WAIT_FOREVER" | "RELAUNCH_AFTER_TIMEOUT" | null;
-        } | null;
+        } & {
+            readonly [key: string]: unknown;
+        }) | null;
         readonly PortDefinitionInput: {
             /** @default 0 */
             readonly port?: number | null;
@@ -1300,6 +1726,8 @@ export interface components {
             readonly labels?: {
                 readonly [key: string]: string;
             } | null;
+        } & {
+            readonly [key: string]: unknown;
         };
         readonly HealthCheckInput: {
             /** @enum {string|null} */
@@ -1321,6 +1749,8 @@ export interface components {
             readonly ignoreHttp1xx?: boolean | null;
             /** @enum {string|null} */
             readonly ipProtocol?: "IPv4" | "IPv6" | null;
+        } & {
+            readonly [key: string]: unknown;
         };
         readonly ReadinessCheckInput: {
             /** @default readinessCheck */
@@ -1338,8 +1768,10 @@ export interface components {
             readonly httpStatusCodesForReady?: readonly number[] | null;
             /** @default false */
             readonly preserveLastResponse?: boolean | null;
+        } & {
+            readonly [key: string]: unknown;
         };
-        readonly UpgradeStrategyInput: {
+        readonly UpgradeStrategyInput: ({
             readonly minimumHealthCapacity: number;
             readonly maximumOverCapacity: number;
             /** @description A deployment not done after so many seconds is overdue (longrun addition) */
@@ -1349,14 +1781,37 @@ export interface components {
              * @enum {string|null}
              */
             readonly onFailure?: "hold" | "rollback" | null;
-        } | null;
-        readonly UnreachableStrategyInput: "disabled" | {
+        } & {
+            readonly [key: string]: unknown;
+        }) | null;
+        readonly UnreachableStrategyInput: "disabled" | ({
             /** @default 0 */
             readonly inactiveAfterSeconds?: number | null;
             /** @default 0 */
             readonly expungeAfterSeconds?: number | null;
-        } | null;
-        /** @description A complete definition of a pod; `null` means absent */
+        } & {
+            readonly [key: string]: unknown;
+        }) | null;
+        /**
+         * @description A complete definition of a pod; `null` means absent
+         * @example {
+         *       "id": "/shop/pod",
+         *       "containers": [
+         *         {
+         *           "name": "web",
+         *           "exec": {
+         *             "command": {
+         *               "shell": "./run-web"
+         *             }
+         *           },
+         *           "resources": {
+         *             "cpus": 0.1,
+         *             "mem": 64
+         *           }
+         *         }
+         *       ]
+         *     }
+         */
         readonly PodInput: {
             /** @description Path; relative ones start at `/` */
             readonly id: string;
@@ -1375,25 +1830,31 @@ export interface components {
             } | null;
             readonly volumes?: readonly components["schemas"]["PodVolumeInput"][] | null;
             readonly networks?: readonly components["schemas"]["NetworkInput"][] | null;
-            readonly scaling?: {
+            readonly scaling?: ({
                 /** @default fixed */
                 readonly kind?: string | null;
                 /** @default 1 */
                 readonly instances?: number | null;
-            } | null;
+            } & {
+                readonly [key: string]: unknown;
+            }) | null;
             readonly scheduling?: components["schemas"]["PodSchedulingInput"];
             readonly executorResources?: components["schemas"]["ExecutorResourcesInput"];
             readonly role?: string | null;
             readonly linuxInfo?: components["schemas"]["LinuxInfoInput"];
             readonly legacySharedCgroups?: boolean | null;
+        } & {
+            readonly [key: string]: unknown;
         };
         readonly PodContainerInput: {
             readonly name: string;
-            readonly exec?: {
+            readonly exec?: ({
                 readonly command: components["schemas"]["PodCommandInput"];
                 readonly overrideEntrypoint?: boolean | null;
-            } | null;
-            readonly resources?: {
+            } & {
+                readonly [key: string]: unknown;
+            }) | null;
+            readonly resources?: ({
                 /** @default 1 */
                 readonly cpus?: number | null;
                 /**
@@ -1408,10 +1869,12 @@ export interface components {
                 readonly disk?: number | null;
                 /** @default 0 */
                 readonly gpus?: number | null;
-            } | null;
+            } & {
+                readonly [key: string]: unknown;
+            }) | null;
             readonly resourceLimits?: components["schemas"]["ResourceLimitsInput"];
             readonly endpoints?: readonly components["schemas"]["PodEndpointInput"][] | null;
-            readonly image?: {
+            readonly image?: ({
                 /** @enum {string} */
                 readonly kind: "DOCKER";
                 readonly id: string;
@@ -1420,32 +1883,42 @@ export interface components {
                 readonly labels?: {
                     readonly [key: string]: string;
                 } | null;
-            } | null;
+            } & {
+                readonly [key: string]: unknown;
+            }) | null;
             readonly environment?: {
                 readonly [key: string]: components["schemas"]["EnvironmentValueInput"];
             } | null;
             readonly user?: string | null;
             readonly healthCheck?: components["schemas"]["PodHealthCheckInput"];
             readonly check?: components["schemas"]["PodCheckInput"];
-            readonly volumeMounts?: readonly {
+            readonly volumeMounts?: readonly ({
                 readonly name: string;
                 readonly mountPath: string;
                 readonly readOnly?: boolean | null;
-            }[] | null;
+            } & {
+                readonly [key: string]: unknown;
+            })[] | null;
             readonly artifacts?: readonly components["schemas"]["ArtifactInput"][] | null;
             readonly labels?: {
                 readonly [key: string]: string;
             } | null;
-            readonly lifecycle?: {
+            readonly lifecycle?: ({
                 readonly killGracePeriodSeconds?: number | null;
-            } | null;
+            } & {
+                readonly [key: string]: unknown;
+            }) | null;
             readonly tty?: boolean | null;
             readonly linuxInfo?: components["schemas"]["LinuxInfoInput"];
+        } & {
+            readonly [key: string]: unknown;
         };
         /** @description Exactly one of `shell` and `argv` */
         readonly PodCommandInput: {
             readonly shell?: string | null;
             readonly argv?: readonly string[] | null;
+        } & {
+            readonly [key: string]: unknown;
         };
         readonly PodEndpointInput: {
             readonly name: string;
@@ -1456,6 +1929,8 @@ export interface components {
                 readonly [key: string]: string;
             } | null;
             readonly networkNames?: readonly string[] | null;
+        } & {
+            readonly [key: string]: unknown;
         };
         /** @description Of the host (`host`), `persistent`, a `secret`, or with none of them one that lives as long as its instance */
         readonly PodVolumeInput: {
@@ -1463,9 +1938,11 @@ export interface components {
             readonly host?: string | null;
             readonly persistent?: components["schemas"]["PersistentVolumeInput"];
             readonly secret?: string | null;
+        } & {
+            readonly [key: string]: unknown;
         };
         /** @description Exactly one of `http`, `tcp` and `exec` */
-        readonly PodHealthCheckInput: {
+        readonly PodHealthCheckInput: ({
             readonly http?: components["schemas"]["PodHttpCheckInput"];
             readonly tcp?: components["schemas"]["PodTcpCheckInput"];
             readonly exec?: components["schemas"]["PodExecCheckInput"];
@@ -1479,9 +1956,11 @@ export interface components {
             readonly timeoutSeconds?: number | null;
             /** @default 15 */
             readonly delaySeconds?: number | null;
-        } | null;
+        } & {
+            readonly [key: string]: unknown;
+        }) | null;
         /** @description Exactly one of `http`, `tcp` and `exec` */
-        readonly PodCheckInput: {
+        readonly PodCheckInput: ({
             readonly http?: components["schemas"]["PodHttpCheckInput"];
             readonly tcp?: components["schemas"]["PodTcpCheckInput"];
             readonly exec?: components["schemas"]["PodExecCheckInput"];
@@ -1491,8 +1970,10 @@ export interface components {
             readonly timeoutSeconds?: number | null;
             /** @default 15 */
             readonly delaySeconds?: number | null;
-        } | null;
-        readonly PodHttpCheckInput: {
+        } & {
+            readonly [key: string]: unknown;
+        }) | null;
+        readonly PodHttpCheckInput: ({
             /** @description Name of an endpoint of the container */
             readonly endpoint: string;
             readonly path?: string | null;
@@ -1501,16 +1982,22 @@ export interface components {
              * @enum {string|null}
              */
             readonly scheme?: "HTTP" | "HTTPS" | null;
-        } | null;
-        readonly PodTcpCheckInput: {
+        } & {
+            readonly [key: string]: unknown;
+        }) | null;
+        readonly PodTcpCheckInput: ({
             /** @description Name of an endpoint of the container */
             readonly endpoint: string;
-        } | null;
-        readonly PodExecCheckInput: {
+        } & {
+            readonly [key: string]: unknown;
+        }) | null;
+        readonly PodExecCheckInput: ({
             readonly command: components["schemas"]["PodCommandInput"];
-        } | null;
-        readonly PodSchedulingInput: {
-            readonly backoff?: {
+        } & {
+            readonly [key: string]: unknown;
+        }) | null;
+        readonly PodSchedulingInput: ({
+            readonly backoff?: ({
                 /**
                  * @description Seconds
                  * @default 1
@@ -1523,27 +2010,75 @@ export interface components {
                  * @default 300
                  */
                 readonly maxLaunchDelay?: number | null;
-            } | null;
-            readonly upgrade?: {
+            } & {
+                readonly [key: string]: unknown;
+            }) | null;
+            readonly upgrade?: ({
                 /** @default 1 */
                 readonly minimumHealthCapacity?: number | null;
                 /** @default 1 */
                 readonly maximumOverCapacity?: number | null;
-            } | null;
-            readonly placement?: {
-                readonly constraints?: readonly {
+            } & {
+                readonly [key: string]: unknown;
+            }) | null;
+            readonly placement?: ({
+                readonly constraints?: readonly ({
                     readonly fieldName: string;
                     readonly operator: string;
                     readonly value?: string | null;
-                }[] | null;
+                } & {
+                    readonly [key: string]: unknown;
+                })[] | null;
                 readonly acceptedResourceRoles?: readonly string[] | null;
-            } | null;
+            } & {
+                readonly [key: string]: unknown;
+            }) | null;
             /** @enum {string|null} */
             readonly killSelection?: "YOUNGEST_FIRST" | "OLDEST_FIRST" | null;
             readonly unreachableStrategy?: components["schemas"]["UnreachableStrategyInput"];
-        } | null;
+        } & {
+            readonly [key: string]: unknown;
+        }) | null;
+        /**
+         * @example [
+         *       "shop_pod.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3"
+         *     ]
+         */
         readonly PodInstanceIds: readonly string[];
-        /** @description What a group shall be; what is absent or `null` stays as it is. `apps` and `groups`, where given, become exactly those. `version` and `scaleBy` stand alone. */
+        /**
+         * @description What a group shall be; what is absent or `null` stays as it is. `apps` and `groups`, where given, become exactly those. `version` and `scaleBy` stand alone.
+         * @example {
+         *       "id": "/shop",
+         *       "apps": [
+         *         {
+         *           "id": "/shop/web",
+         *           "cmd": "./run-web",
+         *           "cpus": 0.5,
+         *           "mem": 256,
+         *           "instances": 2,
+         *           "portDefinitions": [
+         *             {
+         *               "port": 0,
+         *               "name": "http"
+         *             }
+         *           ],
+         *           "healthChecks": [
+         *             {
+         *               "protocol": "HTTP",
+         *               "path": "/health"
+         *             }
+         *           ],
+         *           "labels": {
+         *             "HAPROXY_GROUP": "external",
+         *             "HAPROXY_0_VHOST": "shop.example"
+         *           }
+         *         }
+         *       ],
+         *       "dependencies": [
+         *         "/data"
+         *       ]
+         *     }
+         */
         readonly GroupUpdate: {
             /** @description Path; relative ones start at the group around it */
             readonly id?: string | null;
@@ -1559,17 +2094,162 @@ export interface components {
             readonly version?: string | null;
             /** @description Only of top-level groups */
             readonly enforceRole?: boolean | null;
+        } & {
+            readonly [key: string]: unknown;
         };
+        /**
+         * @example {
+         *       "enforceRole": true
+         *     }
+         */
         readonly GroupPatch: {
             /** @description Whether the apps of the group run in its role */
             readonly enforceRole?: boolean | null;
+        } & {
+            readonly [key: string]: unknown;
         };
+        /**
+         * @example {
+         *       "ids": [
+         *         "shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1"
+         *       ]
+         *     }
+         */
         readonly TaskIds: {
             readonly ids: readonly string[];
+        } & {
+            readonly [key: string]: unknown;
         };
-        /** @description A definition, normalised */
+        /**
+         * @description A definition, normalised
+         * @example {
+         *       "id": "/shop/web",
+         *       "backoffFactor": 1.15,
+         *       "backoffSeconds": 1,
+         *       "cmd": "./run-web",
+         *       "cpus": 0.02,
+         *       "disk": 0,
+         *       "executor": "",
+         *       "gpus": 0,
+         *       "healthChecks": [
+         *         {
+         *           "protocol": "HTTP",
+         *           "path": "/health",
+         *           "portIndex": 0,
+         *           "gracePeriodSeconds": 20,
+         *           "intervalSeconds": 1,
+         *           "timeoutSeconds": 5,
+         *           "maxConsecutiveFailures": 3,
+         *           "delaySeconds": 15,
+         *           "ignoreHttp1xx": false
+         *         }
+         *       ],
+         *       "instances": 2,
+         *       "killSelection": "YOUNGEST_FIRST",
+         *       "labels": {
+         *         "HAPROXY_GROUP": "external",
+         *         "HAPROXY_0_VHOST": "shop.example"
+         *       },
+         *       "maxLaunchDelaySeconds": 300,
+         *       "mem": 64,
+         *       "networks": [
+         *         {
+         *           "mode": "host"
+         *         }
+         *       ],
+         *       "portDefinitions": [
+         *         {
+         *           "port": 10000,
+         *           "name": "http",
+         *           "protocol": "tcp"
+         *         }
+         *       ],
+         *       "requirePorts": false,
+         *       "role": "*",
+         *       "taskKillGracePeriodSeconds": 5,
+         *       "unreachableStrategy": {
+         *         "inactiveAfterSeconds": 0,
+         *         "expungeAfterSeconds": 0
+         *       },
+         *       "upgradeStrategy": {
+         *         "minimumHealthCapacity": 1,
+         *         "maximumOverCapacity": 1
+         *       },
+         *       "version": "2026-01-31T10:07:49.106Z",
+         *       "versionInfo": {
+         *         "lastScalingAt": "2026-01-31T10:07:49.106Z",
+         *         "lastConfigChangeAt": "2026-01-31T10:07:49.106Z"
+         *       }
+         *     }
+         */
         readonly App: components["schemas"]["AppFields"];
-        /** @description A definition and how it fares */
+        /**
+         * @description A definition and how it fares
+         * @example {
+         *       "id": "/shop/web",
+         *       "backoffFactor": 1.15,
+         *       "backoffSeconds": 1,
+         *       "cmd": "./run-web",
+         *       "cpus": 0.02,
+         *       "disk": 0,
+         *       "executor": "",
+         *       "gpus": 0,
+         *       "healthChecks": [
+         *         {
+         *           "protocol": "HTTP",
+         *           "path": "/health",
+         *           "portIndex": 0,
+         *           "gracePeriodSeconds": 20,
+         *           "intervalSeconds": 1,
+         *           "timeoutSeconds": 5,
+         *           "maxConsecutiveFailures": 3,
+         *           "delaySeconds": 15,
+         *           "ignoreHttp1xx": false
+         *         }
+         *       ],
+         *       "instances": 2,
+         *       "killSelection": "YOUNGEST_FIRST",
+         *       "labels": {
+         *         "HAPROXY_GROUP": "external",
+         *         "HAPROXY_0_VHOST": "shop.example"
+         *       },
+         *       "maxLaunchDelaySeconds": 300,
+         *       "mem": 64,
+         *       "networks": [
+         *         {
+         *           "mode": "host"
+         *         }
+         *       ],
+         *       "portDefinitions": [
+         *         {
+         *           "port": 10000,
+         *           "name": "http",
+         *           "protocol": "tcp"
+         *         }
+         *       ],
+         *       "requirePorts": false,
+         *       "role": "*",
+         *       "taskKillGracePeriodSeconds": 5,
+         *       "unreachableStrategy": {
+         *         "inactiveAfterSeconds": 0,
+         *         "expungeAfterSeconds": 0
+         *       },
+         *       "upgradeStrategy": {
+         *         "minimumHealthCapacity": 1,
+         *         "maximumOverCapacity": 1
+         *       },
+         *       "version": "2026-01-31T10:07:49.106Z",
+         *       "versionInfo": {
+         *         "lastScalingAt": "2026-01-31T10:07:49.106Z",
+         *         "lastConfigChangeAt": "2026-01-31T10:07:49.106Z"
+         *       },
+         *       "tasksStaged": 0,
+         *       "tasksRunning": 2,
+         *       "tasksHealthy": 2,
+         *       "tasksUnhealthy": 0,
+         *       "deployments": []
+         *     }
+         */
         readonly AppInfo: components["schemas"]["AppFields"] & {
             readonly tasksStaged?: number;
             readonly tasksRunning?: number;
@@ -2062,16 +2742,343 @@ export interface components {
             readonly lastChanged: components["schemas"]["Timestamp"];
             readonly lastUpdated: components["schemas"]["Timestamp"];
         };
+        /**
+         * @example {
+         *       "apps": [
+         *         {
+         *           "id": "/shop/web",
+         *           "backoffFactor": 1.15,
+         *           "backoffSeconds": 1,
+         *           "cmd": "./run-web",
+         *           "cpus": 0.02,
+         *           "disk": 0,
+         *           "executor": "",
+         *           "gpus": 0,
+         *           "healthChecks": [
+         *             {
+         *               "protocol": "HTTP",
+         *               "path": "/health",
+         *               "portIndex": 0,
+         *               "gracePeriodSeconds": 20,
+         *               "intervalSeconds": 1,
+         *               "timeoutSeconds": 5,
+         *               "maxConsecutiveFailures": 3,
+         *               "delaySeconds": 15,
+         *               "ignoreHttp1xx": false
+         *             }
+         *           ],
+         *           "instances": 2,
+         *           "killSelection": "YOUNGEST_FIRST",
+         *           "labels": {
+         *             "HAPROXY_GROUP": "external",
+         *             "HAPROXY_0_VHOST": "shop.example"
+         *           },
+         *           "maxLaunchDelaySeconds": 300,
+         *           "mem": 64,
+         *           "networks": [
+         *             {
+         *               "mode": "host"
+         *             }
+         *           ],
+         *           "portDefinitions": [
+         *             {
+         *               "port": 10000,
+         *               "name": "http",
+         *               "protocol": "tcp"
+         *             }
+         *           ],
+         *           "requirePorts": false,
+         *           "role": "*",
+         *           "taskKillGracePeriodSeconds": 5,
+         *           "unreachableStrategy": {
+         *             "inactiveAfterSeconds": 0,
+         *             "expungeAfterSeconds": 0
+         *           },
+         *           "upgradeStrategy": {
+         *             "minimumHealthCapacity": 1,
+         *             "maximumOverCapacity": 1
+         *           },
+         *           "version": "2026-01-31T10:07:49.106Z",
+         *           "versionInfo": {
+         *             "lastScalingAt": "2026-01-31T10:07:49.106Z",
+         *             "lastConfigChangeAt": "2026-01-31T10:07:49.106Z"
+         *           },
+         *           "tasksStaged": 0,
+         *           "tasksRunning": 2,
+         *           "tasksHealthy": 2,
+         *           "tasksUnhealthy": 0,
+         *           "deployments": []
+         *         }
+         *       ]
+         *     }
+         */
         readonly AppList: {
             readonly apps: readonly components["schemas"]["AppInfo"][];
         };
+        /**
+         * @example {
+         *       "app": {
+         *         "id": "/shop/web",
+         *         "backoffFactor": 1.15,
+         *         "backoffSeconds": 1,
+         *         "cmd": "./run-web",
+         *         "cpus": 0.02,
+         *         "disk": 0,
+         *         "executor": "",
+         *         "gpus": 0,
+         *         "healthChecks": [
+         *           {
+         *             "protocol": "HTTP",
+         *             "path": "/health",
+         *             "portIndex": 0,
+         *             "gracePeriodSeconds": 20,
+         *             "intervalSeconds": 1,
+         *             "timeoutSeconds": 5,
+         *             "maxConsecutiveFailures": 3,
+         *             "delaySeconds": 15,
+         *             "ignoreHttp1xx": false
+         *           }
+         *         ],
+         *         "instances": 2,
+         *         "killSelection": "YOUNGEST_FIRST",
+         *         "labels": {
+         *           "HAPROXY_GROUP": "external",
+         *           "HAPROXY_0_VHOST": "shop.example"
+         *         },
+         *         "maxLaunchDelaySeconds": 300,
+         *         "mem": 64,
+         *         "networks": [
+         *           {
+         *             "mode": "host"
+         *           }
+         *         ],
+         *         "portDefinitions": [
+         *           {
+         *             "port": 10000,
+         *             "name": "http",
+         *             "protocol": "tcp"
+         *           }
+         *         ],
+         *         "requirePorts": false,
+         *         "role": "*",
+         *         "taskKillGracePeriodSeconds": 5,
+         *         "unreachableStrategy": {
+         *           "inactiveAfterSeconds": 0,
+         *           "expungeAfterSeconds": 0
+         *         },
+         *         "upgradeStrategy": {
+         *           "minimumHealthCapacity": 1,
+         *           "maximumOverCapacity": 1
+         *         },
+         *         "version": "2026-01-31T10:07:49.106Z",
+         *         "versionInfo": {
+         *           "lastScalingAt": "2026-01-31T10:07:49.106Z",
+         *           "lastConfigChangeAt": "2026-01-31T10:07:49.106Z"
+         *         },
+         *         "tasksStaged": 0,
+         *         "tasksRunning": 2,
+         *         "tasksHealthy": 2,
+         *         "tasksUnhealthy": 0,
+         *         "deployments": [],
+         *         "tasks": [
+         *           {
+         *             "id": "shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1",
+         *             "appId": "/shop/web",
+         *             "host": "127.0.0.1",
+         *             "slaveId": "cae90f2e-71f2-4a92-a68e-40a6d22fe07f-S0",
+         *             "state": "TASK_RUNNING",
+         *             "stagedAt": "2026-01-31T10:07:49.133Z",
+         *             "startedAt": "2026-01-31T10:07:49.181Z",
+         *             "version": "2026-01-31T10:07:49.106Z",
+         *             "ports": [
+         *               20306
+         *             ],
+         *             "servicePorts": [
+         *               10000
+         *             ],
+         *             "ipAddresses": [
+         *               {
+         *                 "ipAddress": "127.0.0.1",
+         *                 "protocol": "IPv4"
+         *               }
+         *             ],
+         *             "healthCheckResults": [
+         *               {
+         *                 "alive": true,
+         *                 "consecutiveFailures": 0,
+         *                 "firstSuccess": "2026-01-31T10:07:49.364Z",
+         *                 "lastSuccess": "2026-01-31T10:07:49.364Z",
+         *                 "instanceId": "shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3"
+         *               }
+         *             ],
+         *             "localVolumes": [],
+         *             "role": "*"
+         *           }
+         *         ]
+         *       }
+         *     }
+         */
         readonly AppAnswer: {
             readonly app: components["schemas"]["AppInfo"];
         };
+        /**
+         * @example {
+         *       "*": [
+         *         {
+         *           "id": "/shop/web",
+         *           "backoffFactor": 1.15,
+         *           "backoffSeconds": 1,
+         *           "cmd": "./run-web",
+         *           "cpus": 0.02,
+         *           "disk": 0,
+         *           "executor": "",
+         *           "gpus": 0,
+         *           "healthChecks": [
+         *             {
+         *               "protocol": "HTTP",
+         *               "path": "/health",
+         *               "portIndex": 0,
+         *               "gracePeriodSeconds": 20,
+         *               "intervalSeconds": 1,
+         *               "timeoutSeconds": 5,
+         *               "maxConsecutiveFailures": 3,
+         *               "delaySeconds": 15,
+         *               "ignoreHttp1xx": false
+         *             }
+         *           ],
+         *           "instances": 2,
+         *           "killSelection": "YOUNGEST_FIRST",
+         *           "labels": {
+         *             "HAPROXY_GROUP": "external",
+         *             "HAPROXY_0_VHOST": "shop.example"
+         *           },
+         *           "maxLaunchDelaySeconds": 300,
+         *           "mem": 64,
+         *           "networks": [
+         *             {
+         *               "mode": "host"
+         *             }
+         *           ],
+         *           "portDefinitions": [
+         *             {
+         *               "port": 10000,
+         *               "name": "http",
+         *               "protocol": "tcp"
+         *             }
+         *           ],
+         *           "requirePorts": false,
+         *           "role": "*",
+         *           "taskKillGracePeriodSeconds": 5,
+         *           "unreachableStrategy": {
+         *             "inactiveAfterSeconds": 0,
+         *             "expungeAfterSeconds": 0
+         *           },
+         *           "upgradeStrategy": {
+         *             "minimumHealthCapacity": 1,
+         *             "maximumOverCapacity": 1
+         *           },
+         *           "version": "2026-01-31T10:07:49.106Z",
+         *           "versionInfo": {
+         *             "lastScalingAt": "2026-01-31T10:07:49.106Z",
+         *             "lastConfigChangeAt": "2026-01-31T10:07:49.106Z"
+         *           },
+         *           "tasksStaged": 0,
+         *           "tasksRunning": 2,
+         *           "tasksHealthy": 2,
+         *           "tasksUnhealthy": 0,
+         *           "deployments": []
+         *         }
+         *       ]
+         *     }
+         */
         readonly GroupAppsAnswer: {
             readonly "*": readonly components["schemas"]["AppInfo"][];
         };
-        /** @description A group and what lies in it, as far as `embed` asks for it */
+        /**
+         * @description A group and what lies in it, as far as `embed` asks for it
+         * @example {
+         *       "id": "/",
+         *       "dependencies": [],
+         *       "version": "2026-01-31T10:07:49.106Z",
+         *       "apps": [],
+         *       "pods": [],
+         *       "groups": [
+         *         {
+         *           "id": "/shop",
+         *           "dependencies": [],
+         *           "version": "2026-01-31T10:07:49.106Z",
+         *           "apps": [
+         *             {
+         *               "id": "/shop/web",
+         *               "backoffFactor": 1.15,
+         *               "backoffSeconds": 1,
+         *               "cmd": "./run-web",
+         *               "cpus": 0.02,
+         *               "disk": 0,
+         *               "executor": "",
+         *               "gpus": 0,
+         *               "healthChecks": [
+         *                 {
+         *                   "protocol": "HTTP",
+         *                   "path": "/health",
+         *                   "portIndex": 0,
+         *                   "gracePeriodSeconds": 20,
+         *                   "intervalSeconds": 1,
+         *                   "timeoutSeconds": 5,
+         *                   "maxConsecutiveFailures": 3,
+         *                   "delaySeconds": 15,
+         *                   "ignoreHttp1xx": false
+         *                 }
+         *               ],
+         *               "instances": 2,
+         *               "killSelection": "YOUNGEST_FIRST",
+         *               "labels": {
+         *                 "HAPROXY_GROUP": "external",
+         *                 "HAPROXY_0_VHOST": "shop.example"
+         *               },
+         *               "maxLaunchDelaySeconds": 300,
+         *               "mem": 64,
+         *               "networks": [
+         *                 {
+         *                   "mode": "host"
+         *                 }
+         *               ],
+         *               "portDefinitions": [
+         *                 {
+         *                   "port": 10000,
+         *                   "name": "http",
+         *                   "protocol": "tcp"
+         *                 }
+         *               ],
+         *               "requirePorts": false,
+         *               "role": "*",
+         *               "taskKillGracePeriodSeconds": 5,
+         *               "unreachableStrategy": {
+         *                 "inactiveAfterSeconds": 0,
+         *                 "expungeAfterSeconds": 0
+         *               },
+         *               "upgradeStrategy": {
+         *                 "minimumHealthCapacity": 1,
+         *                 "maximumOverCapacity": 1
+         *               },
+         *               "version": "2026-01-31T10:07:49.106Z",
+         *               "versionInfo": {
+         *                 "lastScalingAt": "2026-01-31T10:07:49.106Z",
+         *                 "lastConfigChangeAt": "2026-01-31T10:07:49.106Z"
+         *               },
+         *               "tasksStaged": 0,
+         *               "tasksRunning": 2,
+         *               "tasksHealthy": 2,
+         *               "tasksUnhealthy": 0,
+         *               "deployments": []
+         *             }
+         *           ],
+         *           "pods": [],
+         *           "groups": []
+         *         }
+         *       ]
+         *     }
+         */
         readonly GroupInfo: {
             /** @description `/` for the root */
             readonly id: string;
@@ -2085,12 +3092,25 @@ export interface components {
             readonly pods?: readonly null[];
             readonly groups?: readonly components["schemas"]["GroupInfo"][];
         };
+        /**
+         * @example {
+         *       "versions": [
+         *         "2026-01-31T10:07:49.106Z"
+         *       ]
+         *     }
+         */
         readonly VersionList: {
             readonly versions: readonly components["schemas"]["Timestamp"][];
         };
         readonly DeploymentRef: {
             readonly id: string;
         };
+        /**
+         * @example {
+         *       "version": "2026-01-31T10:07:49.106Z",
+         *       "deploymentId": "0e27a81c-6231-4231-884b-650c711b9ea9"
+         *     }
+         */
         readonly DeploymentResult: {
             readonly version: components["schemas"]["Timestamp"];
             readonly deploymentId: string;
@@ -2102,7 +3122,129 @@ export interface components {
                 readonly pod?: components["schemas"]["Path"];
             }[];
         }[];
-        /** @description What a change would mean; nothing was changed (longrun addition; `steps` as Marathon's dry run of groups) */
+        /**
+         * @description What a change would mean; nothing was changed (longrun addition; `steps` as Marathon's dry run of groups)
+         * @example {
+         *       "dryRun": true,
+         *       "version": "2026-01-31T10:07:49.814Z",
+         *       "checkVersion": "\"2026-01-31T10:07:49.106Z\"",
+         *       "definitions": [
+         *         {
+         *           "id": "/shop/web",
+         *           "backoffFactor": 1.15,
+         *           "backoffSeconds": 1,
+         *           "cmd": "./run-web",
+         *           "cpus": 0.02,
+         *           "disk": 0,
+         *           "executor": "",
+         *           "gpus": 0,
+         *           "healthChecks": [
+         *             {
+         *               "protocol": "HTTP",
+         *               "path": "/health",
+         *               "portIndex": 0,
+         *               "gracePeriodSeconds": 20,
+         *               "intervalSeconds": 1,
+         *               "timeoutSeconds": 5,
+         *               "maxConsecutiveFailures": 3,
+         *               "delaySeconds": 15,
+         *               "ignoreHttp1xx": false
+         *             }
+         *           ],
+         *           "instances": 3,
+         *           "killSelection": "YOUNGEST_FIRST",
+         *           "labels": {
+         *             "HAPROXY_GROUP": "external",
+         *             "HAPROXY_0_VHOST": "shop.example"
+         *           },
+         *           "maxLaunchDelaySeconds": 300,
+         *           "mem": 64,
+         *           "networks": [
+         *             {
+         *               "mode": "host"
+         *             }
+         *           ],
+         *           "portDefinitions": [
+         *             {
+         *               "port": 10000,
+         *               "name": "http",
+         *               "protocol": "tcp"
+         *             }
+         *           ],
+         *           "requirePorts": false,
+         *           "role": "*",
+         *           "taskKillGracePeriodSeconds": 5,
+         *           "unreachableStrategy": {
+         *             "inactiveAfterSeconds": 0,
+         *             "expungeAfterSeconds": 0
+         *           },
+         *           "upgradeStrategy": {
+         *             "minimumHealthCapacity": 1,
+         *             "maximumOverCapacity": 1
+         *           },
+         *           "version": "2026-01-31T10:07:49.814Z",
+         *           "versionInfo": {
+         *             "lastScalingAt": "2026-01-31T10:07:49.106Z",
+         *             "lastConfigChangeAt": "2026-01-31T10:07:49.106Z"
+         *           },
+         *           "env": {
+         *             "MODE": "x"
+         *           }
+         *         }
+         *       ],
+         *       "changes": [
+         *         {
+         *           "id": "/shop/web",
+         *           "change": "restart",
+         *           "restartsInstances": true,
+         *           "restartingFields": [
+         *             "/env/MODE"
+         *           ],
+         *           "inPlaceFields": [],
+         *           "diff": [
+         *             {
+         *               "path": "/instances",
+         *               "old": 2,
+         *               "new": 3,
+         *               "effect": "scale"
+         *             },
+         *             {
+         *               "path": "/env/MODE",
+         *               "new": "x",
+         *               "effect": "restart"
+         *             }
+         *           ]
+         *         }
+         *       ],
+         *       "groups": [],
+         *       "steps": [
+         *         {
+         *           "actions": [
+         *             {
+         *               "action": "RestartApplication",
+         *               "app": "/shop/web"
+         *             }
+         *           ]
+         *         }
+         *       ],
+         *       "placement": [
+         *         {
+         *           "id": "/shop/web",
+         *           "instances": 3,
+         *           "fitting": 3,
+         *           "fits": true
+         *         }
+         *       ],
+         *       "peakExtraCapacity": {
+         *         "instances": 3,
+         *         "cpus": 0.06,
+         *         "mem": 192,
+         *         "disk": 0,
+         *         "gpus": 0
+         *       },
+         *       "lockedBy": []
+         *     }
+         */
         readonly Announcement: {
             /** @enum {boolean} */
             readonly dryRun: true;
@@ -2145,9 +3287,9 @@ export interface components {
                 /** @description JSON pointer into the app */
                 readonly path: string;
                 /** @description What is there; absent when nothing is. `***` for environment values that are named like secrets */
-                readonly old?: unknown;
+                readonly old?: components["schemas"]["AnyValue"];
                 /** @description What will be there; absent when nothing will */
-                readonly new?: unknown;
+                readonly new?: components["schemas"]["AnyValue"];
                 /** @enum {string} */
                 readonly effect: "in-place" | "scale" | "restart";
             }[];
@@ -2207,13 +3349,43 @@ export interface components {
             readonly right: "view" | "deploy" | "exec" | "admin";
             readonly path: components["schemas"]["Path"];
         };
+        /**
+         * @example {
+         *       "name": "ci",
+         *       "grants": [
+         *         {
+         *           "right": "deploy",
+         *           "path": "/shop"
+         *         }
+         *       ],
+         *       "expiresInSeconds": 86400
+         *     }
+         */
         readonly TokenInput: {
             /** @description Who or what will use it; unique */
             readonly name: string;
             readonly grants: readonly components["schemas"]["Grant"][];
             /** @description Without it the token does not expire */
             readonly expiresInSeconds?: number | null;
+        } & {
+            readonly [key: string]: unknown;
         };
+        /**
+         * @example {
+         *       "id": "adbe617c-3365-47b6-b878-9125499a2692",
+         *       "name": "ci",
+         *       "grants": [
+         *         {
+         *           "right": "deploy",
+         *           "path": "/shop"
+         *         }
+         *       ],
+         *       "createdAt": "2026-01-31T10:08:00.210Z",
+         *       "createdBy": "ci",
+         *       "expiresAt": "2026-02-03T21:28:00.210Z",
+         *       "expired": false
+         *     }
+         */
         readonly Token: {
             readonly id: string;
             readonly name: string;
@@ -2223,6 +3395,23 @@ export interface components {
             readonly expiresAt?: components["schemas"]["Timestamp"];
             readonly expired: boolean;
         };
+        /**
+         * @example {
+         *       "id": "adbe617c-3365-47b6-b878-9125499a2692",
+         *       "name": "ci",
+         *       "grants": [
+         *         {
+         *           "right": "deploy",
+         *           "path": "/shop"
+         *         }
+         *       ],
+         *       "createdAt": "2026-01-31T10:08:00.210Z",
+         *       "createdBy": "ci",
+         *       "expiresAt": "2026-02-03T21:28:00.210Z",
+         *       "expired": false,
+         *       "secret": "lr_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
+         *     }
+         */
         readonly NewToken: {
             readonly id: string;
             readonly name: string;
@@ -2234,6 +3423,26 @@ export interface components {
             /** @description To be sent as `Authorization: Bearer`; told this once */
             readonly secret: string;
         };
+        /**
+         * @example {
+         *       "tokens": [
+         *         {
+         *           "id": "adbe617c-3365-47b6-b878-9125499a2692",
+         *           "name": "ci",
+         *           "grants": [
+         *             {
+         *               "right": "deploy",
+         *               "path": "/shop"
+         *             }
+         *           ],
+         *           "createdAt": "2026-01-31T10:08:00.210Z",
+         *           "createdBy": "ci",
+         *           "expiresAt": "2026-02-03T21:28:00.210Z",
+         *           "expired": false
+         *         }
+         *       ]
+         *     }
+         */
         readonly TokenList: {
             readonly tokens: readonly components["schemas"]["Token"][];
         };
@@ -2258,6 +3467,31 @@ export interface components {
             /** @description So many refused writes before this one were only counted */
             readonly untold?: number;
         };
+        /**
+         * @example {
+         *       "entries": [
+         *         {
+         *           "seq": 5,
+         *           "time": "2026-01-31T10:07:53.970Z",
+         *           "who": "ci",
+         *           "kind": "token",
+         *           "from": "127.0.0.1",
+         *           "method": "PATCH",
+         *           "path": "/v2/apps/shop/big",
+         *           "status": 200,
+         *           "requestId": "eefe2665-56e5-40ce-af42-1b2430c63241",
+         *           "deploymentId": "59922be7-192b-43cd-898d-55d01dfe45b5",
+         *           "apps": [
+         *             "/shop/big"
+         *           ],
+         *           "fields": [
+         *             "mem"
+         *           ]
+         *         }
+         *       ],
+         *       "next": 5
+         *     }
+         */
         readonly AuditPage: {
             readonly entries: readonly components["schemas"]["AuditEntry"][];
             /** @description To be given as `after` to read on */
@@ -2268,12 +3502,98 @@ export interface components {
             readonly principal: string;
             readonly requestId: string;
         };
+        /**
+         * @example {
+         *       "deployments": [
+         *         {
+         *           "id": "59922be7-192b-43cd-898d-55d01dfe45b5",
+         *           "version": "2026-01-31T10:07:53.966Z",
+         *           "by": {
+         *             "principal": "ci",
+         *             "requestId": "eefe2665-56e5-40ce-af42-1b2430c63241"
+         *           },
+         *           "startedAt": "2026-01-31T10:07:53.967Z",
+         *           "endedAt": "2026-01-31T10:07:59.984Z",
+         *           "affectedApps": [
+         *             "/shop/big"
+         *           ],
+         *           "steps": [
+         *             {
+         *               "actions": [
+         *                 {
+         *                   "action": "RestartApplication",
+         *                   "app": "/shop/big"
+         *                 }
+         *               ]
+         *             }
+         *           ],
+         *           "lastStep": 1,
+         *           "result": "finished",
+         *           "waits": [
+         *             {
+         *               "app": "/shop/big",
+         *               "instance": "shop_big.instance-91765440-e6bb-11f1-a93a-550a295e2ac3",
+         *               "phase": "staging",
+         *               "from": "2026-01-31T10:07:59.961Z",
+         *               "until": "2026-01-31T10:07:59.984Z",
+         *               "reason": "on 127.0.0.1"
+         *             }
+         *           ],
+         *           "untoldWaits": 0,
+         *           "state": "finished",
+         *           "affectedAppCount": 1,
+         *           "durationSeconds": 6.017
+         *         }
+         *       ]
+         *     }
+         */
         readonly DeploymentPage: {
             readonly deployments: readonly components["schemas"]["DeploymentRecord"][];
             /** @description To be given as `after` to read on; absent at the end */
             readonly next?: number;
         };
-        /** @description A deployment that runs or is over */
+        /**
+         * @description A deployment that runs or is over
+         * @example {
+         *       "id": "59922be7-192b-43cd-898d-55d01dfe45b5",
+         *       "version": "2026-01-31T10:07:53.966Z",
+         *       "by": {
+         *         "principal": "ci",
+         *         "requestId": "eefe2665-56e5-40ce-af42-1b2430c63241"
+         *       },
+         *       "startedAt": "2026-01-31T10:07:53.967Z",
+         *       "endedAt": "2026-01-31T10:07:59.984Z",
+         *       "affectedApps": [
+         *         "/shop/big"
+         *       ],
+         *       "steps": [
+         *         {
+         *           "actions": [
+         *             {
+         *               "action": "RestartApplication",
+         *               "app": "/shop/big"
+         *             }
+         *           ]
+         *         }
+         *       ],
+         *       "lastStep": 1,
+         *       "result": "finished",
+         *       "waits": [
+         *         {
+         *           "app": "/shop/big",
+         *           "instance": "shop_big.instance-91765440-e6bb-11f1-a93a-550a295e2ac3",
+         *           "phase": "staging",
+         *           "from": "2026-01-31T10:07:59.961Z",
+         *           "until": "2026-01-31T10:07:59.984Z",
+         *           "reason": "on 127.0.0.1"
+         *         }
+         *       ],
+         *       "untoldWaits": 0,
+         *       "state": "finished",
+         *       "affectedAppCount": 1,
+         *       "durationSeconds": 6.017
+         *     }
+         */
         readonly DeploymentRecord: {
             readonly id: string;
             readonly version: components["schemas"]["Timestamp"];
@@ -2325,6 +3645,51 @@ export interface components {
             /** @description Why, e.g. which agents refused and for what */
             readonly reason?: string;
         };
+        /**
+         * @example {
+         *       "tasks": [
+         *         {
+         *           "seq": 1,
+         *           "appId": "/shop/web",
+         *           "instanceId": "shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3",
+         *           "taskId": "shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1",
+         *           "incarnation": 1,
+         *           "agentId": "cae90f2e-71f2-4a92-a68e-40a6d22fe07f-S0",
+         *           "host": "127.0.0.1",
+         *           "version": "2026-01-31T10:07:49.106Z",
+         *           "stagedAt": "2026-01-31T10:07:49.133Z",
+         *           "startedAt": "2026-01-31T10:07:49.181Z",
+         *           "healthyAt": "2026-01-31T10:07:49.364Z",
+         *           "endedAt": "2026-01-31T10:07:49.902Z",
+         *           "state": "TASK_KILLED",
+         *           "cause": {
+         *             "kind": "killed",
+         *             "reason": "killed by request",
+         *             "principal": "ci",
+         *             "requestId": "58bc248c-8530-4700-8870-1f6dbd4882bb"
+         *           },
+         *           "message": "Command exited with status 0",
+         *           "use": {
+         *             "peakMemoryBytes": 7880704,
+         *             "cpuSeconds": 0.04
+         *           },
+         *           "output": {
+         *             "stdout": {
+         *               "lines": [
+         *                 "listening on 20306 as shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1",
+         *                 "ending"
+         *               ],
+         *               "cut": false
+         *             },
+         *             "stderr": {
+         *               "lines": [],
+         *               "cut": false
+         *             }
+         *           }
+         *         }
+         *       ]
+         *     }
+         */
         readonly TaskHistoryPage: {
             readonly tasks: readonly components["schemas"]["EndedTask"][];
             /** @description To be given as `after` to read on; absent at the end */
@@ -2405,6 +3770,55 @@ export interface components {
             /** @enum {string} */
             readonly kind: "other";
         };
+        /**
+         * @example {
+         *       "id": "e7c56660-13c2-481a-9594-798c9e5d0fd2",
+         *       "version": "2026-01-31T10:07:49.890Z",
+         *       "affectedApps": [
+         *         "/shop/big"
+         *       ],
+         *       "affectedPods": [],
+         *       "steps": [
+         *         {
+         *           "actions": [
+         *             {
+         *               "action": "StartApplication",
+         *               "app": "/shop/big"
+         *             }
+         *           ]
+         *         },
+         *         {
+         *           "actions": [
+         *             {
+         *               "action": "ScaleApplication",
+         *               "app": "/shop/big"
+         *             }
+         *           ]
+         *         }
+         *       ],
+         *       "currentActions": [
+         *         {
+         *           "action": "ScaleApplication",
+         *           "app": "/shop/big",
+         *           "readinessCheckResults": []
+         *         }
+         *       ],
+         *       "currentStep": 2,
+         *       "totalSteps": 2,
+         *       "startedAt": "2026-01-31T10:07:49.890Z",
+         *       "by": {
+         *         "principal": "ci",
+         *         "requestId": "2a65dd52-05f3-4b6b-be45-c7d12da40bb6"
+         *       },
+         *       "waiting": [
+         *         {
+         *           "app": "/shop/big",
+         *           "instance": "shop_big.instance-91765440-e6bb-11f1-a93a-550a295e2ac3",
+         *           "reason": "no agent's offer fits: 127.0.0.1: needs 9000000 MiB of memory, 22951 offered"
+         *         }
+         *       ]
+         *     }
+         */
         readonly DeploymentStepInfo: {
             readonly id: string;
             readonly version: components["schemas"]["Timestamp"];
@@ -2513,12 +3927,222 @@ export interface components {
             readonly lastFailureCause?: string;
             readonly instanceId: string;
         };
+        /**
+         * @example {
+         *       "tasks": [
+         *         {
+         *           "id": "shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1",
+         *           "appId": "/shop/web",
+         *           "host": "127.0.0.1",
+         *           "slaveId": "cae90f2e-71f2-4a92-a68e-40a6d22fe07f-S0",
+         *           "state": "TASK_RUNNING",
+         *           "stagedAt": "2026-01-31T10:07:49.133Z",
+         *           "startedAt": "2026-01-31T10:07:49.181Z",
+         *           "version": "2026-01-31T10:07:49.106Z",
+         *           "ports": [
+         *             20306
+         *           ],
+         *           "servicePorts": [
+         *             10000
+         *           ],
+         *           "ipAddresses": [
+         *             {
+         *               "ipAddress": "127.0.0.1",
+         *               "protocol": "IPv4"
+         *             }
+         *           ],
+         *           "healthCheckResults": [
+         *             {
+         *               "alive": true,
+         *               "consecutiveFailures": 0,
+         *               "firstSuccess": "2026-01-31T10:07:49.364Z",
+         *               "lastSuccess": "2026-01-31T10:07:49.364Z",
+         *               "instanceId": "shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3"
+         *             }
+         *           ],
+         *           "localVolumes": [],
+         *           "role": "*"
+         *         }
+         *       ]
+         *     }
+         */
         readonly TaskList: {
             readonly tasks: readonly components["schemas"]["Task"][];
         };
+        /**
+         * @example {
+         *       "task": {
+         *         "id": "shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1",
+         *         "appId": "/shop/web",
+         *         "host": "127.0.0.1",
+         *         "slaveId": "cae90f2e-71f2-4a92-a68e-40a6d22fe07f-S0",
+         *         "state": "TASK_RUNNING",
+         *         "stagedAt": "2026-01-31T10:07:49.133Z",
+         *         "startedAt": "2026-01-31T10:07:49.181Z",
+         *         "version": "2026-01-31T10:07:49.106Z",
+         *         "ports": [
+         *           20306
+         *         ],
+         *         "servicePorts": [
+         *           10000
+         *         ],
+         *         "ipAddresses": [
+         *           {
+         *             "ipAddress": "127.0.0.1",
+         *             "protocol": "IPv4"
+         *           }
+         *         ],
+         *         "healthCheckResults": [
+         *           {
+         *             "alive": true,
+         *             "consecutiveFailures": 0,
+         *             "firstSuccess": "2026-01-31T10:07:49.364Z",
+         *             "lastSuccess": "2026-01-31T10:07:49.364Z",
+         *             "instanceId": "shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3"
+         *           }
+         *         ],
+         *         "localVolumes": [],
+         *         "role": "*"
+         *       }
+         *     }
+         */
         readonly TaskAnswer: {
             readonly task: components["schemas"]["Task"];
         };
+        /**
+         * @example {
+         *       "queue": [
+         *         {
+         *           "count": 1,
+         *           "role": "*",
+         *           "since": "2026-01-31T10:07:49.893Z",
+         *           "delay": {
+         *             "timeLeftSeconds": 0,
+         *             "overdue": true
+         *           },
+         *           "processedOffersSummary": {
+         *             "processedOffersCount": 3,
+         *             "unusedOffersCount": 3,
+         *             "lastUnusedOfferAt": "2026-01-31T10:07:49.956Z",
+         *             "rejectSummaryLastOffers": [
+         *               {
+         *                 "reason": "InsufficientCpus",
+         *                 "declined": 0,
+         *                 "processed": 1
+         *               },
+         *               {
+         *                 "reason": "InsufficientMemory",
+         *                 "declined": 1,
+         *                 "processed": 1
+         *               }
+         *             ],
+         *             "rejectSummaryLaunchAttempt": [
+         *               {
+         *                 "reason": "InsufficientCpus",
+         *                 "declined": 0,
+         *                 "processed": 3
+         *               },
+         *               {
+         *                 "reason": "InsufficientMemory",
+         *                 "declined": 3,
+         *                 "processed": 3
+         *               }
+         *             ]
+         *           },
+         *           "lastUnusedOffers": [
+         *             {
+         *               "offer": {
+         *                 "id": "cae90f2e-71f2-4a92-a68e-40a6d22fe07f-O3",
+         *                 "hostname": "127.0.0.1",
+         *                 "agentId": "cae90f2e-71f2-4a92-a68e-40a6d22fe07f-S0",
+         *                 "resources": [
+         *                   {
+         *                     "name": "ports",
+         *                     "role": "*",
+         *                     "ranges": [
+         *                       {
+         *                         "begin": 20300,
+         *                         "end": 20376
+         *                       },
+         *                       {
+         *                         "begin": 20378,
+         *                         "end": 20398
+         *                       }
+         *                     ]
+         *                   },
+         *                   {
+         *                     "name": "cpus",
+         *                     "role": "*",
+         *                     "scalar": 1.96
+         *                   },
+         *                   {
+         *                     "name": "mem",
+         *                     "role": "*",
+         *                     "scalar": 22951
+         *                   },
+         *                   {
+         *                     "name": "disk",
+         *                     "role": "*",
+         *                     "scalar": 252899
+         *                   }
+         *                 ],
+         *                 "attributes": []
+         *               },
+         *               "reason": [
+         *                 "InsufficientMemory"
+         *               ],
+         *               "timestamp": "2026-01-31T10:07:49.956Z",
+         *               "explanation": [
+         *                 "needs 9000000 MiB of memory, 22951 offered"
+         *               ]
+         *             }
+         *           ],
+         *           "app": {
+         *             "id": "/shop/big",
+         *             "backoffFactor": 1.15,
+         *             "backoffSeconds": 1,
+         *             "cmd": "sleep 100",
+         *             "cpus": 0.1,
+         *             "disk": 0,
+         *             "executor": "",
+         *             "gpus": 0,
+         *             "instances": 1,
+         *             "killSelection": "YOUNGEST_FIRST",
+         *             "labels": {},
+         *             "maxLaunchDelaySeconds": 300,
+         *             "mem": 9000000,
+         *             "networks": [
+         *               {
+         *                 "mode": "host"
+         *               }
+         *             ],
+         *             "portDefinitions": [
+         *               {
+         *                 "port": 10001,
+         *                 "name": "default",
+         *                 "protocol": "tcp"
+         *               }
+         *             ],
+         *             "requirePorts": false,
+         *             "role": "*",
+         *             "unreachableStrategy": {
+         *               "inactiveAfterSeconds": 0,
+         *               "expungeAfterSeconds": 0
+         *             },
+         *             "upgradeStrategy": {
+         *               "minimumHealthCapacity": 1,
+         *               "maximumOverCapacity": 1
+         *             },
+         *             "version": "2026-01-31T10:07:49.890Z",
+         *             "versionInfo": {
+         *               "lastScalingAt": "2026-01-31T10:07:49.890Z",
+         *               "lastConfigChangeAt": "2026-01-31T10:07:49.890Z"
+         *             }
+         *           }
+         *         }
+         *       ]
+         *     }
+         */
         readonly Queue: {
             readonly queue: readonly components["schemas"]["QueueItem"][];
         };
@@ -2578,6 +4202,73 @@ export interface components {
         }[];
         /** @enum {string} */
         readonly RefusalReason: "UnfulfilledRole" | "UnfulfilledConstraint" | "NoCorrespondingReservationFound" | "AgentMaintenance" | "InsufficientCpus" | "InsufficientMemory" | "InsufficientDisk" | "InsufficientGpus" | "InsufficientPorts" | "DeclinedScarceResources";
+        /**
+         * @example {
+         *       "name": "longrun",
+         *       "version": "0.1.0",
+         *       "buildref": "0.1.0",
+         *       "elected": true,
+         *       "leader": "127.0.0.1:8080",
+         *       "frameworkId": "cae90f2e-71f2-4a92-a68e-40a6d22fe07f-0000",
+         *       "marathon_config": {
+         *         "access_control_allow_origin": null,
+         *         "checkpoint": true,
+         *         "decline_offer_duration": 120000,
+         *         "default_network_name": null,
+         *         "env_vars_prefix": null,
+         *         "executor": "//cmd",
+         *         "failover_timeout": 604800,
+         *         "features": [],
+         *         "framework_name": "longrun",
+         *         "ha": false,
+         *         "hostname": "127.0.0.1",
+         *         "launch_token": null,
+         *         "launch_token_refresh_interval": null,
+         *         "leader_proxy_connection_timeout_ms": null,
+         *         "leader_proxy_read_timeout_ms": null,
+         *         "local_port_max": 20000,
+         *         "local_port_min": 10000,
+         *         "master": "127.0.0.1:5050",
+         *         "max_instances_per_offer": 2000,
+         *         "mesos_bridge_name": "mesos-bridge",
+         *         "mesos_heartbeat_failure_threshold": null,
+         *         "mesos_heartbeat_interval": null,
+         *         "mesos_leader_ui_url": "http://127.0.0.1:5050/",
+         *         "mesos_role": "*",
+         *         "mesos_user": "nobody",
+         *         "new_group_enforce_role": "off",
+         *         "min_revive_offers_interval": null,
+         *         "offer_matching_timeout": null,
+         *         "on_elected_prepare_timeout": null,
+         *         "reconciliation_initial_delay": null,
+         *         "reconciliation_interval": 600000,
+         *         "scale_apps_initial_delay": null,
+         *         "scale_apps_interval": null,
+         *         "store_cache": true,
+         *         "task_launch_confirm_timeout": 300000,
+         *         "task_launch_timeout": 300000,
+         *         "task_lost_expunge_initial_delay": null,
+         *         "task_lost_expunge_interval": null,
+         *         "task_reservation_timeout": null,
+         *         "webui_url": "http://127.0.0.1:8080",
+         *         "maintenance_mode": false
+         *       },
+         *       "zookeeper_config": {
+         *         "zk": null,
+         *         "zk_compression": null,
+         *         "zk_compression_threshold": null,
+         *         "zk_connection_timeout": null,
+         *         "zk_max_node_size": null,
+         *         "zk_max_versions": null,
+         *         "zk_session_timeout": null,
+         *         "zk_timeout": null
+         *       },
+         *       "http_config": {
+         *         "http_port": 8080,
+         *         "https_port": null
+         *       }
+         *     }
+         */
         readonly Info: {
             readonly name: string;
             readonly version: string;
@@ -2592,33 +4283,80 @@ export interface components {
                 readonly https_port: number | null;
             };
         };
+        /**
+         * @example {
+         *       "leader": "127.0.0.1:8080"
+         *     }
+         */
         readonly Leader: {
             readonly leader: string;
         };
+        /**
+         * @example {
+         *       "message": "Leadership abdicated"
+         *     }
+         */
         readonly Message: {
             readonly message: string;
         };
+        /**
+         * @example {
+         *       "plugins": []
+         *     }
+         */
         readonly PluginList: {
             readonly plugins: readonly Record<string, never>[];
         };
+        /**
+         * @example {
+         *       "hostname": "127.0.0.1",
+         *       "http-port": 0,
+         *       "lb-http-port": 0,
+         *       "service-ports": {
+         *         "min": 10000,
+         *         "max": 20000
+         *       },
+         *       "log-level": "info",
+         *       "http-credentials": null
+         *     }
+         */
         readonly Config: {
             readonly [key: string]: (string | number | boolean | null) | {
                 readonly min: number;
                 readonly max: number;
             } | readonly string[];
         };
+        /**
+         * @example {
+         *       "ROOT": "INFO",
+         *       "api": "INFO (inherited)",
+         *       "scheduler": "DEBUG"
+         *     }
+         */
         readonly LogLevels: {
             readonly ROOT: string;
         } & {
             readonly [key: string]: string;
         };
+        /**
+         * @example {
+         *       "logger": "scheduler",
+         *       "level": "debug",
+         *       "durationSeconds": 600
+         *     }
+         */
         readonly LogLevelChange: {
             /** @description In any case; `trace` is as `debug` */
             readonly level: string;
             readonly logger: string;
             readonly durationSeconds?: number | null;
+        } & {
+            readonly [key: string]: unknown;
         };
-        /** @description One line per app and service port, cells ended by tabs: the id with underscores for slashes, the service port, then `host:port` of each running task. An app without ports has a blank for the port and hosts without ports, separated by blanks. */
+        /**
+         * @description One line per app and service port, cells ended by tabs: the id with underscores for slashes, the service port, then `host:port` of each running task. An app without ports has a blank for the port and hosts without ports, separated by blanks.
+         * @example shop_web	10000	127.0.0.1:20306	127.0.0.1:20399
+         */
         readonly TaskTable: string;
         /** @description Marathon's settings with our values where we have the thing, `null` elsewhere; durations in milliseconds */
         readonly MarathonConfig: {
@@ -2675,6 +4413,53 @@ export interface components {
             readonly zk_session_timeout: null;
             readonly zk_timeout: null;
         };
+        /**
+         * @example {
+         *       "version": "4.0.0",
+         *       "counters": {
+         *         "marathon.deployments.counter": {
+         *           "count": 3
+         *         }
+         *       },
+         *       "gauges": {
+         *         "marathon.apps.active.gauge": {
+         *           "value": 2
+         *         }
+         *       },
+         *       "histograms": {},
+         *       "meters": {
+         *         "marathon.http.responses.1xx.rate.meter": {
+         *           "count": 0,
+         *           "m1_rate": 0,
+         *           "m5_rate": 0,
+         *           "m15_rate": 0,
+         *           "mean_rate": 0,
+         *           "units": "events/second"
+         *         }
+         *       },
+         *       "timers": {
+         *         "marathon.http.requests.delete.duration.timer.seconds": {
+         *           "min": 0.004386842999999999,
+         *           "mean": 0.004386842999999999,
+         *           "max": 0.004386842999999999,
+         *           "p50": 0.004386842999999999,
+         *           "p75": 0.004386842999999999,
+         *           "p95": 0.004386842999999999,
+         *           "p98": 0.004386842999999999,
+         *           "p99": 0.004386842999999999,
+         *           "p999": 0.004386842999999999,
+         *           "stddev": 0,
+         *           "count": 1,
+         *           "m1_rate": 0.18400888292586468,
+         *           "m5_rate": 0.19669429076432351,
+         *           "m15_rate": 0.19889196960097935,
+         *           "mean_rate": 0.08795915761402517,
+         *           "duration_units": "seconds",
+         *           "rate_units": "calls/second"
+         *         }
+         *       }
+         *     }
+         */
         readonly Metrics: {
             readonly version: string;
             readonly counters: {
@@ -2739,10 +4524,27 @@ export interface components {
             readonly duration_units: string;
             readonly rate_units: string;
         };
+        /**
+         * @example {
+         *       "offset": 0,
+         *       "data": "listening on 20377 as shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.2\n"
+         *     }
+         */
         readonly FilePiece: {
             readonly data: string;
             readonly offset: number;
         };
+        /**
+         * @example {
+         *       "path": "/tasks/shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.2/stdout",
+         *       "nlink": 1,
+         *       "size": 84,
+         *       "mtime": 1795382869,
+         *       "mode": "-rw-r-----",
+         *       "uid": "0",
+         *       "gid": "0"
+         *     }
+         */
         readonly FileEntry: {
             readonly path: string;
             readonly size: number;
@@ -2752,7 +4554,19 @@ export interface components {
             readonly uid?: string;
             readonly gid?: string;
         };
-        /** @description What is wrong, and what would be right */
+        /**
+         * @description What is wrong, and what would be right
+         * @example {
+         *       "message": "App is locked by one or more deployments. Override with the option '?force=true'. View details at '/v2/deployments/<DEPLOYMENT_ID>'.",
+         *       "code": "app-locked",
+         *       "hint": "Wait for the deployments named in `deployments`, cancel them, or repeat with ?force=true.",
+         *       "deployments": [
+         *         {
+         *           "id": "e7c56660-13c2-481a-9594-798c9e5d0fd2"
+         *         }
+         *       ]
+         *     }
+         */
         readonly Error: {
             readonly message: string;
             /** @description The right that was missing, and on what (longrun addition) */
@@ -2777,6 +4591,11 @@ export interface components {
             /** @description The deployments that lock the app */
             readonly deployments?: readonly components["schemas"]["DeploymentRef"][];
         };
+        /**
+         * @example {
+         *       "mode": "leave-tasks"
+         *     }
+         */
         readonly ShutDown: {
             /** @enum {string} */
             readonly mode: "kill-tasks" | "leave-tasks";
@@ -2788,8 +4607,15 @@ export interface components {
         } & {
             readonly [key: string]: unknown;
         };
+        /** @description Whatever JSON can say */
+        readonly AnyValue: readonly (readonly unknown[] | boolean | number | {
+            readonly [key: string]: unknown;
+        } | string | null)[] | boolean | number | {
+            readonly [key: string]: unknown;
+        } | string | null;
         readonly Path: string;
         readonly Port: number;
+        /** @example 2026-01-31T10:07:49.106Z */
         readonly Timestamp: string;
     };
     responses: {
@@ -3027,11 +4853,20 @@ export interface components {
         };
     };
     parameters: {
-        /** @description An app id; its slashes stay slashes */
+        /**
+         * @description An app id; its slashes stay slashes
+         * @example /shop/web
+         */
         readonly appId: string;
-        /** @description A group's path; its slashes stay slashes */
+        /**
+         * @description A group's path; its slashes stay slashes
+         * @example /shop
+         */
         readonly groupId: string;
-        /** @description A pod id; its slashes stay slashes */
+        /**
+         * @description A pod id; its slashes stay slashes
+         * @example /shop/pod
+         */
         readonly podId: string;
         /** @description Repeatable: `group.groups`, `group.apps`, `group.pods`, and with `group.apps.` before it whatever is embedded in apps. Without any, the first three */
         readonly groupEmbed: readonly string[];
@@ -3049,8 +4884,12 @@ export interface components {
         readonly after: string;
         /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
         readonly fields: readonly string[];
+        /** @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1 */
         readonly taskId: string;
-        /** @description Relative to the sandbox, e.g. `stdout` */
+        /**
+         * @description Relative to the sandbox, e.g. `stdout`
+         * @example stdout
+         */
         readonly sandboxPath: string;
         /** @description Repeatable, with prefix `apps.`, `app.` or none: `tasks`, `counts`, `deployments`, `readiness`, `lastTaskFailure`, `taskStats`, `failures` */
         readonly embed: readonly string[];
@@ -3245,7 +5084,10 @@ export interface operations {
                 readonly "If-None-Match"?: components["parameters"]["knownTag"];
             };
             readonly path: {
-                /** @description A part of the page */
+                /**
+                 * @description A part of the page
+                 * @example page.js
+                 */
                 readonly file: "page.css" | "page.js";
             };
             readonly cookie?: never;
@@ -3683,7 +5525,10 @@ export interface operations {
                 readonly "If-None-Match"?: components["parameters"]["knownTag"];
             };
             readonly path: {
-                /** @description An app id; its slashes stay slashes */
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
                 readonly appId: components["parameters"]["appId"];
             };
             readonly cookie?: never;
@@ -3731,7 +5576,10 @@ export interface operations {
                 readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
             };
             readonly path: {
-                /** @description An app id; its slashes stay slashes */
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
                 readonly appId: components["parameters"]["appId"];
             };
             readonly cookie?: never;
@@ -3774,7 +5622,10 @@ export interface operations {
                 readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
             };
             readonly path: {
-                /** @description An app id; its slashes stay slashes */
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
                 readonly appId: components["parameters"]["appId"];
             };
             readonly cookie?: never;
@@ -3811,7 +5662,10 @@ export interface operations {
                 readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
             };
             readonly path: {
-                /** @description An app id; its slashes stay slashes */
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
                 readonly appId: components["parameters"]["appId"];
             };
             readonly cookie?: never;
@@ -3854,7 +5708,10 @@ export interface operations {
                 readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
             };
             readonly path: {
-                /** @description An app id; its slashes stay slashes */
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
                 readonly appId: components["parameters"]["appId"];
             };
             readonly cookie?: never;
@@ -3889,7 +5746,10 @@ export interface operations {
                 readonly "If-None-Match"?: components["parameters"]["knownTag"];
             };
             readonly path: {
-                /** @description An app id; its slashes stay slashes */
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
                 readonly appId: components["parameters"]["appId"];
             };
             readonly cookie?: never;
@@ -3941,7 +5801,10 @@ export interface operations {
                 readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
             };
             readonly path: {
-                /** @description An app id; its slashes stay slashes */
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
                 readonly appId: components["parameters"]["appId"];
             };
             readonly cookie?: never;
@@ -3990,8 +5853,12 @@ export interface operations {
                 readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
             };
             readonly path: {
-                /** @description An app id; its slashes stay slashes */
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
                 readonly appId: components["parameters"]["appId"];
+                /** @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1 */
                 readonly taskId: components["parameters"]["taskId"];
             };
             readonly cookie?: never;
@@ -4030,7 +5897,10 @@ export interface operations {
             };
             readonly header?: never;
             readonly path: {
-                /** @description An app id; its slashes stay slashes */
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
                 readonly appId: components["parameters"]["appId"];
             };
             readonly cookie?: never;
@@ -4060,7 +5930,10 @@ export interface operations {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description An app id; its slashes stay slashes */
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
                 readonly appId: components["parameters"]["appId"];
             };
             readonly cookie?: never;
@@ -4090,8 +5963,12 @@ export interface operations {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description An app id; its slashes stay slashes */
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
                 readonly appId: components["parameters"]["appId"];
+                /** @example 2026-01-31T10:07:49.106Z */
                 readonly version: string;
             };
             readonly cookie?: never;
@@ -4383,6 +6260,7 @@ export interface operations {
             };
             readonly header?: never;
             readonly path: {
+                /** @example 2026-01-31T10:07:49.106Z */
                 readonly version: string;
             };
             readonly cookie?: never;
@@ -4418,7 +6296,10 @@ export interface operations {
                 readonly "If-None-Match"?: components["parameters"]["knownTag"];
             };
             readonly path: {
-                /** @description A group's path; its slashes stay slashes */
+                /**
+                 * @description A group's path; its slashes stay slashes
+                 * @example /shop
+                 */
                 readonly groupId: components["parameters"]["groupId"];
             };
             readonly cookie?: never;
@@ -4461,7 +6342,10 @@ export interface operations {
                 readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
             };
             readonly path: {
-                /** @description A group's path; its slashes stay slashes */
+                /**
+                 * @description A group's path; its slashes stay slashes
+                 * @example /shop
+                 */
                 readonly groupId: components["parameters"]["groupId"];
             };
             readonly cookie?: never;
@@ -4513,7 +6397,10 @@ export interface operations {
                 readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
             };
             readonly path: {
-                /** @description A group's path; its slashes stay slashes */
+                /**
+                 * @description A group's path; its slashes stay slashes
+                 * @example /shop
+                 */
                 readonly groupId: components["parameters"]["groupId"];
             };
             readonly cookie?: never;
@@ -4556,7 +6443,10 @@ export interface operations {
                 readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
             };
             readonly path: {
-                /** @description A group's path; its slashes stay slashes */
+                /**
+                 * @description A group's path; its slashes stay slashes
+                 * @example /shop
+                 */
                 readonly groupId: components["parameters"]["groupId"];
             };
             readonly cookie?: never;
@@ -4589,7 +6479,10 @@ export interface operations {
                 readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
             };
             readonly path: {
-                /** @description A group's path; its slashes stay slashes */
+                /**
+                 * @description A group's path; its slashes stay slashes
+                 * @example /shop
+                 */
                 readonly groupId: components["parameters"]["groupId"];
             };
             readonly cookie?: never;
@@ -4644,7 +6537,10 @@ export interface operations {
                 readonly "If-None-Match"?: components["parameters"]["knownTag"];
             };
             readonly path: {
-                /** @description A group's path; its slashes stay slashes */
+                /**
+                 * @description A group's path; its slashes stay slashes
+                 * @example /shop
+                 */
                 readonly groupId: components["parameters"]["groupId"];
             };
             readonly cookie?: never;
@@ -4678,7 +6574,10 @@ export interface operations {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description A group's path; its slashes stay slashes */
+                /**
+                 * @description A group's path; its slashes stay slashes
+                 * @example /shop
+                 */
                 readonly groupId: components["parameters"]["groupId"];
             };
             readonly cookie?: never;
@@ -4711,8 +6610,12 @@ export interface operations {
             };
             readonly header?: never;
             readonly path: {
-                /** @description A group's path; its slashes stay slashes */
+                /**
+                 * @description A group's path; its slashes stay slashes
+                 * @example /shop
+                 */
                 readonly groupId: components["parameters"]["groupId"];
+                /** @example 2026-01-31T10:07:49.106Z */
                 readonly version: string;
             };
             readonly cookie?: never;
@@ -4844,7 +6747,10 @@ export interface operations {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description A pod id; its slashes stay slashes */
+                /**
+                 * @description A pod id; its slashes stay slashes
+                 * @example /shop/pod
+                 */
                 readonly podId: components["parameters"]["podId"];
             };
             readonly cookie?: never;
@@ -4877,7 +6783,10 @@ export interface operations {
             };
             readonly header?: never;
             readonly path: {
-                /** @description A pod id; its slashes stay slashes */
+                /**
+                 * @description A pod id; its slashes stay slashes
+                 * @example /shop/pod
+                 */
                 readonly podId: components["parameters"]["podId"];
             };
             readonly cookie?: never;
@@ -4908,7 +6817,10 @@ export interface operations {
             };
             readonly header?: never;
             readonly path: {
-                /** @description A pod id; its slashes stay slashes */
+                /**
+                 * @description A pod id; its slashes stay slashes
+                 * @example /shop/pod
+                 */
                 readonly podId: components["parameters"]["podId"];
             };
             readonly cookie?: never;
@@ -4930,7 +6842,10 @@ export interface operations {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description A pod id; its slashes stay slashes */
+                /**
+                 * @description A pod id; its slashes stay slashes
+                 * @example /shop/pod
+                 */
                 readonly podId: components["parameters"]["podId"];
             };
             readonly cookie?: never;
@@ -4960,7 +6875,10 @@ export interface operations {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description A pod id; its slashes stay slashes */
+                /**
+                 * @description A pod id; its slashes stay slashes
+                 * @example /shop/pod
+                 */
                 readonly podId: components["parameters"]["podId"];
             };
             readonly cookie?: never;
@@ -4990,8 +6908,12 @@ export interface operations {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description A pod id; its slashes stay slashes */
+                /**
+                 * @description A pod id; its slashes stay slashes
+                 * @example /shop/pod
+                 */
                 readonly podId: components["parameters"]["podId"];
+                /** @example 2026-01-31T10:07:49.106Z */
                 readonly version: string;
             };
             readonly cookie?: never;
@@ -5025,7 +6947,10 @@ export interface operations {
             };
             readonly header?: never;
             readonly path: {
-                /** @description A pod id; its slashes stay slashes */
+                /**
+                 * @description A pod id; its slashes stay slashes
+                 * @example /shop/pod
+                 */
                 readonly podId: components["parameters"]["podId"];
             };
             readonly cookie?: never;
@@ -5057,8 +6982,12 @@ export interface operations {
             };
             readonly header?: never;
             readonly path: {
-                /** @description A pod id; its slashes stay slashes */
+                /**
+                 * @description A pod id; its slashes stay slashes
+                 * @example /shop/pod
+                 */
                 readonly podId: components["parameters"]["podId"];
+                /** @example shop_pod.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3 */
                 readonly instanceId: string;
             };
             readonly cookie?: never;
@@ -5214,6 +7143,7 @@ export interface operations {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
+                /** @example 0e27a81c-6231-4231-884b-650c711b9ea9 */
                 readonly deploymentId: string;
             };
             readonly cookie?: never;
@@ -5245,6 +7175,7 @@ export interface operations {
             };
             readonly header?: never;
             readonly path: {
+                /** @example 0e27a81c-6231-4231-884b-650c711b9ea9 */
                 readonly deploymentId: string;
             };
             readonly cookie?: never;
@@ -5311,7 +7242,10 @@ export interface operations {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @description An app id; its slashes stay slashes */
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
                 readonly appId: components["parameters"]["appId"];
             };
             readonly cookie?: never;
@@ -5484,7 +7418,10 @@ export interface operations {
     readonly readFile: {
         readonly parameters: {
             readonly query: {
-                /** @description Relative to the sandbox, e.g. `stdout` */
+                /**
+                 * @description Relative to the sandbox, e.g. `stdout`
+                 * @example stdout
+                 */
                 readonly path: components["parameters"]["sandboxPath"];
                 /** @description First byte; -1 asks for the size only */
                 readonly offset?: number;
@@ -5493,6 +7430,7 @@ export interface operations {
             };
             readonly header?: never;
             readonly path: {
+                /** @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1 */
                 readonly taskId: components["parameters"]["taskId"];
             };
             readonly cookie?: never;
@@ -5520,11 +7458,15 @@ export interface operations {
     readonly browseFiles: {
         readonly parameters: {
             readonly query: {
-                /** @description Relative to the sandbox, e.g. `stdout` */
+                /**
+                 * @description Relative to the sandbox, e.g. `stdout`
+                 * @example stdout
+                 */
                 readonly path: components["parameters"]["sandboxPath"];
             };
             readonly header?: never;
             readonly path: {
+                /** @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1 */
                 readonly taskId: components["parameters"]["taskId"];
             };
             readonly cookie?: never;
@@ -5552,11 +7494,15 @@ export interface operations {
     readonly downloadFile: {
         readonly parameters: {
             readonly query: {
-                /** @description Relative to the sandbox, e.g. `stdout` */
+                /**
+                 * @description Relative to the sandbox, e.g. `stdout`
+                 * @example stdout
+                 */
                 readonly path: components["parameters"]["sandboxPath"];
             };
             readonly header?: never;
             readonly path: {
+                /** @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1 */
                 readonly taskId: components["parameters"]["taskId"];
             };
             readonly cookie?: never;
@@ -5649,6 +7595,7 @@ export interface operations {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
+                /** @example adbe617c-3365-47b6-b878-9125499a2692 */
                 readonly tokenId: string;
             };
             readonly cookie?: never;
