@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { answersSeenText } from './answers-seen.mjs';
 import { startNeighbour } from './neighbour.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -73,6 +74,8 @@ async function run(title, args) {
   return { passed: counts.numPassedTests, failed: failed === 0 && status !== 0 ? 1 : failed };
 }
 
+const answersFolder = mkdtempSync(join(tmpdir(), 'longrun-answers-'));
+process.env.CONTRACT_ANSWERS_SEEN = answersFolder;
 install();
 if (!isRoot) leftOut.push('users, cgroups and limits: these suites need root');
 const build = spawnSync(process.execPath, [join(root, 'scripts/build.mjs'), '--if-stale'], {
@@ -114,6 +117,8 @@ const results = await besideNeighbour(async () => [
     ...undisturbed,
   ]),
 ]);
+process.stdout.write(`\n== the contract\n${answersSeenText(answersFolder)}\n`);
+rmSync(answersFolder, { recursive: true, force: true });
 if (leftOut.length > 0)
   process.stdout.write(`\nleft out here:\n${leftOut.map((line) => `  - ${line}`).join('\n')}\n`);
 const passed = results.reduce((sum, { passed }) => sum + passed, 0);

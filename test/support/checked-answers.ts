@@ -8,7 +8,7 @@ const told = new Set<string>();
 
 /**
  * What the contract does not say about an answer. What was seen is noted for the report of answers that no test ever
- * gets, when LONGRUN_ANSWERS_SEEN names a folder for that.
+ * gets, when CONTRACT_ANSWERS_SEEN names a folder for that.
  */
 export function judgeAnswer(answer: SeenAnswer): readonly string[] {
   if (process.env['ANSWERS_UNCHECKED']) return [];
@@ -43,7 +43,7 @@ export function headerTexts(
 }
 
 function note(seen: string): void {
-  const folder = process.env['LONGRUN_ANSWERS_SEEN'];
+  const folder = process.env['CONTRACT_ANSWERS_SEEN'];
   if (folder === undefined || told.has(seen)) return;
   told.add(seen);
   mkdirSync(folder, { recursive: true });

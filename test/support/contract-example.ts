@@ -10,6 +10,7 @@ function ofShape(document: ContractDocument, schema: Json): unknown {
   const { value } = document.follow({ pointer: '', value: schema });
   const [example] = (value['examples'] ?? []) as readonly unknown[];
   if (example !== undefined) return example;
+  if (value['const'] !== undefined) return value['const'];
   const options = (value['oneOf'] ?? value['anyOf'] ?? []) as readonly Json[];
   if (options[0]) return ofShape(document, options[0]);
   const { items } = value;

@@ -374,7 +374,10 @@ export interface paths {
                  * @example /shop/web
                  */
                 readonly appId: components["parameters"]["appId"];
-                /** @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1 */
+                /**
+                 * @description Id of a task, as `/v2/tasks` lists it
+                 * @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1
+                 */
                 readonly taskId: components["parameters"]["taskId"];
             };
             readonly cookie?: never;
@@ -454,7 +457,10 @@ export interface paths {
                  * @example /shop/web
                  */
                 readonly appId: components["parameters"]["appId"];
-                /** @example 2026-01-31T10:07:49.106Z */
+                /**
+                 * @description A version as the list of versions has it
+                 * @example 2026-01-31T10:07:49.106Z
+                 */
                 readonly version: string;
             };
             readonly cookie?: never;
@@ -553,7 +559,10 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @example 2026-01-31T10:07:49.106Z */
+                /**
+                 * @description A version as the list of versions has it
+                 * @example 2026-01-31T10:07:49.106Z
+                 */
                 readonly version: string;
             };
             readonly cookie?: never;
@@ -675,7 +684,10 @@ export interface paths {
                  * @example /shop
                  */
                 readonly groupId: components["parameters"]["groupId"];
-                /** @example 2026-01-31T10:07:49.106Z */
+                /**
+                 * @description A version as the list of versions has it
+                 * @example 2026-01-31T10:07:49.106Z
+                 */
                 readonly version: string;
             };
             readonly cookie?: never;
@@ -837,7 +849,10 @@ export interface paths {
                  * @example /shop/pod
                  */
                 readonly podId: components["parameters"]["podId"];
-                /** @example 2026-01-31T10:07:49.106Z */
+                /**
+                 * @description A version as the list of versions has it
+                 * @example 2026-01-31T10:07:49.106Z
+                 */
                 readonly version: string;
             };
             readonly cookie?: never;
@@ -891,7 +906,10 @@ export interface paths {
                  * @example /shop/pod
                  */
                 readonly podId: components["parameters"]["podId"];
-                /** @example shop_pod.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3 */
+                /**
+                 * @description Id of an instance of the pod
+                 * @example shop_pod.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3
+                 */
                 readonly instanceId: string;
             };
             readonly cookie?: never;
@@ -974,7 +992,10 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @example 0e27a81c-6231-4231-884b-650c711b9ea9 */
+                /**
+                 * @description Id of a deployment
+                 * @example 0e27a81c-6231-4231-884b-650c711b9ea9
+                 */
                 readonly deploymentId: string;
             };
             readonly cookie?: never;
@@ -1137,7 +1158,10 @@ export interface paths {
             };
             readonly header?: never;
             readonly path: {
-                /** @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1 */
+                /**
+                 * @description Id of a task, as `/v2/tasks` lists it
+                 * @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1
+                 */
                 readonly taskId: components["parameters"]["taskId"];
             };
             readonly cookie?: never;
@@ -1166,7 +1190,10 @@ export interface paths {
             };
             readonly header?: never;
             readonly path: {
-                /** @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1 */
+                /**
+                 * @description Id of a task, as `/v2/tasks` lists it
+                 * @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1
+                 */
                 readonly taskId: components["parameters"]["taskId"];
             };
             readonly cookie?: never;
@@ -1195,7 +1222,10 @@ export interface paths {
             };
             readonly header?: never;
             readonly path: {
-                /** @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1 */
+                /**
+                 * @description Id of a task, as `/v2/tasks` lists it
+                 * @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1
+                 */
                 readonly taskId: components["parameters"]["taskId"];
             };
             readonly cookie?: never;
@@ -1242,7 +1272,10 @@ export interface paths {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @example adbe617c-3365-47b6-b878-9125499a2692 */
+                /**
+                 * @description Id of a token, as the list has it; not its secret
+                 * @example adbe617c-3365-47b6-b878-9125499a2692
+                 */
                 readonly tokenId: string;
             };
             readonly cookie?: never;
@@ -4340,6 +4373,20 @@ export interface components {
         };
         /**
          * @example {
+         *       "level": "debug",
+         *       "logger": "scheduler",
+         *       "durationSeconds": 600
+         *     }
+         */
+        readonly LogLevelChanged: {
+            /** @description As it was asked for */
+            readonly level: string;
+            readonly logger: string;
+            /** @description After so long it goes back to what it was */
+            readonly durationSeconds?: number;
+        };
+        /**
+         * @example {
          *       "logger": "scheduler",
          *       "level": "debug",
          *       "durationSeconds": 600
@@ -4575,11 +4622,11 @@ export interface components {
                 readonly right: "view" | "deploy" | "exec" | "admin";
                 readonly path: components["schemas"]["Path"];
             };
-            /** @description Stable name of the error */
+            /** @description Stable name of the error, see docs/errors.md (longrun addition) */
             readonly code?: string;
             /** @description What would be right (longrun addition) */
             readonly hint?: string;
-            /** @description Of a failed precondition */
+            /** @description Of a failed precondition, what it is now (longrun addition) */
             readonly currentETag?: string;
             readonly details?: string | readonly {
                 /** @description Where, e.g. `/healthChecks(0)/portIndex` */
@@ -4884,7 +4931,10 @@ export interface components {
         readonly after: string;
         /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
         readonly fields: readonly string[];
-        /** @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1 */
+        /**
+         * @description Id of a task, as `/v2/tasks` lists it
+         * @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1
+         */
         readonly taskId: string;
         /**
          * @description Relative to the sandbox, e.g. `stdout`
@@ -5108,6 +5158,8 @@ export interface operations {
                 };
             };
             readonly 304: components["responses"]["DocumentNotModified"];
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
             readonly 500: components["responses"]["Defect"];
@@ -5275,7 +5327,7 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["LogLevelChange"];
+                    readonly "application/json": components["schemas"]["LogLevelChanged"];
                 };
             };
             readonly 400: components["responses"]["BadRequest"];
@@ -5309,7 +5361,7 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["LogLevelChange"];
+                    readonly "application/json": components["schemas"]["LogLevelChanged"];
                 };
             };
             readonly 400: components["responses"]["BadRequest"];
@@ -5858,7 +5910,10 @@ export interface operations {
                  * @example /shop/web
                  */
                 readonly appId: components["parameters"]["appId"];
-                /** @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1 */
+                /**
+                 * @description Id of a task, as `/v2/tasks` lists it
+                 * @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1
+                 */
                 readonly taskId: components["parameters"]["taskId"];
             };
             readonly cookie?: never;
@@ -5891,6 +5946,7 @@ export interface operations {
     readonly getAppHistory: {
         readonly parameters: {
             readonly query?: {
+                /** @description So many at most */
                 readonly limit?: number;
                 /** @description The `next` of the page before */
                 readonly after?: number;
@@ -5968,7 +6024,10 @@ export interface operations {
                  * @example /shop/web
                  */
                 readonly appId: components["parameters"]["appId"];
-                /** @example 2026-01-31T10:07:49.106Z */
+                /**
+                 * @description A version as the list of versions has it
+                 * @example 2026-01-31T10:07:49.106Z
+                 */
                 readonly version: string;
             };
             readonly cookie?: never;
@@ -6260,7 +6319,10 @@ export interface operations {
             };
             readonly header?: never;
             readonly path: {
-                /** @example 2026-01-31T10:07:49.106Z */
+                /**
+                 * @description A version as the list of versions has it
+                 * @example 2026-01-31T10:07:49.106Z
+                 */
                 readonly version: string;
             };
             readonly cookie?: never;
@@ -6615,7 +6677,10 @@ export interface operations {
                  * @example /shop
                  */
                 readonly groupId: components["parameters"]["groupId"];
-                /** @example 2026-01-31T10:07:49.106Z */
+                /**
+                 * @description A version as the list of versions has it
+                 * @example 2026-01-31T10:07:49.106Z
+                 */
                 readonly version: string;
             };
             readonly cookie?: never;
@@ -6913,7 +6978,10 @@ export interface operations {
                  * @example /shop/pod
                  */
                 readonly podId: components["parameters"]["podId"];
-                /** @example 2026-01-31T10:07:49.106Z */
+                /**
+                 * @description A version as the list of versions has it
+                 * @example 2026-01-31T10:07:49.106Z
+                 */
                 readonly version: string;
             };
             readonly cookie?: never;
@@ -6987,7 +7055,10 @@ export interface operations {
                  * @example /shop/pod
                  */
                 readonly podId: components["parameters"]["podId"];
-                /** @example shop_pod.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3 */
+                /**
+                 * @description Id of an instance of the pod
+                 * @example shop_pod.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3
+                 */
                 readonly instanceId: string;
             };
             readonly cookie?: never;
@@ -7010,6 +7081,7 @@ export interface operations {
             readonly query?: {
                 /** @description Repeatable, `running` or `staging`; other values are ignored */
                 readonly status?: readonly string[];
+                /** @description The same, as other clients write it */
                 readonly "status[]"?: readonly string[];
                 /** @description So many items at most, in the order of their keys; the Link header names the next page */
                 readonly limit?: components["parameters"]["limit"];
@@ -7143,7 +7215,10 @@ export interface operations {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @example 0e27a81c-6231-4231-884b-650c711b9ea9 */
+                /**
+                 * @description Id of a deployment
+                 * @example 0e27a81c-6231-4231-884b-650c711b9ea9
+                 */
                 readonly deploymentId: string;
             };
             readonly cookie?: never;
@@ -7175,7 +7250,10 @@ export interface operations {
             };
             readonly header?: never;
             readonly path: {
-                /** @example 0e27a81c-6231-4231-884b-650c711b9ea9 */
+                /**
+                 * @description Id of a deployment
+                 * @example 0e27a81c-6231-4231-884b-650c711b9ea9
+                 */
                 readonly deploymentId: string;
             };
             readonly cookie?: never;
@@ -7430,7 +7508,10 @@ export interface operations {
             };
             readonly header?: never;
             readonly path: {
-                /** @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1 */
+                /**
+                 * @description Id of a task, as `/v2/tasks` lists it
+                 * @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1
+                 */
                 readonly taskId: components["parameters"]["taskId"];
             };
             readonly cookie?: never;
@@ -7466,7 +7547,10 @@ export interface operations {
             };
             readonly header?: never;
             readonly path: {
-                /** @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1 */
+                /**
+                 * @description Id of a task, as `/v2/tasks` lists it
+                 * @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1
+                 */
                 readonly taskId: components["parameters"]["taskId"];
             };
             readonly cookie?: never;
@@ -7502,7 +7586,10 @@ export interface operations {
             };
             readonly header?: never;
             readonly path: {
-                /** @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1 */
+                /**
+                 * @description Id of a task, as `/v2/tasks` lists it
+                 * @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1
+                 */
                 readonly taskId: components["parameters"]["taskId"];
             };
             readonly cookie?: never;
@@ -7595,14 +7682,17 @@ export interface operations {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
-                /** @example adbe617c-3365-47b6-b878-9125499a2692 */
+                /**
+                 * @description Id of a token, as the list has it; not its secret
+                 * @example adbe617c-3365-47b6-b878-9125499a2692
+                 */
                 readonly tokenId: string;
             };
             readonly cookie?: never;
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description Revoked */
+            /** @description Revoked, durably */
             readonly 204: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -7623,6 +7713,7 @@ export interface operations {
             readonly query?: {
                 /** @description Entries after this number, oldest first; without it the newest ones */
                 readonly after?: number;
+                /** @description So many at most */
                 readonly limit?: number;
                 /** @description Only writes of this token, user or operator */
                 readonly who?: string;

@@ -116,6 +116,7 @@ function exampleOf(media) {
 function exampleOfShape(schema) {
   const shape = follow(schema);
   if (shape.examples) return shape.examples[0];
+  if (shape.const !== undefined) return shape.const;
   const option = (shape.oneOf ?? shape.anyOf)?.[0];
   if (option) return exampleOfShape(option);
   const item = shape.items && exampleOfShape(shape.items);

@@ -51,6 +51,9 @@ const routes: Readonly<Record<string, Route>> = {
   '/maintenance/status': constant({}),
 };
 
+/** Every path that is answered; docs/master-endpoints.md lists them. */
+export const masterPaths: readonly string[] = Object.keys(routes);
+
 /**
  * The master's port: what tools ask a Mesos master (Mesos reference 3.5 to 3.7), also under `/master/`. Unknown paths are
  * answered 404, other methods than GET, HEAD and OPTIONS 405, foreign `Host`s 403, all as JSON.

@@ -1,4 +1,9 @@
-import { request as httpRequest, type IncomingHttpHeaders, type Server } from 'node:http';
+import {
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type RequestListener,
+  type Server,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { ApiOptions } from '../../../src/api/api-context.js';
@@ -114,6 +119,12 @@ export class ApiWorld {
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** The API itself, as express sees it. */
+  get listener(): RequestListener {
+    if (!this.#api) throw new Error('the API was not started');
+    return this.#api.listener;
   }
 
   stopApi(): Promise<void> {
