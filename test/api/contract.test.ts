@@ -4,17 +4,16 @@ import { join } from 'node:path';
 import type { Express } from 'express';
 import { accessTable } from '../../src/api/decide/access-table.js';
 import { errors } from '../../src/errors/registry.js';
-import { ContractChecker, saidAnswers, type SeenAnswer } from '../support/contract-checker.js';
-import { exampleOf } from '../support/contract-example.js';
+import { ContractChecker, type SeenAnswer } from '../support/contract-checker.js';
 import {
   type ContractOperation,
-  contractMethods,
   isObject,
   type Json,
   type Node,
   pointerOf,
   readContractDocument,
 } from '../support/contract-document.js';
+import { exampleOf } from '../support/contract-example.js';
 import { packageRoot } from '../support/package-root.js';
 import { ApiWorld } from './support/api-world.js';
 import { makeAuth } from './support/auth.js';
@@ -43,7 +42,9 @@ function* below(node: Node): Generator<Node> {
       ([name, schema]) => [pointerOf('properties', name).slice(1), schema] as const,
     ),
     ...['allOf', 'anyOf', 'oneOf'].flatMap((name) =>
-      ((value[name] ?? []) as readonly unknown[]).map((schema, index) => [`${name}/${index}`, schema] as const),
+      ((value[name] ?? []) as readonly unknown[]).map(
+        (schema, index) => [`${name}/${index}`, schema] as const,
+      ),
     ),
   ];
   for (const [step, schema] of inside)
@@ -89,7 +90,9 @@ interface Linter {
 
 /** What is wrong with an OpenAPI document, by the linter that the generator of the types comes with. */
 async function problemsOf(source: string): Promise<readonly string[]> {
-  const generator = createRequire(join(packageRoot(), 'package.json')).resolve('openapi-typescript/package.json');
+  const generator = createRequire(join(packageRoot(), 'package.json')).resolve(
+    'openapi-typescript/package.json',
+  );
   const linter = createRequire(generator)('@redocly/openapi-core') as Linter;
   const rules = {
     struct: 'error',
@@ -140,7 +143,8 @@ describe('openapi.yaml', () => {
     };
     const seen = new Set<string>();
     for (const operation of document.operations)
-      for (const { where, schema } of bodiesOf(operation)) if (!where.endsWith(' takes')) visit(schema, where);
+      for (const { where, schema } of bodiesOf(operation))
+        if (!where.endsWith(' takes')) visit(schema, where);
     expect([...lenient].sort()).toEqual([
       '/components/schemas/AnyValue',
       '/components/schemas/AnyValue/items',
@@ -210,7 +214,9 @@ describe('openapi.yaml', () => {
 
 function parametersOf(node: Node): readonly Node[] {
   const list = (node.value['parameters'] ?? []) as readonly Json[];
-  return list.map((value, index) => document.follow({ pointer: `${node.pointer}/parameters/${index}`, value }));
+  return list.map((value, index) =>
+    document.follow({ pointer: `${node.pointer}/parameters/${index}`, value }),
+  );
 }
 
 interface Layer {
@@ -257,11 +263,14 @@ describe('the routes of the service', () => {
     // Forms of one path that differ only in how the id ends.
     const plain = (path: string): string => path.replace(/\{[+*]/g, '{').replace(/::\w+(\/\{\w+\})?$/, '');
     const said = new Set(
-      inApi.filter(({ method }) => method !== 'head').map(({ method, path }) => `${method.toUpperCase()} ${plain(path)}`),
+      inApi
+        .filter(({ method }) => method !== 'head')
+        .map(({ method, path }) => `${method.toUpperCase()} ${plain(path)}`),
     );
     const special = new Set([
-      'GET /v2/apps/{groupId}/*',
-      'GET /v2/apps/{groupId}/*/tasks',
+      // Those of the root group, where the id in `{groupId}` is empty.
+      'GET /v2/apps/*',
+      'GET /v2/apps/*/tasks',
       'DELETE /v2/apps/{appId}/restart',
       'GET /docs',
     ]);
@@ -320,12 +329,5 @@ describe('the check of every answer', () => {
     const world = await new ApiWorld().start({ metrics });
     await expect(world.ask('GET', '/metrics')).rejects.toThrow(/openapi\.yaml does not say/);
     await world.stop();
-  });
-
-  it('knows what may be answered to every operation', () => {
-    const said = saidAnswers(document);
-    expect(said).toContain('createApp 201');
-    expect(said.length).toBeGreaterThan(document.operations.length * 3);
-    expect(contractMethods).toContain('get');
   });
 });

@@ -30,7 +30,7 @@ describe('the document of the API', () => {
       const etag = String(headers['etag']);
       expect(headers['cache-control']).toBe('no-cache');
       const again = await world.ask('GET', path, { headers: { 'if-none-match': etag } });
-      expect([again.status, again.text, again.headers['etag']]).toEqual([304, '', etag]);
+      expect([again.status, again.text.length, again.headers['etag']]).toEqual([304, 0, etag]);
       const other = await world.ask('GET', path, { headers: { 'if-none-match': '"other"' } });
       expect(other.status).toBe(200);
     },
@@ -47,7 +47,12 @@ describe('the page that shows it', () => {
   it('is the same with a slash behind, and nothing else of the package is below it', async () => {
     const page = await world.ask('GET', '/docs');
     expect((await world.ask('GET', '/docs/')).text).toBe(page.text);
-    for (const path of ['/docs/page.html', '/docs/..%2fapps.ts', '/docs/constructor', '/docs/%2e%2e/files.ts'])
+    for (const path of [
+      '/docs/page.html',
+      '/docs/..%2fapps.ts',
+      '/docs/constructor',
+      '/docs/%2e%2e/files.ts',
+    ])
       expect([path, (await world.ask('GET', path)).status]).toEqual([path, 404]);
     // What cannot even be read as a path is nobody's but administrators'.
     expect((await world.ask('GET', '/docs/%zz')).status).toBe(401);

@@ -2,12 +2,10 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { errors } from '../../src/errors/registry.js';
 import {
   type ContractDocument,
-  type ContractMethod,
   type ContractOperation,
-  contractMethods,
   isObject,
   type Node,
-  pointerOf,
+  readPath,
 } from './contract-document.js';
 
 /** An answer of the API as a client sees it. */
@@ -73,8 +71,10 @@ export class ContractChecker {
       known.flatMap((path) =>
         this.document.operations.filter((one) => one.path === path && one.method === name),
       );
-    const exact = answer.status === 405 && !this.#hasMethod(known[0], method) ? [] : named(method);
-    const operations = exact.length > 0 ? exact : method === 'head' ? named('get') : [];
+    const exact = named(method);
+    const fitting = exact.length > 0 ? exact : method === 'head' ? named('get') : [];
+    // A path that is written as it stands has no methods of a more general one.
+    const operations = answer.status === 405 && fitting[0]?.path !== known[0] ? [] : fitting;
     if (operations.length === 0) return { findings: this.#strange(answer, known), seen: undefined };
     let first: readonly string[] | undefined;
     // `/v2/apps/a/tasks/b` is a task or an app: it is right when it is right as one of them.
@@ -83,11 +83,10 @@ export class ContractChecker {
       if (findings.length === 0) return { findings, seen: `${operation.operationId} ${answer.status}` };
       first ??= findings;
     }
+    // Resources of one fixed path take it only as it is written.
+    if (answer.status === 404 && !readPath(answer.path).asWritten)
+      return { findings: this.#strange(answer, known), seen: undefined };
     return { findings: first ?? [], seen: undefined };
-  }
-
-  #hasMethod(path: string | undefined, method: string): boolean {
-    return this.document.operations.some((one) => one.path === path && one.method === method);
   }
 
   /** What the schema at a pointer says against a value; `partly`: the client asked for some members only. */
@@ -175,21 +174,6 @@ export class ContractChecker {
     const entry = Object.entries(errors).find(([code]) => code === value['code'])?.[1];
     return entry?.status === status ? [] : [`${what} with the code ${value['code']}`];
   }
-}
-
-/** Every pair of operation and status that the contract names: `listApps 200`. */
-export function saidAnswers(document: ContractDocument): readonly string[] {
-  return document.operations.flatMap(({ operationId, node }) =>
-    [...document.membersOf(node, 'responses').keys()].map((status) => `${operationId} ${status}`),
-  );
-}
-
-export const isContractMethod = (method: string): method is ContractMethod =>
-  (contractMethods as readonly string[]).includes(method);
-
-/** The pointer of the schema of a body, for those who want to hold something else against it. */
-export function schemaPointer(operation: ContractOperation, mediaType: string): string {
-  return `${operation.node.pointer}${pointerOf('requestBody', 'content', mediaType, 'schema')}`;
 }
 
 /** The document as it is when members may be left out: nothing is required. */

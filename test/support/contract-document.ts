@@ -4,8 +4,8 @@ import { parse } from 'yaml';
 import { pathSegments } from '../../src/api/decide/app-route.js';
 import { packageRoot } from './package-root.js';
 
-export const contractMethods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'] as const;
-export type ContractMethod = (typeof contractMethods)[number];
+const contractMethods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'] as const;
+type ContractMethod = (typeof contractMethods)[number];
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -51,10 +51,7 @@ export class ContractDocument {
 
   /** The templates that a request's path fits, the most literal one first. */
   pathsOf(requestPath: string): readonly string[] {
-    const path = requestPath.split(/[?#]/)[0] ?? '';
-    const [, mount = '', tail] = /^(\/v2\/[^/]+|\/[^/]+)(.*)$/.exec(path) ?? [];
-    const segments = tail === undefined ? undefined : pathSegments(tail);
-    const bare = segments === undefined ? path : [mount, ...segments].join('/');
+    const { bare } = readPath(requestPath);
     return this.#templates.filter(({ form }) => form.test(bare)).map((template) => template.path);
   }
 
@@ -85,6 +82,15 @@ export class ContractDocument {
 /** The contract that lies in the package. */
 export function readContractDocument(): ContractDocument {
   return new ContractDocument(parse(readFileSync(join(packageRoot(), 'openapi.yaml'), 'utf8')) as Json);
+}
+
+/** A path without query, dots and doubled slashes; `asWritten`: it had none of these. */
+export function readPath(requestPath: string): { readonly bare: string; readonly asWritten: boolean } {
+  const path = requestPath.split(/[?#]/)[0] ?? '';
+  const [, mount = '', tail] = /^(\/v2\/[^/]+|\/[^/]+)(.*)$/.exec(path) ?? [];
+  const segments = tail === undefined ? undefined : pathSegments(tail);
+  const bare = segments === undefined ? path : [mount, ...segments].join('/');
+  return { bare, asWritten: path === bare || path === `${bare}/` };
 }
 
 export function pointerOf(...steps: readonly string[]): string {

@@ -270,6 +270,98 @@ export interface paths {
         readonly patch: operations["patchApps"];
         readonly trace?: never;
     };
+    readonly "/v2/apps/*": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * All apps, as of a group
+         * @description Every app in it, however deep, under the member `*`, with what `embed` asks for.
+         */
+        readonly get: operations["listAppsOfRoot"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/apps/*/tasks": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * The tasks of all apps, as of a group
+         * @description Every task of every app in it. `Accept: text/plain` gets the table for scripts.
+         */
+        readonly get: operations["listTasksOfRoot"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/apps/{groupId}/*": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /**
+                 * @description A group's path; its slashes stay slashes
+                 * @example /shop
+                 */
+                readonly groupId: components["parameters"]["groupId"];
+            };
+            readonly cookie?: never;
+        };
+        /**
+         * All apps in a group
+         * @description Every app in it, however deep, under the member `*`, with what `embed` asks for.
+         */
+        readonly get: operations["listAppsOfGroup"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/apps/{groupId}/*/tasks": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /**
+                 * @description A group's path; its slashes stay slashes
+                 * @example /shop
+                 */
+                readonly groupId: components["parameters"]["groupId"];
+            };
+            readonly cookie?: never;
+        };
+        /**
+         * The tasks of all apps in a group
+         * @description Every task of every app in it. `Accept: text/plain` gets the table for scripts.
+         */
+        readonly get: operations["listTasksOfGroup"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v2/apps/{appId}": {
         readonly parameters: {
             readonly query?: never;
@@ -284,8 +376,8 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * One app with its counts, tasks, last failure and deployments; or all of a group with `{group}/*`
-         * @description Tasks, counts, deployments, readiness and the last failure are embedded by themselves. Ending in `/*` it is the list of all apps in a group instead, under the member `*`.
+         * One app with its counts, tasks, last failure and deployments
+         * @description Tasks, counts, deployments, readiness and the last failure are embedded by themselves.
          */
         readonly get: operations["getApp"];
         /**
@@ -349,7 +441,7 @@ export interface paths {
         };
         /**
          * The tasks of an app
-         * @description `Accept: text/plain` gets a table for scripts that write configurations of proxies. For `/v2/apps/{group}/*\/tasks` the tasks of all apps in a group.
+         * @description `Accept: text/plain` gets a table for scripts that write configurations of proxies.
          */
         readonly get: operations["listAppTasks"];
         readonly put?: never;
@@ -5560,7 +5652,7 @@ export interface operations {
             readonly 503: components["responses"]["Unavailable"];
         };
     };
-    readonly getApp: {
+    readonly listAppsOfRoot: {
         readonly parameters: {
             readonly query?: {
                 /** @description Repeatable, with prefix `apps.`, `app.` or none: `tasks`, `counts`, `deployments`, `readiness`, `lastTaskFailure`, `taskStats`, `failures` */
@@ -5569,6 +5661,182 @@ export interface operations {
                 readonly limit?: components["parameters"]["limit"];
                 /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
                 readonly after?: components["parameters"]["after"];
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                readonly fields?: components["parameters"]["fields"];
+            };
+            readonly header?: {
+                /** @description ETag of an answer that the client has; 304 when it would get the same */
+                readonly "If-None-Match"?: components["parameters"]["knownTag"];
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The apps */
+            readonly 200: {
+                headers: {
+                    readonly "X-Event-Position": components["headers"]["EventPosition"];
+                    readonly ETag: components["headers"]["ETag"];
+                    readonly Link: components["headers"]["Link"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["GroupAppsAnswer"];
+                };
+            };
+            readonly 304: components["responses"]["NotModified"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly listTasksOfRoot: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description So many items at most, in the order of their keys; the Link header names the next page */
+                readonly limit?: components["parameters"]["limit"];
+                /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
+                readonly after?: components["parameters"]["after"];
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                readonly fields?: components["parameters"]["fields"];
+            };
+            readonly header?: {
+                /** @description ETag of an answer that the client has; 304 when it would get the same */
+                readonly "If-None-Match"?: components["parameters"]["knownTag"];
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The tasks */
+            readonly 200: {
+                headers: {
+                    readonly "X-Event-Position": components["headers"]["EventPosition"];
+                    readonly ETag: components["headers"]["ETag"];
+                    readonly Link: components["headers"]["Link"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TaskList"];
+                    readonly "text/plain": components["schemas"]["TaskTable"];
+                };
+            };
+            readonly 304: components["responses"]["NotModified"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly listAppsOfGroup: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Repeatable, with prefix `apps.`, `app.` or none: `tasks`, `counts`, `deployments`, `readiness`, `lastTaskFailure`, `taskStats`, `failures` */
+                readonly embed?: components["parameters"]["embed"];
+                /** @description So many items at most, in the order of their keys; the Link header names the next page */
+                readonly limit?: components["parameters"]["limit"];
+                /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
+                readonly after?: components["parameters"]["after"];
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                readonly fields?: components["parameters"]["fields"];
+            };
+            readonly header?: {
+                /** @description ETag of an answer that the client has; 304 when it would get the same */
+                readonly "If-None-Match"?: components["parameters"]["knownTag"];
+            };
+            readonly path: {
+                /**
+                 * @description A group's path; its slashes stay slashes
+                 * @example /shop
+                 */
+                readonly groupId: components["parameters"]["groupId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The apps */
+            readonly 200: {
+                headers: {
+                    readonly "X-Event-Position": components["headers"]["EventPosition"];
+                    readonly ETag: components["headers"]["ETag"];
+                    readonly Link: components["headers"]["Link"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["GroupAppsAnswer"];
+                };
+            };
+            readonly 304: components["responses"]["NotModified"];
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly listTasksOfGroup: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description So many items at most, in the order of their keys; the Link header names the next page */
+                readonly limit?: components["parameters"]["limit"];
+                /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
+                readonly after?: components["parameters"]["after"];
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                readonly fields?: components["parameters"]["fields"];
+            };
+            readonly header?: {
+                /** @description ETag of an answer that the client has; 304 when it would get the same */
+                readonly "If-None-Match"?: components["parameters"]["knownTag"];
+            };
+            readonly path: {
+                /**
+                 * @description A group's path; its slashes stay slashes
+                 * @example /shop
+                 */
+                readonly groupId: components["parameters"]["groupId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The tasks */
+            readonly 200: {
+                headers: {
+                    readonly "X-Event-Position": components["headers"]["EventPosition"];
+                    readonly ETag: components["headers"]["ETag"];
+                    readonly Link: components["headers"]["Link"];
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TaskList"];
+                    readonly "text/plain": components["schemas"]["TaskTable"];
+                };
+            };
+            readonly 304: components["responses"]["NotModified"];
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly getApp: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Repeatable, with prefix `apps.`, `app.` or none: `tasks`, `counts`, `deployments`, `readiness`, `lastTaskFailure`, `taskStats`, `failures` */
+                readonly embed?: components["parameters"]["embed"];
                 /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
                 readonly fields?: components["parameters"]["fields"];
             };
@@ -5592,11 +5860,10 @@ export interface operations {
                 headers: {
                     readonly "X-Event-Position": components["headers"]["EventPosition"];
                     readonly ETag: components["headers"]["ETag"];
-                    readonly Link: components["headers"]["Link"];
                     readonly [name: string]: unknown;
                 };
                 content: {
-                    readonly "application/json": components["schemas"]["AppAnswer"] | components["schemas"]["GroupAppsAnswer"];
+                    readonly "application/json": components["schemas"]["AppAnswer"];
                 };
             };
             readonly 304: components["responses"]["NotModified"];

@@ -67,7 +67,8 @@ function typeOf(schema) {
   if (shape.allOf && shape.allOf.length === 1 && !shape.properties) return typeOf(shape.allOf[0]);
   const from = shape.minimum ?? shape.minLength;
   const to = shape.maximum ?? shape.maxLength;
-  const bounds = from === undefined && to === undefined ? '' : ` ${from ?? ''}–${to ?? ''}`;
+  const of = shape.minLength ?? shape.maxLength ? ' of length' : '';
+  const bounds = from === undefined ? (to === undefined ? '' : `${of} ≤ ${to}`) : to === undefined ? `${of} ≥ ${from}` : `${of} ${from}–${to}`;
   const plain = types.filter((type) => type !== 'null').join(' or ') || (shape.allOf ? 'object' : 'anything');
   return plain + (from === to && from !== undefined ? ` ${from}` : bounds) + end;
 }
