@@ -25,6 +25,34 @@ export interface ContainerLimits {
   readonly cpusLimit?: number;
   /** A hard ceiling of memory above the request; Infinity = none. */
   readonly memLimitMiB?: number;
+  /** Processes and threads at once; absent: the agent's default. */
+  readonly pids?: number;
+  /** Bytes in the sandbox; absent: measured, not enforced. */
+  readonly diskMiB?: number;
+}
+
+/** A file or folder of the host that a container sees. */
+export interface MountSpec {
+  /** Absolute path on the host, resolved by the agent. */
+  readonly source: string;
+  /** Absolute path inside, or relative to the sandbox. */
+  readonly target: string;
+  readonly readOnly: boolean;
+}
+
+/** What a further program needs to join a running container: an agent-side check, a session of `exec`. */
+export interface Entrance {
+  /** The main process, as the host counts; its namespaces and root are the container's. */
+  readonly pid: number;
+  /** The namespaces that differ from the agent's. */
+  readonly namespaces: readonly ('pid' | 'ipc' | 'mount' | 'net' | 'uts' | 'cgroup')[];
+  /** Absent: the agent's own account. */
+  readonly account?: Account;
+  /** cgroup folders whose `cgroup.procs` the joining process writes itself into. */
+  readonly cgroups: readonly string[];
+  readonly environment: readonly { readonly name: string; readonly value: string }[];
+  /** Where it starts, as seen inside. */
+  readonly workingFolder: string;
 }
 
 /** Everything needed to run one container. */
@@ -41,6 +69,18 @@ export interface ContainerSpec {
   /** Absent: the agent's own account. */
   readonly account?: Account;
   readonly limits: ContainerLimits;
+  /** `strict`: private /tmp, no new privileges, bounded capabilities, the host's paths read-only. */
+  readonly isolation?: 'strict';
+  /** Host files, folders and secret files that it sees; as a process of this host only in a mount namespace of its own. */
+  readonly mounts?: readonly MountSpec[];
+  /** A network of its own with these ports forwarded; absent: the host's network. Docker containers say it in `docker`. */
+  readonly bridge?: {
+    readonly portMappings: readonly {
+      readonly hostPort: number;
+      readonly containerPort: number;
+      readonly protocols: readonly ('tcp' | 'udp')[];
+    }[];
+  };
   /** Runs from an image by the Docker engine; absent: as a process of this host. */
   readonly docker?: DockerSpec;
 }
@@ -132,6 +172,8 @@ export interface Containerizer {
   /** Changes limits of a running container; memory is only ever raised. */
   update(id: string, limits: ContainerLimits): void;
   statistics(id: string): ResourceStatistics | undefined;
+  /** How to join a running container; undefined when it does not run. */
+  entrance?(id: string): Promise<Entrance | undefined>;
   /** Drops the records of an ended container, whose sandbox and output stay, or an id that is not launched after all. */
   forget(id: string): void;
   /** Removes sandbox and output of a forgotten container. */
