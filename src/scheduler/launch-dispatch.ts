@@ -4,6 +4,7 @@ import type { HeldOffer, HeldTask } from './held-offer.js';
 import type { TaskId } from './instance.js';
 import type { InstanceLife } from './instance-life.js';
 import type { EffectGroup, Journal } from './journal.js';
+import type { LaunchQueue } from './launch-queue.js';
 import type { OfferDemand } from './offer-demand.js';
 import type { CompleteSettings, SchedulerMetrics } from './scheduler-settings.js';
 import type { InstanceTracker } from './tracker.js';
@@ -14,6 +15,7 @@ export interface DispatchParts {
   readonly tracker: InstanceTracker;
   readonly life: InstanceLife;
   readonly journal: Journal;
+  readonly queue: LaunchQueue;
   readonly demand: OfferDemand;
   readonly log: Log;
   readonly metrics: SchedulerMetrics;
@@ -69,7 +71,7 @@ export class LaunchDispatch {
   }
 
   #accept(held: HeldOffer, generation: number): void {
-    const { demand, settings, metrics } = this.parts;
+    const { demand, queue, settings, metrics } = this.parts;
     this.#leaving.delete(held.offer.id.value);
     for (const task of held.tasks) this.#unsent.delete(task.taskId);
     if (generation !== this.#generation || held.rescinded) {
@@ -80,7 +82,8 @@ export class LaunchDispatch {
     if (wanted.length === 0) {
       demand.decline([held.offer.id.value], 0);
     } else {
-      const refuseSeconds = held.hungry ? 0 : settings.refuseSeconds;
+      // What came to wait while the launches became durable wants the rest of this offer, and nobody revives for it again.
+      const refuseSeconds = held.hungry || queue.hasLaunchable ? 0 : settings.refuseSeconds;
       demand.filtered(refuseSeconds);
       metrics.count('tasks.launched.counter', wanted.length);
       metrics.count('mesos.offers.used.counter');

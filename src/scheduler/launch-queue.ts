@@ -110,15 +110,26 @@ export class LaunchQueue {
     return false;
   }
 
+  /** Whether anything may be launched now, given an offer. */
+  get hasLaunchable(): boolean {
+    for (const entry of this.#entries.values()) if (this.#readyRecord(entry)) return true;
+    return false;
+  }
+
   /** Entries that may be launched now, the one whose turn it is first, with their definitions. */
   launchable(): { readonly entry: AppQueue; readonly record: AppRecord }[] {
     const ready: { entry: AppQueue; record: AppRecord }[] = [];
     for (const entry of this.#entries.values()) {
-      if (entry.waiting.size === 0) continue;
-      const record = this.apps.get(entry.appId);
-      if (record && this.#allowedAtMs(record) === undefined) ready.push({ entry, record });
+      const record = this.#readyRecord(entry);
+      if (record) ready.push({ entry, record });
     }
     return ready;
+  }
+
+  #readyRecord(entry: AppQueue): AppRecord | undefined {
+    if (entry.waiting.size === 0) return undefined;
+    const record = this.apps.get(entry.appId);
+    return record && this.#allowedAtMs(record) === undefined ? record : undefined;
   }
 
   /** Had its turn: the others come first now. */

@@ -11,7 +11,7 @@ import { taskInfo } from './decide/task-info.js';
 import { HeldOffer } from './held-offer.js';
 import type { InstanceId, InstanceTask, TaskId } from './instance.js';
 import { type DispatchParts, LaunchDispatch } from './launch-dispatch.js';
-import type { AppQueue, LaunchQueue } from './launch-queue.js';
+import type { AppQueue } from './launch-queue.js';
 import type { PlacementBook } from './placement-book.js';
 import type { Drainer } from './scheduler.js';
 
@@ -27,7 +27,6 @@ export const RESTING_RETRY_MS = 1_000;
 export const FREED_MS = 50;
 
 export interface LauncherParts extends DispatchParts {
-  readonly queue: LaunchQueue;
   readonly book: PlacementBook;
   readonly drainer: Drainer;
   readonly deadlines: Deadlines;

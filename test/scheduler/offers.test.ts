@@ -114,6 +114,26 @@ describe('offers', () => {
     expect(world.conditions('/web')).toEqual(['Running']);
   });
 
+  it('are not hidden from an app that came while the launch of another became durable', async () => {
+    const world = await new World().start();
+    world.master.addAgent('a1', { cpus: 4, mem: 1024 });
+    world.app('/first');
+    world.app('/second');
+    const commit = world.store.commit.bind(world.store);
+    world.store.commit = async (batch) => {
+      if (JSON.stringify(batch.writes).includes('Provisioned')) {
+        world.store.commit = commit;
+        await world.start1('/second', 1);
+        expect(world.conditions('/second')).toEqual(['Scheduled']);
+      }
+      await commit(batch);
+    };
+    await world.run('/first', 1);
+    await world.settle();
+    expect(world.conditions('/first')).toEqual(['Running']);
+    expect(world.conditions('/second')).toEqual(['Running']);
+  });
+
   it('launch many tasks per ACCEPT, bounded per offer, and go on with what is left', async () => {
     const world = await new World({ maxInstancesPerOffer: 10 }).start();
     world.master.addAgent('a1', { cpus: 100, mem: 100_000 });
