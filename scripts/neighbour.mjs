@@ -36,9 +36,10 @@ function ask(url, { agent, method = 'GET', path = '/', headers = {}, body } = {}
 export async function startNeighbour() {
   const workDir = mkdtempSync(join(tmpdir(), 'longrun-neighbour-'));
   const readyFile = join(workDir, 'ready.json');
-  const ports = ['--http-port', '--master-port', '--agent-port', '--lb-http-port', '--lb-stats-port'].flatMap(
-    (flag) => [flag, '0'],
-  );
+  const ports = ['http', 'master', 'agent', 'lb-http', 'lb-stats', 'dns', 'dns-http'].flatMap((name) => [
+    `--${name}-port`,
+    '0',
+  ]);
   const up = spawn(
     process.execPath,
     [

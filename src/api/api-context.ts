@@ -15,6 +15,7 @@ import type { Log } from '../logging/log.js';
 import type { LogLevels } from '../logging/log-levels.js';
 import type { AgentId } from '../scheduler/instance.js';
 import type { Scheduler } from '../scheduler/scheduler.js';
+import type { UsageBook } from '../usage/usage-book.js';
 import type { Clock } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
 import type { AppChanges } from './app-changes-port.js';
@@ -27,6 +28,13 @@ import type { DocumentFiles } from './published-documents.js';
 export interface NotServed {
   readonly servicePort: number;
   readonly reason: string;
+}
+
+/** An agent whose line is down; nobody knows how its tasks are. */
+export interface SilentAgent {
+  readonly agentId: string;
+  readonly hostname: string;
+  readonly silentMs: number;
 }
 
 /** The metrics that the API keeps and shows; names without prefix, e.g. `http.requests.active.gauge`. */
@@ -90,6 +98,8 @@ export interface ApiOptions {
   };
   /** What every agent could offer to a role right now; absent when nobody here knows (another master). */
   readonly freeOffers?: (role: string) => Iterable<Offer>;
+  /** Agents that nothing is heard of; absent when nobody here knows. */
+  readonly silentAgents?: () => Iterable<SilentAgent>;
   readonly notServed: (appId: AppId) => readonly NotServed[];
   /** False until the state is loaded; `/v2` answers 503 until then. */
   readonly ready: () => boolean;
@@ -104,6 +114,8 @@ export interface ApiOptions {
   readonly agentToken?: string;
   /** What is over and remembered; without it there is no history to be asked for. */
   readonly history?: ApiHistory;
+  /** What apps use; without it there is nothing to be asked for. */
+  readonly usage?: Pick<UsageBook, 'now' | 'points'>;
   /** Levels of this process's log; without them `/logging` does not exist. */
   readonly logLevels?: LogLevels;
   /** What is told about the API; without it `/openapi.json` and `/docs` do not exist. */

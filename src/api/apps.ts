@@ -3,12 +3,14 @@ import type { App, AppId, AppRecord } from '../apps/app.js';
 import { appFilter } from '../apps/decide/app-filter.js';
 import { presentApp } from '../apps/present-app.js';
 import { CatalogError } from '../errors/registry.js';
+import { followedBy } from '../util/steps.js';
 import { type AcceptedChange, acceptChange, sendDeploymentResult } from './accept-change.js';
 import type { ApiContext } from './api-context.js';
 import type { Prepare } from './app-changes-port.js';
 import { answerAppHistory } from './app-history.js';
 import { sendAppList, wrapped } from './app-list.js';
 import { answerAppTasks, answerGroupTasks } from './app-tasks.js';
+import { answerAppUsage } from './app-usage.js';
 import { answerVersion, answerVersions } from './app-versions.js';
 import { type AppEmbed, appEmbeds, listEmbeds, singleEmbeds } from './decide/app-embeds.js';
 import { type AppRoute, appRoute } from './decide/app-route.js';
@@ -19,7 +21,7 @@ import { namedIds } from './decide/named-ids.js';
 import { patchKind, patchTypes } from './decide/patch-type.js';
 import { prefersLenient } from './decide/prefer.js';
 import { queryFlag, queryText, queryTexts } from './decide/query.js';
-import { answerDryRun, isDryRun } from './dry-run.js';
+import { answerDryRun } from './dry-run.js';
 import type { WriteTarget } from './entity-tags.js';
 import { accessOf } from './middleware/access.js';
 import type { JsonBodies } from './middleware/json-body.js';
@@ -28,7 +30,7 @@ import { requestIdOf } from './middleware/request-id.js';
 import { appInfoPieces, waitingFor } from './present/app-info.js';
 import { appsBelow, presentTree } from './present/group-info.js';
 import { segmentsOf } from './request-path.js';
-import { queryOf } from './request-query.js';
+import { isDryRun, queryOf } from './request-query.js';
 import { taskListTypes } from './send-tasks.js';
 import { JSON_TYPE, sendJson, sendPieces } from './write-json.js';
 
@@ -63,6 +65,8 @@ function tableOf(context: ApiContext, bodies: JsonBodies, route: AppRoute): Meth
       return answerGroupTasks(context, route.prefix);
     case 'history':
       return answerAppHistory(context, route.appId);
+    case 'usage':
+      return answerAppUsage(context, route.appId);
     case 'versions':
       return answerVersions(context, route.appId);
     case 'version':
@@ -125,7 +129,7 @@ function announce(
     context,
     request,
     response,
-    (version) => ({ apps: prepare(version), groups: [] }),
+    followedBy(prepare, (apps) => ({ apps, groups: [] })),
     target,
   );
 }

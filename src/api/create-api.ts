@@ -3,6 +3,7 @@ import { createServer as createTlsServer } from 'node:https';
 import express from 'express';
 import { originList } from '../config/origins.js';
 import { CatalogError } from '../errors/registry.js';
+import { UpgradableRequest } from '../util/upgradable-request.js';
 import type { ApiContext, ApiOptions } from './api-context.js';
 import { AppOrder } from './app-order.js';
 import { appsRouter } from './apps.js';
@@ -11,6 +12,7 @@ import { deploymentsRouter } from './deployments.js';
 import { EntityTags } from './entity-tags.js';
 import { EventHub } from './event-stream/event-hub.js';
 import { eventsResource } from './events.js';
+import { TaskExec } from './exec.js';
 import { TaskFiles } from './files.js';
 import { groupsRouter } from './groups.js';
 import { Logging } from './logging.js';
@@ -40,10 +42,15 @@ import {
 } from './server-facts.js';
 import { deleteTasksResource, tasksResource } from './tasks.js';
 import { tokensRouter } from './tokens.js';
+import { upgradeListener } from './upgrades.js';
+
+type UpgradeListener = ReturnType<typeof upgradeListener>;
 
 /** The REST API as a listener for Node's http server. */
 export interface Api {
   readonly listener: RequestListener;
+  /** For requests that ask for a WebSocket. */
+  readonly upgrade: UpgradeListener;
   /** Ends event streams and forwarded transfers; requests in flight end by themselves. */
   stop(): Promise<void>;
 }
@@ -67,19 +74,25 @@ export interface TlsPair {
 }
 
 /** An http server, or with `tls` an https server, with the API's bounds, not listening yet. */
-export function createApiServer(listener: RequestListener, tls?: TlsPair): Server {
+export function createApiServer(
+  listener: RequestListener,
+  tls?: TlsPair,
+  upgrade?: UpgradeListener,
+): Server {
+  const limits = { ...apiServerLimits, IncomingMessage: UpgradableRequest };
   const server =
     tls === undefined
-      ? createServer(apiServerLimits, listener)
+      ? createServer(limits, listener)
       : createTlsServer(
           {
-            ...apiServerLimits,
+            ...limits,
             handshakeTimeout: apiServerLimits.headersTimeout,
             minVersion: 'TLSv1.2',
             ...tls,
           },
           listener,
         );
+  if (upgrade) server.on('upgrade', upgrade);
   server.maxConnections = MAX_CONNECTIONS;
   return server;
 }
@@ -105,6 +118,7 @@ export function createApi(options: ApiOptions): Api {
   const files = new TaskFiles(context);
   const logging = options.logLevels && new Logging(options.logLevels, clock);
   const origins = originList(settings.accessControlAllowOrigin);
+  const exec = new TaskExec({ ...context, names: [settings.address, settings.hostname], origins });
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -138,6 +152,7 @@ export function createApi(options: ApiOptions): Api {
   app.use('/v2/pods', podsRouter(context, bodies));
   app.all('/v2/tasks', tasksResource(context));
   app.all('/v2/tasks/delete', deleteTasksResource(context, bodies));
+  app.all('/v2/tasks/:taskId/exec', exec.handler());
   app.use('/v2/deployments', deploymentsRouter(context));
   app.use('/v2/queue', queueRouter(context));
   app.all('/v2/info', infoResource(context, leader));
@@ -155,11 +170,13 @@ export function createApi(options: ApiOptions): Api {
   app.use(finalError(log.child('api'), dice, clock));
   return {
     listener: app,
+    upgrade: upgradeListener(app),
     stop: async () => {
       context.tags.stop();
       context.order.stop();
       hub.stop();
       logging?.stop();
+      exec.stop();
       await files.stop();
     },
   };

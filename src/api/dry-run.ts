@@ -2,24 +2,21 @@ import type { Request, Response } from 'express';
 import type { AppId, AppRecord } from '../apps/app.js';
 import { appDiff } from '../apps/decide/app-diff.js';
 import type { AppAfter } from '../apps/decide/prepare-changes.js';
+import type { GroupAfter } from '../apps/group.js';
 import { presentApp } from '../apps/present-app.js';
 import { peakExtraCapacity } from '../deployments/decide/peak-extra.js';
-import type { PreparedChange } from '../deployments/deployment.js';
+import type { ChangePreview, PreparedChange } from '../deployments/deployment.js';
+import { followedBy, type Stepwise } from '../util/steps.js';
 import type { Timestamp } from '../util/timestamp.js';
 import type { ApiContext } from './api-context.js';
 import { changeWord, toPlace } from './decide/announced-change.js';
-import { queryFlag } from './decide/query.js';
 import type { WriteTarget } from './entity-tags.js';
 import { accessOf } from './middleware/access.js';
-import { noteDryRun } from './middleware/audit-writes.js';
-import { judgePlacement } from './placement.js';
-import { queryOf } from './request-query.js';
-import { sendJson } from './write-json.js';
+import { judgePlacement, type Placement } from './placement.js';
+import { sendPieces } from './write-json.js';
 
 /** Most deployments that are named as standing in the way. */
 const MAX_LOCKS_NAMED = 20;
-
-export const isDryRun = (request: Request): boolean => queryFlag(queryOf(request), 'dryRun', false);
 
 /** One app of a change, before and after. */
 export interface AnnouncedApp {
@@ -36,22 +33,23 @@ type Context = Pick<
 /**
  * Answers what a change would mean, and changes nothing: the definitions as they would be stored, what differs and what that
  * does to running instances, the plan, whether it would fit right now, and how much it takes at its peak. Everything is
- * judged as the change itself would be: rights, preconditions, validation; only locks are told instead of refused.
+ * judged as the change itself would be, in the line with the changes: rights, preconditions, validation; only locks are told
+ * instead of refused.
  */
 export async function answerDryRun(
   context: Context,
   request: Request,
   response: Response,
-  prepare: (version: Timestamp) => PreparedChange,
+  prepare: Stepwise<Timestamp, PreparedChange>,
   target: WriteTarget,
 ): Promise<void> {
-  const { deployments, registry, settings, tags } = context;
-  noteDryRun(request);
+  const { deployments, registry, tags, clock } = context;
   let prepared: PreparedChange = { apps: [], groups: [] };
-  const preview = deployments.previewTree((version) => {
-    prepared = prepare(version);
-    return prepared;
+  const noted = followedBy(prepare, (change) => {
+    prepared = change;
+    return change;
   });
+  const preview = await deployments.previewTree(noted);
   const access = accessOf(request);
   for (const { groupId } of prepared.groups) access.require('deploy', groupId);
   for (const { appId } of prepared.apps) access.require('deploy', appId);
@@ -61,26 +59,54 @@ export async function answerDryRun(
   const checkVersion = tags.definition(target);
   if (checkVersion !== undefined) response.setHeader('ETag', checkVersion);
   const placements = await judgePlacement(context, changed.map(toPlace));
-  sendJson(response, 200, {
-    dryRun: true,
-    version: preview.version,
-    ...(checkVersion === undefined ? {} : { checkVersion }),
-    definitions: apps.flatMap(({ after }) => (after ? [presentApp(after.app)] : [])),
-    changes: apps.map((app) => presentChange(app, settings.restartOnAnyChange)),
-    groups: prepared.groups.map(({ groupId, after }) => ({
-      id: groupId,
-      change: !after ? 'delete' : registry.groups.get(groupId) ? 'update' : 'create',
-    })),
-    steps: preview.steps.map(({ actions }) => ({
-      actions: actions.map(({ action, app }) => ({ action, app })),
-    })),
-    placement: placements,
-    peakExtraCapacity: peakExtraCapacity(preview.steps, changed),
-    lockedBy: [...new Set(changed.flatMap(({ appId }) => deployments.affecting(appId)))].slice(
-      0,
-      MAX_LOCKS_NAMED,
-    ),
-  });
+  const { groups } = prepared;
+  const pieces = dryRunPieces(context, { preview, checkVersion, apps, changed, groups, placements });
+  await sendPieces(request, response, pieces, clock);
+}
+
+interface Announcement {
+  readonly preview: ChangePreview;
+  readonly checkVersion: string | undefined;
+  readonly apps: readonly AnnouncedApp[];
+  /** Those of `apps` that do not stay as they are. */
+  readonly changed: readonly AnnouncedApp[];
+  readonly groups: readonly GroupAfter[];
+  readonly placements: readonly Placement[];
+}
+
+function* dryRunPieces(context: Context, announcement: Announcement): Generator<string> {
+  const { preview, checkVersion, apps, changed, groups, placements } = announcement;
+  const { deployments, registry, settings } = context;
+  yield `{"dryRun":true,"version":${JSON.stringify(preview.version)}`;
+  if (checkVersion !== undefined) yield `,"checkVersion":${JSON.stringify(checkVersion)}`;
+  yield ',"definitions":';
+  yield* listPieces(
+    apps.filter(({ after }) => after !== undefined),
+    ({ after }) => after && presentApp(after.app),
+  );
+  yield ',"changes":';
+  yield* listPieces(apps, (app) => presentChange(app, settings.restartOnAnyChange));
+  yield ',"groups":';
+  yield* listPieces(groups, ({ groupId, after }) => ({
+    id: groupId,
+    change: !after ? 'delete' : registry.groups.get(groupId) ? 'update' : 'create',
+  }));
+  yield ',"steps":';
+  yield* listPieces(preview.steps, ({ actions }) => ({
+    actions: actions.map(({ action, app }) => ({ action, app })),
+  }));
+  yield ',"placement":';
+  yield* listPieces(placements, (placement) => placement);
+  yield `,"peakExtraCapacity":${JSON.stringify(peakExtraCapacity(preview.steps, changed))}`;
+  const locks = new Set(changed.flatMap(({ appId }) => deployments.affecting(appId)));
+  yield `,"lockedBy":${JSON.stringify([...locks].slice(0, MAX_LOCKS_NAMED))}}`;
+}
+
+function* listPieces<Item>(items: readonly Item[], present: (item: Item) => unknown): Generator<string> {
+  yield '[';
+  for (const [index, item] of items.entries())
+    yield `${index === 0 ? '' : ','}${JSON.stringify(present(item))}`;
+  yield ']';
 }
 
 function announced(

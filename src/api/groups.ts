@@ -12,13 +12,13 @@ import { groupEmbeds } from './decide/group-embeds.js';
 import { type GroupRoute, groupRoute } from './decide/group-route.js';
 import { patchKind, patchTypes } from './decide/patch-type.js';
 import { queryFlag, queryTexts } from './decide/query.js';
-import { answerDryRun, isDryRun } from './dry-run.js';
+import { answerDryRun } from './dry-run.js';
 import { accessOf } from './middleware/access.js';
 import type { JsonBodies } from './middleware/json-body.js';
 import { dispatch, type MethodTable } from './middleware/methods.js';
 import { appsBelow, groupInfoPieces, pastTree, presentTree, type ShownTree } from './present/group-info.js';
 import { segmentsOf } from './request-path.js';
-import { queryOf } from './request-query.js';
+import { isDryRun, queryOf } from './request-query.js';
 import { sendJson, sendPieces } from './write-json.js';
 
 /** `/v2/groups` and everything below it. */

@@ -1,13 +1,14 @@
 import type { Request, Response } from 'express';
 import type { AppId } from '../apps/app.js';
 import { type Instance, type InstanceId, isActive, type StopOrigin } from '../scheduler/instance.js';
+import { followedBy } from '../util/steps.js';
 import { acceptChange, sendDeploymentResult } from './accept-change.js';
 import type { ApiContext } from './api-context.js';
-import { answerDryRun, isDryRun } from './dry-run.js';
+import { answerDryRun } from './dry-run.js';
 import type { WriteTarget } from './entity-tags.js';
 import { accessOf } from './middleware/access.js';
-import { noteDryRun } from './middleware/audit-writes.js';
 import { requestIdOf } from './middleware/request-id.js';
+import { isDryRun } from './request-query.js';
 
 export interface KillOptions {
   /** Lower the wanted number of instances by those killed: a deployment. */
@@ -30,10 +31,7 @@ export async function killInstances(
   { wipe, appIds }: Pick<KillOptions, 'wipe'> & { readonly appIds: readonly AppId[] },
 ): Promise<{ readonly dryRun?: true }> {
   context.tags.check(request, response, targetOf(appIds));
-  if (isDryRun(request)) {
-    noteDryRun(request);
-    return { dryRun: true };
-  }
+  if (isDryRun(request)) return { dryRun: true };
   const ids = instances.filter((instance) => isActive(instance.condition)).map((instance) => instance.id);
   if (ids.length > 0) await context.scheduler.kill(ids, { decommission: false, wipe, by: originOf(request) });
   return {};
@@ -71,7 +69,7 @@ export async function killAndScale(
       context,
       request,
       response,
-      (version) => ({ apps: prepare(version), groups: [] }),
+      followedBy(prepare, (apps) => ({ apps, groups: [] })),
       target,
     );
   }

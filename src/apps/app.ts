@@ -132,6 +132,8 @@ export interface App {
   readonly executor: string;
   readonly executorResources?: ExecutorResources;
   readonly resourceLimits?: ResourceLimits;
+  /** longrun: a private /tmp, no new privileges, bounded capabilities, the host's files read-only. */
+  readonly isolation?: 'strict';
   readonly constraints: readonly Constraint[];
   readonly acceptedResourceRoles?: readonly string[];
   readonly role: string;

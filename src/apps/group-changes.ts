@@ -103,7 +103,7 @@ export class GroupChanges {
   /** DELETE: the group with all in it. */
   remove(path: string): GroupRequestRead {
     const groupId = resolvePath(path);
-    return { groupId, prepare: (version) => prepareRemoval(groupId, this.#around(version)) };
+    return { groupId, prepare: stepwise((version) => prepareRemoval(groupId, this.#around(version))) };
   }
 
   #around(version: Timestamp): PreparingAround {
@@ -123,7 +123,9 @@ export class GroupChanges {
       case 'restore':
         return this.#restore(groupId, request.version);
       case 'scale':
-        return Promise.resolve((version) => prepareScale(groupId, request.by, this.#around(version)));
+        return Promise.resolve(
+          stepwise((version) => prepareScale(groupId, request.by, this.#around(version))),
+        );
       case 'structure':
         return this.#structure(groupId, request.parts);
     }
@@ -161,7 +163,7 @@ export class GroupChanges {
   }
 
   /** Reads definitions before their turn, in slices: the event loop is never held for long. */
-  async #ahead(definitions: readonly Definition[]): Promise<readonly Definition[]> {
+  async #ahead(definitions: Iterable<Definition>): Promise<readonly Definition[]> {
     const ahead: Definition[] = [];
     for (const definition of definitions) {
       ahead.push(readAhead(definition, this.#registry.prospect, this.#settings));

@@ -33,6 +33,7 @@ export function presentApp(app: App): PresentedApp {
     gpus: app.gpus,
     ...(app.healthChecks.length > 0 ? { healthChecks: app.healthChecks } : {}),
     instances: app.instances,
+    ...(app.isolation === undefined ? {} : { isolation: app.isolation }),
     killSelection: app.killSelection,
     labels: app.labels,
     ...(app.loadBalancer ? { loadBalancer: app.loadBalancer } : {}),

@@ -83,11 +83,11 @@ export class AuditTrail {
     this.#oldest = first ?? this.#newest + 1;
   }
 
-  /** Makes one entry durable; a refusal (401, 403) beyond the budget is only counted. Rejects with StoreError. */
+  /** Makes one entry durable; a refusal (4xx) beyond the budget is only counted. Rejects with StoreError. */
   async append(facts: AuditFacts): Promise<void> {
     const { store, epoch, clock, capacity } = this.options;
     let untold = 0;
-    if (facts.status === 401 || facts.status === 403) {
+    if (facts.status >= 400 && facts.status < 500) {
       const spent = spendRefusal(this.#budget, clock.monotonicMs());
       this.#budget = spent.budget;
       if (!spent.told) return;

@@ -36,9 +36,21 @@ export function makeAgentService(settings: Settings, serverUrl: string): { servi
     ...(settings.attributes === undefined ? {} : { attributes: settings.attributes }),
     defaultUser: settings.defaultUser,
     allowRootTasks: settings.allowRootTasks,
+    isolation: settings.isolation,
+    docker: {
+      socketPath: settings.dockerSocket,
+      ...(settings.dockerConfig === undefined ? {} : { configPath: settings.dockerConfig }),
+      allowPrivileged: settings.dockerAllowPrivileged,
+      allowParameters: (settings.dockerAllowParameters ?? '').split(',').flatMap((name) => name.trim() || []),
+    },
     outputFileBytes: settings.outputFileBytes,
     outputFiles: settings.outputFiles,
     pumpScript: entries.logPump,
+    inside: {
+      execScript: entries.exec,
+      askScript: entries.ask,
+      token: () => readFileSync(tokenFile, 'utf8').trim(),
+    },
     version: packageVersion(),
     ...(authenticationRequired(settings) ? { readToken: readFileSync(tokenFile, 'utf8').trim() } : {}),
     line: (handlers) => {

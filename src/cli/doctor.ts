@@ -206,6 +206,8 @@ function ports(settings: Settings): Finding[] {
     ['agent', settings.agentPort, '--agent-port'],
     ['load balancer', settings.lbHttpPort, '--lb-http-port'],
     ['statistics', settings.lbStatsPort, '--lb-stats-port'],
+    ['names', settings.dnsPort, '--dns-port'],
+    ['names over HTTP', settings.dnsHttpPort, '--dns-http-port'],
   ] as const;
   const up = holderOf(settings)?.pid;
   return wanted.map(([name, port, flag]) => {

@@ -44,7 +44,17 @@ export function addHostCommands(root: Command): void {
   hostCommand(
     root,
     'doctor',
-    ['work-dir', 'http-port', 'master-port', 'agent-port', 'lb-http-port', 'lb-stats-port', 'default-user'],
+    [
+      'work-dir',
+      'http-port',
+      'master-port',
+      'agent-port',
+      'lb-http-port',
+      'lb-stats-port',
+      'dns-port',
+      'dns-http-port',
+      'default-user',
+    ],
     '  longrun doctor\n  longrun doctor --work-dir /srv/longrun --http-port 80\nExit codes: 0 nothing is in the way, 1 something is.',
   )
     .description('what works on this machine, what does not, and what to do about it')
@@ -144,7 +154,7 @@ async function restore(file: string, options: Options): Promise<void> {
   } catch (error) {
     if (error instanceof LockHeld)
       throw new OperatorError(
-        `longrun (process ${error.holder.pid}) runs on ${workDir.path}; stop it first: longrun down`,
+        `longrun (process ${error.holder.pid}) runs on ${workDir.path}; stop it first: longrun down --work-dir ${workDir.path}`,
       );
     throw error;
   }
@@ -153,10 +163,14 @@ async function restore(file: string, options: Options): Promise<void> {
   } finally {
     lock.release();
   }
-  say(options, `restored ${workDir.path} from ${file}; start it with: longrun up`, {
-    workDir: workDir.path,
-    file,
-  });
+  say(
+    options,
+    `restored ${workDir.path} from ${file}; start it with: longrun up --work-dir ${workDir.path}`,
+    {
+      workDir: workDir.path,
+      file,
+    },
+  );
 }
 
 const marks: Readonly<Record<Finding['verdict'], string>> = { ok: '✓', warn: '!', bad: '✗' };

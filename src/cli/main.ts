@@ -5,6 +5,9 @@ import { packageVersion } from './entries.js';
 /** The command line itself was wrong: an unknown flag, a missing argument, a setting that is not allowed. */
 const USAGE_EXIT_CODE = 2;
 
+/** Descriptions are wrapped beside their flags as long as they get so many columns: also on a terminal of 80. */
+const HELP_MIN_COLUMNS = 24;
+
 async function program(): Promise<Command> {
   const root = new Command('longrun')
     .description(
@@ -12,6 +15,7 @@ async function program(): Promise<Command> {
     )
     .version(packageVersion())
     .showHelpAfterError('(longrun --help lists the commands)')
+    .configureHelp({ minWidthToWrap: HELP_MIN_COLUMNS })
     .exitOverride()
     .addHelpText(
       'after',
@@ -34,6 +38,8 @@ Exit codes: 0 done, 1 refused or no server, ${USAGE_EXIT_CODE} wrong use, 3 the 
   addAccessCommands(root);
   const { addHistoryCommands } = await import('./rest/add-history-commands.js');
   addHistoryCommands(root);
+  const { addUsageCommand } = await import('./rest/add-usage-command.js');
+  addUsageCommand(root);
   const { addImportCommand } = await import('./rest/add-import-command.js');
   addImportCommand(root);
   const { addHostCommands } = await import('./host-commands.js');

@@ -6,6 +6,7 @@ import { makeLog } from '../logging/pino-log.js';
 import { ProxyParent } from '../proxy/listeners/proxy-parent.js';
 import { SystemClock } from '../util/clock.js';
 import type { ChildService } from './child-entry.js';
+import { namesSettings, namesUrls } from './names-settings.js';
 
 /** The load balancer as a service of its own: what `longrun proxy` runs. Workers outlive a SIGTERM, as under `up`. */
 export function makeProxyService(
@@ -14,6 +15,7 @@ export function makeProxyService(
   worker: { entry: string; execArgv: string[] },
 ): ChildService {
   const workDir = openWorkDir(settings.workDir);
+  const names = namesSettings(settings);
   const parent = new ProxyParent({
     workDir: workDir.path,
     lbAddress: settings.lbAddress,
@@ -25,6 +27,7 @@ export function makeProxyService(
     serverUrl: () => serverUrl,
     token: readFileSync(settings.tokenFile ?? join(workDir.path, 'token'), 'utf8').trim(),
     hostname: settings.hostname,
+    ...(names && { names }),
     logLevel: settings.logLevel,
     logFormat: settings.logFormat,
     clock: new SystemClock(),
@@ -32,8 +35,8 @@ export function makeProxyService(
   });
   return {
     start: async () => {
-      const { lbUrl, statsUrl } = await parent.start();
-      return { lb: lbUrl, stats: statsUrl };
+      const { lbUrl, statsUrl, names: served } = await parent.start();
+      return { lb: lbUrl, stats: statsUrl, ...namesUrls(served) };
     },
     stop: (mode) => parent.stop({ leaveWorkers: mode === 'leave-tasks' }),
   };

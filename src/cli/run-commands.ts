@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Settings } from '../config/settings.js';
@@ -10,6 +9,7 @@ import type { ChildService } from './child-entry.js';
 import { entries, execArgv } from './entries.js';
 import { Interrupts } from './interrupts.js';
 import type { StopMode } from './process-messages.js';
+import { writeReadyFile } from './ready-file.js';
 import { addSettings, agentFlags, proxyFlags, serverFlags, settingsOf, upFlags } from './setting-options.js';
 import { Up } from './up.js';
 
@@ -33,7 +33,7 @@ dir takes over.
 
 Examples:
   longrun up                                               on the default ports
-  longrun up --work-dir /tmp/try --http-port 0 --master-port 0 --agent-port 0 --lb-http-port 0 --lb-stats-port 0
+  longrun up --work-dir /tmp/try --http-port 0 --master-port 0 --agent-port 0 --lb-http-port 0 --lb-stats-port 0 --dns-port 0 --dns-http-port 0
                                                            a second one beside it, on free ports
   longrun up --resources 'cpus:4;mem:4096' --attributes 'rack:r1'
   LONGRUN_HTTP_PORT=8081 longrun up --config settings.yaml`,
@@ -159,13 +159,12 @@ async function runAlone(role: string, settings: Settings, make: () => ChildServi
   let urls: Readonly<Record<string, string>>;
   try {
     urls = await service.start();
+    if (settings.readyFile) writeReadyFile(settings.readyFile, { urls, pids: { [role]: process.pid } });
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     lock.release();
     process.exit(1);
   }
-  if (settings.readyFile)
-    writeFileSync(settings.readyFile, `${JSON.stringify({ ...urls, pids: { [role]: process.pid } })}\n`);
   process.stdout.write(
     `longrun is ready: ${Object.entries(urls)
       .map(([name, url]) => `${name} ${url}`)

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import type { Command } from 'commander';
 import { loadSettings, SettingsError, variableOf } from '../config/load-settings.js';
@@ -20,6 +20,7 @@ export const agentFlags = [
   'attributes',
   'default-user',
   'allow-root-tasks',
+  'isolation',
   'server',
   'token-file',
   'output-file-bytes',
@@ -36,6 +37,12 @@ export const proxyFlags = [
   'lb-http-port',
   'lb-stats-port',
   'lb-workers',
+  'dns-port',
+  'dns-http-port',
+  'disable-dns',
+  'dns-domain',
+  'dns-ttl-seconds',
+  'dns-resolvers',
   'hostname',
   'server',
   'token-file',
@@ -55,10 +62,17 @@ export const serverFlags = settingTable
         'token-file',
         'default-user',
         'allow-root-tasks',
+        'isolation',
         'lb-address',
         'lb-http-port',
         'lb-stats-port',
         'lb-workers',
+        'dns-port',
+        'dns-http-port',
+        'disable-dns',
+        'dns-domain',
+        'dns-ttl-seconds',
+        'dns-resolvers',
         'output-file-bytes',
         'output-files',
       ].includes(flag),
@@ -107,6 +121,7 @@ export function settingsOf(options: Readonly<Record<string, string | boolean | u
   });
   // It is hashed now; no child process inherits the password.
   delete process.env[variableOf('http-credentials')];
+  checkReadable('--token-file', settings.tokenFile);
   check('--resources', settings.resources, parseResources);
   check('--attributes', settings.attributes, parseAttributes);
   return settings;
@@ -120,5 +135,16 @@ function check(flag: string, text: string | undefined, parse: (text: string) => 
   } catch (error) {
     if (error instanceof ResourceTextError) throw new SettingsError(`${flag}: ${error.message}`);
     throw error;
+  }
+}
+
+/** A file that somebody named must be there and ours to read before anything starts. */
+function checkReadable(flag: string, path: string | undefined): void {
+  if (path === undefined) return;
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new SettingsError(`${flag}: ${path} ${missing ? 'does not exist' : 'cannot be read by this user'}`);
   }
 }

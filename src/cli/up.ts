@@ -1,4 +1,3 @@
-import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Settings } from '../config/settings.js';
 import { openWorkDir, type WorkDir } from '../config/work-dir.js';
@@ -7,7 +6,9 @@ import { ProxyParent } from '../proxy/listeners/proxy-parent.js';
 import type { Clock } from '../util/clock.js';
 import { LockHeld, PidLock } from '../util/pid-lock.js';
 import { entries, execArgv } from './entries.js';
+import { namesSettings, namesUrls } from './names-settings.js';
 import type { FromChild, StopMode } from './process-messages.js';
+import { writeReadyFile } from './ready-file.js';
 import { SupervisedChild } from './supervised-child.js';
 
 export interface UpIo {
@@ -105,6 +106,7 @@ export class Up {
           masterPort: portOf(message.urls['master'] ?? ''),
         };
         if (first) this.#startOthers();
+        this.#refreshReadyFile();
         break;
       }
       case 'quiesced':
@@ -124,6 +126,7 @@ export class Up {
       this.#agentUrls = message.urls;
       this.#settings = { ...this.#settings, agentPort: portOf(message.urls['agent'] ?? '') };
       this.#announce();
+      this.#refreshReadyFile();
     } else if (message.type === 'fatal') {
       this.#fatal(message.message);
     }
@@ -132,6 +135,7 @@ export class Up {
   #startOthers(): void {
     this.#agent.start();
     const { lbAddress, lbHttpPort, lbStatsPort, lbWorkers } = this.#settings;
+    const names = namesSettings(this.#settings);
     this.#proxy = new ProxyParent({
       workDir: this.#workDir.path,
       lbAddress,
@@ -143,14 +147,16 @@ export class Up {
       serverUrl: () => this.#serverUrls?.['master'] ?? '',
       token: this.#workDir.token,
       hostname: this.#settings.hostname,
+      ...(names && { names }),
       logLevel: this.#settings.logLevel,
       logFormat: this.#settings.logFormat,
       clock: this.clock,
       log: this.log.child('proxy'),
+      onAccepting: () => this.#refreshReadyFile(),
     });
     this.#proxy.start().then(
-      ({ lbUrl, statsUrl }) => {
-        this.#proxyUrls = { lb: lbUrl, stats: statsUrl };
+      ({ lbUrl, statsUrl, names: served }) => {
+        this.#proxyUrls = { lb: lbUrl, stats: statsUrl, ...namesUrls(served) };
         this.#announce();
       },
       (error: unknown) => this.#fatal(error instanceof Error ? error.message : String(error)),
@@ -160,21 +166,39 @@ export class Up {
   #announce(): void {
     const server = this.#serverUrls;
     if (this.#announced || !server || !this.#agentUrls || !this.#proxyUrls || this.#stopping) return;
-    this.#announced = true;
     const urls = { ...server, ...this.#agentUrls, ...this.#proxyUrls };
-    const pids = {
-      parent: process.pid,
-      server: this.#server.pid,
-      agent: this.#agent.pid,
-      proxy: this.#proxy?.pids() ?? [],
-    };
-    if (this.#settings.readyFile) {
-      const draft = `${this.#settings.readyFile}.${process.pid}`;
-      writeFileSync(draft, `${JSON.stringify({ ...urls, pids })}\n`, { mode: 0o600 });
-      renameSync(draft, this.#settings.readyFile);
+    try {
+      this.#writeReadyFile(urls);
+    } catch (error) {
+      this.#fatal(error instanceof Error ? error.message : String(error));
+      return;
     }
+    this.#announced = true;
     const listed = Object.entries(urls).map(([name, url]) => `${name} ${url}`);
     this.io.say(`longrun is ready: ${listed.join(', ')}`);
+  }
+
+  #writeReadyFile(urls: Readonly<Record<string, string>>): void {
+    if (!this.#settings.readyFile) return;
+    writeReadyFile(this.#settings.readyFile, {
+      urls,
+      pids: {
+        parent: process.pid,
+        server: this.#server.pid,
+        agent: this.#agent.pid,
+        proxy: this.#proxy?.pids() ?? [],
+      },
+    });
+  }
+
+  /** A part was started again: its process id is another one now. That the file cannot be written ends nothing. */
+  #refreshReadyFile(): void {
+    if (!this.#announced || this.#stopping) return;
+    try {
+      this.#writeReadyFile({ ...this.#serverUrls, ...this.#agentUrls, ...this.#proxyUrls });
+    } catch (error) {
+      this.log.warn('the ready file still tells the process ids of before', { error: String(error) });
+    }
   }
 
   /** Something that a restart will not mend: before everything is up that ends the start, afterwards it is retried. */

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { parse as parseYaml } from 'yaml';
 import { hashPassword, type PasswordHash } from '../util/password-hash.js';
 import { isOrigin, originList } from './origins.js';
+import { parseResolver, resolverList } from './resolvers.js';
 import { type DefaultsContext, machineName, type SettingEntry, settingTable } from './setting-table.js';
 import type { Settings } from './settings.js';
 
@@ -68,9 +69,27 @@ function finished(settings: Settings): Settings {
       `--address ${settings.address} is reachable from other machines and --authentication is off; leave that away, keep 127.0.0.1, or say --insecure if everybody who reaches it may do everything`,
     );
   }
+  if (!/^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/.test(settings.dnsDomain))
+    throw new SettingsError(
+      `--dns-domain '${settings.dnsDomain}' is not a domain; write labels of lower case letters, digits and hyphens, e.g. mesos`,
+    );
+  for (const resolver of resolverList(settings.dnsResolvers)) {
+    if (!parseResolver(resolver))
+      throw new SettingsError(
+        `--dns-resolvers '${resolver}' is not an address; write e.g. 10.0.0.2,10.0.0.3:5353, or none`,
+      );
+  }
+  if (settings.server !== undefined && !isWebAddress(settings.server))
+    throw new SettingsError(
+      `--server '${settings.server}' is not the address of a server's master port; write it like http://10.0.0.1:5050`,
+    );
   if ((settings.tlsCert === undefined) !== (settings.tlsKey === undefined))
     throw new SettingsError('--tls-cert and --tls-key belong together; give both');
   return { ...settings, hostname };
+}
+
+function isWebAddress(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
 
 function hostOf(address: string): string {

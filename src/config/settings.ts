@@ -14,6 +14,14 @@ export interface Settings {
   readonly lbHttpPort: number;
   readonly lbStatsPort: number;
   readonly lbWorkers: number;
+  /** UDP and TCP port of the name server, beside the load balancer; its HTTP interface; and whether there is one at all. */
+  readonly dnsPort: number;
+  readonly dnsHttpPort: number;
+  readonly disableDns: boolean;
+  readonly dnsDomain: string;
+  readonly dnsTtlSeconds: number;
+  /** Comma separated; absent: as this host resolves names; empty: other domains are refused. */
+  readonly dnsResolvers?: string;
   /** Inclusive. */
   readonly servicePorts: { readonly min: number; readonly max: number };
   /** Mesos's text; undefined = detect. */
@@ -21,6 +29,15 @@ export interface Settings {
   readonly attributes?: string;
   readonly defaultUser: string;
   readonly allowRootTasks: boolean;
+  /** How much tasks are kept apart besides their limits. */
+  readonly isolation: 'default' | 'strict' | 'none';
+  /** The Docker engine that runs apps with an image. */
+  readonly dockerSocket: string;
+  /** Logins of registries, as `docker login` writes them. */
+  readonly dockerConfig?: string;
+  readonly dockerAllowPrivileged: boolean;
+  /** Names of parameters, comma separated. */
+  readonly dockerAllowParameters?: string;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly logFormat: 'text' | 'json';
   readonly readyFile?: string;

@@ -6,11 +6,11 @@ import type { InstanceReadModel } from '../scheduler/scheduler.js';
 import { keys, type StoreWrite } from '../store/state-store.js';
 import type { Clock } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
-import type { Stepwise } from '../util/steps.js';
+import { finish, type Steps, type Stepwise } from '../util/steps.js';
 import { type Timestamp, timestamp, type VersionSource } from '../util/timestamp.js';
 import type { AppGroups } from './app-groups.js';
 import { type AcceptedChange, type Batch, emptyBatch } from './change-queue.js';
-import { stepsOf } from './change-steps.js';
+import { deploymentSteps } from './change-steps.js';
 import { type PlannedApp, sameRecord } from './decide/classify-change.js';
 import { conflictingDeployments } from './decide/conflicts.js';
 import { deadlineTerms } from './decide/deadline.js';
@@ -63,26 +63,63 @@ export function acceptChange(
   batch: Batch,
   around: AcceptanceSurroundings,
 ): AcceptedChange | 'later' {
+  return finish(acceptInSteps(wanted, batch, around));
+}
+
+/**
+ * As `acceptChange`, with others having their turn between the steps: nothing of what is wanted may change meanwhile.
+ * What it cancels is frozen from the moment on in which it was found, and thawed when it throws.
+ */
+export function* acceptInSteps(
+  wanted: WantedChange,
+  batch: Batch,
+  around: AcceptanceSurroundings,
+): Steps<AcceptedChange | 'later'> {
   if (wanted.options.alone && (batch.apps.size > 0 || batch.groups.size > 0)) return 'later';
   const version = wanted.version ?? around.versions.next();
   const prepared = prepareOn(batch, () => wanted.prepare(version));
   if (prepared === 'later' || prepared.apps.some(({ appId }) => batch.apps.has(appId))) return 'later';
-  const changes = realChanges(prepared, around.registry);
+  const changes = yield* realChanges(prepared, around.registry);
   const tree = treeChange(prepared, changes, version, around.registry);
+  yield;
   if (tree.groups.some(({ groupId }) => batch.groups.has(groupId))) return 'later';
   const id = around.dice.uuid();
   const groupId = prepared.groupId ?? changedGroup(prepared.apps.map(({ appId }) => appId));
   const accepted = { deploymentId: id, version };
-  const astray = appsAstray(prepared, changes, around);
+  const astray = yield* appsAstray(prepared, changes, around);
   const isNothing = changes.length === 0 && tree.groups.length === 0 && astray.length === 0;
   if (isNothing && wanted.revertOf === undefined) {
     return { accepted, changes, tree, writes: [], groupId, deployment: undefined, apps: [], cancels: [] };
   }
   const cancels = cancelledFor(wanted, changes, batch, around, { groupId, version });
   if (cancels === 'later') return 'later';
+  const laidOut = { id, groupId, accepted, changes, tree, astray, cancels };
+  for (const run of cancels) run.freeze();
+  try {
+    return yield* layOut(laidOut, wanted, batch, around);
+  } catch (error) {
+    for (const run of cancels) run.thaw();
+    throw error;
+  }
+}
 
-  const planned = plannedApps(changes, astray, cancels, around);
-  const steps = stepsOf(planned, tree, batch, around, wanted.options);
+/** A change that nothing stands in the way of. */
+type FreeChange = Pick<AcceptedChange, 'accepted' | 'changes' | 'tree' | 'cancels'> & {
+  readonly id: string;
+  readonly groupId: string;
+  readonly astray: readonly AppId[];
+};
+
+/** The plan and the writes. Throws `too-many-deployments`. */
+function* layOut(
+  { id, groupId, accepted, changes, tree, astray, cancels }: FreeChange,
+  wanted: WantedChange,
+  batch: Batch,
+  around: AcceptanceSurroundings,
+): Steps<AcceptedChange> {
+  const { version } = accepted;
+  const planned = yield* plannedApps(changes, astray, cancels, around);
+  const steps = yield* deploymentSteps(planned, tree, batch, around, wanted.options);
   // What applies in place needs none of the places that there are for deployments.
   if (steps.length > 0) checkRoom(wanted, batch, cancels.length, around, { groupId, version });
   const transitions = transitionsOf(planned);
@@ -105,28 +142,30 @@ export function acceptChange(
           ...deadlineTerms(transitions, startedAt),
           ...(wanted.options.by === undefined ? {} : { by: wanted.options.by }),
         };
+  const parts = planned.size;
   const writes: StoreWrite[] = [
-    ...around.registry.writesFor(changes, tree),
+    ...(yield* recordWrites(changes, tree, around.registry)),
     ...cancels.map((run) => ({ op: 'delete', key: keys.deployment(run.id) }) as const),
-    ...(deployment ? [{ op: 'put', key: keys.deployment(id), value: deployment } as const] : []),
+    ...(deployment ? [{ op: 'put', key: keys.deployment(id), value: deployment, parts } as const] : []),
     ...cancels.flatMap((run) => rememberForcedOut(run, id, wanted)),
     ...(deployment ? [] : rememberAtOnce({ id, version, transitions, startedAt }, wanted, around)),
   ];
-  for (const run of cancels) run.freeze();
   return { accepted, changes, tree, writes, groupId, deployment, apps: [...planned.keys()], cancels };
 }
 
-/** What a change would do if nothing locked its apps. Changes nothing. Throws what `prepare` throws. */
-export function previewChange(
+/** What a change would do if nothing locked its apps, in steps as the change. Changes nothing. Throws what `prepare` throws. */
+export function* previewChange(
   prepare: WantedChange['prepare'],
   around: AcceptanceSurroundings,
-): ChangePreview {
+): Steps<ChangePreview> {
   const version = around.versions.next();
-  const prepared = prepare(version);
-  const changes = realChanges(prepared, around.registry);
+  const prepared = prepare.inSteps ? yield* prepare.inSteps(version) : prepare(version);
+  const changes = yield* realChanges(prepared, around.registry);
   const tree = treeChange(prepared, changes, version, around.registry);
-  const planned = plannedApps(changes, appsAstray(prepared, changes, around), [], around);
-  return { version, steps: stepsOf(planned, tree, emptyBatch(), around, {}) };
+  yield;
+  const astray = yield* appsAstray(prepared, changes, around);
+  const planned = yield* plannedApps(changes, astray, [], around);
+  return { version, steps: yield* deploymentSteps(planned, tree, emptyBatch(), around, {}) };
 }
 
 /** Only stops a deployment: its record goes, nothing else changes. */
@@ -211,14 +250,29 @@ function prepareOn(
 }
 
 /** Apps whose record stays the same are dropped. */
-function realChanges({ apps }: PreparedChange, registry: AppRegistry): AppChange[] {
+function* realChanges({ apps }: PreparedChange, registry: AppRegistry): Steps<AppChange[]> {
   const changes = new Map<AppId, AppChange>();
   for (const { appId, after } of apps) {
     const before = registry.get(appId);
     if (sameRecord(before, after)) changes.delete(appId);
     else changes.set(appId, { appId, before, after });
+    yield;
   }
   return [...changes.values()];
+}
+
+/** What makes the records durable. */
+function* recordWrites(
+  changes: readonly AppChange[],
+  tree: TreeChange,
+  registry: AppRegistry,
+): Steps<readonly StoreWrite[]> {
+  const writes: StoreWrite[] = [];
+  for (const change of changes) {
+    writes.push(...registry.writesFor([change], { at: tree.at, groups: [] }));
+    yield;
+  }
+  return [...writes, ...registry.writesFor([], tree)];
 }
 
 /** The groups that change with the apps, and since when all of it holds. */
@@ -235,18 +289,21 @@ function treeChange(
  * Apps that are asked to be just what they are wanted to be already, while their instances are not: a plan was stopped
  * half-way. Asking again brings them right. What a deployment holds is being brought right anyway.
  */
-function appsAstray(
+function* appsAstray(
   prepared: PreparedChange,
   changes: readonly AppChange[],
   { registry, instances, locks }: AcceptanceSurroundings,
-): AppId[] {
+): Steps<AppId[]> {
   const changed = new Set(changes.map(({ appId }) => appId));
-  return prepared.apps.flatMap(({ appId }) => {
+  const astray: AppId[] = [];
+  for (const { appId } of prepared.apps) {
+    yield;
     const record = registry.get(appId);
-    if (!record || changed.has(appId) || locks.holderOf(appId) !== undefined) return [];
+    if (!record || changed.has(appId) || locks.holderOf(appId) !== undefined) continue;
     const { current, old } = sortCohorts(record, cohortsOfApp(instances, appId));
-    return old.length > 0 || countOf(current) !== record.app.instances ? [appId] : [];
-  });
+    if (old.length > 0 || countOf(current) !== record.app.instances) astray.push(appId);
+  }
+  return astray;
 }
 
 /** Throws `too-many-deployments` when as many run as may; those that go for the change make room for it. */
@@ -295,12 +352,12 @@ function cancelledFor(
 }
 
 /** The changed apps, and those that a plan left half-way or one that is cancelled leaves so: all come to their end now. */
-function plannedApps(
+function* plannedApps(
   changes: readonly AppChange[],
   astray: readonly AppId[],
   cancels: readonly DeploymentRun[],
   { registry, instances }: AcceptanceSurroundings,
-): Map<AppId, PlannedApp> {
+): Steps<Map<AppId, PlannedApp>> {
   const unfinished = new Set([...astray, ...cancels.flatMap((run) => run.unfinishedApps())]);
   const planned = new Map<AppId, PlannedApp>();
   const add = (appId: AppId, before: AppRecord | undefined, after: AppRecord | undefined): void => {
@@ -310,8 +367,12 @@ function plannedApps(
     const mixed = wanted !== undefined && sortCohorts(wanted, cohortsOfApp(instances, appId)).old.length > 0;
     planned.set(appId, { before, after, continues, mixed });
   };
-  for (const { appId, before, after } of changes) add(appId, before, after);
+  for (const { appId, before, after } of changes) {
+    add(appId, before, after);
+    yield;
+  }
   for (const appId of unfinished) {
+    yield;
     if (planned.has(appId)) continue;
     const record = registry.get(appId);
     add(appId, record, record);

@@ -11,6 +11,8 @@ import type { DeploymentRun } from './deployment-run.js';
 
 /** Longest stretch of preparing before the batch is sent off. */
 const SLICE_MS = 8;
+/** Apps of one change that the registry takes in one piece. */
+const PIECE = 64;
 const MAX_BATCH = 256;
 /** Name of the fact that outlives a restart: the newest version ever given to a change. */
 export const LAST_VERSION = 'last-version';
@@ -52,14 +54,18 @@ export interface ChangeRequest {
    * line and nothing is staged, so that nothing it rests on changes until the check. Throws to refuse.
    */
   readonly ahead?: () => Steps<void>;
-  /** Synchronous. Throws to refuse; `later`: it touches what this very batch touches and is tried again in the next. */
+  /**
+   * Synchronous. Throws to refuse; `later`: it touches what this very batch touches and is tried again in the next. Of a
+   * request with `ahead` it is the first of its batch.
+   */
   readonly check: (batch: Batch) => AcceptedChange | 'later';
 }
 
 interface Ticket {
-  readonly request: ChangeRequest;
+  /** Without `check`: it only looks, and is over once `ahead` is done. */
+  readonly request: Pick<ChangeRequest, 'ahead'> & Partial<ChangeRequest>;
   isPrepared: boolean;
-  readonly resolve: (accepted: Accepted) => void;
+  readonly resolve: (accepted: Accepted | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -75,8 +81,8 @@ export interface ChangeQueueSurroundings {
   readonly clock: Clock;
   readonly log: Log;
   readonly maxQueued: number;
-  /** Durable and in the registry. */
-  readonly committed: (change: AcceptedChange) => void;
+  /** Durable, and about to be taken by the registry. Answers what is to be done once it has all of it. */
+  readonly committed: (change: AcceptedChange) => () => void;
   /** The store refused it; nothing has changed. */
   readonly refused: (change: AcceptedChange, error: unknown) => void;
 }
@@ -89,6 +95,8 @@ export interface ChangeQueueSurroundings {
  * - Changes of one app never share a batch: the second one sees the first durable.
  * - Memory changes only after the batch is durable; a refused batch leaves no trace.
  * - While a change is prepared in slices nothing is staged and nothing is applied: the line is the registry's only writer.
+ * - The registry takes a change of many apps in pieces. Its apps are locked before and its plan begins after: nobody acts
+ *   upon half of it.
  */
 export class ChangeQueue {
   readonly #waiting: Ticket[] = [];
@@ -99,10 +107,27 @@ export class ChangeQueue {
 
   constructor(private readonly around: ChangeQueueSurroundings) {}
 
-  submit(request: ChangeRequest): Promise<Accepted> {
+  async submit(request: ChangeRequest): Promise<Accepted> {
+    const accepted = await this.#enter(request);
+    assert(accepted, 'a change that is over was accepted');
+    return accepted;
+  }
+
+  /** Does work, when its turn has come and nothing is staged, that changes nothing. Rejects as `submit` does. */
+  async look<Result>(work: () => Steps<Result>): Promise<Result> {
+    const results: Result[] = [];
+    await this.#enter({
+      ahead: function* () {
+        results.push(yield* work());
+      },
+    });
+    return results[0] as Result;
+  }
+
+  #enter(request: Ticket['request']): Promise<Accepted | undefined> {
     if (this.#stopped) return Promise.reject(new CatalogError('starting'));
     if (this.#waiting.length >= this.around.maxQueued) return Promise.reject(new CatalogError('too-busy'));
-    return new Promise<Accepted>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       this.#waiting.push({ request, isPrepared: request.ahead === undefined, resolve, reject });
       if (this.#draining) return;
       this.#draining = true;
@@ -121,7 +146,7 @@ export class ChangeQueue {
     this.#beginTurn();
     for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
       if (!(await this.#prepared(first))) continue;
-      const entries = this.#gather();
+      const entries = await this.#gather();
       const writes = entries.flatMap(({ change }) => change.writes);
       const pruning = writes.length > 0 ? this.around.registry.prune?.() : undefined;
       try {
@@ -133,11 +158,15 @@ export class ChangeQueue {
           this.#beginTurn();
         } else if (this.#waiting.length > 0) await this.#otherWork();
       } catch (error) {
-        this.#undo(entries, error);
+        await this.#undo(entries, error);
         continue;
       }
       pruning?.done();
-      for (const entry of entries) this.#conclude(entry);
+      for (const entry of entries) {
+        const { changes } = entry.change;
+        if (changes.length > PIECE) await this.#concludeInPieces(entry);
+        else this.#conclude(entry);
+      }
     }
     this.#draining = false;
   }
@@ -160,6 +189,11 @@ export class ChangeQueue {
       if (clock.monotonicMs() > this.#turnEndsMs) await this.#otherWork();
       return false;
     }
+    if (!first.request.check) {
+      this.#waiting.shift();
+      first.resolve(undefined);
+      return false;
+    }
     first.isPrepared = true;
     return true;
   }
@@ -176,7 +210,7 @@ export class ChangeQueue {
     this.#turnEndsMs = this.around.clock.monotonicMs() + SLICE_MS;
   }
 
-  #gather(): Entry[] {
+  async #gather(): Promise<Entry[]> {
     const { registry, clock } = this.around;
     const batch = emptyBatch();
     const entries: Entry[] = [];
@@ -186,7 +220,7 @@ export class ChangeQueue {
     while (entries.length < limit && clock.monotonicMs() <= until) {
       const ticket = this.#waiting[0];
       // One that is not prepared yet opens a batch of its own.
-      if (!ticket?.isPrepared) break;
+      if (!ticket?.isPrepared || !ticket.request.check) break;
       let change: AcceptedChange | 'later';
       try {
         change = ticket.request.check(batch);
@@ -201,34 +235,77 @@ export class ChangeQueue {
       }
       this.#waiting.shift();
       claim(batch, change);
-      if (changesTree(change)) registry.stage?.(change.changes, change.tree);
       entries.push({ ticket, change });
+      if (!changesTree(change)) continue;
+      if (change.changes.length > PIECE) {
+        await this.#inPieces(piecesOf(change), (piece) => registry.stage?.(piece.changes, piece.tree));
+        break;
+      }
+      registry.stage?.(change.changes, change.tree);
     }
     return entries;
   }
 
-  #conclude({ ticket, change }: Entry): void {
+  #conclude(entry: Entry): void {
+    const { ticket, change } = entry;
     try {
+      const goOn = this.around.committed(change);
       if (changesTree(change)) this.around.registry.apply(change.changes, change.tree);
-      this.around.committed(change);
+      goOn();
+      ticket.resolve(change.accepted);
     } catch (error) {
-      this.around.log.error('a durable change failed to take effect in memory', {
-        deployment: change.accepted.deploymentId,
-        error: error instanceof Error ? error.stack : String(error),
-      });
-      ticket.reject(error);
-      return;
+      this.#failed(entry, error);
     }
-    ticket.resolve(change.accepted);
   }
 
-  #undo(entries: readonly Entry[], error: unknown): void {
+  async #concludeInPieces(entry: Entry): Promise<void> {
+    const { ticket, change } = entry;
+    const { registry, committed } = this.around;
+    try {
+      const goOn = committed(change);
+      await this.#inPieces(piecesOf(change), ({ changes, tree }) => registry.apply(changes, tree));
+      goOn();
+      ticket.resolve(change.accepted);
+    } catch (error) {
+      this.#failed(entry, error);
+    }
+  }
+
+  #failed({ ticket, change }: Entry, error: unknown): void {
+    this.around.log.error('a durable change failed to take effect in memory', {
+      deployment: change.accepted.deploymentId,
+      error: error instanceof Error ? error.stack : String(error),
+    });
+    ticket.reject(error);
+  }
+
+  async #undo(entries: readonly Entry[], error: unknown): Promise<void> {
+    const { registry } = this.around;
     for (const { ticket, change } of [...entries].reverse()) {
-      if (changesTree(change)) this.around.registry.unstage?.(change.changes, change.tree);
+      const pieces = changesTree(change) ? [...piecesOf(change)].reverse() : [];
+      await this.#inPieces(pieces, ({ changes, tree }) => registry.unstage?.(changes, tree));
       this.around.refused(change, error);
       ticket.reject(error);
     }
   }
+
+  /** One after the other; others have their turn between two when this one has lasted long enough. */
+  async #inPieces(pieces: Iterable<TreePiece>, take: (piece: TreePiece) => void): Promise<void> {
+    for (const piece of pieces) {
+      if (this.around.clock.monotonicMs() > this.#turnEndsMs) await this.#otherWork();
+      take(piece);
+    }
+  }
+}
+
+type TreePiece = Pick<AcceptedChange, 'changes' | 'tree'>;
+
+/** A change in pieces that the registry takes quickly; its groups come with the last one. */
+function* piecesOf({ changes, tree }: TreePiece): Iterable<TreePiece> {
+  const last = Math.max(0, Math.ceil(changes.length / PIECE) - 1) * PIECE;
+  for (let from = 0; from < last; from += PIECE)
+    yield { changes: changes.slice(from, from + PIECE), tree: { at: tree.at, groups: [] } };
+  yield { changes: changes.slice(last), tree };
 }
 
 /** The newest version given away: neither a deletion nor a rollback keeps theirs in a record of an app. */

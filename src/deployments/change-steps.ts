@@ -1,21 +1,22 @@
 import type { AppId, AppRecord } from '../apps/app.js';
 import type { AppRegistry, TreeChange } from '../apps/app-registry.js';
+import type { Steps } from '../util/steps.js';
 import type { AppGroups } from './app-groups.js';
 import type { Batch } from './change-queue.js';
 import type { PlannedApp } from './decide/classify-change.js';
-import { planSteps } from './decide/plan.js';
+import { planInSteps } from './decide/plan.js';
 import type { AcceptOptions, DeploymentStep } from './deployment.js';
 
 /** The steps that lead there, in the tree as it will be with all that the batch holds. */
-export function stepsOf(
+export function* deploymentSteps(
   planned: Map<AppId, PlannedApp>,
   tree: TreeChange,
   batch: Batch,
   { registry, groups }: { readonly registry: AppRegistry; readonly groups: AppGroups },
   { victims }: Pick<AcceptOptions, 'victims'>,
-): DeploymentStep[] {
+): Steps<DeploymentStep[]> {
   const own = new Map(tree.groups.map((change) => [change.groupId, change]));
-  return planSteps({
+  return yield* planInSteps({
     apps: planned,
     graph: {
       dependenciesOf: (appId) => recordIn(planned, batch, registry, appId)?.app.dependencies,

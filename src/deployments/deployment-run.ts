@@ -241,7 +241,7 @@ export class DeploymentRun {
     const key = keys.deployment(this.id);
     if (!deployment) this.#ending ??= this.rememberEnd('finished');
     const writes: readonly StoreWrite[] = deployment
-      ? [{ op: 'put', key, value: deployment }]
+      ? [{ op: 'put', key, value: deployment, parts: Object.keys(deployment.plan.transitions).length }]
       : [{ op: 'delete', key }, ...(this.#ending ?? [])];
     store.commit({ epoch, writes }).then(
       () => {

@@ -14,12 +14,13 @@ import {
   type AcceptanceSurroundings,
   acceptCancellation,
   acceptChange,
+  acceptInSteps,
   previewChange,
   type WantedChange,
 } from './acceptance.js';
 import type { ReadinessSource } from './action-run.js';
 import { AppGroups } from './app-groups.js';
-import { type AcceptedChange, ChangeQueue, LAST_VERSION } from './change-queue.js';
+import { type AcceptedChange, ChangeQueue, emptyBatch, LAST_VERSION } from './change-queue.js';
 import { retryPauseMs } from './decide/retry-pause.js';
 import { revertTree } from './decide/revert.js';
 import type { SelectVictims } from './decide/step-decision.js';
@@ -190,9 +191,9 @@ export class DeploymentService implements Deployments {
     return this.#submit({ prepare, options });
   }
 
-  previewTree(prepare: WantedChange['prepare']): ChangePreview {
+  async previewTree(prepare: WantedChange['prepare']): Promise<ChangePreview> {
     this.#mustRun();
-    return previewChange(prepare, this.#acceptance);
+    return this.#queue.look(() => previewChange(prepare, this.#acceptance));
   }
 
   async cancel(id: string, options: Pick<AcceptOptions, 'force' | 'by'>): Promise<Accepted | undefined> {
@@ -247,15 +248,20 @@ export class DeploymentService implements Deployments {
     const { inSteps } = wanted.prepare;
     if (!inSteps)
       return this.#queue.submit({ check: (batch) => acceptChange(wanted, batch, this.#acceptance) });
-    let prepared = wanted;
     const { versions } = this.options;
+    const acceptance = this.#acceptance;
+    let laidOut: AcceptedChange | 'later' = 'later';
     return this.#queue.submit({
       ahead: function* () {
         const version = versions.next();
         const change = yield* inSteps(version);
-        prepared = { ...wanted, version, prepare: () => change };
+        laidOut = yield* acceptInSteps(
+          { ...wanted, version, prepare: () => change },
+          emptyBatch(),
+          acceptance,
+        );
       },
-      check: (batch) => acceptChange(prepared, batch, this.#acceptance),
+      check: () => laidOut,
     });
   }
 
@@ -298,21 +304,23 @@ export class DeploymentService implements Deployments {
     this.#rollbackRetries.delete(run.id);
   }
 
-  /** The change is durable and in the registry: old plans end, the new one begins. */
-  #committed({ accepted, groupId, deployment, cancels }: AcceptedChange): void {
+  /** The change is durable: old plans end; the new one begins once the registry has it. */
+  #committed({ accepted, groupId, deployment, cancels }: AcceptedChange): () => void {
     const { events } = this.options;
     const settled = cancels.map((run) => {
       this.#forget(run);
       return run.cancel();
     });
-    if (groupId !== undefined) events.publish(deploymentEvents.accepted(groupId, accepted.version));
-    if (deployment) {
-      const run = this.#adopt(deployment);
-      if (this.#running) run.begin([...settled, ...this.#upkeep.settled(appsOf(deployment))]);
-    } else if (groupId !== undefined) {
-      const { deploymentId: id, version } = accepted;
-      events.publish(deploymentEvents.succeeded({ id, steps: [], version }));
-    }
+    const run = deployment && this.#adopt(deployment);
+    return () => {
+      if (groupId !== undefined) events.publish(deploymentEvents.accepted(groupId, accepted.version));
+      if (run) {
+        if (this.#running) run.begin([...settled, ...this.#upkeep.settled(appsOf(run.deployment))]);
+      } else if (groupId !== undefined) {
+        const { deploymentId: id, version } = accepted;
+        events.publish(deploymentEvents.succeeded({ id, steps: [], version }));
+      }
+    };
   }
 
   #refused({ accepted, groupId, deployment, cancels }: AcceptedChange, error: unknown): void {

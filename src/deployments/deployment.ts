@@ -168,7 +168,7 @@ export interface Deployments extends DeploymentReadModel {
   /** As `change`, for apps and groups together. */
   changeTree(prepare: Stepwise<Timestamp, PreparedChange>, options: AcceptOptions): Promise<Accepted>;
   /** What `changeTree` would do right now, if no lock stood in the way. Nothing changes. Throws what `prepare` throws. */
-  previewTree(prepare: (version: Timestamp) => PreparedChange): ChangePreview;
+  previewTree(prepare: Stepwise<Timestamp, PreparedChange>): Promise<ChangePreview>;
   /**
    * Cancel with a rollback deployment (force false; answers the rollback) or only stop it (force true; answers the
    * stopped one). Undefined when there is no such deployment.

@@ -91,7 +91,11 @@ export const errors = {
     message: 'All ports in the range [{min}-{max}] are already in use',
     hint: 'Widen --service-ports, or give apps that need no service port `"portDefinitions": []`.',
   },
-  'not-found': { status: 404, message: 'URI not found', hint: 'openapi.yaml lists every route.' },
+  'not-found': {
+    status: 404,
+    message: 'URI not found',
+    hint: 'GET /docs shows every route to people, GET /openapi.json to programs.',
+  },
   'method-not-allowed': { status: 405, message: 'Method Not Allowed', hint: 'Allowed here: {allow}.' },
   'not-acceptable': { status: 406, message: 'Not Acceptable', hint: 'This resource answers {types}.' },
   'unsupported-media-type': {
@@ -152,7 +156,7 @@ export const errors = {
   'foreign-origin': {
     status: 403,
     message: "Origin '{origin}' may not write here",
-    hint: 'Browsers may write only from pages this server served.',
+    hint: 'Web pages of other origins may write only when the server was started with --access-control-allow-origin naming theirs.',
   },
   unauthenticated: {
     status: 401,
@@ -200,6 +204,16 @@ export const errors = {
     status: 503,
     message: 'The agent of that task cannot be reached: {reason}',
     hint: 'Is the agent running? `longrun status` shows it.',
+  },
+  'websocket-required': {
+    status: 426,
+    message: 'This resource speaks WebSocket only',
+    hint: 'Use `longrun exec`, or a WebSocket client that offers the protocol longrun.exec.v1.',
+  },
+  'not-enterable': {
+    status: 409,
+    message: 'No session in that task: {reason}',
+    hint: 'Sessions are possible in running tasks, a few at a time.',
   },
   internal: {
     status: 500,

@@ -7,6 +7,7 @@ import type { Instance, InstanceHealth } from '../scheduler/instance.js';
 import type { HealthFact, InstanceChange, InstanceReadModel } from '../scheduler/scheduler.js';
 import type { Clock, Timer } from '../util/clock.js';
 import { timestamp, timestampMs } from '../util/timestamp.js';
+import { agentCheckIndex, judgeAgentWord } from './decide/agent-verdict.js';
 import { carryHealth, isFlip, restoredHealth, unknownHealth, withResult } from './decide/instance-health.js';
 import { probedAlike, probesAlike, wantedProbes } from './decide/targets.js';
 import { judgeProbe } from './decide/verdict.js';
@@ -126,6 +127,7 @@ export class HealthService implements HealthReadModel {
     }
     const goesNow = known.instance.takingOut?.phase !== after.takingOut?.phase;
     known.instance = after;
+    this.#onAgentWord(known);
     if (goesNow) this.#syncProbes(known);
   }
 
@@ -207,6 +209,7 @@ export class HealthService implements HealthReadModel {
     tracked.record = record;
     tracked.health = restoredHealth(tracked.health, tracked.task.id, record.app.healthChecks.length);
     this.#syncProbes(tracked);
+    this.#onAgentWord(tracked);
   }
 
   #onApps(changes: readonly AppChange[]): void {
@@ -321,6 +324,22 @@ export class HealthService implements HealthReadModel {
       reason: verdict.giveUp,
     } as const;
     this.options.scheduler.report(fact);
+  }
+
+  /** What the task's agent said of its health last, if that is news. */
+  #onAgentWord(tracked: TrackedTask): void {
+    const { instance, record } = tracked;
+    const said = instance.task?.agentHealth;
+    const checks = record?.app.healthChecks ?? [];
+    const index = agentCheckIndex(checks);
+    const check = checks[index];
+    if (!said || !check || this.#stopped) return;
+    const before = tracked.health.results[index];
+    const verdict = judgeAgentWord(before, said);
+    if (!verdict.after || verdict.after === before) return;
+    if (verdict.failureCounted) this.#events.failed(instance, check);
+    if (verdict.aliveChanged) this.#events.statusChanged(instance, verdict.after.alive);
+    this.#become(tracked, withResult(tracked.health, index, verdict.after));
   }
 
   /** Takes new health over and tells it: a flip at once, counts too, a mere repetition (`quiet`) only now and then. */

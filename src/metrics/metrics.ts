@@ -39,6 +39,7 @@ export class Metrics {
   readonly #instruments = new Map<string, Instrument>();
   readonly #prometheus: PrometheusText;
   readonly #nowMs: () => number;
+  readonly #further: (() => Promise<string>)[] = [];
 
   constructor(
     clock: Pick<Clock, 'monotonicMs'>,
@@ -104,7 +105,7 @@ export class Metrics {
   }
 
   /** Prometheus text exposition 0.0.4 of the same, plus the process's own basics (`process_cpu_seconds_total` and so on). */
-  toPrometheus(nowMs: number = this.#nowMs()): Promise<string> {
+  async toPrometheus(nowMs: number = this.#nowMs()): Promise<string> {
     const samples: Sample[] = [];
     for (const [name, { kind, it }] of this.#instruments) {
       const full = `${this.prefix}.${name}`;
@@ -125,7 +126,14 @@ export class Metrics {
         samples.push({ kind: 'summary', name: full, count, sum, distribution, rates: it.meter.rates(nowMs) });
       }
     }
-    return this.#prometheus.render(samples);
+    const texts = [await this.#prometheus.render(samples)];
+    for (const write of this.#further) texts.push(await write());
+    return texts.filter((text) => text !== '').join('\n');
+  }
+
+  /** Text that stands after the metrics in Prometheus's exposition: series with labels, which other rooms keep. */
+  alsoExpose(write: () => Promise<string>): void {
+    this.#further.push(write);
   }
 
   #get(kind: Kind, name: string, make: () => Instrument): Instrument['it'] {

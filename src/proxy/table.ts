@@ -1,4 +1,5 @@
 import type { AppId } from '../apps/app.js';
+import type { NamesMessage } from '../discovery/names-message.js';
 import type { TaskId } from '../scheduler/instance.js';
 
 /**
@@ -62,6 +63,8 @@ export type FromProxy =
       readonly pid: number;
       readonly bootId: string;
       readonly host: string;
+      /** It serves names, too. */
+      readonly names?: true;
     }
   /** The table of this version is in force in this proxy. */
   | { readonly type: 'ACK'; readonly epoch: number; readonly version: number }
@@ -78,4 +81,5 @@ export type FromProxy =
 export type ToProxy =
   | { readonly type: 'SNAPSHOT'; readonly table: RoutingTable }
   | { readonly type: 'DELTA'; readonly delta: TableDelta }
-  | { readonly type: 'LEASE'; readonly leaseMs: number };
+  | { readonly type: 'LEASE'; readonly leaseMs: number }
+  | NamesMessage;

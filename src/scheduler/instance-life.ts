@@ -267,9 +267,11 @@ function mayReplace(instance: Instance, event: InstanceEvent): boolean {
   return isAway(instance.condition) && event.kind !== 'health';
 }
 
+/** A launch that makes progress is given its whole time again. */
 function needsArming(before: Instance | undefined, after: Instance | undefined): boolean {
   return (
     before?.condition !== after?.condition ||
+    (after?.condition === 'Staging' && before?.task?.message !== after.task?.message) ||
     before?.task?.id !== after?.task?.id ||
     (before?.takingOut === undefined) !== (after?.takingOut === undefined)
   );

@@ -1,4 +1,5 @@
 import type { AppId } from '../apps/app.js';
+import type { CheckStatusInfo } from '../embedded-mesos/protocol/v1.js';
 import type { Brand } from '../util/brand.js';
 import type { Timestamp } from '../util/timestamp.js';
 
@@ -36,8 +37,10 @@ export interface InstanceTask {
   readonly attributes: Readonly<Record<string, string>>;
   readonly region?: string;
   readonly zone?: string;
-  /** In the order of portDefinitions. */
+  /** In the order of the app's ports, those left out that get no host port. */
   readonly hostPorts: readonly number[];
+  /** For port mappings with neither host port nor container port; absent when there are none. */
+  readonly generatedPorts?: readonly number[];
   readonly ipAddresses: readonly { readonly ipAddress: string; readonly protocol: 'IPv4' | 'IPv6' }[];
   readonly stagedAt: Timestamp;
   readonly startedAt?: Timestamp;
@@ -47,6 +50,17 @@ export interface InstanceTask {
   readonly reason?: string;
   /** Version of the definition this task was launched from. */
   readonly runSpecVersion: Timestamp;
+  /** What its agent said of its health last; absent while it said nothing. */
+  readonly agentHealth?: AgentHealth;
+  /** What the app's `check` gave last; absent for apps without one. */
+  readonly checkStatus?: CheckStatusInfo;
+}
+
+/** An agent's word on a task's health; each failure that counts is a word of its own. */
+export interface AgentHealth {
+  readonly healthy: boolean;
+  readonly at: Timestamp;
+  readonly message?: string;
 }
 
 /** Result of one health check on one task (marathon.md 4.1). `alive`: lastSuccess exists and is later than lastFailure. */

@@ -1,4 +1,5 @@
 import type { AppId, AppRecord } from '../apps/app.js';
+import { generatedPortCount } from '../apps/app-ports.js';
 import type { Offer } from '../embedded-mesos/protocol/v1.js';
 import type { Clock } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
@@ -23,6 +24,8 @@ export const MAX_OFFERS_HELD = 10_000;
 export const RETRY_MS = 10_000;
 /** As RETRY_MS when only resting ports stood in the way. */
 export const RESTING_RETRY_MS = 1_000;
+/** For ports that an app leaves to us in a network of its own (Marathon reference 2.3). */
+const GENERATED_PORTS = { min: 1_025, max: 65_535 };
 /** Ended instances may make room under a constraint; their pokes are gathered for so long. */
 export const FREED_MS = 50;
 
@@ -264,6 +267,7 @@ export class Launcher {
     const { agentId, hostname, attributes, region, zone } = held.pool.agent;
     const taskId = makeTaskId(id, instance.incarnation + 1);
     const resources = takeResources(record, held.pool, hostPorts);
+    const generatedPorts = this.#generatePorts(record);
     const task: InstanceTask = {
       id: taskId,
       agentId,
@@ -272,6 +276,7 @@ export class Launcher {
       ...(region === undefined ? {} : { region }),
       ...(zone === undefined ? {} : { zone }),
       hostPorts,
+      ...(generatedPorts.length === 0 ? {} : { generatedPorts }),
       ipAddresses: [],
       stagedAt: timestamp(clock.wallMs()),
       mesosState: 'TASK_STAGING',
@@ -284,11 +289,23 @@ export class Launcher {
       taskId,
       info: taskInfo(
         record,
-        { taskId, agentId, hostname, hostPorts, resources },
+        { taskId, agentId, hostname, hostPorts, generatedPorts, resources },
         this.parts.settings.envVarsPrefix,
       ),
     });
     life.launch(id, { kind: 'launched', task, record }, held.group);
+  }
+
+  /** Ports inside a container that has the whole range for itself. */
+  #generatePorts({ app }: AppRecord): readonly number[] {
+    const { min, max } = GENERATED_PORTS;
+    const ports = new Set<number>();
+    for (const wanted = generatedPortCount(app); ports.size < wanted; ) {
+      let port = min + Math.floor(this.parts.dice.random() * (max - min + 1));
+      while (ports.has(port)) port = port === max ? min : port + 1;
+      ports.add(port);
+    }
+    return [...ports];
   }
 
   /** Used offers leave our hands: their ACCEPT follows as soon as the launches are durable. */

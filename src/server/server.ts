@@ -4,7 +4,6 @@ import type { Socket } from 'node:net';
 import type { ApiAuth } from '../api/api-context.js';
 import { loadContract } from '../api/contract/load-contract.js';
 import { type Api, createApi, createApiServer } from '../api/create-api.js';
-import { hostAllowed } from '../api/decide/host-allowed.js';
 import { AppChanges } from '../apps/app-changes.js';
 import { checkPutBack } from '../apps/decide/put-back.js';
 import { GroupChanges } from '../apps/group-changes.js';
@@ -13,6 +12,8 @@ import { AppRegistryImpl } from '../apps/registry.js';
 import type { Settings } from '../config/settings.js';
 import { noteApiUrl, type WorkDir } from '../config/work-dir.js';
 import { DeploymentService } from '../deployments/deployment-service.js';
+import { EndpointBook } from '../discovery/endpoint-book.js';
+import { NamesFeed } from '../discovery/names-feed.js';
 import { masterRequestListener } from '../embedded-mesos/master/http.js';
 import { Master } from '../embedded-mesos/master/master.js';
 import {
@@ -34,7 +35,9 @@ import type { AgentId } from '../scheduler/instance.js';
 import type { Drainer } from '../scheduler/scheduler.js';
 import { SchedulerService } from '../scheduler/scheduler-service.js';
 import { LmdbStore } from '../store/lmdb-store.js';
+import type { UsageBook } from '../usage/usage-book.js';
 import type { Clock } from '../util/clock.js';
+import { hostAllowed } from '../util/host-allowed.js';
 import type { Dice } from '../util/ids.js';
 import { LineServer } from '../util/line/line-server.js';
 import { listen, urlOf } from '../util/listen.js';
@@ -44,6 +47,7 @@ import { startAccess, tlsFilesOf } from './access.js';
 import { EventLoopLag } from './event-loop-lag.js';
 import { guardedReads } from './guarded-reads.js';
 import { type History, startHistory } from './history.js';
+import { leaderAddress } from './leader-address.js';
 import { countStates } from './metric-gauges.js';
 import { Narrator } from './narrator.js';
 import { nextEpoch } from './next-epoch.js';
@@ -51,6 +55,7 @@ import { OperatorRoutes } from './operator-routes.js';
 import { FileProxyMemory } from './proxy-memory.js';
 import { takeServerLock } from './server-lock.js';
 import type { TlsFiles } from './tls-files.js';
+import { startUsage } from './usage.js';
 
 export interface ServerFiles {
   /** openapi.yaml */
@@ -90,6 +95,8 @@ interface Running {
   readonly master: Master;
   readonly scheduler: SchedulerService;
   readonly proxyControl: ProxyControl;
+  readonly endpoints: EndpointBook;
+  readonly names: NamesFeed;
   readonly health: HealthService;
   readonly deployments: DeploymentService;
   readonly api: Api;
@@ -100,6 +107,7 @@ interface Running {
   readonly loopLag: EventLoopLag;
   readonly narrator: Narrator;
   readonly history: History;
+  readonly usage: UsageBook;
   readonly tokens: ApiAuth['tokens'];
   readonly tls: TlsFiles | undefined;
 }
@@ -187,6 +195,8 @@ export class Server {
       metrics: { count: (name, by) => metrics.counter(name).inc(by) },
       memory: history.tasks,
     });
+    const endpoints = new EndpointBook({ registry, instances: scheduler.instances, clock });
+    const names = new NamesFeed({ book: endpoints, leader: await leaderAddress(settings, masterPort, log) });
     const proxyControl: ProxyControl = new ProxyControl({
       registry,
       instances: scheduler.instances,
@@ -195,6 +205,7 @@ export class Server {
       clock,
       log: log.child('proxy'),
       memory: new FileProxyMemory(workDir.run, log),
+      names,
     });
     const health = new HealthService({
       apps: registry,
@@ -231,6 +242,8 @@ export class Server {
     });
     countStates(metrics, { registry, scheduler, deployments, events, clock });
     await scheduler.start();
+    endpoints.start();
+    names.start();
     proxyControl.start();
     // Before the agents, whose tasks are a lot of work: the load balancer is the first that must know where they are.
     proxyLines = new LineServer<FromProxy, ToProxy>({
@@ -245,6 +258,8 @@ export class Server {
     await health.start();
     await deployments.start();
     await history.tasks.start();
+    const { instances } = scheduler;
+    const usage = await startUsage(this.options, { store, epoch, registry, instances, master, metrics });
 
     const { files } = this.options;
     const contract = await loadContract(files.contract, files.compiledContract);
@@ -272,6 +287,7 @@ export class Server {
       podRequests: new PodRequests(wanted),
       agents: { byId: (agentId) => master.agent(agentId) },
       freeOffers: (role) => master.freeOffers(role),
+      silentAgents: () => master.silentAgents(),
       notServed: (appId) =>
         proxyControl.notServed(appId).map(({ port, reason }) => ({ servicePort: port, reason })),
       ready: () => this.#ready,
@@ -279,6 +295,7 @@ export class Server {
       auth: { authenticator, tokens, trail },
       agentToken: workDir.token,
       history,
+      usage,
       clock,
       dice,
       log,
@@ -302,7 +319,7 @@ export class Server {
     });
     const apiServer = createApiServer((request, response) => {
       if (!operator.handle(request, response)) api.listener(request, response);
-    }, tls?.pair);
+    }, tls?.pair, api.upgrade);
     agentLines = new LineServer<FromAgent, ToAgent>({
       path: AGENT_LINE_PATH,
       token: workDir.token,
@@ -333,6 +350,8 @@ export class Server {
       master,
       scheduler,
       proxyControl,
+      endpoints,
+      names,
       health,
       deployments,
       api,
@@ -343,6 +362,7 @@ export class Server {
       loopLag,
       narrator,
       history,
+      usage,
       tokens,
       tls,
     };
@@ -380,6 +400,9 @@ export class Server {
     await running.health.stop();
     await running.scheduler.stop();
     await running.history.stop();
+    await running.usage.stop();
+    running.names.stop();
+    running.endpoints.stop();
     running.proxyControl.stop();
     running.master.stop();
     running.agentLines.close();

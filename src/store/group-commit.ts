@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../util/clock.js';
-import { checkKey, encodeRecord, INTERNAL_PREFIX } from './record-codec.js';
+import type { Steps } from '../util/steps.js';
+import { checkKey, encodeRecord, encodeRecordInSteps, INTERNAL_PREFIX } from './record-codec.js';
 import { type StoreBatch, StoreError, type StoreWrite } from './state-store.js';
 
 /** One write as the storage engine gets it: `bytes` undefined deletes. */
@@ -11,7 +12,7 @@ export interface EngineWrite {
 /** At most so many writes and bytes share one transaction (one batch is never split). */
 const GROUP_WRITES = 2_000;
 const GROUP_BYTES = 8 * 1024 * 1024;
-/** A batch of more writes is encoded piece by piece, in slices that let the event loop go on. */
+/** A batch of more writes, or parts of writes, is encoded piece by piece, in slices that let the event loop go on. */
 export const ENCODED_AT_ONCE = 500;
 const ENCODE_SLICE_MS = 5;
 /** What a write counts for until it is encoded. */
@@ -73,15 +74,16 @@ export class GroupCommit {
 
   /**
    * Resolves when the whole batch is durable; rejects with StoreError and nothing of it is applied. The values of a batch
-   * of more than ENCODED_AT_ONCE writes must stay as they are until then.
+   * of more than ENCODED_AT_ONCE writes, or parts of them, must stay as they are until then.
    */
   commit(batch: StoreBatch): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#closed) throw new StoreError('closed', 'the store is closed');
       const size = batch.writes.length;
-      const open = size > ENCODED_AT_ONCE ? batch.writes : undefined;
+      const parts = batch.writes.reduce((sum, write) => sum + partsOf(write), 0);
+      const open = parts > ENCODED_AT_ONCE ? batch.writes : undefined;
       const writes = open ? [] : batch.writes.map(encodeWrite);
-      const bytes = open ? size * OPEN_WRITE_BYTES : sumOfBytes(writes);
+      const bytes = open ? parts * OPEN_WRITE_BYTES : sumOfBytes(writes);
       if (this.#waiting.length > 0 && this.#waitingBytes + bytes > WAITING_BYTES) throw tooMuchWaits();
       this.#waiting.push({ epoch: batch.epoch, size, writes, bytes, open, resolve, reject });
       this.#waitingBytes += bytes;
@@ -157,8 +159,8 @@ export class GroupCommit {
     const writes: EngineWrite[] = [];
     let until = this.clock.monotonicMs() + ENCODE_SLICE_MS;
     try {
-      for (const write of batch.open ?? []) {
-        writes.push(encodeWrite(write));
+      const steps = encodeWrites(batch.open ?? [], writes);
+      while (!steps.next().done) {
         if (this.clock.monotonicMs() < until) continue;
         await new Promise<void>((next) => setImmediate(next));
         until = this.clock.monotonicMs() + ENCODE_SLICE_MS;
@@ -207,6 +209,21 @@ export class GroupCommit {
 function encodeWrite(write: StoreWrite): EngineWrite {
   checkKey(write.key);
   return { key: write.key, bytes: write.op === 'put' ? encodeRecord(write.key, write.value) : undefined };
+}
+
+/** One after the other into `encoded`, those of many parts in several steps. */
+function* encodeWrites(writes: readonly StoreWrite[], encoded: EngineWrite[]): Steps<void> {
+  for (const write of writes) {
+    if (write.op === 'put' && partsOf(write) > 1) {
+      checkKey(write.key);
+      encoded.push({ key: write.key, bytes: yield* encodeRecordInSteps(write.key, write.value) });
+    } else encoded.push(encodeWrite(write));
+    yield;
+  }
+}
+
+function partsOf(write: StoreWrite): number {
+  return write.op === 'put' ? (write.parts ?? 1) : 1;
 }
 
 function sumOfBytes(writes: readonly EngineWrite[]): number {

@@ -1,9 +1,13 @@
 import { crc32 } from 'node:zlib';
+import { jsonPieces } from '../util/json-pieces.js';
+import type { Steps } from '../util/steps.js';
 import { type ScanOptions, StoreError, type StoreRecord } from './state-store.js';
 
 /** First byte of every stored record; tells how the rest is laid out. */
 const RECORD_LAYOUT = 1;
 const HEADER_BYTES = 5;
+/** Text that is encoded in one step. */
+const STEP_CHARACTERS = 32 * 1024;
 
 /** Longest key in UTF-8 bytes; lmdb with 4 KiB pages takes 1 978. */
 export const MAX_KEY_BYTES = 1_900;
@@ -24,6 +28,32 @@ export function encodeRecord(key: string, value: unknown): Buffer {
   bytes.write(json, HEADER_BYTES);
   bytes.writeUInt32BE(recordChecksum(key, bytes.subarray(HEADER_BYTES)), 1);
   return bytes;
+}
+
+/** As `encodeRecord`, in steps of some ten kilobytes; the value must stay as it is until the last one. */
+export function* encodeRecordInSteps(key: string, value: unknown): Steps<Buffer> {
+  const chunks: Buffer[] = [Buffer.alloc(HEADER_BYTES)];
+  let checksum = crc32(Buffer.from(key, 'utf8'));
+  let text = '';
+  const take = (): void => {
+    const bytes = Buffer.from(text, 'utf8');
+    checksum = crc32(bytes, checksum);
+    chunks.push(bytes);
+    text = '';
+  };
+  for (const piece of jsonPieces(value)) {
+    text += piece;
+    if (text.length < STEP_CHARACTERS) continue;
+    take();
+    yield;
+  }
+  take();
+  const record = Buffer.concat(chunks);
+  if (record.length === HEADER_BYTES)
+    throw new StoreError('store-failed', `the value for ${key} is no JSON value`);
+  record[0] = RECORD_LAYOUT;
+  record.writeUInt32BE(checksum, 1);
+  return record;
 }
 
 /** The value of a stored record. Throws StoreError `corrupt-record` naming the key; never returns damaged data. */

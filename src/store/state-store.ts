@@ -53,7 +53,13 @@ export interface StoreBatch {
 }
 
 export type StoreWrite =
-  | { readonly op: 'put'; readonly key: string; readonly value: unknown }
+  | {
+      readonly op: 'put';
+      readonly key: string;
+      readonly value: unknown;
+      /** Of about how many parts, each like a record of its own, a large value is made: it is encoded in slices. */
+      readonly parts?: number;
+    }
   | { readonly op: 'delete'; readonly key: string };
 
 export type StoreHealth =
@@ -120,6 +126,11 @@ export const keys = {
   /** history room: the last lines of such a task are still to be fetched. */
   endedTaskOutputDue: (seq?: number): string =>
     `ended-task-output-due!${seq === undefined ? '' : String(seq).padStart(15, '0')}`,
+  /** usage room: which chunks are stored of an app's use; without an app the prefix of them all. */
+  usage: (appId?: string): string => `usage!${appId ?? ''}`,
+  /** usage room: some consecutive slots of an app's use. */
+  usageChunk: (appId: string, resolution: string, index: number): string =>
+    `usage-chunk!${appId}!${resolution}!${index}`,
   /** server room: counters and facts that outlive a restart (last version, event epoch, boot id). */
   meta: (name: string): string => `meta!${name}`,
 } as const;

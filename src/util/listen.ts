@@ -42,6 +42,6 @@ function explain(
 }
 
 /** `http://127.0.0.1:8080`; IPv6 addresses in brackets, the wildcard as the name given. */
-export function urlOf(address: string, port: number, scheme: 'http' | 'https' = 'http'): string {
+export function urlOf(address: string, port: number, scheme: 'http' | 'https' | 'dns' = 'http'): string {
   return `${scheme}://${address.includes(':') ? `[${address}]` : address}:${port}`;
 }

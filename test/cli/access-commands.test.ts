@@ -134,13 +134,21 @@ describe('longrun audit', () => {
     expect(screen.text).toMatch(/nobody +127\.0\.0\.1 +DELETE \/v2\/apps\/x +401/);
     expect(screen.text).toMatch(/operator +127\.0\.0\.1 +PUT \/v2\/apps\/x +200 +instances/);
     screen.text = '';
+    await admin.ask(
+      'PUT',
+      '/v2/apps',
+      ['/a', '/b', '/c', '/d'].map((id) => ({ id, cmd: 'sleep 100' })),
+    );
+    await audit(admin, screen, { ...all, json });
+    expect(screen.text).toMatch(/PUT \/v2\/apps +200 +\/a \/b \/c and 1 more/);
+    screen.text = '';
     await audit(admin, screen, { ...all, who: 'operator', json: true });
     expect(
       screen.text
         .trim()
         .split('\n')
         .map((line) => JSON.parse(line)),
-    ).toMatchObject([{ seq: 2 }]);
+    ).toMatchObject([{ seq: 2 }, { seq: 3 }]);
   });
 });
 

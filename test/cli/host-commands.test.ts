@@ -1,9 +1,10 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { addHostCommands } from '../../src/cli/host-commands.js';
 import { sentenceOf } from '../../src/cli/sentence-of.js';
+import { PidLock } from '../../src/util/pid-lock.js';
 
 describe('a command about this host', () => {
   let workDir: string;
@@ -46,6 +47,18 @@ describe('a command about this host', () => {
 
   it('says that a backup to restore does not exist', async () => {
     expect(await run('restore', '/nonexistent')).toBe('error: the backup /nonexistent does not exist\n');
+  });
+
+  it('says how to stop what runs on the work dir of a restore, and no other', async () => {
+    mkdirSync(join(workDir, 'run'));
+    const lock = PidLock.take(join(workDir, 'run', 'server.lock'));
+    try {
+      expect(await run('restore', __filename)).toBe(
+        `error: longrun (process ${process.pid}) runs on ${workDir}; stop it first: longrun down --work-dir ${workDir}\n`,
+      );
+    } finally {
+      lock.release();
+    }
   });
 
   it("turns the system's refusals into what to do", () => {

@@ -121,7 +121,20 @@ describe('an import', () => {
     expect(text).toContain('not honoured: label HAPROXY_0_PATH');
     expect(text).toMatch(/label HAPROXY_0_PATH: no routing by path yet.*\. Give it a virtual host/);
     expect(text).toContain('4 apps: 3 would be imported, 1 would be KEPT ASIDE; 1 pod kept aside');
-    expect(destination.asked).toEqual([]);
+    expect(destination.asked.map(({ method, url }) => [method, url])).toEqual([
+      ['PUT', '/v2/apps?partialUpdate=false&force=false&dryRun=true'],
+    ]);
+  });
+
+  it('in a dry run has the server judge, and says what it would refuse', async () => {
+    destination.reply = ({ body }) =>
+      Array.isArray(body) && body.length === 3
+        ? { status: 422, body: { message: 'no', details: [{ path: '/(1)/role', errors: ['no such role'] }] } }
+        : { status: 200, body: {} };
+    expect(await run({ dryRun: true, aside: undefined })).toBe(5);
+    expect(destination.asked.every(({ url }) => url.includes('dryRun=true'))).toBe(true);
+    expect(idsOf(destination.asked.at(-1)?.body)).toEqual(['/worker', '/shop/web']);
+    expect(text).toContain('/shop/db  would be KEPT ASIDE\n  because of /role: no such role');
   });
 
   it('sets aside what the server refuses, and sends the rest without it', async () => {
@@ -198,6 +211,9 @@ describe('a source', () => {
   it('that is no Marathon, or none at all, is said to be so', async () => {
     marathon.answers['/v2/groups'] = 'hello';
     marathon.answers['/v2/apps'] = 'hello';
+    await expect(run()).rejects.toThrow(/is no Marathon/);
+    delete marathon.answers['/v2/groups'];
+    delete marathon.answers['/v2/apps'];
     await expect(run()).rejects.toThrow(/is no Marathon/);
     await marathon.stop();
     await expect(run()).rejects.toThrow(/no Marathon answers at/);

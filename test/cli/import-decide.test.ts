@@ -139,7 +139,7 @@ describe('a plan', () => {
       ['/shop/web', 'new'],
     ]);
     expect(verdictOf('/legacy/bridged')).toMatchObject({
-      reasons: expect.arrayContaining([expect.objectContaining({ path: '/container/docker' })]),
+      reasons: expect.arrayContaining([expect.objectContaining({ path: '/executor' })]),
     });
     expect(plan().pods).toMatchObject([{ id: '/shop/pod' }]);
   });

@@ -453,6 +453,19 @@ describe('app run --dry-run', () => {
     expect(screen.text).not.toContain('\u001b');
   });
 
+  it('is there for every command that changes an app', async () => {
+    const args = { ...change, dryRun: true, id: '/web' };
+    await appScale(new RestClient(url), screen, { ...args, instances: 4 });
+    await appRestart(new RestClient(url), screen, args);
+    await appRemove(new RestClient(url), screen, args);
+    expect(answered).toEqual([
+      'PATCH /v2/apps/web?force=false&dryRun=true',
+      'POST /v2/apps/web/restart?force=false&dryRun=true',
+      'DELETE /v2/apps/web?dryRun=true',
+    ]);
+    expect(screen.text.match(/Nothing was changed/g)).toHaveLength(3);
+  });
+
   it('is in colour on a terminal, and the answer itself with --json', async () => {
     screen.terminal = true;
     await run(false);

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { main } from '../../src/cli/main.js';
 import { addSettings, serverFlags, settingsOf, upFlags } from '../../src/cli/setting-options.js';
 import { SettingsError } from '../../src/config/load-settings.js';
 import { settingTable } from '../../src/config/setting-table.js';
@@ -21,6 +22,26 @@ describe('the flags of a command', () => {
   });
 });
 
+describe('help', () => {
+  it('is wrapped beside the flags for a terminal of 80 columns', async () => {
+    let text = '';
+    const write = jest.spyOn(process.stdout, 'write').mockImplementation((part) => {
+      text += String(part);
+      return true;
+    });
+    try {
+      await main(['node', 'longrun', 'server', '--help']);
+    } finally {
+      write.mockRestore();
+      process.exitCode = 0;
+    }
+    const options = text.slice(text.indexOf('Options:'), text.indexOf('Example')).split('\n');
+    expect(options.length).toBeGreaterThan(20);
+    // One long word may stick out.
+    expect(options.filter((line) => line.length > 80 && /\S \S/.test(line))).toEqual([]);
+  });
+});
+
 describe('texts for the agent', () => {
   const sentence = (options: Record<string, string>): string => {
     try {
@@ -36,5 +57,12 @@ describe('texts for the agent', () => {
     expect(sentence({ resources: 'cpus=4' })).toMatch(/^--resources: 'cpus=4' is not a resource; write/);
     expect(sentence({ attributes: 'rack' })).toMatch(/^--attributes: 'rack' is not an attribute; write/);
     expect(sentence({ resources: 'cpus:4;ports:[31000-32000]', attributes: 'rack:r1' })).toBe('');
+  });
+
+  it('name a token file that is there', () => {
+    expect(sentence({ tokenFile: '/nonexistent/token' })).toBe(
+      '--token-file: /nonexistent/token does not exist',
+    );
+    expect(sentence({ tokenFile: __filename })).toBe('');
   });
 });

@@ -48,7 +48,7 @@ class Line {
       clock: this.clock,
       log: silentLog,
       maxQueued: 10,
-      committed: ({ accepted }) => void this.told.push(`committed ${accepted.deploymentId}`),
+      committed: ({ accepted }) => () => void this.told.push(`committed ${accepted.deploymentId}`),
       refused: () => undefined,
     });
   }

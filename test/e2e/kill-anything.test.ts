@@ -94,6 +94,10 @@ describe(`kill -9 of anything during deployments (seed ${seed}, rounds ${rounds}
         return `task ${id} has the processes ${longrun.pidsOfTask(id)}`;
     const supervisors = longrun.parts().supervisor.length;
     if (supervisors !== INSTANCES) return `${supervisors} supervisors`;
+    const { server, agent, proxy } = longrun.parts();
+    const told = longrun.toldPids();
+    const missing = [...server, ...agent, ...proxy].filter((pid) => !told.includes(pid));
+    if (missing.length > 0) return `the ready file does not tell ${missing}, only ${told}`;
     const groups = longrun.containerGroups();
     const grouped = [...groups.values()].flatMap((members) => [...members]).sort();
     if (isRoot && (groups.size !== INSTANCES || JSON.stringify(grouped) !== JSON.stringify(pids.sort())))

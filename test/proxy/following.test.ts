@@ -45,7 +45,7 @@ function following(): {
     { notServed: () => ({}), changedStats: () => undefined, forgetStats: () => undefined },
     clock,
     silentLog,
-    { tableApplied: () => undefined, disconnected: () => undefined },
+    { tableApplied: () => undefined, disconnected: () => undefined, names: () => undefined },
     (given) => {
       handlers = given;
       return { connected: true, send: (message) => void sent.push(message), close: () => undefined };

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import fc from 'fast-check';
-import { silentLog } from '../../src/logging/log.js';
+import { type Log, silentLog } from '../../src/logging/log.js';
 import { type Clock, SystemClock } from '../../src/util/clock.js';
 import type { AcceptedLine } from '../../src/util/line/line.js';
 import { LineClient } from '../../src/util/line/line-client.js';
@@ -119,15 +119,20 @@ describe('a line', () => {
     await new Promise<void>((ready) => http.listen(port, '127.0.0.1', ready));
     return (http.address() as AddressInfo).port;
   };
-  const dial = (port: number, secret = token, clock: Clock = new SystemClock()): LineClient<string, string> =>
+  const dial = (
+    port: number,
+    secret: string | (() => string) = token,
+    clock: Clock = new SystemClock(),
+    log: Log = silentLog,
+  ): LineClient<string, string> =>
     new LineClient<string, string>({
       url: () => `http://127.0.0.1:${port}`,
       path: '/line',
-      token: () => secret,
+      token: () => (typeof secret === 'string' ? secret : secret()),
       protocolVersion: 1,
       peer: 'p',
       clock,
-      log: silentLog,
+      log,
       retryMs: 5,
       handlers: {
         onMessage: (message) => void atClient.push(message),
@@ -224,5 +229,40 @@ describe('a line', () => {
     await waitFor(() => dialled >= 3);
     expect(client.connected).toBe(false);
     expect(accepted).toHaveLength(0);
+  });
+
+  it('dials on when its token cannot be read for a while', async () => {
+    const port = await listen();
+    let reads = 0;
+    client = dial(port, () => {
+      reads += 1;
+      if (reads < 3) throw new Error('EIO');
+      return token;
+    });
+    client.start();
+    await waitFor(() => client.connected);
+    expect(reads).toBe(3);
+  });
+
+  describe('that a server answers but does not let in', () => {
+    const told: unknown[] = [];
+    const log: Log = { ...silentLog, warn: (_, fields) => void told.push(fields) };
+    beforeEach(() => void told.splice(0));
+
+    it('says that the token is wrong, once', async () => {
+      client = dial(await listen(), 'secret-of-another-dir', undefined, log);
+      client.start();
+      await waitFor(() => dialled >= 3);
+      expect(told).toMatchObject([{ reason: expect.stringContaining('--token-file') }]);
+    });
+
+    it('says that this is no master', async () => {
+      await listen();
+      http.removeAllListeners('upgrade');
+      client = dial((http.address() as AddressInfo).port, token, undefined, log);
+      client.start();
+      await waitFor(() => told.length > 0);
+      expect(told).toMatchObject([{ reason: expect.stringContaining('--server') }]);
+    });
   });
 });

@@ -513,6 +513,32 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v2/apps/{appId}/usage": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
+                readonly appId: components["parameters"]["appId"];
+            };
+            readonly cookie?: never;
+        };
+        /**
+         * What the app used beside what it asked for; an app called `usage` below it wins
+         * @description Agents look at every task every 10 s. Remembered durably are 10 s for an hour, 1 min for a day and 15 min for 30 days; after a crash of the server about the last minute may be missing. `rightSize` says what the app had better ask for, and which request would do it.
+         */
+        readonly get: operations["getAppUsage"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v2/apps/{appId}/versions": {
         readonly parameters: {
             readonly query?: never;
@@ -1059,6 +1085,32 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v2/tasks/{taskId}/exec": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /**
+                 * @description Id of a task, as `/v2/tasks` lists it
+                 * @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1
+                 */
+                readonly taskId: components["parameters"]["taskId"];
+            };
+            readonly cookie?: never;
+        };
+        /**
+         * A program in a running task, over a WebSocket (longrun addition)
+         * @description Runs a program in the task's namespaces and cgroups and as its user, and carries its input and output. Needs the right `exec`; every session is in the audit trail before it begins. It ends with its task, after 30 minutes without a byte either way, and with the token that it was opened with. At most 64 at once on an agent, 8 in a task. The protocol, `longrun.exec.v1`, is described in docs/exec.md.
+         */
+        readonly get: operations["execInTask"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v2/deployments": {
         readonly parameters: {
             readonly query?: never;
@@ -1550,6 +1602,11 @@ export interface components {
             } | null;
             readonly tty?: boolean | null;
             readonly residency?: components["schemas"]["ResidencyInput"];
+            /**
+             * @description A private /tmp, no new privileges, bounded capabilities and the host's files read-only (longrun addition). Agents that cannot give that fail the task and say why
+             * @enum {string|null}
+             */
+            readonly isolation?: "strict" | null;
             /** @description How the load balancer treats this app (longrun addition) */
             readonly loadBalancer?: ({
                 /** @description How long requests in flight may take when an instance is taken out */
@@ -2419,6 +2476,11 @@ export interface components {
             readonly gpus: number;
             readonly healthChecks?: readonly components["schemas"]["HealthCheck"][];
             readonly instances: number;
+            /**
+             * @description longrun addition
+             * @enum {string}
+             */
+            readonly isolation?: "strict";
             /** @enum {string} */
             readonly killSelection: "YOUNGEST_FIRST" | "OLDEST_FIRST";
             readonly labels: {
@@ -3820,6 +3882,192 @@ export interface components {
             /** @description To be given as `after` to read on; absent at the end */
             readonly next?: number;
         };
+        /**
+         * @example {
+         *       "id": "/shop/web",
+         *       "resolution": "10s",
+         *       "resolutionSeconds": 10,
+         *       "from": "2026-01-31T10:00:00.000Z",
+         *       "to": "2026-01-31T10:30:05.000Z",
+         *       "requested": {
+         *         "instances": 2,
+         *         "cpus": 1,
+         *         "memMiB": 512,
+         *         "diskMiB": 0
+         *       },
+         *       "now": {
+         *         "instances": 1,
+         *         "cpus": 0.0312,
+         *         "memMiB": 61.4,
+         *         "tasks": [
+         *           {
+         *             "taskId": "shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1",
+         *             "host": "127.0.0.1",
+         *             "at": "2026-01-31T10:30:02.106Z",
+         *             "cpus": 0.0312,
+         *             "throttled": 0,
+         *             "memMiB": 61.4,
+         *             "rssMiB": 58.2,
+         *             "cacheMiB": 4.1,
+         *             "peakMiB": 66.9,
+         *             "limitMiB": 512,
+         *             "processes": 2,
+         *             "threads": 12
+         *           }
+         *         ]
+         *       },
+         *       "points": [
+         *         {
+         *           "at": "2026-01-31T10:30:00.000Z",
+         *           "instances": 2,
+         *           "cpus": 0.0621,
+         *           "memMiB": 122.9,
+         *           "peakCpus": 0.0412,
+         *           "peakMemMiB": 62.1,
+         *           "throttled": 0,
+         *           "requestedCpus": 2,
+         *           "requestedMemMiB": 1024
+         *         }
+         *       ],
+         *       "rightSize": {
+         *         "verdict": "too-much",
+         *         "text": "An instance asks for 1 cpus and 512 MiB; 95 % of the time none used more than 0.08 cpus, 99 % of the time none more than 62.1 MiB. Asking for 0.15 cpus and 80 MiB would free 1.7 cpus and free 864 MiB.",
+         *         "cpus": {
+         *           "requested": 1,
+         *           "p95": 0.08,
+         *           "p99": 0.09,
+         *           "max": 0.11,
+         *           "advised": 0.15
+         *         },
+         *         "memMiB": {
+         *           "requested": 512,
+         *           "p95": 61.9,
+         *           "p99": 62.1,
+         *           "max": 62.1,
+         *           "advised": 80
+         *         },
+         *         "basis": {
+         *           "resolution": "10s",
+         *           "points": 180,
+         *           "from": "2026-01-31T10:00:00.000Z",
+         *           "to": "2026-01-31T10:30:00.000Z"
+         *         },
+         *         "patch": {
+         *           "method": "PATCH",
+         *           "path": "/v2/apps/shop/web",
+         *           "body": {
+         *             "cpus": 0.15,
+         *             "mem": 80
+         *           }
+         *         }
+         *       }
+         *     }
+         */
+        readonly AppUsage: {
+            readonly id: components["schemas"]["Path"];
+            /** @enum {string} */
+            readonly resolution: "10s" | "1m" | "15m";
+            readonly resolutionSeconds: number;
+            readonly from: components["schemas"]["Timestamp"];
+            readonly to: components["schemas"]["Timestamp"];
+            /** @description What the definition asks for, for each instance */
+            readonly requested: {
+                readonly instances: number;
+                readonly cpus: number;
+                readonly memMiB: number;
+                readonly diskMiB: number;
+                readonly cpusLimit?: number;
+                readonly memLimitMiB?: number;
+            };
+            /** @description The tasks that agents told of in the last half minute */
+            readonly now: {
+                readonly instances: number;
+                readonly cpus: number;
+                readonly memMiB: number;
+                readonly tasks: readonly components["schemas"]["TaskUsage"][];
+            };
+            /** @description Oldest first; slots in which nothing was seen are left out */
+            readonly points: readonly components["schemas"]["UsagePoint"][];
+            readonly rightSize: components["schemas"]["RightSize"];
+        };
+        /** @description One task as its agent saw it last; what cannot be counted there is left out */
+        readonly TaskUsage: {
+            readonly taskId: string;
+            readonly host?: string;
+            readonly at: components["schemas"]["Timestamp"];
+            /** @description Processors that were busy for it, over some 10 s */
+            readonly cpus: number;
+            /** @description Share of the time in which its quota held it back */
+            readonly throttled: number;
+            /** @description Without the page cache that the kernel gives up first */
+            readonly memMiB: number;
+            readonly rssMiB?: number;
+            readonly cacheMiB?: number;
+            /** @description The most there ever was, page cache included */
+            readonly peakMiB?: number;
+            readonly limitMiB?: number;
+            /** @description Of its sandbox */
+            readonly diskMiB?: number;
+            readonly processes?: number;
+            readonly threads?: number;
+            readonly ioReadBytesPerSecond?: number;
+            readonly ioWriteBytesPerSecond?: number;
+            /** @description Of a network of its own only */
+            readonly netReceiveBytesPerSecond?: number;
+            readonly netSendBytesPerSecond?: number;
+        };
+        /** @description How the app fared in one slot */
+        readonly UsagePoint: {
+            readonly at: components["schemas"]["Timestamp"];
+            /** @description On average */
+            readonly instances: number;
+            /** @description Of all instances together, on average */
+            readonly cpus: number;
+            /** @description Of all instances together, on average */
+            readonly memMiB: number;
+            /** @description Of the instance that used most */
+            readonly peakCpus: number;
+            /** @description Of the instance that used most */
+            readonly peakMemMiB: number;
+            readonly throttled: number;
+            /** @description What those instances asked for together */
+            readonly requestedCpus: number;
+            readonly requestedMemMiB: number;
+        };
+        readonly RightSize: {
+            /** @enum {string} */
+            readonly verdict: "too-much" | "too-little" | "fits" | "unknown";
+            /** @description The advice as a sentence */
+            readonly text: string;
+            readonly cpus?: components["schemas"]["SizeAdvice"];
+            readonly memMiB?: components["schemas"]["SizeAdvice"];
+            /** @description What it is concluded from */
+            readonly basis?: {
+                /** @enum {string} */
+                readonly resolution: "10s" | "1m" | "15m";
+                readonly points: number;
+                readonly from: components["schemas"]["Timestamp"];
+                readonly to: components["schemas"]["Timestamp"];
+            };
+            /** @description The request that follows the advice; it replaces the instances one after the other */
+            readonly patch?: {
+                /** @constant */
+                readonly method: "PATCH";
+                readonly path: string;
+                readonly body: {
+                    readonly cpus?: number;
+                    readonly mem?: number;
+                };
+            };
+        };
+        /** @description Of the instance that used most in each slot */
+        readonly SizeAdvice: {
+            readonly requested: number;
+            readonly p95: number;
+            readonly p99: number;
+            readonly max: number;
+            readonly advised: number;
+        };
         /** @description One launch of an instance that is over */
         readonly EndedTask: {
             /** @description Grows from one to the next */
@@ -4033,6 +4281,7 @@ export interface components {
                 readonly protocol: "IPv4" | "IPv6";
             }[];
             readonly healthCheckResults: readonly components["schemas"]["HealthCheckResult"][];
+            readonly checkResult?: components["schemas"]["CheckResult"];
             readonly localVolumes: readonly Record<string, never>[];
             readonly region?: string;
             readonly zone?: string;
@@ -4041,6 +4290,18 @@ export interface components {
             readonly draining?: {
                 readonly reason: string;
                 readonly since: components["schemas"]["Timestamp"];
+            };
+        };
+        /** @description What the app's `check` gave last in the task; an empty object inside while it gave nothing */
+        readonly CheckResult: {
+            readonly command?: {
+                readonly exitCode?: number;
+            };
+            readonly http?: {
+                readonly statusCode?: number;
+            };
+            readonly tcp?: {
+                readonly succeeded?: boolean;
             };
         };
         readonly HealthCheckResult: {
@@ -4294,6 +4555,7 @@ export interface components {
                 /** @description The reasons in words (longrun addition) */
                 readonly explanation?: readonly string[];
             }[];
+            readonly placement?: components["schemas"]["Placement"];
             readonly app: components["schemas"]["App"];
         };
         readonly QueuedOffer: {
@@ -4920,6 +5182,24 @@ export interface components {
         readonly Unavailable: {
             headers: {
                 readonly "Retry-After": components["headers"]["RetryAfter"];
+                readonly [name: string]: unknown;
+            };
+            content: {
+                readonly "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The task does not run, or has as many sessions as it may have */
+        readonly NotEnterable: {
+            headers: {
+                readonly [name: string]: unknown;
+            };
+            content: {
+                readonly "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The request asks for no WebSocket */
+        readonly WebSocketRequired: {
+            headers: {
                 readonly [name: string]: unknown;
             };
             content: {
@@ -6248,6 +6528,46 @@ export interface operations {
             readonly 503: components["responses"]["Unavailable"];
         };
     };
+    readonly getAppUsage: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Length of the slots; without it the finest that reaches back to `from` */
+                readonly resolution?: "10s" | "1m" | "15m";
+                /** @description Without it all that the resolution remembers, or the last hour */
+                readonly from?: string;
+                /** @description Without it now */
+                readonly to?: string;
+            };
+            readonly header?: never;
+            readonly path: {
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
+                readonly appId: components["parameters"]["appId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Its use */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["AppUsage"];
+                };
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
     readonly listAppVersions: {
         readonly parameters: {
             readonly query?: never;
@@ -7440,6 +7760,49 @@ export interface operations {
             readonly 503: components["responses"]["Unavailable"];
         };
     };
+    readonly execInTask: {
+        readonly parameters: {
+            readonly query: {
+                /** @description Once per word; the program first */
+                readonly command: readonly string[];
+                /** @description On a terminal of its own */
+                readonly tty?: boolean;
+                /** @description Height of the terminal */
+                readonly rows?: number;
+                /** @description Width of the terminal */
+                readonly columns?: number;
+                /** @description Whether it may be written to; without, its input is empty */
+                readonly stdin?: boolean;
+            };
+            readonly header?: never;
+            readonly path: {
+                /**
+                 * @description Id of a task, as `/v2/tasks` lists it
+                 * @example shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1
+                 */
+                readonly taskId: components["parameters"]["taskId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The connection is a WebSocket now */
+            readonly 101: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 409: components["responses"]["NotEnterable"];
+            readonly 426: components["responses"]["WebSocketRequired"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
     readonly listDeployments: {
         readonly parameters: {
             readonly query?: {
@@ -7548,8 +7911,10 @@ export interface operations {
     readonly getQueue: {
         readonly parameters: {
             readonly query?: {
-                /** @description `lastUnusedOffers` adds the last offer of each agent that did not fit */
+                /** @description `lastUnusedOffers` adds the last offer of each agent that did not fit; `placement` whether what waits would fit right now and what is missing, for the first 20 apps, each judged by itself */
                 readonly embed?: readonly string[];
+                /** @description Only this app */
+                readonly id?: string;
                 /** @description So many items at most, in the order of their keys; the Link header names the next page */
                 readonly limit?: components["parameters"]["limit"];
                 /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */

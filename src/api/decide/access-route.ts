@@ -13,6 +13,9 @@ export type AccessRoute =
 /** `exists` settles `/a/tasks/b`: an app of that id wins over a task of `/a`. */
 export type FindRoute = (path: string, method: string, exists: (appId: AppId) => boolean) => AccessRoute;
 
+/** Last segments of rows that an app may be called. */
+const appNames: ReadonlySet<string> = new Set(['history', 'usage']);
+
 interface Compiled {
   readonly row: AccessRow;
   /** The literal beginning: compared with the path as it is written, as express compares what it mounts. */
@@ -61,7 +64,7 @@ function pathNamedBy(
   const taken = segments.length - fixed;
   if (taken < (tail[many]?.startsWith('{+') ? 1 : 0) || (many < 0 && taken > 0)) return undefined;
   if (!tail.every((part, index) => fits(part, index, segments, many, taken))) return undefined;
-  const mayBeAnApp = (tail.length === 3 && tail[2]?.startsWith('{')) || tail.at(-1) === 'history';
+  const mayBeAnApp = (tail.length === 3 && tail[2]?.startsWith('{')) || appNames.has(tail.at(-1) ?? '');
   if (mayBeAnApp && exists(`/${segments.join('/')}` as AppId)) return undefined;
   if (row.scope === 'task') return parseTaskId(segments[0] ?? '')?.appId ?? '/';
   if (mount === PODS) return podIdOf(segments);

@@ -57,6 +57,7 @@ export const accessTable: readonly AccessRow[] = [
   row('DELETE', '/v2/apps/{+appId}/tasks', 'deploy', 'path'),
   row('DELETE', '/v2/apps/{+appId}/tasks/{taskId}', 'deploy', 'path'),
   row('GET', '/v2/apps/{+appId}/history', 'view', 'path'),
+  row('GET', '/v2/apps/{+appId}/usage', 'view', 'path'),
   row('GET', '/v2/apps/{+appId}/versions', 'view', 'path'),
   row('GET', '/v2/apps/{+appId}/versions/{version}', 'view', 'path'),
   row('GET', '/v2/apps/{+appId}', 'view', 'path'),
@@ -90,6 +91,7 @@ export const accessTable: readonly AccessRow[] = [
 
   row('GET', '/v2/tasks', 'view', 'listed'),
   row('POST', '/v2/tasks/delete', 'deploy', 'changed'),
+  row('GET', '/v2/tasks/{taskId}/exec', 'exec', 'task'),
   row('GET', '/v2/deployments', 'view', 'listed'),
   row('GET', '/v2/deployments/{deploymentId}', 'view', 'listed'),
   row('DELETE', '/v2/deployments/{deploymentId}', 'deploy', 'changed'),

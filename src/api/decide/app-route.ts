@@ -8,6 +8,7 @@ export type AppRoute =
   | { readonly kind: 'tasks'; readonly appId: AppId }
   | { readonly kind: 'task'; readonly appId: AppId; readonly taskId: string }
   | { readonly kind: 'history'; readonly appId: AppId }
+  | { readonly kind: 'usage'; readonly appId: AppId }
   | { readonly kind: 'versions'; readonly appId: AppId }
   | { readonly kind: 'version'; readonly appId: AppId; readonly version: string }
   /** `/v2/apps/{group}/*`; `prefix` ends in `/`. */
@@ -58,8 +59,8 @@ export function appRoute(segments: readonly string[], exists: (appId: AppId) => 
     if (last === 'versions') return { kind: 'versions', appId: appId(parent) };
   }
   // Unlike the reserved words above, an app may be called so.
-  if (segments.length >= 2 && last === 'history' && !exists(appId(segments)))
-    return { kind: 'history', appId: appId(parent) };
+  if (segments.length >= 2 && (last === 'history' || last === 'usage') && !exists(appId(segments)))
+    return { kind: last, appId: appId(parent) };
   if (segments.length >= 3 && !exists(appId(segments))) {
     const owner = appId(segments.slice(0, -2));
     if (beforeLast === 'tasks') return { kind: 'task', appId: owner, taskId: last };

@@ -3,6 +3,8 @@ import type { AppId, AppRecord } from '../../apps/app.js';
 import type { AuditTrail } from '../../auth/audit-trail.js';
 import type { Log } from '../../logging/log.js';
 import { changedFields } from '../decide/changed-fields.js';
+import { isDryRun } from '../request-query.js';
+import { isUpgrade } from '../upgrades.js';
 import { accessOf } from './access.js';
 import { requestIdOf } from './request-id.js';
 
@@ -11,10 +13,11 @@ const readMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** Most apps and fields that one entry names. */
 export const MAX_NAMED = 100;
 const MAX_PATH_CHARACTERS = 512;
+/** Where writes only tell what they would mean when that is all they are asked for; elsewhere `dryRun` means nothing. */
+const dryRunPaths = /^\/v2\/(apps|groups|tasks)(?=[/?]|$)/;
 
 /** What a handler knows about its change, for the trail. */
 interface Notes {
-  dryRun?: boolean;
   deploymentId?: string;
   readonly apps: Set<string>;
   readonly fields: Set<string>;
@@ -40,11 +43,6 @@ export function noteApp(
   for (const name of changedFields(change.before, change.after)) fields.add(name);
 }
 
-/** Nothing is changed: no entry is due. */
-export function noteDryRun(request: Request): void {
-  notesOf(request).dryRun = true;
-}
-
 /** Forgets what was noted: the change is being prepared anew. */
 export function forgetNotes(request: Request): void {
   notes.delete(request);
@@ -55,12 +53,14 @@ export function noteDeployment(request: Request, deploymentId: string): void {
 }
 
 /**
- * Makes every write durable in the audit trail before its answer ends, refused ones too. When the trail cannot be written
+ * Makes every write durable in the audit trail before its answer ends, refused ones too, and so every refused session in a
+ * task (one that begins is noted where it begins); dry runs change nothing and leave
+ * no entry, however they end. When the trail cannot be written
  * the answer goes out all the same (what it tells has happened) and the log has the loss.
  */
 export function auditWrites(trail: Pick<AuditTrail, 'append'>, log: Log): RequestHandler {
   return (request, response, next) => {
-    if (!readMethods.has(request.method)) holdEnd(request, response, trail, log);
+    if (!readMethods.has(request.method) || isUpgrade(request)) holdEnd(request, response, trail, log);
     next();
   };
 }
@@ -69,11 +69,13 @@ function holdEnd(request: Request, response: Response, trail: Pick<AuditTrail, '
   const end: (...given: unknown[]) => unknown = response.end.bind(response) as never;
   // The address is gone once the client is.
   const from = request.socket.remoteAddress ?? '';
+  // Asked now: routers cut the path.
+  const changesNothing = dryRunPaths.test(request.originalUrl) && isDryRun(request);
   let held = false;
   const hold = (...given: unknown[]): Response => {
     if (held) return response;
     held = true;
-    if (notes.get(request)?.dryRun) {
+    if (changesNothing) {
       end(...given);
       return response;
     }

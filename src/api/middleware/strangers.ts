@@ -1,6 +1,6 @@
 import type { Request, RequestHandler } from 'express';
 import { CatalogError } from '../../errors/registry.js';
-import { allowedAuthorities, hostAllowed } from '../decide/host-allowed.js';
+import { allowedAuthorities, hostAllowed } from '../../util/host-allowed.js';
 import { isJsonMediaType } from '../decide/json-media-type.js';
 import { originAllowed } from '../decide/origin-allowed.js';
 
@@ -13,6 +13,21 @@ const MAX_ECHO = 100;
 function hasBody(request: Request): boolean {
   const length = request.headers['content-length'];
   return request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
+}
+
+/** Throws `foreign-origin` when another server's page asks: for whatever does more than to read. */
+export function refuseForeignOrigin(
+  request: Request,
+  names: readonly string[],
+  trusted: readonly string[],
+): void {
+  const { localAddress = '', localPort = 0 } = request.socket;
+  const { origin, host = '' } = request.headers;
+  const site = request.headers['sec-fetch-site'];
+  const authorities = new Set(allowedAuthorities({ localAddress, localPort, names })).add(host.toLowerCase());
+  const secFetchSite = Array.isArray(site) ? site.join(',') : site;
+  if (originAllowed({ origin, secFetchSite, authorities, trusted })) return;
+  throw new CatalogError('foreign-origin', { origin: (origin ?? secFetchSite ?? '').slice(0, MAX_ECHO) });
 }
 
 /**
@@ -37,17 +52,7 @@ export function refuseStrangers(names: readonly string[], trusted: readonly stri
       });
     }
     if (!readMethods.has(request.method)) {
-      const { origin } = request.headers;
-      const site = request.headers['sec-fetch-site'];
-      const authorities = new Set(allowedAuthorities({ localAddress, localPort, names })).add(
-        host.toLowerCase(),
-      );
-      const secFetchSite = Array.isArray(site) ? site.join(',') : site;
-      if (!originAllowed({ origin, secFetchSite, authorities, trusted })) {
-        throw new CatalogError('foreign-origin', {
-          origin: (origin ?? secFetchSite ?? '').slice(0, MAX_ECHO),
-        });
-      }
+      refuseForeignOrigin(request, names, trusted);
       const type = request.headers['content-type'];
       if (type === undefined ? hasBody(request) : !isJsonMediaType(type))
         throw new CatalogError('unsupported-media-type');

@@ -1,5 +1,5 @@
 import type { AppId, AppRecord } from '../../apps/app.js';
-import type { ApiContext } from '../api-context.js';
+import type { ApiContext, SilentAgent } from '../api-context.js';
 import type { AppEmbed } from '../decide/app-embeds.js';
 import { hasVisibleTask, presentTask } from './task.js';
 import { presentTaskStats } from './task-stats.js';
@@ -10,14 +10,20 @@ export interface WaitingFor {
   readonly reason: string;
 }
 
-type InfoContext = Pick<ApiContext, 'fragments' | 'scheduler' | 'deployments' | 'notServed' | 'clock'>;
+type InfoContext = Pick<
+  ApiContext,
+  'fragments' | 'scheduler' | 'deployments' | 'notServed' | 'clock' | 'silentAgents'
+>;
 
 /** Most reasons that one app shows. */
 const MAX_WAITING = 100;
 
-/** What running deployments wait for in this app, and what the launch queue says when none of them covers it. */
+/**
+ * Why an app is not as wanted, the cause first: agents that nothing is heard of, what running deployments wait for in this
+ * app, and what the launch queue says when none of them covers it.
+ */
 export function waitingFor(context: InfoContext, appId: AppId): readonly WaitingFor[] {
-  const waiting: WaitingFor[] = [];
+  const waiting: WaitingFor[] = silentReasons(context, appId);
   for (const deploymentId of context.deployments.affecting(appId)) {
     for (const item of context.deployments.waiting(deploymentId)) {
       if (item.app !== appId || waiting.length >= MAX_WAITING) continue;
@@ -43,6 +49,29 @@ export function waitingFor(context: InfoContext, appId: AppId): readonly Waiting
   }
   return waiting;
 }
+
+/** Of its instances on silent agents, and of silent agents that might take what waits. */
+function silentReasons({ silentAgents, scheduler }: InfoContext, appId: AppId): WaitingFor[] {
+  const silent = new Map([...(silentAgents?.() ?? [])].map((agent) => [agent.agentId, agent]));
+  if (silent.size === 0) return [];
+  const reasons: WaitingFor[] = [];
+  for (const { id, task } of scheduler.instances.ofApp(appId)) {
+    const agent = task && silent.get(task.agentId);
+    if (!agent || reasons.length === MAX_WAITING) continue;
+    reasons.push({
+      instanceId: id,
+      reason: `${silence(agent)}; the task may run on, and is not replaced yet`,
+    });
+  }
+  if (reasons.length > 0 || !scheduler.queueEntry(appId)?.count) return reasons;
+  const [first] = silent.values();
+  if (!first) return [];
+  const others = silent.size > 1 ? ` (and ${silent.size - 1} more)` : '';
+  return [{ reason: `${silence(first)}${others}; it offers nothing until it is back` }];
+}
+
+const silence = ({ hostname, silentMs }: SilentAgent): string =>
+  `nothing has been heard of the agent on ${hostname} for ${Math.round(silentMs / 1_000)} s`;
 
 /**
  * The AppInfo of one app as pieces of JSON text, so that an app with ten thousand tasks is written in slices. The

@@ -2,6 +2,7 @@ import type { AppRecord } from '../../apps/app.js';
 import type { QueueEntry } from '../../scheduler/scheduler.js';
 import { timestampMs } from '../../util/timestamp.js';
 import { countEarliest, rejectFunnel } from '../decide/reject-funnel.js';
+import type { Placement } from '../placement.js';
 import type { AppFragments } from './app-fragments.js';
 
 /** One entry of `GET /v2/queue` as JSON text. `overdue`: it waits for offers, not for a backoff to pass. */
@@ -9,7 +10,11 @@ export function queueItemJson(
   entry: QueueEntry,
   record: AppRecord,
   fragments: AppFragments,
-  options: { readonly nowMs: number; readonly lastUnusedOffers: boolean },
+  options: {
+    readonly nowMs: number;
+    readonly lastUnusedOffers: boolean;
+    readonly placement?: Placement | undefined;
+  },
 ): string {
   const leftMs = entry.backoffUntil === undefined ? 0 : timestampMs(entry.backoffUntil) - options.nowMs;
   const item = {
@@ -33,6 +38,7 @@ export function queueItemJson(
           explanation,
         }))
       : undefined,
+    placement: options.placement,
   };
   return `${JSON.stringify(item).slice(0, -1)},"app":${fragments.whole(record)}}`;
 }

@@ -1,4 +1,4 @@
-import { type Condition, type HealthCheckResult, type Instance, isActive } from '../../scheduler/instance.js';
+import { type Condition, type HealthCheckResult, type Instance, type InstanceTask, isActive } from '../../scheduler/instance.js';
 
 const stateOf: Readonly<Record<Condition, string>> = {
   Scheduled: 'TASK_STAGING',
@@ -30,6 +30,15 @@ export function currentResults(instance: Instance): readonly HealthCheckResult[]
   return health.results.filter((result) => result !== undefined);
 }
 
+/** As Marathon writes what a `check` gave; an empty object for one that gave nothing yet. */
+function checkResult({ command, http, tcp }: NonNullable<InstanceTask['checkStatus']>): unknown {
+  return {
+    ...(command && { command: { exitCode: command.exit_code } }),
+    ...(http && { http: { statusCode: http.status_code } }),
+    ...(tcp && { tcp: { succeeded: tcp.succeeded } }),
+  };
+}
+
 /**
  * A task as every list shows it. `servicePorts` is filled only by `GET /v2/tasks`. Times, ports and version only while
  * the task is active. `draining` is longrun's: the task is being taken out, gets no new
@@ -54,6 +63,7 @@ export function presentTask(
     servicePorts,
     ipAddresses: task?.ipAddresses ?? [],
     healthCheckResults: currentResults(instance).map((result) => ({ ...result, instanceId: instance.id })),
+    checkResult: task?.checkStatus && checkResult(task.checkStatus),
     localVolumes: [],
     region: task?.region,
     zone: task?.zone,

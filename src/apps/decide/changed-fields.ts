@@ -1,3 +1,4 @@
+import { agentSideChecks } from '../agent-side-checks.js';
 import type { App } from '../app.js';
 import { canonicalJson, sameJson } from './canonical-json.js';
 
@@ -64,7 +65,7 @@ export function sameLaunch(
       field === 'instances' ||
       (isNeutral(field, before[field]) && isNeutral(field, after[field])) ||
       (!restartOnAnyChange &&
-        (inPlaceFields.has(field) ||
+        ((inPlaceFields.has(field) && (field !== 'healthChecks' || sameAgentChecks(before, after))) ||
           (field === 'labels' && sameJson(launchLabels(before.labels), launchLabels(after.labels))))),
   );
 }
@@ -83,7 +84,20 @@ export function launchFields(app: AppFields, restartOnAnyChange: boolean): Reado
       kept.map((field) => [field, setFields.has(field) ? asSet(app[field]) : launchValue(field, app[field])]),
     ),
     labels: restartOnAnyChange ? app.labels : launchLabels(app.labels),
+    // Only where there are any: all other hashes stay what they were.
+    ...(agentChecksOf(app) !== NONE && !restartOnAnyChange && { agentChecks: agentChecksOf(app) }),
   };
+}
+
+const NONE = asSet([]);
+
+/** The agent is told of these with the launch, and of nothing later. */
+function agentChecksOf({ healthChecks }: AppFields): string {
+  return asSet(agentSideChecks(healthChecks));
+}
+
+function sameAgentChecks(before: AppFields, after: AppFields): boolean {
+  return agentChecksOf(before) === agentChecksOf(after);
 }
 
 /** Of neutral values all stand for the first: the empty executor, and nothing where the field may be absent. */

@@ -45,6 +45,7 @@ export function normalizeApp(input: AppInput, id: string, settings: DefinitionSe
     executor: input.executor ?? '',
     ...optional('executorResources', executorResources(input.executorResources)),
     ...optional('resourceLimits', resourceLimits(input.resourceLimits)),
+    ...optional('isolation', input.isolation),
     constraints: distinct((input.constraints ?? []).map(normalizeConstraint)),
     ...optional(
       'acceptedResourceRoles',

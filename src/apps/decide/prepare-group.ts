@@ -137,11 +137,11 @@ export function prepareEnforceRole(
 }
 
 /** Every app in the group, however deep, gets so many times its instances, rounded up. Throws `group-not-found`. */
-export function prepareScale(
+export function* prepareScale(
   groupId: string,
   by: number,
   { view, version }: Pick<PreparingAround, 'view' | 'version'>,
-): PreparedTree {
+): Steps<PreparedTree> {
   if (!view.groups.has(groupId)) throw new CatalogError('group-not-found', { id: groupId });
   const apps: AppAfter[] = [];
   for (const appId of view.groups.appsUnder(groupId)) {
@@ -155,16 +155,19 @@ export function prepareScale(
       });
     }
     apps.push({ appId, after: scaledRecord(before, instances, version) });
+    yield;
   }
   return { groupId, apps, groups: [] };
 }
 
 /** The group is to be gone with all in it; of the root only what is in it. Throws `group-not-found`. */
-export function prepareRemoval(groupId: string, { view, version }: PreparingAround): PreparedTree {
+export function* prepareRemoval(groupId: string, { view, version }: PreparingAround): Steps<PreparedTree> {
   if (!view.groups.has(groupId)) throw new CatalogError('group-not-found', { id: groupId });
+  const apps = [...view.groups.appsUnder(groupId)].map((appId) => ({ appId, after: undefined }));
+  yield;
   return {
     groupId,
-    apps: [...view.groups.appsUnder(groupId)].map((appId) => ({ appId, after: undefined })),
+    apps,
     groups: [...view.groups.groupsFrom(groupId)].flatMap((path): readonly GroupAfter[] => {
       if (path !== '/') return [{ groupId: path, after: undefined }];
       const after = changedGroup(path, { dependencies: [] }, view, version);
@@ -173,11 +176,10 @@ export function prepareRemoval(groupId: string, { view, version }: PreparingArou
   };
 }
 
-/** Definitions of the apps of a snapshot that are not as they were then. */
-export function restoredDefinitions({ apps }: GroupSnapshot, view: AppsView): readonly Definition[] {
-  return [...apps]
-    .filter(([appId, record]) => view.get(appId)?.app.version !== record.app.version)
-    .map(([, record]) => rollbackDefinition(record, '', true));
+/** Definitions of the apps of a snapshot that are not as they were then, made one by one. */
+export function* restoredDefinitions({ apps }: GroupSnapshot, view: AppsView): Iterable<Definition> {
+  for (const [appId, record] of apps)
+    if (view.get(appId)?.app.version !== record.app.version) yield rollbackDefinition(record, '', true);
 }
 
 /**
@@ -191,9 +193,11 @@ export function* prepareRestore(
   { view, settings, version }: PreparingAround,
 ): Steps<PreparedTree> {
   const ahead = new Map(definitions.map((definition) => [definition.id, definition]));
-  const needed = restoredDefinitions(snapshot, view).map(
-    (definition) => ahead.get(definition.id) ?? definition,
-  );
+  const needed: Definition[] = [];
+  for (const definition of restoredDefinitions(snapshot, view)) {
+    needed.push(ahead.get(definition.id) ?? definition);
+    yield;
+  }
   const removed = new Set([...view.groups.appsUnder(groupId)].filter((appId) => !snapshot.apps.has(appId)));
   const groups: PlacedGroup[] = [];
   for (const path of view.groups.groupsFrom(groupId)) {

@@ -53,6 +53,7 @@ const fieldChecks: { readonly [Field in keyof App]-?: Check } = {
   executor: isText,
   executorResources: maybe(withMembers({ cpus: isNumber, mem: isNumber, disk: isNumber })),
   resourceLimits: maybe(withMembers({ cpus: maybe(isLimit), mem: maybe(isLimit) })),
+  isolation: maybe(isText),
   constraints: arrayOf(arrayOf(isText)),
   acceptedResourceRoles: maybe(arrayOf(isText)),
   role: isText,

@@ -1,4 +1,5 @@
 import { CatalogError, type ErrorDetail } from '../../errors/registry.js';
+import { agentSideChecks } from '../agent-side-checks.js';
 import type { AppDraft } from '../app-input.js';
 
 /** Something of the model that the engine cannot run yet. */
@@ -20,15 +21,17 @@ const disabledFeature = (name: string): string =>
 /** Every row goes when the engine learns what it names. Defaults are none of them: what was read can be sent again. */
 const unsupported: readonly Unsupported[] = [
   {
-    what: 'containers with an image',
-    hint: 'Leave `container` out, and run the program as a process.',
-    find: ({ container }) => when(container?.docker, '/container/docker'),
+    what: 'registry logins in secrets',
+    hint: 'Give them to the agents with --docker-config, or fetch a `.dockercfg`.',
+    find: ({ container }) => when(container?.docker?.pullConfig, '/container/docker/pullConfig'),
   },
   {
     what: 'networks other than the host’s',
     hint: 'Only host networking for now: `"networks": [{"mode": "host"}]`.',
-    find: ({ networks }) =>
-      networks.flatMap(({ mode }, index) => when(mode !== 'host', `/networks(${index})/mode`)),
+    find: ({ networks, container }) =>
+      container?.docker
+        ? networks.slice(1).map((_, index) => `/networks(${index + 1})`)
+        : networks.flatMap(({ mode }, index) => when(mode !== 'host', `/networks(${index})/mode`)),
   },
   {
     what: 'external volumes',
@@ -49,8 +52,11 @@ const unsupported: readonly Unsupported[] = [
   },
   {
     what: 'seccomp and IPC settings',
-    hint: 'Leave `linuxInfo` out.',
-    find: ({ container }) => when(container?.linuxInfo, '/container/linuxInfo'),
+    hint: 'Leave `linuxInfo` out; with an image all but a seccomp profile by its name can be had.',
+    find: ({ container }) =>
+      container?.docker
+        ? when(container.linuxInfo?.seccomp?.profileName !== undefined, '/container/linuxInfo/seccomp')
+        : when(container?.linuxInfo, '/container/linuxInfo'),
   },
   {
     what: 'containers without a command',
@@ -79,17 +85,9 @@ const unsupported: readonly Unsupported[] = [
     ],
   },
   {
-    what: 'checks by the agent',
-    hint: 'Use a health check with the protocol HTTP, HTTPS or TCP.',
-    find: ({ check, healthChecks }) => [
-      ...when(check, '/check'),
-      ...healthChecks.flatMap(({ protocol }, index) =>
-        when(
-          protocol !== 'HTTP' && protocol !== 'HTTPS' && protocol !== 'TCP',
-          `/healthChecks(${index})/protocol`,
-        ),
-      ),
-    ],
+    what: 'more than one health check by the agent',
+    hint: 'Keep one of COMMAND and MESOS_*; several would be accepted by Marathon, and all but one ignored.',
+    find: ({ healthChecks }) => when(agentSideChecks(healthChecks).length > 1, '/healthChecks'),
   },
   {
     what: 'secrets',

@@ -60,6 +60,28 @@ export async function applyImport(
   }
 }
 
+/**
+ * What `applyImport` would be refused, asked of the server itself: every app is read, checked and judged there beside those
+ * that go with it, and none is made. Never rejects either.
+ */
+export async function rehearseImport(
+  client: RestClient,
+  io: CommandIo,
+  apps: readonly PlannedApp[],
+  options: ApplyOptions,
+): Promise<Applied> {
+  const run = new ImportRun(client, io, options);
+  const chunks = options.oneByOne
+    ? apps.map((app) => [app])
+    : chunksOf(apps, LIMITS, ({ definition }) => JSON.stringify(definition).length);
+  try {
+    for (const chunk of chunks) if (!io.interrupted.aborted) await run.rehearse(chunk);
+    return run.applied([]);
+  } catch (error) {
+    return { ...run.applied([]), error };
+  }
+}
+
 class ImportRun {
   #code: number = exitCodes.ok;
   readonly #refused = new Map<string, readonly Reason[]>();
@@ -89,13 +111,28 @@ class ImportRun {
     await this.#carryOut(`group ${id}`, 'PUT', `${path}?${this.#query}`, { dependencies });
   }
 
-  async together(chunk: readonly PlannedApp[]): Promise<void> {
+  together(chunk: readonly PlannedApp[]): Promise<void> {
+    const path = `/v2/apps?partialUpdate=false&${this.#query}`;
+    return this.#withoutRefused(chunk, (body) => {
+      const what = body.length === 1 ? `${chunk[0]?.id}` : `${body.length} apps`;
+      return this.#carryOut(what, 'PUT', path, body);
+    });
+  }
+
+  rehearse(chunk: readonly PlannedApp[]): Promise<void> {
+    const path = `/v2/apps?partialUpdate=false&${this.#query}&dryRun=true`;
+    return this.#withoutRefused(chunk, async (body) => void (await this.client.ask('PUT', path, body)));
+  }
+
+  /** Sends the apps, again and again without those that were refused, until none is. */
+  async #withoutRefused(
+    chunk: readonly PlannedApp[],
+    send: (definitions: readonly unknown[]) => Promise<void>,
+  ): Promise<void> {
     let left = chunk;
     for (let round = 1; left.length > 0; round++) {
-      const what = left.length === 1 ? `${left[0]?.id}` : `${left.length} apps`;
-      const body = left.map(({ definition }) => definition);
       try {
-        await this.#carryOut(what, 'PUT', `/v2/apps?partialUpdate=false&${this.#query}`, body);
+        await send(left.map(({ definition }) => definition));
         return;
       } catch (error) {
         const refused =

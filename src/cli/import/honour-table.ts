@@ -36,10 +36,15 @@ export const honourTable: readonly HonourEntry[] = [
   ...field('id cmd args env instances cpus mem disk constraints requirePorts portDefinitions', 'honoured'),
   ...field('backoffSeconds backoffFactor maxLaunchDelaySeconds taskKillGracePeriodSeconds', 'honoured'),
   ...field('upgradeStrategy unreachableStrategy killSelection dependencies labels', 'honoured'),
-  ...field('readinessChecks resourceLimits loadBalancer', 'honoured'),
+  ...field('readinessChecks resourceLimits isolation loadBalancer', 'honoured'),
   ...field('user', 'honoured', 'without it tasks run as nobody, not as root'),
   ...field('healthChecks', 'honoured', `HTTP, HTTPS and TCP; of others ${RUNNABLE}`),
-  ...field('container networks fetch', 'honoured', `as far as it asks for nothing; else ${RUNNABLE}`),
+  ...field(
+    'container networks',
+    'honoured',
+    `images with the host’s, the bridge’s or one network of the engine’s own; of the rest ${RUNNABLE}`,
+  ),
+  ...field('fetch', 'honoured', `as far as it asks for nothing; else ${RUNNABLE}`),
   ...field(
     'gpus tty check secrets executor executorResources',
     'honoured',

@@ -65,7 +65,7 @@ export async function readServer(client: RestClient, group: string): Promise<Sou
 
 /** A tree without facts about groups. */
 async function readApps(client: RestClient, group: string): Promise<SourceTree> {
-  const list = await client.get<unknown>('/v2/apps?embed=apps.counts');
+  const list = await optional(client, '/v2/apps?embed=apps.counts');
   if (!isObject(list) || !Array.isArray(list['apps'])) {
     throw new RestError(
       `what answers at ${client.url} is no Marathon`,

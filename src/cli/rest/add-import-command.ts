@@ -5,7 +5,6 @@ import { act, type ChangeOptions, changing } from './add-rest-commands.js';
 import { INCOMPLETE, importFrom } from './import-command.js';
 
 interface ImportOptions extends ChangeOptions {
-  readonly dryRun: boolean;
   readonly group: string;
   readonly oneByOne: boolean;
   readonly replace: boolean;
@@ -31,7 +30,6 @@ export function addImportCommand(program: Command): void {
       'where the old Marathon (or another longrun) answers, e.g. http://old-marathon:8080',
     )
     .description('take apps and groups from a live Marathon, and say what of them is honoured')
-    .option('--dry-run', 'only say what would be done', false)
     .option('--group <path>', 'only this group and what lies in it', groupPath, '/')
     .option('--stopped', 'import with 0 instances: start nothing yet', false)
     .option('--one-by-one', 'a deployment for each app instead of one for all', false)

@@ -22,6 +22,7 @@ export interface ChangeOptions extends CommonOptions {
   readonly wait: boolean;
   readonly timeout: number;
   readonly force: boolean;
+  readonly dryRun: boolean;
 }
 
 type Run = (client: RestClient, io: CommandIo) => Promise<number>;
@@ -64,8 +65,11 @@ export async function runRestCommand(
   } catch (error) {
     io.err(`${paint(io, 'red', 'error:')} ${error instanceof Error ? error.message : String(error)}`);
     if (error instanceof RestError) {
-      for (const line of detailLines(error.details)) io.err(`  ${line}`);
-      if (error.hint) io.err(paint(io, 'dim', error.hint));
+      const lines = detailLines(error.details);
+      for (const line of lines) io.err(`  ${line}`);
+      // "See `details`" is for readers of the answer; here they stand right above.
+      if (error.hint && (lines.length === 0 || !error.hint.includes('`details`')))
+        io.err(paint(io, 'dim', error.hint));
     }
     return exitCodes.error;
   }
@@ -122,13 +126,18 @@ export function changing(command: Command, { force = true } = {}): Command {
       'stop watching after so long; the deployment goes on',
       wholeNumber,
       DEFAULT_TIMEOUT_SECONDS,
+    )
+    .option(
+      '--dry-run',
+      'only say what would change, whether it fits and what it takes; change nothing',
+      false,
     );
   if (force) command.option('--force', 'cancel running deployments that are in the way', false);
   return command;
 }
 
-function changeArguments({ wait, timeout, json, force }: ChangeOptions) {
-  return { wait, timeoutSeconds: timeout, json, force: force ?? false };
+function changeArguments({ wait, timeout, json, force, dryRun }: ChangeOptions) {
+  return { wait, timeoutSeconds: timeout, json, force: force ?? false, dryRun };
 }
 
 const EXIT_CODES = `
@@ -206,19 +215,12 @@ function addAppCommands(app: Command): void {
   changing(app.command('run'))
     .argument('<file>', 'JSON (or .yaml) with an app, or with an array of apps; - is standard input')
     .description('start an app, or change it to what the file says, and watch it come up')
-    .option(
-      '--dry-run',
-      'only say what would change, whether it fits and what it takes; change nothing',
-      false,
-    )
     .addHelpText(
       'after',
       `\nExamples:\n  longrun app run examples/hello.json\n  longrun app run examples/two-apps.json --no-wait\n  longrun app run examples/hello.json --dry-run\n${EXIT_CODES}`,
     )
-    .action((file: string, options: ChangeOptions & { readonly dryRun: boolean }) =>
-      act(options, (client, io) =>
-        appRun(client, io, { ...changeArguments(options), file, dryRun: options.dryRun }),
-      ),
+    .action((file: string, options: ChangeOptions) =>
+      act(options, (client, io) => appRun(client, io, { ...changeArguments(options), file })),
     );
   changing(app.command('scale'))
     .argument('<app>', 'id of an app')
@@ -226,7 +228,7 @@ function addAppCommands(app: Command): void {
     .description('run so many copies of an app')
     .addHelpText(
       'after',
-      `\nExamples:\n  longrun app scale /hello 4\n  longrun app scale /hello 0      suspends it\n${EXIT_CODES}`,
+      `\nExamples:\n  longrun app scale /hello 4\n  longrun app scale /hello 0      suspends it\n  longrun app scale /hello 40 --dry-run      does it fit?\n${EXIT_CODES}`,
     )
     .action((id: string, instances: number, options: ChangeOptions) =>
       act(options, (client, io) => appScale(client, io, { ...changeArguments(options), id, instances })),

@@ -2,7 +2,7 @@ import { parse as parseYaml } from 'yaml';
 import type { Schemas } from '../../api/contract/load-contract.js';
 import { type ChangeArguments, carryOut, exitCodes } from './carry-out.js';
 import { type CommandIo, paint, printable } from './command-io.js';
-import { dryRun } from './dry-run.js';
+import { type AskedChange, dryRun } from './dry-run.js';
 import { appPath, type RestClient, RestError } from './rest-client.js';
 import { table } from './table.js';
 
@@ -112,16 +112,14 @@ function healthOf({ healthCheckResults }: Schemas['Task']): string {
 export async function appRun(
   client: RestClient,
   io: CommandIo,
-  args: ChangeArguments & { readonly file: string; readonly force: boolean; readonly dryRun?: boolean },
+  args: Changing & { readonly file: string; readonly force: boolean },
 ): Promise<number> {
   const from = args.file === '-' ? 'standard input' : args.file;
   const definition = readDefinition(from, await textOf(io, args.file));
   const query = `?partialUpdate=false&force=${args.force}`;
   if (Array.isArray(definition)) {
-    if (args.dryRun) return dryRun(client, io, args, `/v2/apps${query}`, definition);
-    return carryOut(client, io, args, definition.length === 1 ? 'one app' : `${definition.length} apps`, () =>
-      client.ask('PUT', `/v2/apps${query}`, definition),
-    );
+    const what = definition.length === 1 ? 'one app' : `${definition.length} apps`;
+    return change(client, io, args, what, { method: 'PUT', path: `/v2/apps${query}`, body: definition });
   }
   const { id } = (typeof definition === 'object' && definition !== null ? definition : {}) as {
     readonly id?: unknown;
@@ -133,10 +131,22 @@ export async function appRun(
       0,
     );
   }
-  if (args.dryRun) return dryRun(client, io, args, appPath(id) + query, definition);
-  return carryOut(client, io, args, `/${id.replace(/^\/+/, '')}`, () =>
-    client.ask('PUT', appPath(id) + query, definition),
-  );
+  const what = `/${id.replace(/^\/+/, '')}`;
+  return change(client, io, args, what, { method: 'PUT', path: appPath(id) + query, body: definition });
+}
+
+type Changing = ChangeArguments & { readonly dryRun?: boolean };
+
+/** Sends a change and watches it, or only says what it would mean. */
+function change(
+  client: RestClient,
+  io: CommandIo,
+  args: Changing,
+  what: string,
+  asked: AskedChange,
+): Promise<number> {
+  if (args.dryRun) return dryRun(client, io, args, asked);
+  return carryOut(client, io, args, what, () => client.ask(asked.method, asked.path, asked.body));
 }
 
 const unreadable: Readonly<Record<string, string>> = {
@@ -167,7 +177,7 @@ function readDefinition(file: string, text: string): unknown {
   }
 }
 
-type OneApp = ChangeArguments & { readonly id: string; readonly force: boolean };
+type OneApp = Changing & { readonly id: string; readonly force: boolean };
 
 /** `app scale ID N`. */
 export function appScale(
@@ -176,18 +186,21 @@ export function appScale(
   args: OneApp & { readonly instances: number },
 ): Promise<number> {
   const path = `${appPath(args.id)}?force=${args.force}`;
-  return carryOut(client, io, args, `${args.id} to ${args.instances}`, () =>
-    client.ask('PATCH', path, { instances: args.instances }),
-  );
+  const { instances } = args;
+  return change(client, io, args, `${args.id} to ${instances}`, {
+    method: 'PATCH',
+    path,
+    body: { instances },
+  });
 }
 
 /** `app restart ID`. */
 export function appRestart(client: RestClient, io: CommandIo, args: OneApp): Promise<number> {
   const path = `${appPath(args.id)}/restart?force=${args.force}`;
-  return carryOut(client, io, args, `restart of ${args.id}`, () => client.ask('POST', path));
+  return change(client, io, args, `restart of ${args.id}`, { method: 'POST', path });
 }
 
 /** `app rm ID`: as with Marathon's API, running deployments of the app are cancelled. */
 export function appRemove(client: RestClient, io: CommandIo, args: Omit<OneApp, 'force'>): Promise<number> {
-  return carryOut(client, io, args, `removal of ${args.id}`, () => client.ask('DELETE', appPath(args.id)));
+  return change(client, io, args, `removal of ${args.id}`, { method: 'DELETE', path: appPath(args.id) });
 }

@@ -36,10 +36,21 @@ export async function audit(client: RestClient, io: CommandIo, args: AuditArgume
     `${entry.method} ${entry.path}`,
     entry.status,
     [
+      ...namedApps(entry),
       ...(entry.fields === undefined ? [] : [entry.fields.join(',')]),
       ...(entry.untold === undefined ? [] : [`${entry.untold} more were refused before`]),
     ].join('; '),
   ]);
   io.out(table(['NO', 'TIME', 'WHO', 'FROM', 'ASKED', 'STATUS', 'CHANGED'], rows));
   return exitCodes.ok;
+}
+
+/** Apps that one line names; `--json` has them all. */
+const MOST_APPS = 3;
+
+/** The apps that a write touched, where its path does not say which one. */
+function namedApps({ apps = [], path }: Schemas['AuditEntry']): readonly string[] {
+  if (apps.length === 0 || (apps.length === 1 && path.includes(`/v2/apps${apps[0]}`))) return [];
+  const more = apps.length - MOST_APPS;
+  return [`${apps.slice(0, MOST_APPS).join(' ')}${more > 0 ? ` and ${more} more` : ''}`];
 }

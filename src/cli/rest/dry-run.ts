@@ -8,15 +8,22 @@ type Announcement = Schemas['Announcement'];
 /** Longest value of a difference that is shown. */
 const MAX_SHOWN = 120;
 
+/** A write as it would be sent. */
+export interface AskedChange {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: unknown;
+}
+
 /** Asks what a change would mean and says it, in words or as the server's JSON. Nothing is changed. */
 export async function dryRun(
   client: RestClient,
   io: CommandIo,
   { json }: { readonly json: boolean },
-  path: string,
-  body: unknown,
+  { method, path, body }: AskedChange,
 ): Promise<number> {
-  const { body: answer } = await client.ask<Announcement>('PUT', `${path}&dryRun=true`, body);
+  const query = `${path.includes('?') ? '&' : '?'}dryRun=true`;
+  const { body: answer } = await client.ask<Announcement>(method, path + query, body);
   if (json) io.out(JSON.stringify(answer, undefined, 2));
   else for (const line of announcementLines(io, answer)) io.out(line);
   return exitCodes.ok;
@@ -62,7 +69,8 @@ function* announcementLines(io: CommandIo, answer: Announcement): Generator<stri
   yield paint(io, 'dim', 'Nothing was changed.');
 }
 
-function* placementLines(io: CommandIo, placement: Announcement['placement'][number]): Generator<string> {
+/** Whether what has to find a place would, and what is missing. */
+export function* placementLines(io: CommandIo, placement: Schemas['Placement']): Generator<string> {
   const { id, instances, fitting, fits, agents = [], smallestChange } = placement;
   if (fits === 'unknown') return;
   if (fits) {

@@ -1,6 +1,6 @@
 import { type Contract, loadContract } from '../../api/contract/load-contract.js';
 import type { AppInput } from '../../apps/app-input.js';
-import { type Applied, applyImport } from '../import/apply-import.js';
+import { type Applied, applyImport, rehearseImport } from '../import/apply-import.js';
 import { type AsideContent, asideFileName, writeAside } from '../import/aside-file.js';
 import { type ImportPlan, type PlannedApp, planImport } from '../import/decide/plan-import.js';
 import { type ImportReport, isIncomplete, reportApps, reportLines } from '../import/decide/report.js';
@@ -27,11 +27,13 @@ export interface ImportArguments extends ChangeArguments {
 /** What the command ends with when all went well, but something of the source stays where it is. */
 export const INCOMPLETE = 5;
 
-/** As the server reads definitions; what it sees differently it says when the import is sent. */
+/** As the server reads definitions; what it sees differently it says itself, in a dry run too. */
 const settings = { defaultRole: '*' } as const;
-const nobodyRefused: Applied = { code: exitCodes.ok, refused: new Map(), appeared: [], unsent: [] };
 
-/** `import URL`: takes the apps and groups of a live Marathon. Reads the source only; removes nothing here. */
+/**
+ * `import URL`: takes the apps and groups of a live Marathon. Reads the source only; removes nothing here. In a dry run the
+ * server judges every app and makes none.
+ */
 export async function importFrom(client: RestClient, io: CommandIo, args: ImportArguments): Promise<number> {
   const sourceClient = new RestClient(connectToSource(args.source));
   const source = await readSource(sourceClient, args.group);
@@ -51,9 +53,12 @@ export async function importFrom(client: RestClient, io: CommandIo, args: Import
   const wanted = plan.apps.filter(({ verdict }) => verdict.kind === 'new' || verdict.kind === 'replace');
   const groups = plan.groups.filter(({ verdict }) => verdict === 'new');
   if (!args.json && !args.dryRun && wanted.length > 0) {
-    io.out(paint(io, 'dim', `importing ${wanted.length} apps from ${sourceClient.url} to ${client.url}`));
+    const apps = wanted.length === 1 ? '1 app' : `${wanted.length} apps`;
+    io.out(paint(io, 'dim', `importing ${apps} from ${sourceClient.url} to ${client.url}`));
   }
-  const applied = args.dryRun ? nobodyRefused : await applyImport(client, io, wanted, groups, args);
+  const applied = args.dryRun
+    ? await rehearseImport(client, io, wanted, args)
+    : await applyImport(client, io, wanted, groups, args);
   const report = await finish(plan, applied, args, sourceClient.url, client.url);
   if (args.json) io.out(JSON.stringify(report, undefined, 2));
   else for (const line of reportLines(report)) io.out(printable(line));

@@ -1,6 +1,7 @@
 import type { Schemas } from '../../api/contract/load-contract.js';
 import { exitCodes } from './carry-out.js';
 import { type CommandIo, paint, printable } from './command-io.js';
+import { placementLines } from './dry-run.js';
 import { appPath, type RestClient } from './rest-client.js';
 import { table } from './table.js';
 
@@ -73,7 +74,9 @@ export async function why(
 ): Promise<number> {
   const [{ app }, { queue }] = await Promise.all([
     client.get<{ readonly app: Schemas['AppInfo'] }>(appPath(id)),
-    client.get<{ readonly queue: readonly Schemas['QueueItem'][] }>('/v2/queue'),
+    client.get<{ readonly queue: readonly Schemas['QueueItem'][] }>(
+      `/v2/queue?embed=placement&id=${encodeURIComponent(`/${id.replace(/^\/+/, '')}`)}`,
+    ),
   ]);
   const item = queue.find((entry) => entry.app.id === app.id);
   const unhealthy = (app.tasks ?? []).filter((task) =>
@@ -105,6 +108,7 @@ export async function why(
   };
   for (const text of waitingTexts(app.waiting ?? [])) say(text);
   if (item) sayQueue(item, say);
+  if (item?.placement) for (const line of placementLines(io, item.placement)) io.out(line);
   for (const task of unhealthy) {
     const cause = task.healthCheckResults.find((result) => !result.alive)?.lastFailureCause;
     say(`${task.id} is unhealthy${cause === undefined ? '' : `: ${cause}`}`);

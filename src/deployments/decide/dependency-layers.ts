@@ -1,5 +1,6 @@
 import type { AppId } from '../../apps/app.js';
 import { parentPath } from '../../apps/path.js';
+import { finish, type Steps } from '../../util/steps.js';
 
 /** What the layers are made from: the wanted tree. */
 export interface DependencyGraph {
@@ -21,8 +22,16 @@ const THROUGH = '^';
  * within a layer is that of `apps`.
  */
 export function dependencyLayers(apps: readonly AppId[], graph: DependencyGraph): AppId[][] {
+  return finish(layersInSteps(apps, graph));
+}
+
+/** As `dependencyLayers`, a step per app. */
+export function* layersInSteps(apps: readonly AppId[], graph: DependencyGraph): Steps<AppId[][]> {
   const length = new Map<string, number>();
-  for (const app of apps) measure(app, graph, length);
+  for (const app of apps) {
+    measure(app, graph, length);
+    yield;
+  }
   const layers = new Map<number, AppId[]>();
   for (const app of apps) {
     const layer = length.get(app) ?? 0;

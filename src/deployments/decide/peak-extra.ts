@@ -29,12 +29,14 @@ export function peakExtraCapacity(
   steps: readonly DeploymentStep[],
   transitions: readonly Transition[],
 ): Capacity {
+  const byId = new Map(transitions.map((each) => [each.appId, each]));
   const lastStep = new Map<string, number>();
   for (const [index, { actions }] of steps.entries()) for (const { app } of actions) lastStep.set(app, index);
   let settled = none;
   let peak = none;
-  for (const index of steps.keys()) {
-    const here = transitions.filter(({ appId }) => lastStep.get(appId) === index);
+  for (const [index, { actions }] of steps.entries()) {
+    const ending = new Set(actions.map(({ app }) => app).filter((app) => lastStep.get(app) === index));
+    const here = [...ending].flatMap((app) => byId.get(app) ?? []);
     peak = larger(
       peak,
       here.reduce((sum, each) => plus(sum, fullest(each)), settled),
@@ -68,7 +70,13 @@ function taken(record: AppRecord | undefined): Capacity {
 }
 
 function combine(a: Capacity, b: Capacity, by: (a: number, b: number) => number): Capacity {
-  return Object.fromEntries(kinds.map((kind) => [kind, by(a[kind], b[kind])])) as unknown as Capacity;
+  return {
+    instances: by(a.instances, b.instances),
+    cpus: by(a.cpus, b.cpus),
+    mem: by(a.mem, b.mem),
+    disk: by(a.disk, b.disk),
+    gpus: by(a.gpus, b.gpus),
+  };
 }
 
 const plus = (a: Capacity, b: Capacity): Capacity => combine(a, b, (x, y) => x + y);

@@ -1,8 +1,9 @@
 import type { AppId } from '../../apps/app.js';
 import type { InstanceId } from '../../scheduler/instance.js';
+import { finish, type Steps } from '../../util/steps.js';
 import type { ActionName, DeploymentAction, DeploymentStep } from '../deployment.js';
 import { classifyChange, type PlannedApp } from './classify-change.js';
-import { type DependencyGraph, dependencyLayers } from './dependency-layers.js';
+import { type DependencyGraph, layersInSteps } from './dependency-layers.js';
 
 export interface PlanInput {
   readonly apps: ReadonlyMap<AppId, PlannedApp>;
@@ -17,7 +18,12 @@ export interface PlanInput {
  * new app (it does nothing, clients know it); then layer by layer, what depends on nothing first. Empty steps are left
  * out; apps whose change applies in place take no step.
  */
-export function planSteps({ apps, graph, victims }: PlanInput): DeploymentStep[] {
+export function planSteps(input: PlanInput): DeploymentStep[] {
+  return finish(planInSteps(input));
+}
+
+/** As `planSteps`, a step per app. */
+export function* planInSteps({ apps, graph, victims }: PlanInput): Steps<DeploymentStep[]> {
   const stops: DeploymentAction[] = [];
   const starts: DeploymentAction[] = [];
   const layered = new Map<AppId, ActionName>();
@@ -28,8 +34,9 @@ export function planSteps({ apps, graph, victims }: PlanInput): DeploymentStep[]
       if (!planned.before) starts.push({ action: 'StartApplication', app });
       layered.set(app, action);
     }
+    yield;
   }
-  const layers = dependencyLayers([...layered.keys()], graph).map((members) =>
+  const layers = (yield* layersInSteps([...layered.keys()], graph)).map((members) =>
     members.map((app) => actionOn(app, layered.get(app) ?? 'ScaleApplication', victims?.[app])),
   );
   return [stops, starts, ...layers].filter((actions) => actions.length > 0).map((actions) => ({ actions }));

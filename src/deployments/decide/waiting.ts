@@ -10,6 +10,7 @@ import { upgradeCapacity } from './upgrade-capacity.js';
 /** More reasons than anyone reads are cut; the last one says so. */
 export const MAX_WAITING_REASONS = 100;
 const REFUSALS_NAMED = 3;
+const OLDER_DEFINITION = 'is of an older definition: replaced when enough new ones are good';
 
 export interface WaitingInput {
   readonly action: DeploymentAction;
@@ -21,13 +22,19 @@ export interface WaitingInput {
   readonly nowWallMs: number;
 }
 
-/** What an action still waits for, in words, instance by instance; not many more than are shown, and only so many looked at. */
+/**
+ * What an action still waits for, in words, instance by instance, what merely waits for the others last; not many more than
+ * are shown, and only so many looked at.
+ */
 export function waitingReasons(input: WaitingInput): Waiting[] {
   const { app, action } = input.action;
   const waiting: Waiting[] = [];
   let leaving = 0;
   let staying = 0;
-  for (const { standing, members } of input.cohorts) {
+  const wanted = input.transition.after?.launchHash;
+  const isOld = ({ standing }: Cohort): boolean => standing.launchHash !== wanted;
+  const ordered = [...input.cohorts].sort((a, b) => Number(isOld(a)) - Number(isOld(b)));
+  for (const { standing, members } of ordered) {
     if (standing.goal === 'Running') staying += members.size;
     else leaving += members.size;
     for (const instance of members.values()) {
@@ -37,7 +44,8 @@ export function waitingReasons(input: WaitingInput): Waiting[] {
       waiting.push({ app, instance: instance.id, reason });
     }
   }
-  waiting.sort((a, b) => ((a.instance ?? '') < (b.instance ?? '') ? -1 : 1));
+  const isEffect = ({ reason }: Waiting): number => Number(reason === OLDER_DEFINITION);
+  waiting.sort((a, b) => isEffect(a) - isEffect(b) || ((a.instance ?? '') < (b.instance ?? '') ? -1 : 1));
   const record = input.transition.after;
   if (record && action !== 'StopApplication' && leaving > 0 && staying < record.app.instances) {
     const { maxCapacity } = upgradeCapacity(record.app);
@@ -72,11 +80,10 @@ function reasonOf(instance: Instance, input: WaitingInput): string | undefined {
   const record = input.transition.after;
   if (!record || instance.goal !== 'Running') return 'is being stopped';
   if (instance.condition === 'Scheduled' || isTerminal(instance.condition)) return queueReason(input);
-  if (instance.launchHash !== record.launchHash)
-    return 'is of an older definition: replaced when enough new ones are good';
+  if (instance.launchHash !== record.launchHash) return OLDER_DEFINITION;
   switch (obstacleOf(standingOf(instance), gateOf(record.app))) {
     case 'not-running':
-      return `starts on ${instance.task?.hostname ?? 'an agent'} (${instance.condition})`;
+      return startReason(instance);
     case 'health':
       return healthReason(instance);
     case 'readiness':
@@ -86,6 +93,12 @@ function reasonOf(instance: Instance, input: WaitingInput): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** With what its agent says of it: a pull's progress, an engine out of reach. */
+function startReason({ task, condition }: Instance): string {
+  const said = condition === 'Staging' && task?.message !== undefined ? `: ${task.message}` : '';
+  return `starts on ${task?.hostname ?? 'an agent'} (${condition})${said}`;
 }
 
 function healthReason(instance: Instance): string {

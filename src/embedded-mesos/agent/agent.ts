@@ -6,14 +6,13 @@ import type { LineEnd } from '../../util/line/line.js';
 import { PidLock } from '../../util/pid-lock.js';
 import { bootId } from '../../util/process-identity.js';
 import { Accounts } from '../containers/accounts.js';
-import { detectIsolation } from '../containers/isolation/detect-isolation.js';
-import { ProcessContainerizer } from '../containers/process-containerizer.js';
-import { volatileFolder } from '../containers/volatile-folder.js';
 import type { FromAgent, ToAgent } from '../protocol/agent-line.js';
 import { parseAttributes, parseResources } from '../protocol/resource-text.js';
 import type { AgentInfo, Attribute, Resource } from '../protocol/v1.js';
 import { instanceIdOf, prepareAgentFolder } from './agent-folder.js';
 import type { AgentOptions } from './agent-options.js';
+import { type AgentContainers, buildContainers } from './build-containers.js';
+import { type AgentInside, buildInside, execRoute } from './build-inside.js';
 import { CheckpointLog } from './checkpoint-log.js';
 import { agentResources, detectedResources } from './decide/machine-resources.js';
 import { agentFlags } from './http/agent-flags.js';
@@ -22,9 +21,11 @@ import type { AgentView } from './http/agent-state.js';
 import { ListeningPorts } from './listening-ports.js';
 import { machineFacts, taskAddress } from './machine.js';
 import { OldSandboxes } from './old-sandboxes.js';
+import { Preparation } from './preparation.js';
 import { StatusSender } from './status-sender.js';
 import { TaskDesk } from './task-desk.js';
 import { type AgentRecord, checkpointKeys, type OldSandbox, type TaskRecord } from './task-record.js';
+import { UsageSampler } from './usage/usage-sampler.js';
 
 /** After the longest grace, so long may processes take to be gone before a stop goes on without them. */
 const STOP_SLACK_MS = 70_000;
@@ -52,11 +53,15 @@ export class Agent {
   #record: AgentRecord = { format: 1, bootId: '', formerIds: [] };
   #resources: readonly Resource[] = [];
   #attributes: readonly Attribute[] = [];
-  #containerizer: ProcessContainerizer | undefined;
+  #containers: AgentContainers | undefined;
   #sandboxes: OldSandboxes | undefined;
   #desk: TaskDesk | undefined;
+  #inside: AgentInside | undefined;
   #http: AgentHttp | undefined;
   #line: LineEnd<FromAgent> | undefined;
+  readonly #usage: UsageSampler;
+  readonly #accounts: Accounts;
+  readonly #preparation: Preparation;
   #registered = false;
   #stopping = false;
 
@@ -67,6 +72,16 @@ export class Agent {
       (frameworkId, status) => this.#line?.send({ type: 'UPDATE', frameworkId, status }),
       options.clock,
     );
+    this.#usage = new UsageSampler({
+      tasks: () => this.#desk?.running() ?? [],
+      statistics: (containerId) => this.#containers?.containerizer.statistics(containerId),
+      report: (tasks) => {
+        if (this.#registered && this.#line?.connected) this.#line.send({ type: 'USAGE', tasks });
+      },
+      clock: options.clock,
+    });
+    this.#accounts = new Accounts(options.clock);
+    this.#preparation = new Preparation(options, this.#folder, this.#accounts);
     this.#startedAtMs = options.clock.wallMs();
   }
 
@@ -101,17 +116,19 @@ export class Agent {
     this.#resources = agentResources(declared, detectedResources(await machineFacts(options.workDir)));
     const values = await this.#checkpoints.open();
     const tasks = await this.#recoverIdentity(values);
-    const { containerizer, desk, sandboxes } = this.#build();
+    const { containers, desk, sandboxes } = this.#build();
     for (const [key, value] of values) {
       if (key.startsWith(checkpointKeys.sandbox('')))
         sandboxes.recover(key.slice(checkpointKeys.sandbox('').length), value as OldSandbox);
     }
     await this.#keepSandboxesOfDeadTasks(values, tasks, sandboxes);
-    await containerizer.start(desk.recover(tasks));
-    desk.resumeKills();
+    await containers.containerizer.start(desk.recover(tasks));
+    await this.#preparation.start();
+    desk.resume();
     sandboxes.start();
+    this.#usage.start();
     this.#recoverySeconds = (options.clock.monotonicMs() - beganMs) / 1000;
-    this.#http = this.#makeHttp(desk, sandboxes, containerizer);
+    this.#http = this.#makeHttp(desk, sandboxes, containers);
     await this.#http.start();
     this.#line = options.line({
       onMessage: (message) => this.#receive(message),
@@ -155,27 +172,22 @@ export class Agent {
     await Promise.all(writes);
   }
 
-  #build(): { containerizer: ProcessContainerizer; desk: TaskDesk; sandboxes: OldSandboxes } {
+  #build(): { containers: AgentContainers; desk: TaskDesk; sandboxes: OldSandboxes } {
     const { options } = this;
     const { clock, dice, log } = options;
     const instanceId = instanceIdOf(options.workDir, dice);
-    const volatileRoot = volatileFolder(instanceId);
-    const containerizer = new ProcessContainerizer({
-      root: this.#folder,
-      ...(volatileRoot !== undefined && { volatileRoot }),
-      isolation: detectIsolation(instanceId, options.pidsMax),
-      pump: { script: options.pumpScript, fileBytes: options.outputFileBytes, files: options.outputFiles },
-      onEvent: (event) => this.#desk?.onContainer(event),
-      ...(options.warmContainers !== undefined && { warmContainers: options.warmContainers }),
-      clock,
-      dice,
-      log: log.child('containers'),
-    });
+    const containers = buildContainers(options, this.#folder, instanceId, (event) =>
+      this.#desk?.onContainer(this.#usage.completed(event)),
+    );
+    const { containerizer } = containers;
+    const inside = buildInside(options, containerizer, (taskId, news) => this.#desk?.checked(taskId, news));
+    this.#inside = inside;
     const sandboxes = new OldSandboxes(this.#folder, this.#checkpoints, containerizer, clock, log);
     const desk = new TaskDesk({
       checkpoints: this.#checkpoints,
       containerizer,
-      accounts: new Accounts(clock),
+      accounts: this.#accounts,
+      preparation: this.#preparation,
       listening: new ListeningPorts(clock),
       sender: this.#sender,
       sandboxes,
@@ -187,19 +199,21 @@ export class Agent {
       },
       ip: taskAddress(options.address),
       agentId: () => this.#record.agentId ?? '',
+      onPhase: (record) => inside.onPhase(record),
       tell: (frameworkId, status) => this.#line?.send({ type: 'UPDATE', frameworkId, status }),
       clock,
       dice,
       log,
     });
-    this.#containerizer = containerizer;
+    this.#containers = containers;
     this.#sandboxes = sandboxes;
     this.#desk = desk;
-    return { containerizer, desk, sandboxes };
+    return { containers, desk, sandboxes };
   }
 
-  #makeHttp(desk: TaskDesk, sandboxes: OldSandboxes, containerizer: ProcessContainerizer): AgentHttp {
+  #makeHttp(desk: TaskDesk, sandboxes: OldSandboxes, containers: AgentContainers): AgentHttp {
     const { options } = this;
+    const { containerizer, processes } = containers;
     const view = (): AgentView => ({
       version: options.version ?? 'unknown',
       agentId: this.#record.agentId,
@@ -213,7 +227,8 @@ export class Agent {
       attributes: this.#attributes,
       desk,
       containerizer,
-      files: containerizer.files,
+      files: processes.files,
+      samples: this.#usage.samples(),
       pendingUpdates: this.#sender.pending,
       flags: agentFlags(options, containerizer.isolationKind),
     });
@@ -227,6 +242,7 @@ export class Agent {
         port: options.port,
         hostname: options.hostname,
         ...(options.readToken === undefined ? {} : { readToken: options.readToken }),
+        exec: execRoute(options, this.#inside, desk),
       },
       view,
       lookup,
@@ -239,6 +255,7 @@ export class Agent {
     const { agentId, formerIds } = this.#record;
     this.#registered = false;
     this.#sender.unregistered();
+    this.#inside?.heard(false);
     if (this.#stopping) return;
     const agent: AgentInfo = {
       ...(agentId !== undefined && { id: { value: agentId } }),
@@ -306,6 +323,7 @@ export class Agent {
     this.options.log.info('registered', { agentId });
     this.#registered = true;
     this.#sender.registered();
+    this.#inside?.heard(true);
   }
 
   /** Kills everything, forgets everything, and stays silent. */
@@ -363,12 +381,14 @@ export class Agent {
     }
     this.#line?.close();
     this.#sender.stop();
+    this.#usage.stop();
+    this.#inside?.stop();
     desk?.stop();
+    this.#preparation.stop();
     this.#sandboxes?.stop();
     await this.#http?.stop();
     // Without a task there is nothing that the launcher, the pump or a group would be kept for.
-    if (desk?.isIdle(false)) await this.#containerizer?.tearDown();
-    else await this.#containerizer?.stop();
+    await this.#containers?.stop(desk?.isIdle(false) ?? false);
     await this.#checkpoints.close();
     this.#lock?.release();
   }

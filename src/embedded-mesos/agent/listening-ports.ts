@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Clock } from '../../util/clock.js';
-import { listeningHead } from './decide/listening-ports.js';
+import type { TaskInfo } from '../protocol/v1.js';
+import { hasPorts, listeningHead, takenPorts } from './decide/listening-ports.js';
 
 /** One answer serves all launches of a moment: this long, or longer where the kernel takes longer to tell. */
 const FRESH_MS = 20;
@@ -9,6 +10,9 @@ const FRESH_TIMES_COST = 10;
 const SLICE_BYTES = 64 * 1024;
 /** Of each table this much at most is read: some 56 000 listening sockets. */
 const MAX_BYTES = 8 * 1024 * 1024;
+/** So long a launch waits for its ports to become free (their last user may be about to go), looking this often. */
+const PORTS_WAIT_MS = 2_000;
+const PORTS_LOOK_MS = 50;
 
 /**
  * The TCP ports of this host on which anybody listens. Only the heads of the kernel's tables are read, which is cheap
@@ -26,6 +30,21 @@ export class ListeningPorts {
     this.#freshUntilMs = Number.POSITIVE_INFINITY;
     this.#answer = this.#read();
     return this.#answer;
+  }
+
+  /**
+   * Ports of a task on which another program listens, after some time for that to end; normally none, at once. `wanted`: whether
+   * that still matters to anybody.
+   */
+  async takenBefore(task: TaskInfo, wanted: () => boolean): Promise<readonly number[]> {
+    if (!hasPorts(task)) return [];
+    const untilMs = this.clock.monotonicMs() + PORTS_WAIT_MS;
+    for (;;) {
+      const taken = takenPorts(task, await this.now());
+      if (taken.length === 0 || this.clock.monotonicMs() >= untilMs) return taken;
+      if (!wanted()) return [];
+      await new Promise<void>((again) => this.clock.after(PORTS_LOOK_MS, again));
+    }
   }
 
   async #read(): Promise<readonly number[]> {

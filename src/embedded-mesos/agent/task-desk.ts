@@ -7,6 +7,7 @@ import type { ContainerEvent, Containerizer, KnownContainer } from '../container
 import type { AgentTask } from '../protocol/agent-line.js';
 import { isTerminalState, type KillPolicy, type TaskInfo, type TaskStatus } from '../protocol/v1.js';
 import type { CheckpointLog } from './checkpoint-log.js';
+import type { CheckNews } from './checks/task-checks.js';
 import {
   containerOf,
   killGraceMs,
@@ -15,19 +16,17 @@ import {
   refusalOf,
   userFor,
 } from './decide/admit-task.js';
-import { hasPorts, takenPorts } from './decide/listening-ports.js';
-import type { StatusFacts } from './decide/status.js';
+import { hasImage } from './decide/docker-task.js';
+import { bareStatus, type Outcome, type StatusFacts } from './decide/status.js';
 import { stepTask, type TaskEffect, type TaskEvent } from './decide/task-step.js';
 import type { ListeningPorts } from './listening-ports.js';
 import type { OldSandboxes } from './old-sandboxes.js';
+import { type FetchOutcome, hasFiles, type Preparation } from './preparation.js';
 import type { StatusSender } from './status-sender.js';
 import { checkpointKeys, TASK_RECORD_FORMAT, type TaskRecord } from './task-record.js';
 
 /** Pause before a checkpoint that the disk refused is tried again. */
 const PERSIST_RETRY_MS = 1_000;
-/** So long a launch waits for its ports to become free (their last user may be about to go), looking this often. */
-const PORTS_WAIT_MS = 2_000;
-const PORTS_LOOK_MS = 50;
 
 interface Entry {
   record: TaskRecord;
@@ -42,9 +41,12 @@ export interface TaskDeskParts {
   readonly listening: ListeningPorts;
   readonly sender: StatusSender;
   readonly sandboxes: OldSandboxes;
+  readonly preparation: Preparation;
   readonly rules: RunAsRules;
   readonly ip: string;
   readonly agentId: () => string;
+  /** Told of every recovered task that is not ended, and at each change of a task's phase. */
+  readonly onPhase?: (record: TaskRecord) => void;
   /** Sends a status that nobody acknowledges. */
   readonly tell: (frameworkId: string, status: TaskStatus) => void;
   readonly clock: Clock;
@@ -76,17 +78,20 @@ export class TaskDesk {
     const known: KnownContainer[] = [];
     for (const record of records) {
       this.#add(record);
-      if (record.phase !== 'ended') known.push({ spec: containerOf(record, this.parts.agentId()) });
+      if (record.phase !== 'ended' && record.fetched !== false) known.push({ spec: containerOf(record, this.parts.agentId()) });
       this.#sendFirst(record);
     }
     return known;
   }
 
-  /** After the containerizer found its containers: kills that were asked for before are asked for again. */
-  resumeKills(): void {
-    for (const { record } of this.#entries.values()) {
-      if (record.phase === 'killing')
+  /** After the containerizer found its containers: kills, and files, that were asked for before are asked for again. */
+  resume(): void {
+    for (const entry of this.#entries.values()) {
+      const { record } = entry;
+      if (record.fetched === false && record.phase !== 'ended') void this.#fetch(entry);
+      else if (record.phase === 'killing')
         this.parts.containerizer.kill(record.containerId, record.killGraceMs ?? 0);
+      if (record.phase !== 'ended') this.parts.onPhase?.(record);
     }
   }
 
@@ -118,16 +123,27 @@ export class TaskDesk {
     const { task } = entry.record;
     const user = userFor(task, this.parts.rules);
     const account = user === undefined ? undefined : await this.parts.accounts.find(user);
-    const refusal = refusalOf(task, account, this.parts.rules) ?? portsRefusal(await this.#takenPorts(entry));
-    if (refusal) {
-      this.totals.launchErrors++;
-      this.#step(entry, { type: 'refused', outcome: refusal });
-      return;
-    }
-    const containerId = this.parts.containerizer.nextId();
+    const wanted = (): boolean => !this.#stopped && entry.record.phase === 'launching';
+    const { rules, listening } = this.parts;
+    const refusal =
+      refusalOf(task, account, rules) ?? portsRefusal(await listening.takenBefore(task, wanted));
+    if (refusal) return this.#refuse(entry, refusal);
+    const volumes = await this.parts.preparation.volumes(task);
+    if (volumes && 'refusal' in volumes) return this.#refuse(entry, volumes.refusal);
+    const isToFetch = hasFiles(task);
+    // One that waits for its files must not hold a container that was made in advance.
+    const containerId = isToFetch
+      ? this.parts.dice.uuid()
+      : this.parts.containerizer.nextId(hasImage(task));
     this.#taskByContainer.delete(entry.record.containerId);
     this.#taskByContainer.set(containerId, task.task_id.value);
-    entry.record = { ...entry.record, containerId, ...(account && { account }) };
+    entry.record = {
+      ...entry.record,
+      containerId,
+      ...(account && { account }),
+      ...volumes,
+      ...(isToFetch && { fetched: false }),
+    };
     try {
       await this.parts.checkpoints.put(checkpointKeys.task(task.task_id.value), entry.record);
     } catch (error) {
@@ -135,23 +151,27 @@ export class TaskDesk {
       return;
     }
     if (this.#stopped) return;
-    if (entry.record.phase === 'launching')
+    if (isToFetch) void this.#fetch(entry);
+    else if (entry.record.phase === 'launching')
       this.parts.containerizer.launch(containerOf(entry.record, this.parts.agentId()));
     else this.#step(entry, { type: 'ended', end: { cancelled: true } });
   }
 
-  /** Ports of a task on which another program listens, after some time for that to end; normally none, at once. */
-  async #takenPorts(entry: Entry): Promise<readonly number[]> {
-    const { clock, listening } = this.parts;
-    const { task } = entry.record;
-    if (!hasPorts(task)) return [];
-    const untilMs = clock.monotonicMs() + PORTS_WAIT_MS;
-    for (;;) {
-      const taken = takenPorts(task, await listening.now());
-      if (taken.length === 0 || clock.monotonicMs() >= untilMs) return taken;
-      if (this.#stopped || entry.record.phase !== 'launching') return [];
-      await new Promise<void>((again) => clock.after(PORTS_LOOK_MS, again));
-    }
+  #refuse(entry: Entry, outcome: Outcome): void {
+    this.totals.launchErrors++;
+    this.#step(entry, { type: 'refused', outcome });
+  }
+
+  /** Beside the chain: a kill must not wait for it. */
+  async #fetch(entry: Entry): Promise<void> {
+    const isWanted = (): boolean => entry.record.phase === 'launching';
+    const outcome: FetchOutcome = isWanted()
+      ? await this.parts.preparation.fetch(entry.record, (message) => this.#progress(entry, message))
+      : { type: 'cancelled' };
+    if (this.#stopped) return;
+    if (!isWanted()) this.#step(entry, { type: 'fetch-cancelled' });
+    else if (!('type' in outcome)) this.#refuse(entry, outcome);
+    else if (outcome.type === 'fetched') this.#step(entry, { type: 'fetched' });
   }
 
   /** What cannot be written down must not run. */
@@ -187,6 +207,18 @@ export class TaskDesk {
     }
   }
 
+  /** A task broke a rule of this agent: it is ended, and fails for that reason. */
+  breach(taskId: string, outcome: Outcome): void {
+    const entry = this.#entries.get(taskId);
+    if (entry) this.#step(entry, { type: 'breached', outcome });
+  }
+
+  /** What a check has to say of a task. */
+  checked(taskId: string, news: CheckNews): void {
+    const entry = this.#entries.get(taskId);
+    if (entry) this.#step(entry, { type: 'checked', news });
+  }
+
   acknowledge(taskId: string, uuid: string): void {
     const entry = this.#entries.get(taskId);
     if (entry) this.#step(entry, { type: 'acknowledged', uuid });
@@ -216,24 +248,25 @@ export class TaskDesk {
     });
   }
 
-  /** A status without uuid: nobody acknowledges it. */
   #bare(taskId: string, state: TaskStatus['state']): TaskStatus {
     const { agentId, clock } = this.parts;
-    return {
-      task_id: { value: taskId },
-      state,
-      source: 'SOURCE_AGENT',
-      agent_id: { value: agentId() },
-      timestamp: clock.wallMs() / 1000,
-    };
+    return bareStatus(taskId, state, agentId(), clock.wallMs());
   }
 
   onContainer(event: ContainerEvent): void {
     const taskId = this.#taskByContainer.get(event.id);
     const entry = taskId === undefined ? undefined : this.#entries.get(taskId);
     if (!entry) return;
-    if (event.type === 'started') this.#step(entry, { type: 'started', pid: event.pid });
+    if (event.type === 'progress') this.#progress(entry, event.message);
+    else if (event.type === 'started') this.#step(entry, event);
     else this.#step(entry, { type: 'ended', end: event.end });
+  }
+
+  /** Told as it is and not repeated: the next one says more, and what follows says all. */
+  #progress(entry: Entry, message: string): void {
+    const { frameworkId, task, phase } = entry.record;
+    if (this.#stopped || phase !== 'launching') return;
+    this.parts.tell(frameworkId, { ...this.#bare(task.task_id.value, 'TASK_STAGING'), message });
   }
 
   #step(entry: Entry, event: TaskEvent): void {
@@ -242,6 +275,7 @@ export class TaskDesk {
     const { record, effects } = stepTask(before, event, this.#facts());
     if (record === before && effects.length === 0) return;
     entry.record = record;
+    if (record.phase !== before.phase) this.parts.onPhase?.(record);
     if (record.latest.uuid !== before.latest.uuid) this.totals.updates++;
     if (record.phase === 'ended' && before.phase !== 'ended') this.#count(record.latest);
     const forgets = effects.some(({ type }) => type === 'forget-task');
@@ -287,7 +321,11 @@ export class TaskDesk {
   async #execute(record: TaskRecord, effect: TaskEffect): Promise<void> {
     const { containerId } = record;
     switch (effect.type) {
+      case 'launch-container':
+        this.parts.containerizer.launch(containerOf(record, this.parts.agentId()));
+        return;
       case 'kill-container':
+        this.parts.preparation.cancel(containerId);
         this.parts.containerizer.kill(containerId, effect.graceMs);
         return;
       case 'forget-container':
@@ -326,6 +364,12 @@ export class TaskDesk {
   /** Every task that is not forgotten. */
   *records(): Iterable<TaskRecord> {
     for (const { record } of this.#entries.values()) yield record;
+  }
+
+  /** Tasks whose program runs, or is being ended. */
+  *running(): Iterable<{ readonly taskId: string; readonly containerId: string }> {
+    for (const { task, containerId, phase } of this.records())
+      if (phase === 'running' || phase === 'killing') yield { taskId: task.task_id.value, containerId };
   }
 
   record(taskId: string): TaskRecord | undefined {

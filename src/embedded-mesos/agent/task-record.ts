@@ -1,5 +1,6 @@
-import type { Account } from '../containers/containerizer.js';
+import type { Account, MountSpec } from '../containers/containerizer.js';
 import type { TaskInfo, TaskStatus } from '../protocol/v1.js';
+import type { Outcome } from './decide/status.js';
 
 /** The format of records; read back after upgrades. */
 export const TASK_RECORD_FORMAT = 1;
@@ -20,9 +21,19 @@ export interface TaskRecord {
   /** Absent: the agent's own. */
   readonly account?: Account;
   readonly phase: TaskPhase;
+  /** Absent: it has no files to fetch. False: not all of them are there, and there is no container of it yet. */
+  readonly fetched?: boolean;
+  /** The host's folders and files that its volumes stand for. */
+  readonly mounts?: readonly MountSpec[];
+  /** Why the agent itself ends it, which explains its end then. */
+  readonly breach?: Outcome;
   /** The grace of the kill that was asked for. */
   readonly killGraceMs?: number;
   readonly pid?: number;
+  /** Its own, in a network of its own. */
+  readonly ipAddress?: string;
+  /** Failures of its health check in a row, up to now. */
+  readonly health?: { readonly failures: number };
   /** Not yet acknowledged, oldest first; the first one is the one to send. */
   readonly updates: readonly TaskStatus[];
   /** The newest status. */

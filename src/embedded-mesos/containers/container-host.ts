@@ -2,12 +2,14 @@ import type { Log } from '../../logging/log.js';
 import type { Clock } from '../../util/clock.js';
 import type { Account, ContainerEvent } from './containerizer.js';
 import type { Isolation } from './isolation/isolation.js';
+import type { NamespaceSupport } from './isolation/namespaces.js';
 import type { RunFiles } from './run-files.js';
 
 /** What a container needs of its surroundings. */
 export interface ContainerHost {
   readonly files: RunFiles;
   readonly isolation: Isolation;
+  readonly namespaces: NamespaceSupport;
   readonly clock: Clock;
   readonly log: Log;
   /** After the containerizer stopped nothing is done any more, and nothing said. */

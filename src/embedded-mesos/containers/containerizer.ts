@@ -2,9 +2,9 @@ import type { DockerSpec } from './docker/docker-spec.js';
 
 /**
  * The format of everything that lies on disk for a running container: tasks outlive upgrades. Supervisors of format 1 (a
- * shell script each, in a session of their own) keep the same records and may still run.
+ * shell script each, in a session of their own) and of format 2 (no namespaces) keep the same records and may still run.
  */
-export const CONTAINER_FORMAT = 2;
+export const CONTAINER_FORMAT = 3;
 
 /** Who a container's processes are. */
 export interface Account {
@@ -13,6 +13,13 @@ export interface Account {
   readonly gid: number;
   /** Supplementary groups, the primary one included. */
   readonly groups: readonly number[];
+}
+
+export interface IoLimits {
+  /** Share among those who compete, 1 to 10000; 100 is the usual one. */
+  readonly weight?: number;
+  readonly bytesPerSecond?: number;
+  readonly operationsPerSecond?: number;
 }
 
 /** What a container may use. */
@@ -27,6 +34,8 @@ export interface ContainerLimits {
   readonly memLimitMiB?: number;
   /** Processes and threads at once; absent: the agent's default. */
   readonly pids?: number;
+  /** Reads and writes of the block device that the sandbox lies on; each of both directions. */
+  readonly io?: IoLimits;
   /** Bytes in the sandbox; absent: measured, not enforced. */
   readonly diskMiB?: number;
 }
@@ -117,14 +126,31 @@ export interface ContainerUse {
 }
 
 export type ContainerEvent =
-  /** The task's own program has been exec'd. */
-  | { readonly type: 'started'; readonly id: string; readonly pid: number }
+  /** What is done before its program runs, in words: a pull and how far it is, an engine that does not answer. */
+  | { readonly type: 'progress'; readonly id: string; readonly message: string }
+  /** The task's own program has been exec'd. `ipAddress`: its own, in a network of its own. */
+  | { readonly type: 'started'; readonly id: string; readonly pid: number; readonly ipAddress?: string }
   | { readonly type: 'ended'; readonly id: string; readonly end: ContainerEnd };
 
-/** Mesos's ResourceStatistics, the fields that we know. */
+export interface BlkioValue {
+  readonly op: 'READ' | 'WRITE' | 'DISCARD';
+  readonly value: number;
+}
+
+/** Mesos's CgroupInfo.Blkio.Statistics: an entry for each device, and one without a device for all of them. */
+export interface BlkioStatistics {
+  readonly throttling: readonly {
+    readonly device?: { readonly major_number: number; readonly minor_number: number };
+    readonly io_serviced: readonly BlkioValue[];
+    readonly io_service_bytes: readonly BlkioValue[];
+  }[];
+}
+
+/** Mesos's ResourceStatistics, the fields that we know. Counters count from the container's begin. */
 export interface ResourceStatistics {
   readonly timestamp: number;
   readonly processes?: number;
+  readonly threads?: number;
   readonly cpus_limit?: number;
   readonly cpus_soft_limit?: number;
   readonly cpus_user_time_secs?: number;
@@ -138,6 +164,26 @@ export interface ResourceStatistics {
   readonly mem_rss_bytes?: number;
   readonly mem_cache_bytes?: number;
   readonly mem_mapped_file_bytes?: number;
+  readonly mem_anon_bytes?: number;
+  readonly mem_file_bytes?: number;
+  readonly mem_swap_bytes?: number;
+  readonly mem_unevictable_bytes?: number;
+  /** longrun's own: what cannot be given up without harm (all that is charged but inactive file pages). */
+  readonly mem_working_set_bytes?: number;
+  /** longrun's own: the most that was ever charged, page cache included. */
+  readonly mem_peak_bytes?: number;
+  readonly disk_used_bytes?: number;
+  readonly disk_limit_bytes?: number;
+  readonly blkio_statistics?: BlkioStatistics;
+  /** Of a network of its own only. */
+  readonly net_rx_bytes?: number;
+  readonly net_rx_packets?: number;
+  readonly net_rx_errors?: number;
+  readonly net_rx_dropped?: number;
+  readonly net_tx_bytes?: number;
+  readonly net_tx_packets?: number;
+  readonly net_tx_errors?: number;
+  readonly net_tx_dropped?: number;
 }
 
 /** A container known from checkpoints at a start. */
@@ -162,9 +208,9 @@ export interface Containerizer {
   start(known: readonly KnownContainer[]): Promise<void>;
   /**
    * The id for the next container: of one that is made already and waits for its orders, else a fresh UUID. Given out once;
-   * one that is not launched after all is to be forgotten.
+   * one that is not launched after all is to be forgotten. `image`: it will run from an image.
    */
-  nextId(): string;
+  nextId(image?: boolean): string;
   /** Runs a container (idempotent); the outcome comes as events. */
   launch(spec: ContainerSpec): void;
   /** SIGTERM to the main process group, then after `graceMs` SIGKILL to everything. Again: may only shorten the grace. */

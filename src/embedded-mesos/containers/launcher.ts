@@ -29,6 +29,8 @@ export class Launcher {
     private readonly files: RunFiles,
     private readonly supervisorGroups: readonly string[],
     private readonly parents: readonly string[],
+    /** Whether containers get namespaces of their own; asked at each start of a launcher. */
+    private readonly ownNamespaces: () => boolean,
     private readonly onRestart: () => void,
     private readonly clock: Clock,
     private readonly log: Log,
@@ -44,6 +46,7 @@ export class Launcher {
     const args = [
       this.files.launcherScript,
       this.files.root,
+      this.ownNamespaces() ? 'own' : 'shared',
       ...this.supervisorGroups,
       '--',
       ...this.parents,

@@ -4,13 +4,14 @@ import type { ContainerHost } from './container-host.js';
 import type { ContainerSpec } from './containerizer.js';
 import { commandFault, launchScript } from './decide/launch-script.js';
 import { streams } from './run-files.js';
+import { prepareStage } from './stage.js';
 
 /**
  * Makes all that a container needs before its supervisor: sandbox, output, cgroups, script. Idempotent; throws why not.
  * Synchronous, since these few calls take a third of a millisecond in all, and a trip through the thread pool for each
- * of them would take longer than the launch itself.
+ * of them would take longer than the launch itself. `network`: the network namespace that was made for it.
  */
-export function prepareContainer(host: ContainerHost, spec: ContainerSpec): void {
+export function prepareContainer(host: ContainerHost, spec: ContainerSpec, network?: string): void {
   const fault = commandFault(spec);
   if (fault) throw new Error(fault);
   const { files, isolation } = host;
@@ -20,11 +21,14 @@ export function prepareContainer(host: ContainerHost, spec: ContainerSpec): void
   mkdirSync(files.output(spec.id), { recursive: true, mode: 0o750 });
   for (const stream of streams) closeSync(openSync(join(files.output(spec.id), stream), 'a', 0o640));
   isolation.prepare(spec.id, spec.limits);
-  writeFileSync(files.script(spec.id), launchScript(withOwnVariables(spec, sandbox)), { mode: 0o600 });
+  prepareStage(host, spec, network);
+  writeFileSync(files.script(spec.id), launchScript({ ...spec, environment: ownVariables(spec, sandbox) }), {
+    mode: 0o600,
+  });
 }
 
-/** Variables that Mesos's agent gives every task; those of the command win. */
-function withOwnVariables(spec: ContainerSpec, sandbox: string): ContainerSpec {
+/** The whole environment of a container: what Mesos's agent gives every task; those of the command win. */
+export function ownVariables(spec: ContainerSpec, sandbox: string): ContainerSpec['environment'] {
   const own = [
     { name: 'PATH', value: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
     { name: 'MESOS_SANDBOX', value: sandbox },
@@ -32,5 +36,5 @@ function withOwnVariables(spec: ContainerSpec, sandbox: string): ContainerSpec {
   ];
   // Last, so that nobody can change it: processes of a container without cgroups are found by it.
   const mark = { name: 'MESOS_CONTAINER_ID', value: spec.id };
-  return { ...spec, environment: [...own, ...spec.environment, mark] };
+  return [...own, ...spec.environment, mark];
 }

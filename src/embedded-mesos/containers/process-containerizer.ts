@@ -1,27 +1,38 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { readdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
 import type { Log } from '../../logging/log.js';
 import type { Clock, Timer } from '../../util/clock.js';
 import type { Dice } from '../../util/ids.js';
-import { bootId } from '../../util/process-identity.js';
 import type { ContainerHost } from './container-host.js';
 import type {
   ContainerEvent,
   Containerizer,
   ContainerLimits,
   ContainerSpec,
+  Entrance,
   KnownContainer,
   ResourceStatistics,
 } from './containerizer.js';
+import { limitStatistics } from './decide/limit-statistics.js';
+import { processEntrance } from './entrance.js';
 import { FolderWatch } from './folder-watch.js';
 import type { Isolation } from './isolation/isolation.js';
+import {
+  type IsolationLevel,
+  type NamespaceSupport,
+  noNamespaces,
+  probeNamespaces,
+} from './isolation/namespaces.js';
 import { Launcher } from './launcher.js';
 import { LogPumpKeeper, type LogPumpSettings } from './log-pump-keeper.js';
 import { OutOfMemoryWatch } from './out-of-memory-watch.js';
 import { ProcessContainer } from './process-container.js';
 import { signal } from './processes.js';
+import { removeTree } from './remove-tree.js';
 import { type RecordKind, RunFiles } from './run-files.js';
+import { networkCounters } from './statistics/process-counters.js';
+import { voidOtherBoots } from './void-other-boots.js';
 import { DEFAULT_WARM_CONTAINERS, WarmPool } from './warm-pool.js';
 
 /** Longest stretch of preparing containers in one turn of the event loop. */
@@ -43,6 +54,8 @@ export interface ProcessContainerizerOptions {
   /** A folder in memory for what a boot voids; absent: it lies in `root` too. */
   readonly volatileRoot?: string;
   readonly isolation: Isolation;
+  /** How much is kept apart besides the limits; default `default`. */
+  readonly isolationLevel?: IsolationLevel;
   readonly pump: LogPumpSettings;
   readonly onEvent: (event: ContainerEvent) => void;
   /** How many containers to make in advance; default 8. */
@@ -56,6 +69,7 @@ export interface ProcessContainerizerOptions {
 export class ProcessContainerizer implements Containerizer {
   readonly files: RunFiles;
   readonly #host: ContainerHost;
+  #namespaces: NamespaceSupport = noNamespaces;
   #stopped = false;
   #tick: Timer | undefined;
   #ticks = 0;
@@ -80,7 +94,15 @@ export class ProcessContainerizer implements Containerizer {
     const files = new RunFiles(options.root, options.volatileRoot);
     const { supervisorGroups, parents } = isolation;
     this.files = files;
-    this.#launcher = new Launcher(files, supervisorGroups, parents, () => this.#askAgain(), clock, log);
+    this.#launcher = new Launcher(
+      files,
+      supervisorGroups,
+      parents,
+      () => this.#namespaces.own,
+      () => this.#askAgain(),
+      clock,
+      log,
+    );
     this.#pump = new LogPumpKeeper(files, supervisorGroups, options.pump, clock, log);
     this.#watch = new FolderWatch(
       files.records,
@@ -109,11 +131,15 @@ export class ProcessContainerizer implements Containerizer {
 
   #makeHost(files: RunFiles): ContainerHost {
     const stopped = (): boolean => this.#stopped;
+    const namespaces = (): NamespaceSupport => this.#namespaces;
     return {
       files,
       isolation: this.options.isolation,
       clock: this.options.clock,
       log: this.options.log,
+      get namespaces() {
+        return namespaces();
+      },
       get stopped() {
         return stopped();
       },
@@ -127,7 +153,7 @@ export class ProcessContainerizer implements Containerizer {
   }
 
   get gaps(): readonly string[] {
-    return this.options.isolation.gaps;
+    return [...this.options.isolation.gaps, ...this.#namespaces.gaps];
   }
 
   /** Pids of the processes that serve all containers. */
@@ -142,9 +168,10 @@ export class ProcessContainerizer implements Containerizer {
 
   async start(known: readonly KnownContainer[]): Promise<void> {
     this.files.create();
-    this.options.isolation.setUp();
+    this.options.isolation.setUp(this.files.sandboxes);
+    this.#namespaces = await probeNamespaces(this.options.isolationLevel ?? 'default');
     for (const gap of this.gaps) this.options.log.warn(`not isolated: ${gap}`);
-    await this.#voidOtherBoots();
+    await voidOtherBoots(this.files);
     this.#watch.start();
     this.#pump.start();
     this.#launcher.start();
@@ -159,17 +186,6 @@ export class ProcessContainerizer implements Containerizer {
       if (container && (condition === 'unclaimed' || condition === 'claimed')) this.#enqueue(container);
     }
     this.#warm.start();
-  }
-
-  /** Records of another boot name processes that cannot live any more, by pids that now may be anybody's. */
-  async #voidOtherBoots(): Promise<void> {
-    const path = join(this.files.runtime, 'boot-id');
-    const now = bootId();
-    if (existsSync(path) && readFileSync(path, 'utf8') === now) return;
-    for (const folder of [this.files.records, this.files.pipes, this.files.scripts]) {
-      for (const name of await readdir(folder)) await rm(join(folder, name), { force: true });
-    }
-    await writeFile(path, now, { mode: 0o600 });
   }
 
   async #destroyOrphans(): Promise<void> {
@@ -264,16 +280,18 @@ export class ProcessContainerizer implements Containerizer {
   statistics(id: string): ResourceStatistics | undefined {
     const container = this.#containers.get(id);
     if (!container?.running) return undefined;
-    const { cpus, memMiB, cpusLimit, memLimitMiB } = container.spec.limits;
+    const { spec, mainProcess } = container;
     return {
       ...this.options.isolation.statistics(id, this.options.clock.wallMs() / 1000),
-      cpus_soft_limit: cpus,
-      ...(cpusLimit !== undefined && Number.isFinite(cpusLimit) && { cpus_limit: cpusLimit }),
-      mem_soft_limit_bytes: memMiB * 1024 * 1024,
-      ...(Number.isFinite(memLimitMiB ?? memMiB) && {
-        mem_limit_bytes: (memLimitMiB ?? memMiB) * 1024 * 1024,
-      }),
+      ...limitStatistics(spec.limits, { cpus: availableParallelism(), memBytes: totalmem() }),
+      ...(spec.bridge && mainProcess && networkCounters(mainProcess.pid)),
     };
+  }
+
+  async entrance(id: string): Promise<Entrance | undefined> {
+    const container = this.#containers.get(id);
+    const main = container?.running ? container.mainProcess : undefined;
+    return container && main && processEntrance(this.#host, container.spec, main);
   }
 
   forget(id: string): void {
@@ -287,6 +305,7 @@ export class ProcessContainerizer implements Containerizer {
   async #removeRecords(id: string): Promise<void> {
     try {
       await rm(this.files.script(id), { force: true });
+      await rm(this.files.stage(id), { force: true });
       for (const kind of recordKinds) await rm(this.files.record(id, kind), { force: true });
     } catch (error) {
       this.options.log.warn('records of an ended container stay until the next start', {
@@ -298,7 +317,7 @@ export class ProcessContainerizer implements Containerizer {
   }
 
   async removeSandbox(id: string): Promise<void> {
-    await rm(this.files.sandbox(id), { recursive: true, force: true });
+    await removeTree(this.files.sandbox(id));
     await rm(this.files.output(id), { recursive: true, force: true });
   }
 

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CONTAINER_FORMAT } from './containerizer.js';
+import { namespaceScript } from './namespace-script.js';
 import { launcherScript } from './supervisor-script.js';
 
 export type Stream = 'stdout' | 'stderr';
@@ -44,6 +45,7 @@ export class RunFiles {
     mkdirSync(this.sandboxes, { recursive: true, mode: 0o711 });
     chmodSync(this.sandboxes, 0o711);
     writeFileSync(this.launcherScript, launcherScript, { mode: 0o600 });
+    writeFileSync(this.namespaceScript, namespaceScript, { mode: 0o600 });
   }
 
   /**
@@ -68,6 +70,10 @@ export class RunFiles {
     return join(this.runtime, `launcher-${CONTAINER_FORMAT}.sh`);
   }
 
+  get namespaceScript(): string {
+    return join(this.runtime, `namespace-${CONTAINER_FORMAT}.sh`);
+  }
+
   get pumpLock(): string {
     return join(this.runtime, 'log-pump.lock');
   }
@@ -78,6 +84,11 @@ export class RunFiles {
 
   script(id: string): string {
     return join(this.scripts, id);
+  }
+
+  /** What is done with the agent's rights in a container's namespaces before its program starts; most have none. */
+  stage(id: string): string {
+    return join(this.scripts, `${id}.stage`);
   }
 
   pipe(id: string, stream: Stream): string {

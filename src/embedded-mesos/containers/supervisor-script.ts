@@ -1,3 +1,6 @@
+import { unshareWords } from './namespace-script.js';
+import { taskProcess } from './task-process-script.js';
+
 /**
  * The shell program that stands between the agent and its tasks: the launcher, and the supervisors that it forks. POSIX sh
  * only (dash, ash, bash). It is written into the work dir under a name with the format's number, so that a running one is
@@ -11,11 +14,11 @@
  * the task nor its supervisor is ever in a background list, whose members a shell starts with SIGINT and SIGQUIT ignored,
  * for good: the supervisor gets rid of the shell between it and the launcher by ending that, its own parent.
  */
-export const launcherScript = `# longrun launcher and supervisors, format 2; the launcher ends with its input.
-# usage: sh launcher-2.sh root supervisor's-cgroup... -- cgroup-parent...
+export const launcherScript = `# longrun launcher and supervisors, format 3; the launcher ends with its input.
+# usage: sh launcher-3.sh root own|shared supervisor's-cgroup... -- cgroup-parent...
 # input: lines of "uid gid groups container...", or "warm - - container..." for such as wait for their orders.
-root=$1
-shift
+root=$1 namespaces=$2
+shift 2
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
   echo 0 >"$1/cgroup.procs"
   shift
@@ -49,44 +52,16 @@ make_pipes() {
   mkfifo -m 622 "$@"
 }
 
-identify() {
-  read -r stat </proc/self/stat
-  pid=\${stat%% *}
-  set -- \${stat##*) }
-  parent=$2 start=\${20}
-}
-refuse() {
-  printf '1 failed %s end\\n' "$1" >"$root/records/$id.exit"
-  exit 1
-}
-
-# The task's own process: joins its groups, then (a warm one) waits for its orders, then becomes the task.
-run() {
+proc=/proc
+${taskProcess}
+# Gives the container namespaces of its own. What waits between them and the supervisor is unshare(1), which ends as the first
+# process inside does, and takes that with it when it is killed. It keeps the supervisor's groups.
+enter() {
   trap - HUP INT TERM
-  for parent in $parents; do
-    echo 0 >"$parent/$id/cgroup.procs" || refuse cgroup
-  done
-  identify
-  if [ "$uid" = warm ]; then
-    printf '1 %s %s end\\n' "$pid" "$start" >"$root/records/$id.warm" || refuse record
-    orders=
-    until [ "$orders" = end ]; do
-      [ -p "$root/pipes/$id.orders" ] || refuse orders
-      read -r uid gid groups orders <"$root/pipes/$id.orders"
-    done
-  fi
-  printf '1 %s %s end\\n' "$pid" "$start" >"$root/records/$id.task" || refuse record
-  cd "$root/sandboxes/$id" || refuse sandbox
-  umask 022
-  if [ "$uid" = - ]; then
-    set --
-  elif command -v setpriv >/dev/null; then
-    set -- setpriv --reuid "$uid" --regid "$gid" --groups "$groups"
-  else
-    set -- chroot --userspec="$uid:$gid" --groups="$groups" --skip-chdir /
-  fi
   exec 3>&- 4>&-
-  exec setsid "$@" /bin/sh -s "longrun-launch:$id" <"$root/scripts/$id" >"$out" 2>"$err"
+  cd /proc || refuse namespaces
+  exec ${unshareWords} \\
+    /bin/sh "$root/runtime/namespace-3.sh" "$root" "$id" "$uid" "$gid" "$groups" $parents
 }
 
 # A supervisor: one per container, outlives agent and launcher. SIGTERM alone does not hurry the task, whose end it must
@@ -110,7 +85,10 @@ supervise() {
   fi
   [ -p "$out" ] && [ -p "$err" ] || refuse pipes
   exec 3<>"$out" 4<>"$err"
-  (run)
+  case $namespaces in
+  own) (enter) ;;
+  *) (run) ;;
+  esac
   status=$?
   if ! [ -s "$root/records/$id.exit" ]; then
     [ -s "$root/records/$id.task" ] || refuse early

@@ -83,6 +83,9 @@ export class AgentDesk {
         return;
       case 'PONG':
         return;
+      case 'USAGE':
+        this.parts.usage?.(agent.id, message.tasks);
+        return;
     }
   }
 

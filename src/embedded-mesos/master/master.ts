@@ -4,6 +4,7 @@ import type { StateStore } from '../../store/state-store.js';
 import { assert } from '../../util/assert.js';
 import type { Clock } from '../../util/clock.js';
 import type { Dice } from '../../util/ids.js';
+import type { TaskUsage } from '../protocol/agent-line.js';
 import type { Call, MasterInfo, Offer, SchedulerDriver } from '../protocol/v1.js';
 import { AgentDesk } from './agent-desk.js';
 import { type AgentView, viewAgent, viewAgents } from './agent-view.js';
@@ -20,6 +21,7 @@ import { OfferBook } from './offer-book.js';
 import { OfferDesk } from './offer-desk.js';
 import type { MasterParts } from './parts.js';
 import { Registrar } from './registrar.js';
+import { type SilentAgent, silentAgents } from './silent-agents.js';
 import { TaskBook } from './task-book.js';
 import { TaskDesk } from './task-desk.js';
 
@@ -28,6 +30,8 @@ export const MESOS_API_VERSION = '1.11.0';
 export const DEFAULT_OFFER_TIMEOUT_MS = 30_000;
 /** Most calls that may wait for `start` to finish; further ones are dropped, as on a line that is down. */
 const MAX_EARLY_CALLS = 1_000;
+
+export type UsageListener = (agentId: string, tasks: readonly TaskUsage[]) => void;
 
 export interface MasterOptions {
   readonly store: StateStore;
@@ -60,6 +64,7 @@ export class Master {
   readonly #calls: CallDesk;
   readonly #registrar: Registrar;
   readonly #early: { readonly sink: EventSink; readonly call: Call }[] = [];
+  readonly #usageListeners = new Set<UsageListener>();
   #phase: 'new' | 'started' | 'stopped' = 'new';
 
   constructor(private readonly options: MasterOptions) {
@@ -92,6 +97,9 @@ export class Master {
       tasks,
       frameworks,
       registrar: this.#registrar,
+      usage: (agentId, usage) => {
+        for (const listener of this.#usageListeners) listener(agentId, usage);
+      },
     };
     const taskDesk = new TaskDesk(this.#parts);
     this.#frameworks = new FrameworkDesk(this.#parts, taskDesk, () => this.info);
@@ -158,6 +166,10 @@ export class Master {
     return freeOffers(this.cluster, role);
   }
 
+  silentAgents(): Iterable<SilentAgent> {
+    return silentAgents(this.cluster);
+  }
+
   /** The boot id of an agent's host; undefined when the agent is unknown or gone. */
   bootId(agentId: string): string | undefined {
     return this.cluster.agents.get(agentId)?.bootId ?? this.cluster.unreachable.get(agentId)?.bootId;
@@ -166,6 +178,12 @@ export class Master {
   /** Told the id of an agent that came, went or changed its link. */
   onAgentChange(listener: (agentId: string) => void): () => void {
     return this.cluster.onAgentChange(listener);
+  }
+
+  /** Told what the tasks of an agent used since it last said so, about every 10 s. */
+  onUsage(listener: UsageListener): () => void {
+    this.#usageListeners.add(listener);
+    return () => this.#usageListeners.delete(listener);
   }
 
   get offersOutstanding(): number {

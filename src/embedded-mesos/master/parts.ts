@@ -1,5 +1,6 @@
 import type { Log } from '../../logging/log.js';
 import type { Clock } from '../../util/clock.js';
+import type { TaskUsage } from '../protocol/agent-line.js';
 import type { Allocator } from './allocator.js';
 import type { Cluster } from './cluster.js';
 import type { Counters } from './counters.js';
@@ -20,4 +21,6 @@ export interface MasterParts {
   readonly tasks: TaskBook;
   readonly frameworks: FrameworkBook;
   readonly registrar: Registrar;
+  /** Told what the tasks of an agent used of late. */
+  readonly usage?: (agentId: string, tasks: readonly TaskUsage[]) => void;
 }

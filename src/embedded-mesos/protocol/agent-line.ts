@@ -15,6 +15,32 @@ export interface AgentTask {
   readonly status: TaskStatus;
 }
 
+/** What one task used between two looks at its counters. */
+export interface TaskUsage {
+  readonly taskId: string;
+  /** Time between the looks. */
+  readonly seconds: number;
+  /** Processors that were busy for it, on average. */
+  readonly cpus: number;
+  /** Share (0 to 1) of its scheduling periods in which it was held back by its quota. */
+  readonly throttled: number;
+  /** Memory that cannot be given up without harm: what a limit must leave room for. */
+  readonly memoryBytes: number;
+  readonly rssBytes?: number;
+  readonly cacheBytes?: number;
+  /** The most that was ever charged, page cache included. */
+  readonly peakBytes?: number;
+  readonly memoryLimitBytes?: number;
+  readonly processes?: number;
+  readonly threads?: number;
+  readonly ioReadBytesPerSecond?: number;
+  readonly ioWriteBytesPerSecond?: number;
+  readonly diskBytes?: number;
+  /** Of a network of its own only. */
+  readonly netReceiveBytesPerSecond?: number;
+  readonly netSendBytesPerSecond?: number;
+}
+
 export type FromAgent =
   | {
       readonly type: 'REGISTER';
@@ -30,7 +56,9 @@ export type FromAgent =
   | { readonly type: 'UPDATE'; readonly frameworkId: string; readonly status: TaskStatus }
   /** Clean shutdown (Ctrl-C): tasks have ended, their updates were sent before this. */
   | { readonly type: 'UNREGISTER' }
-  | { readonly type: 'PONG' };
+  | { readonly type: 'PONG' }
+  /** About every 10 s; nobody answers, none is repeated. A master that does not know it takes no notice. */
+  | { readonly type: 'USAGE'; readonly tasks: readonly TaskUsage[] };
 
 export type ToAgent =
   | { readonly type: 'REGISTERED'; readonly agentId: string }

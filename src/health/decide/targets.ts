@@ -1,5 +1,7 @@
 import type { App, AppRecord, HealthCheck } from '../../apps/app.js';
+import { appPorts } from '../../apps/app-ports.js';
 import type { Instance, InstanceHealth, InstanceTask } from '../../scheduler/instance.js';
+import { type Endpoint, endpointOf, hostOf } from '../../scheduler/instance-endpoint.js';
 import type { ProbeTarget } from '../health.js';
 
 /** The first connect to an app without checks is tried ever more slowly, up to this interval. */
@@ -27,7 +29,7 @@ export function wantedProbes(
   const { task } = instance;
   if (!task || instance.condition !== 'Running' || instance.takingOut?.phase === 'killing') return [];
   const { app } = record;
-  const probes = app.healthChecks.flatMap((check, index) => healthProbe(task, check, index, health));
+  const probes = app.healthChecks.flatMap((check, index) => healthProbe(task, app, check, index, health));
   if (readinessWanted && health.ready !== true) probes.push(...readinessProbe(task, app));
   if (app.healthChecks.length === 0 && health.portOpen !== true && isServedWithoutChecks(record)) {
     probes.push(...portProbe(task, app));
@@ -49,8 +51,8 @@ export function probedAlike(a: AppRecord, b: AppRecord): boolean {
 }
 
 function probingOf(record: AppRecord): unknown {
-  const { healthChecks, readinessChecks, portDefinitions } = record.app;
-  return [healthChecks, readinessChecks, portDefinitions, isServedWithoutChecks(record)];
+  const { healthChecks, readinessChecks } = record.app;
+  return [healthChecks, readinessChecks, appPorts(record.app), isServedWithoutChecks(record)];
 }
 
 /** The path with its leading `/`, which Marathon adds where it is missing. */
@@ -64,8 +66,20 @@ function isServedWithoutChecks({ app, explicitPorts }: AppRecord): boolean {
   return explicitPorts || Object.keys(app.labels).some((label) => label.startsWith('HAPROXY_'));
 }
 
+/** Where a check goes: to a port that it names by its number, else to one of the app's own. */
+function checkedEndpoint(
+  task: InstanceTask,
+  app: App,
+  { port, portIndex }: Pick<HealthCheck, 'port' | 'portIndex'>,
+): Pick<Endpoint, 'host' | 'port'> | undefined {
+  if (port === undefined) return endpointOf(app, task, portIndex ?? 0);
+  const host = hostOf(app, task);
+  return host === undefined ? undefined : { host, port };
+}
+
 function healthProbe(
   task: InstanceTask,
+  app: App,
   check: HealthCheck,
   index: number,
   health: InstanceHealth,
@@ -73,13 +87,13 @@ function healthProbe(
   const { protocol } = check;
   // The agent carries out the others, and reports what it finds.
   if (protocol !== 'HTTP' && protocol !== 'HTTPS' && protocol !== 'TCP') return [];
-  const port = check.port ?? task.hostPorts[check.portIndex ?? 0];
-  if (port === undefined) return [];
+  const endpoint = checkedEndpoint(task, app, check);
+  if (!endpoint) return [];
   const target: ProbeTarget = {
     key: `${task.id}#health-${index}`,
     protocol,
-    host: task.hostname,
-    port,
+    host: endpoint.host,
+    port: endpoint.port,
     path: probePath(check.path),
     intervalMs: check.intervalSeconds * 1000,
     timeoutMs: check.timeoutSeconds * 1000,
@@ -92,14 +106,14 @@ function healthProbe(
 function readinessProbe(task: InstanceTask, app: App): WantedProbe[] {
   const [check] = app.readinessChecks;
   if (!check) return [];
-  const index = app.portDefinitions.findIndex(({ name }) => name === check.portName);
-  const port = task.hostPorts[index];
-  if (port === undefined) return [];
+  const index = appPorts(app).findIndex(({ name }) => name === check.portName);
+  const endpoint = endpointOf(app, task, index);
+  if (!endpoint) return [];
   const target: ProbeTarget = {
     key: `${task.id}#ready`,
     protocol: check.protocol,
-    host: task.hostname,
-    port,
+    host: endpoint.host,
+    port: endpoint.port,
     path: probePath(check.path),
     intervalMs: check.intervalSeconds * 1000,
     timeoutMs: check.timeoutSeconds * 1000,
@@ -111,14 +125,14 @@ function readinessProbe(task: InstanceTask, app: App): WantedProbe[] {
 }
 
 function portProbe(task: InstanceTask, app: App): WantedProbe[] {
-  const index = app.portDefinitions.findIndex(({ protocol }) => protocol !== 'udp');
-  const port = task.hostPorts[index];
-  if (port === undefined) return [];
+  const index = appPorts(app).findIndex(({ protocol }) => protocol !== 'udp');
+  const endpoint = endpointOf(app, task, index);
+  if (!endpoint) return [];
   const target: ProbeTarget = {
     key: `${task.id}#port`,
     protocol: 'TCP',
-    host: task.hostname,
-    port,
+    host: endpoint.host,
+    port: endpoint.port,
     path: '/',
     intervalMs: PORT_INTERVAL_MS,
     timeoutMs: PORT_TIMEOUT_MS,

@@ -18,6 +18,8 @@ export class ConnectedProxy {
   sent: number | undefined;
   leaseUntilMs: number;
   leased = true;
+  /** Ends telling it names. */
+  endNames: (() => void) | undefined;
   readonly inFlight = new Map<TaskId, number>();
   notServed: Readonly<Record<number, string>> = {};
   /** By service key, without its servers. */

@@ -1,4 +1,5 @@
 import type { AppId, AppRecord } from '../../apps/app.js';
+import { appPorts } from '../../apps/app-ports.js';
 
 /**
  * Who may have a service port. The first app that claims it keeps it; a task that demands the very host port
@@ -13,7 +14,7 @@ export class PortClaims {
 
   /** Records the host ports that tasks of this app demand. Returns the apps whose service ports that concerns. */
   demand(appId: AppId, record: AppRecord | undefined): Set<AppId> {
-    const ports = new Set(record?.app.requirePorts ? record.app.portDefinitions.map(({ port }) => port) : []);
+    const ports = new Set(record ? appPorts(record.app).flatMap(({ hostPort }) => hostPort || []) : []);
     const before = this.#demanded.get(appId) ?? new Set<number>();
     const affected = new Set<AppId>();
     for (const port of before)

@@ -1,5 +1,6 @@
 import type { AppId } from '../../apps/app.js';
 import type { AppRegistry } from '../../apps/app-registry.js';
+import type { NamesFeed } from '../../discovery/names-feed.js';
 import type { Log } from '../../logging/log.js';
 import type { AgentId, Instance } from '../../scheduler/instance.js';
 import type { Drainer, InstanceChange, InstanceReadModel } from '../../scheduler/scheduler.js';
@@ -35,6 +36,8 @@ export interface ProxyControlOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly memory?: ProxyMemory;
+  /** For proxies that serve names. */
+  readonly names?: NamesFeed;
   readonly settings?: ProxyControlSettings;
 }
 
@@ -288,6 +291,8 @@ export class ProxyControl implements Drainer {
       case 'HELLO':
         if (this.#fleet.greet(proxy, message)) this.#recheck();
         if (this.#started) this.#sendSnapshot(proxy);
+        proxy.endNames?.();
+        if (message.names) proxy.endNames = this.options.names?.follow((names) => proxy.line.send(names));
         break;
       case 'ACK':
         if (message.epoch !== this.#book.epoch) break;

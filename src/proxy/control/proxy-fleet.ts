@@ -101,6 +101,7 @@ export class ProxyFleet implements ProxiesSay {
   /** The proxy is gone for good. `settled`: also one of the same id of before is. */
   remove(proxy: ConnectedProxy, settled = true): void {
     this.#proxies.delete(proxy);
+    proxy.endNames?.();
     proxy.line.close();
     if (settled) this.#former.cameBack(proxy.proxyId);
     this.#remember();
@@ -120,6 +121,7 @@ export class ProxyFleet implements ProxiesSay {
       }
       if (proxy.line.connected) continue;
       this.#proxies.delete(proxy);
+      proxy.endNames?.();
       // A line can be resumed for much longer than a lease: should the proxy come back, then on a new one.
       proxy.line.close();
     }
@@ -146,7 +148,10 @@ export class ProxyFleet implements ProxiesSay {
   }
 
   close(): void {
-    for (const proxy of [...this.#proxies]) proxy.line.close();
+    for (const proxy of [...this.#proxies]) {
+      proxy.endNames?.();
+      proxy.line.close();
+    }
     this.#proxies.clear();
   }
 

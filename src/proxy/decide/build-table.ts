@@ -1,5 +1,7 @@
 import type { App, AppRecord, HealthCheck } from '../../apps/app.js';
+import { appPorts, portCount } from '../../apps/app-ports.js';
 import type { AgentId, Instance, TaskId } from '../../scheduler/instance.js';
+import { endpointOf } from '../../scheduler/instance-endpoint.js';
 import type { Server, Service } from '../table.js';
 import { serverName } from './names.js';
 import { hasLoadBalancerLabel, portLabels, servesGroup } from './port-labels.js';
@@ -29,7 +31,7 @@ export interface BuiltService {
 /** Only apps whose author showed that they are meant to be reached are served: own ports, a health check or a label. */
 export function isServed(record: AppRecord): boolean {
   const { app } = record;
-  if (app.portDefinitions.length === 0) return false;
+  if (portCount(app) === 0) return false;
   return record.explicitPorts || app.healthChecks.length > 0 || hasLoadBalancerLabel(app);
 }
 
@@ -44,9 +46,9 @@ export function buildServices(
   const routable = instances.filter((instance) => isRoutable(app, instance, settings.unrouted));
   const built: BuiltService[] = [];
   const taken = new Set<number>();
-  app.portDefinitions.forEach((definition, portIndex) => {
+  appPorts(app).forEach((definition, portIndex) => {
     const labels = portLabels(app, portIndex);
-    const servicePort = labels.port ?? definition.port;
+    const servicePort = labels.port ?? definition.servicePort;
     if (definition.protocol === 'udp' || !labels.enabled || servicePort === 0 || taken.has(servicePort))
       return;
     if (!servesGroup(settings.groups, labels.groups)) return;
@@ -62,7 +64,7 @@ export function buildServices(
         vhosts: mode === 'http' ? labels.vhosts : [],
         bindPort: notBound === undefined,
         drainMs: drainMs(app, mode),
-        servers: serversOf(routable, portIndex, settings),
+        servers: serversOf(app, routable, portIndex, settings),
       },
       ...(notBound === undefined ? {} : { notBound }),
     });
@@ -77,7 +79,7 @@ export function drainLimitMs(built: readonly BuiltService[]): number {
 
 /** The same for an app of whose services nothing is known but its definition. */
 export function drainLimitOf(app: App): number {
-  const limits = app.portDefinitions.flatMap(({ protocol }, portIndex) =>
+  const limits = appPorts(app).flatMap(({ protocol }, portIndex) =>
     protocol === 'udp' ? [] : [drainMs(app, modeOf(app, portIndex))],
   );
   return limits.length > 0 ? Math.max(...limits) : drainMs(app, 'tcp');
@@ -101,15 +103,17 @@ export function isRoutable(app: App, instance: Instance, unrouted: ReadonlySet<T
 }
 
 function serversOf(
+  app: App,
   routable: readonly Instance[],
   portIndex: number,
   settings: BuildSettings,
 ): readonly Server[] {
   const servers: Server[] = [];
   for (const { task } of routable) {
-    const port = task?.hostPorts[portIndex];
-    if (!task || port === undefined || port === 0) continue;
-    const host = task.ipAddresses[0]?.ipAddress ?? task.hostname;
+    const endpoint = task && endpointOf(app, task, portIndex);
+    if (!endpoint || endpoint.port === 0) continue;
+    const { port } = endpoint;
+    const host = isOnHostNetwork(app) ? (task.ipAddresses[0]?.ipAddress ?? endpoint.host) : endpoint.host;
     servers.push({
       name: serverName(task.hostname, host, port),
       taskId: task.id,
@@ -119,6 +123,11 @@ function serversOf(
     });
   }
   return servers.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.taskId < b.taskId ? -1 : 1));
+}
+
+/** Then the addresses of a task are its agent's; otherwise they are its container's own, which host ports are not at. */
+function isOnHostNetwork({ networks }: App): boolean {
+  return networks.every(({ mode }) => mode === 'host');
 }
 
 /** A plain HTTP check proves that the port speaks HTTP; one over TLS proves that only its owner can read it. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
+import type { NamesSettings } from '../../discovery/names-message.js';
 import type { Log } from '../../logging/log.js';
 import type { LogLevel } from '../../logging/log-line.js';
 import type { Clock } from '../../util/clock.js';
@@ -32,11 +33,17 @@ export interface ProxyParentOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly maxConnections?: number;
+  /** A worker accepts connections: a new one, or one in the place of another. */
+  readonly onAccepting?: () => void;
+  /** Names are served beside the load balancer; absent: not at all. */
+  readonly names?: NamesSettings;
 }
 
 export interface ProxyStarted {
   readonly lbUrl: string;
   readonly statsUrl: string;
+  /** `dns://address:port`, and the HTTP interface; absent while names are not served. */
+  readonly names?: { readonly dns: string; readonly http: string };
   readonly pids: readonly number[];
 }
 
@@ -58,6 +65,9 @@ export class ProxyParent {
   readonly #ready = new Set<number>();
   readonly #accepting = new Set<number>();
   #onProgress: (() => void) | undefined;
+  #namesPorts: { readonly dnsPort: number; readonly httpPort: number } | undefined;
+  #namesKnown = false;
+  #namesComplaint: string | undefined;
   #errorFile: number | undefined;
 
   constructor(private readonly options: ProxyParentOptions) {
@@ -104,9 +114,17 @@ export class ProxyParent {
       () => this.#accepting.size === options.workers,
       'the proxy workers do not accept connections',
     );
+    if (options.names) await this.#until(() => this.#namesKnown, 'the name server says nothing');
+    const names = this.#namesPorts;
     return {
       lbUrl: urlOf(options.lbAddress, ports.lb),
       statsUrl: urlOf(options.lbAddress, ports.stats),
+      ...(names && {
+        names: {
+          dns: urlOf(options.lbAddress, names.dnsPort, 'dns'),
+          http: urlOf(options.lbAddress, names.httpPort),
+        },
+      }),
       pids: this.pids(),
     };
   }
@@ -155,6 +173,13 @@ export class ProxyParent {
       case 'ACCEPTING':
         this.#accepting.add(slot);
         this.#onProgress?.();
+        this.options.onAccepting?.();
+        break;
+      case 'NAMES_SERVED':
+        this.#namesServed({ dns: message.dnsPort, http: message.httpPort });
+        break;
+      case 'NAMES_NOT_SERVED':
+        this.#namesNotServed(message.reason);
         break;
       case 'LISTEN':
         this.#holder.listen(slot, message.port, (answer, socket) => worker.send(answer, socket));
@@ -176,6 +201,7 @@ export class ProxyParent {
 
   #config(slot: number): WorkerConfig {
     const { workDir, token, hostname, logLevel, maxConnections } = this.options;
+    const names = this.options.names && { ...this.options.names, ...this.#namesPorts };
     return {
       type: 'CONFIG',
       slot,
@@ -186,7 +212,25 @@ export class ProxyParent {
       hostname,
       logLevel,
       ...(maxConnections === undefined ? {} : { maxConnections }),
+      ...(slot === 0 && names && { names }),
     };
+  }
+
+  #namesServed({ dns, http }: { dns: number; http: number }): void {
+    if (this.#namesComplaint !== undefined) this.options.log.info('names are served now', { dns, http });
+    this.#namesComplaint = undefined;
+    // A worker that is started again takes the same ports, also where any was asked for.
+    this.#namesPorts = { dnsPort: dns, httpPort: http };
+    this.#namesKnown = true;
+    this.#onProgress?.();
+  }
+
+  #namesNotServed(reason: string): void {
+    if (this.#namesComplaint !== reason)
+      this.options.log.warn(`names are not served: ${reason}; it is tried again, --disable-dns ends that`);
+    this.#namesComplaint = reason;
+    this.#namesKnown = true;
+    this.#onProgress?.();
   }
 
   async #bind(role: 'lb' | 'stats', port: number, patienceMs: number): Promise<number> {

@@ -1,3 +1,4 @@
+import type { NamesSettings } from '../../discovery/names-message.js';
 import type { LogFields } from '../../logging/log.js';
 import type { LogLevel } from '../../logging/log-line.js';
 
@@ -14,6 +15,8 @@ export interface WorkerConfig {
   readonly logLevel: LogLevel;
   /** Client connections of this worker at once; default 10 000, less when descriptors are short. */
   readonly maxConnections?: number;
+  /** This worker serves names, too. */
+  readonly names?: NamesSettings;
 }
 
 export type ListenerRole = 'lb' | 'stats' | 'service';
@@ -35,6 +38,10 @@ export type ToParent =
   | { readonly type: 'READY' }
   /** It accepts connections on the vhost and the statistics port. */
   | { readonly type: 'ACCEPTING' }
+  /** Names are served on these ports. */
+  | { readonly type: 'NAMES_SERVED'; readonly dnsPort: number; readonly httpPort: number }
+  /** They are not, and why; it is tried again. */
+  | { readonly type: 'NAMES_NOT_SERVED'; readonly reason: string }
   | { readonly type: 'LISTEN'; readonly port: number }
   | { readonly type: 'DROP'; readonly port: number }
   /** All ports of the last table were asked for: what this slot held before and did not ask for again is free. */

@@ -17,6 +17,7 @@ import {
 import type { DataPlane } from './data-plane.js';
 import { Deadlines, defaultTimeouts, type Timeouts } from './deadlines.js';
 import { type Bound, IngressPort, Sessions } from './ingress.js';
+import { NamesDesk } from './names-desk.js';
 import { Routes } from './routes.js';
 import { ServicePorts } from './service-ports.js';
 import { StatsServer } from './stats-server.js';
@@ -59,6 +60,7 @@ export class ProxyWorker {
   readonly #follower: TableFollower;
   readonly #stats: StatsServer;
   readonly #control: ControlSocket;
+  readonly #names: NamesDesk | undefined;
   readonly #startedMs: number;
   readonly #sent = new Map<string, string>();
   #lb: IngressPort | undefined;
@@ -91,7 +93,13 @@ export class ProxyWorker {
     );
     this.#cache = new TableCache(join(config.workDir, 'proxy', 'table.json'), options.bootId, clock, log);
     this.#follower = new TableFollower(
-      { proxyId: config.proxyId, pid: process.pid, bootId: options.bootId, host: config.hostname },
+      {
+        proxyId: config.proxyId,
+        pid: process.pid,
+        bootId: options.bootId,
+        host: config.hostname,
+        ...(config.names && { names: true }),
+      },
       this.#routes,
       {
         notServed: () => this.#ports.notServed,
@@ -106,9 +114,11 @@ export class ProxyWorker {
           if (config.slot === 0) this.#cache.changed(() => this.#routes.table());
         },
         disconnected: () => options.tell({ type: 'WHERE' }),
+        names: (message) => this.#names?.apply(message),
       },
       (handlers) => options.makeLine(handlers, () => this.#serverUrl),
     );
+    this.#names = config.names && new NamesDesk({ ...options, names: config.names });
     this.#stats = new StatsServer(() => this.#allStats());
     this.#control = new ControlSocket(
       controlSocketPath(join(config.workDir, 'run'), process.pid),
@@ -136,6 +146,7 @@ export class ProxyWorker {
     const table = this.#cache.load();
     if (table) this.#routes.replace(table);
     tell({ type: 'SYNCED' });
+    this.#names?.load();
     this.#follower.start();
     this.#whereTimer = clock.every(WHERE_PERIOD_MS, () => {
       if (!this.#follower.connected) tell({ type: 'WHERE' });
@@ -174,6 +185,7 @@ export class ProxyWorker {
     this.#lb?.close();
     this.#ports.close();
     this.#stats.close();
+    this.#names?.stop();
     this.#retireDeadlineMs = clock.monotonicMs() + RETIRE_LIMIT_MS;
     log.info('this proxy worker retires', { connections: this.#sessions.size });
     this.#retirement = clock.every(RETIRE_POLL_MS, () => this.#checkRetired());
@@ -187,6 +199,7 @@ export class ProxyWorker {
     this.#lb?.close();
     this.#ports.close();
     this.#stats.close();
+    this.#names?.stop();
     this.#control.close();
     this.#plane.retiring = true;
     this.#sessions.closeAll();
@@ -234,7 +247,9 @@ export class ProxyWorker {
       this.#lb = this.#makePort(VHOST_FRONTEND, port, undefined);
       await this.#lb.open(bound);
     }
-    if (this.#lb && this.#statsPort !== 0) this.options.tell({ type: 'ACCEPTING' });
+    if (!this.#lb || this.#statsPort === 0) return;
+    this.options.tell({ type: 'ACCEPTING' });
+    this.#names?.start();
   }
 
   #makePort(name: string, port: number, key: string | undefined): IngressPort {

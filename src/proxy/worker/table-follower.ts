@@ -1,3 +1,4 @@
+import type { NamesMessage } from '../../discovery/names-message.js';
 import type { Log } from '../../logging/log.js';
 import type { TaskId } from '../../scheduler/instance.js';
 import type { Clock, Timer } from '../../util/clock.js';
@@ -10,6 +11,7 @@ export interface Identity {
   readonly pid: number;
   readonly bootId: string;
   readonly host: string;
+  readonly names?: true;
 }
 
 export interface FollowerSource {
@@ -50,6 +52,7 @@ export class TableFollower {
       /** A table of the server is in force. */
       tableApplied(): void;
       disconnected(): void;
+      names(message: NamesMessage): void;
     },
     makeLine: (handlers: LineHandlers<ToProxy>) => LineEnd<FromProxy>,
   ) {
@@ -135,6 +138,9 @@ export class TableFollower {
         break;
       case 'DELTA':
         this.#apply(() => this.routes.apply(message.delta));
+        break;
+      case 'NAMES':
+        this.on.names(message);
         break;
       case 'LEASE':
         this.#leaseMs = message.leaseMs;

@@ -1,4 +1,5 @@
 import type { AppRecord } from '../../apps/app.js';
+import { appPorts } from '../../apps/app-ports.js';
 import type { Resource } from '../../embedded-mesos/protocol/v1.js';
 import type { RefusalReason } from '../scheduler.js';
 import { fieldValue } from './agent-facts.js';
@@ -72,11 +73,9 @@ function choosePorts(
   roles: readonly string[],
   context: MatchContext,
 ): { readonly ports: readonly number[] } | { readonly why: string; readonly resting: boolean } {
-  const definitions = record.app.portDefinitions;
-  if (definitions.length === 0) return { ports: [] };
-  const fixed = record.app.requirePorts
-    ? definitions.map((each) => each.port).filter((port) => port !== 0)
-    : [];
+  const wanted = appPorts(record.app).flatMap(({ hostPort }) => hostPort ?? []);
+  if (wanted.length === 0) return { ports: [] };
+  const fixed = wanted.filter((port) => port !== 0);
   for (const port of fixed) {
     if (!pool.hasPort(port, roles))
       return { why: `needs host port ${port}, not in the offer`, resting: false };
@@ -89,17 +88,17 @@ function choosePorts(
   }
   const demanded = new Set(fixed);
   const shunned = (port: number): boolean => demanded.has(port) || context.resting(port);
-  const random = pool.pickPorts(definitions.length - fixed.length, context.startAt, roles, shunned);
+  const random = pool.pickPorts(wanted.length - fixed.length, context.startAt, roles, shunned);
   if (!random) {
     const free = pool.freePorts(roles);
-    const resting = free >= definitions.length;
+    const resting = free >= wanted.length;
     return {
-      why: `needs ${definitions.length} host ports, ${free} offered${resting ? ', some of them resting' : ''}`,
+      why: `needs ${wanted.length} host ports, ${free} offered${resting ? ', some of them resting' : ''}`,
       resting,
     };
   }
   if (fixed.length === 0) return { ports: random };
-  return { ports: definitions.map((each) => (each.port === 0 ? (random.shift() ?? 0) : each.port)) };
+  return { ports: wanted.map((port) => (port === 0 ? (random.shift() ?? 0) : port)) };
 }
 
 /**

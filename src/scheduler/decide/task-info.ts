@@ -1,6 +1,8 @@
-import type { App, AppRecord } from '../../apps/app.js';
+import type { App, AppRecord, Artifact } from '../../apps/app.js';
+import { appPorts, hostPortPlace } from '../../apps/app-ports.js';
 import type {
   CommandInfo,
+  CommandUri,
   KillPolicy,
   Labels,
   Port,
@@ -8,6 +10,8 @@ import type {
   TaskInfo,
 } from '../../embedded-mesos/protocol/v1.js';
 import type { AgentId, TaskId } from '../instance.js';
+import { agentChecks } from './agent-checks.js';
+import { type AllocatedPorts, containerInfo, listeningPort } from './container-info.js';
 import { taskEnvironment } from './environment.js';
 import { hostnameForm } from './ids.js';
 
@@ -16,6 +20,8 @@ export interface TaskPlacement {
   readonly agentId: AgentId;
   readonly hostname: string;
   readonly hostPorts: readonly number[];
+  /** For port mappings with neither host port nor container port. */
+  readonly generatedPorts?: readonly number[];
   readonly resources: readonly Resource[];
 }
 
@@ -25,14 +31,18 @@ export function killPolicy(app: App): KillPolicy | undefined {
   return seconds === undefined ? undefined : { grace_period: { nanoseconds: Math.round(seconds * 1e9) } };
 }
 
+/** Mesos's messages have no field for it; the agent reads this label. */
+const ISOLATION_LABEL = 'LONGRUN_ISOLATION';
+
 function labelsOf(labels: Readonly<Record<string, string>> | undefined): Labels | undefined {
   const entries = Object.entries(labels ?? {});
   return entries.length === 0 ? undefined : { labels: entries.map(([key, value]) => ({ key, value })) };
 }
 
-function discoveryPorts(app: App, hostPorts: readonly number[]): Port[] {
-  return app.portDefinitions.flatMap((definition, index) => {
-    const number = hostPorts[index];
+function discoveryPorts(app: App, allocated: AllocatedPorts): Port[] {
+  return appPorts(app).flatMap((definition, index) => {
+    const place = hostPortPlace(app, index);
+    const number = place === undefined ? listeningPort(app, index, allocated) : allocated.hostPorts[place];
     if (number === undefined) return [];
     const labels = labelsOf(definition.labels);
     return definition.protocol
@@ -47,14 +57,32 @@ function discoveryPorts(app: App, hostPorts: readonly number[]): Port[] {
   });
 }
 
+/** An image has an entry point, which arguments go to; a process is its first argument. */
+function runOf({ cmd, args, container }: App): Pick<CommandInfo, 'shell' | 'value' | 'arguments'> {
+  if (cmd !== undefined) return { shell: true, value: cmd };
+  const [program] = args ?? [];
+  if (container?.docker) return { shell: false, ...(program === undefined ? {} : { arguments: args ?? [] }) };
+  return program === undefined
+    ? { shell: true, value: '' }
+    : { shell: false, value: program, arguments: args ?? [] };
+}
+
+function uriOf({ uri, extract, executable, cache, destPath }: Artifact): CommandUri {
+  return {
+    value: uri,
+    extract,
+    executable,
+    cache,
+    ...(destPath === undefined ? {} : { output_file: destPath }),
+  };
+}
+
 function commandOf(app: App, environment: Readonly<Record<string, string>>): CommandInfo {
   const variables = Object.entries(environment).map(([name, value]) => ({ name, value }));
-  const [program] = app.args ?? [];
   return {
-    ...(app.cmd === undefined && program !== undefined
-      ? { shell: false, value: program, arguments: app.args ?? [] }
-      : { shell: true, value: app.cmd ?? '' }),
+    ...runOf(app),
     environment: { variables },
+    ...(app.fetch === undefined ? {} : { uris: app.fetch.map(uriOf) }),
     ...(app.user === undefined ? {} : { user: app.user }),
   };
 }
@@ -75,18 +103,22 @@ export function taskInfo(record: AppRecord, placement: TaskPlacement, envVarsPre
   const { app } = record;
   const name = hostnameForm(app.id);
   const policy = killPolicy(app);
-  const labels = labelsOf(app.labels);
+  const labels = labelsOf(app.isolation ? { ...app.labels, [ISOLATION_LABEL]: app.isolation } : app.labels);
   const limits = resourceLimits(app);
-  const ports = discoveryPorts(app, placement.hostPorts);
+  const allocated = { hostPorts: placement.hostPorts, generatedPorts: placement.generatedPorts ?? [] };
+  const ports = discoveryPorts(app, allocated);
+  const container = containerInfo(app, placement.taskId, allocated);
   return {
     name,
     task_id: { value: placement.taskId },
     agent_id: { value: placement.agentId },
     resources: placement.resources,
     command: commandOf(app, taskEnvironment(record, placement, envVarsPrefix)),
+    ...(container === undefined ? {} : { container }),
     ...(policy === undefined ? {} : { kill_policy: policy }),
     ...(labels === undefined ? {} : { labels }),
     ...(limits === undefined ? {} : { limits }),
+    ...agentChecks(app, allocated),
     discovery: { visibility: 'FRAMEWORK', name, ...(ports.length === 0 ? {} : { ports: { ports } }) },
   };
 }

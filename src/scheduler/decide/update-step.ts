@@ -48,9 +48,45 @@ export function taskAfter(task: InstanceTask, status: TaskStatus, now: Timestamp
     mesosState: status.state,
     ipAddresses: addressesOf(status) ?? task.ipAddresses,
     ...(startedAt === undefined ? {} : { startedAt }),
+    ...checksAfter(task, status, now),
     ...(status.message === undefined ? {} : { message: status.message }),
     ...(status.reason === undefined ? {} : { reason: status.reason }),
   };
+}
+
+const HEALTH_REASON = 'REASON_TASK_HEALTH_CHECK_STATUS_UPDATED';
+
+/**
+ * What checks by the agent say in a status. Every status repeats the last word on health; a new word is one that differs, or one
+ * that was sent for its own sake and later.
+ */
+function checksAfter(
+  task: InstanceTask,
+  status: TaskStatus,
+  now: Timestamp,
+): Pick<InstanceTask, 'agentHealth' | 'checkStatus'> {
+  const { healthy, check_status: checkStatus, message } = status;
+  const known = task.agentHealth;
+  const at = status.timestamp === undefined ? now : timestamp(Math.round(status.timestamp * 1_000));
+  const isNew =
+    healthy !== undefined &&
+    (known?.healthy !== healthy || (status.reason === HEALTH_REASON && known.at < at));
+  return {
+    ...(isNew && { agentHealth: { healthy, at, ...(message === undefined ? {} : { message }) } }),
+    ...(checkStatus && { checkStatus }),
+  };
+}
+
+function tellsChecks(before: InstanceTask, after: InstanceTask): boolean {
+  return (
+    before.agentHealth !== after.agentHealth ||
+    JSON.stringify(before.checkStatus) !== JSON.stringify(after.checkStatus)
+  );
+}
+
+/** What is fetched or pulled for a task is said while it is staged. */
+function tellsProgress(condition: Condition, before: InstanceTask, after: InstanceTask): boolean {
+  return condition === 'Staging' && after.message !== undefined && after.message !== before.message;
 }
 
 function onAlive(
@@ -63,7 +99,11 @@ function onAlive(
   const returning = isAway(instance.condition);
   const lags = !returning && (progress[condition] ?? 0) < (progress[instance.condition] ?? 0);
   const next = taskAfter(task, status, now);
-  const nothingNew = condition === instance.condition && sameAddresses(next.ipAddresses, task.ipAddresses);
+  const nothingNew =
+    condition === instance.condition &&
+    sameAddresses(next.ipAddresses, task.ipAddresses) &&
+    !tellsProgress(condition, task, next) &&
+    !tellsChecks(task, next);
   if (lags || nothingNew) return { instance, effects: [] };
   const { unreachableSince: _since, replacedBy, ...rest } = instance;
   const after: Instance = {
@@ -72,7 +112,8 @@ function onAlive(
     since: condition === instance.condition ? instance.since : now,
     task: next,
   };
-  const effects: Effect[] = [{ kind: 'publish-status', instance: after, status }];
+  const onlyChecks = condition === instance.condition && tellsChecks(task, next);
+  const effects: Effect[] = onlyChecks ? [] : [{ kind: 'publish-status', instance: after, status }];
   if (condition !== instance.condition) {
     effects.push({ kind: 'publish-condition', instance: after, condition });
     if (condition !== 'Killing') effects.push({ kind: 'backoff', what: 'progress' });

@@ -28,6 +28,14 @@ export interface LineClientOptions<In> {
 /** Time for a connection to be made and greeted. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
+/** Why a server that answers lets no line in: waiting alone does not mend that, so it says what does. */
+function refusalReason(status: number): string {
+  if (status === 401)
+    return 'the server does not know our token: give --token-file a copy of the file `token` in its work dir';
+  if (status === 404) return 'no longrun master is there: --server names its master port (5050 by default)';
+  return `answered ${status}`;
+}
+
 /** The dialling end of a line: connects at `start`, reconnects for ever with a bounded, doubling pause. */
 export class LineClient<In, Out> implements LineEnd<Out> {
   readonly #lineId = randomUUID();
@@ -74,13 +82,22 @@ export class LineClient<In, Out> implements LineEnd<Out> {
   #connect(): void {
     if (this.#closed) return;
     const { options } = this;
-    const url = new URL(options.path, options.url());
+    let url: URL;
+    let token: string;
+    try {
+      url = new URL(options.path, options.url());
+      token = options.token();
+    } catch (error) {
+      // A token file may be replaced, or its disk be away, while we dial: that ends nothing that runs.
+      this.#retry(error instanceof Error ? error.message : String(error), 'warn');
+      return;
+    }
     let settled = false;
-    const fail = (why: string): void => {
+    const fail = (why: string, level: 'info' | 'warn' = 'info'): void => {
       if (settled) return;
       settled = true;
       dial.destroy();
-      this.#retry(why);
+      this.#retry(why, level);
     };
     const dial = (url.protocol === 'https:' ? requestTls : request)(url, {
       method: 'GET',
@@ -88,7 +105,7 @@ export class LineClient<In, Out> implements LineEnd<Out> {
       headers: {
         connection: 'Upgrade',
         upgrade: LINE_UPGRADE,
-        authorization: `Bearer ${options.token()}`,
+        authorization: `Bearer ${token}`,
       },
       timeout: CONNECT_TIMEOUT_MS,
     });
@@ -96,7 +113,7 @@ export class LineClient<In, Out> implements LineEnd<Out> {
     dial.on('error', (error) => fail(error.message));
     dial.on('response', (response) => {
       response.resume();
-      fail(`answered ${response.statusCode ?? 0}`);
+      fail(refusalReason(response.statusCode ?? 0), 'warn');
     });
     dial.on('upgrade', (_response, socket, head) => {
       if (settled || this.#closed) {
@@ -151,11 +168,11 @@ export class LineClient<In, Out> implements LineEnd<Out> {
     this.#retry(reason);
   }
 
-  #retry(why: string): void {
+  #retry(why: string, level: 'info' | 'warn' = 'info'): void {
     if (this.#closed) return;
     if (why !== this.#lastComplaint) {
       this.#lastComplaint = why;
-      this.options.log.info('the line to the server is down; dialling again', {
+      this.options.log[level]('the line to the server is down; dialling again', {
         reason: why,
         path: this.options.path,
       });

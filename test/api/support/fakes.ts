@@ -279,7 +279,7 @@ export class FakeDeployments implements Deployments {
     return this.change((version) => prepare(version).apps, options);
   }
 
-  previewTree(prepare: (version: Timestamp) => PreparedChange): ChangePreview {
+  async previewTree(prepare: (version: Timestamp) => PreparedChange): Promise<ChangePreview> {
     const version = this.versions.next();
     prepare(version);
     return { version, steps: [] };

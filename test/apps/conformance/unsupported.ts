@@ -14,16 +14,28 @@ const command = { protocol: 'COMMAND', command: { value: 'x' } };
 
 export const unsupported: readonly UnsupportedRow[] = [
   [
-    'an image for the Docker engine',
-    app({ container: docker() }),
-    ['/container/docker'],
-    'containers with an image',
+    'a registry login in a secret',
+    app({ container: { ...docker({ pullConfig: { secret: 's' } }), type: 'MESOS' }, secrets }),
+    ['/container/docker/pullConfig', '/secrets'],
+    'registry logins in secrets, secrets',
   ],
   [
-    'an image for the other containerizer',
-    { id: '/a', container: { ...docker(), type: 'MESOS' } },
-    ['/container/docker'],
-    'containers with an image',
+    'several networks with an image',
+    app({
+      container: { ...docker(), type: 'MESOS' },
+      networks: [
+        { mode: 'container', name: 'a' },
+        { mode: 'container', name: 'b' },
+      ],
+    }),
+    ['/networks(1)'],
+    'networks other than the host’s',
+  ],
+  [
+    'a seccomp profile with an image',
+    app({ container: { ...docker(), linuxInfo: { seccomp: { profileName: 'p', unconfined: false } } } }),
+    ['/container/linuxInfo/seccomp'],
+    'seccomp and IPC settings',
   ],
   ['a bridge network', app({ networks: bridge }), ['/networks(0)/mode'], 'networks other than the host’s'],
   [

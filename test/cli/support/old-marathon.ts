@@ -49,7 +49,7 @@ export const bridgedBy11: Json = {
   cpus: 0.5,
   mem: 64,
   disk: 0,
-  executor: '',
+  executor: '/opt/executors/own',
   constraints: [['hostname', 'UNIQUE']],
   uris: ['http://files.example/app.tgz'],
   fetch: [{ uri: 'http://files.example/app.tgz', extract: true, executable: false, cache: false }],

@@ -25,6 +25,9 @@ export interface Ready {
   readonly agent: string;
   readonly lb: string;
   readonly stats: string;
+  /** `dns://address:port`, and the HTTP interface of the name server. */
+  readonly dns: string;
+  readonly names: string;
   readonly pids: {
     readonly parent: number;
     readonly server: number;
@@ -137,6 +140,12 @@ export class Longrun {
     return join(this.workDir, 'ready.json');
   }
 
+  /** Process ids that the ready file tells at this moment. */
+  toldPids(): readonly number[] {
+    const { pids } = JSON.parse(readFileSync(this.#readyFile, 'utf8')) as Ready;
+    return [pids.parent, pids.server, pids.agent, ...pids.proxy];
+  }
+
   /** Starts `up` (again) on the same work dir; ports stay what they were. */
   async up({ wrap = this.wrap }: { wrap?: readonly string[] } = {}): Promise<void> {
     const again = this.ready as Ready | undefined;
@@ -157,6 +166,10 @@ export class Longrun {
       port(again?.agent),
       '--lb-http-port',
       port(again?.lb),
+      '--dns-port',
+      port(again?.dns),
+      '--dns-http-port',
+      port(again?.names),
       '--lb-stats-port',
       port(again?.stats),
       '--service-ports',

@@ -21,7 +21,9 @@ process.on('message', async (message) => {
   process.send({ type: 'TEST-STOPPED' }, () => process.exit(0));
 });
 process.on('disconnect', () => process.exit(1));
-agent = new Agent({ ...options, line, clock: new SystemClock(), dice: new SystemDice(), log: silentLog });
+const { token, ...scripts } = options.inside;
+const inside = { ...scripts, token: () => token };
+agent = new Agent({ ...options, inside, line, clock: new SystemClock(), dice: new SystemDice(), log: silentLog });
 try {
   await agent.start();
   process.send({ type: 'TEST-STARTED', url: agent.url });

@@ -15,7 +15,7 @@ import { allPids } from '../../../src/embedded-mesos/containers/processes.js';
 import type { FromAgent, ToAgent } from '../../../src/embedded-mesos/protocol/agent-line.js';
 import type { TaskInfo, TaskStatus } from '../../../src/embedded-mesos/protocol/v1.js';
 import { waitFor } from '../../support/wait-for.js';
-import { compiledPump, compiledSources } from '../support/compiled-sources.js';
+import { compiledFetcher, compiledPump, compiledSources } from '../support/compiled-sources.js';
 import { agentProcess } from './agent-process.js';
 
 export const framework = 'framework-1';
@@ -63,6 +63,12 @@ export class AgentWorld {
       outputFileBytes: 1024 * 1024,
       outputFiles: 3,
       pumpScript: compiledPump(),
+      fetch: { script: compiledFetcher() },
+      inside: {
+        execScript: join(compiledSources(), 'embedded-mesos/agent/exec/main.js'),
+        askScript: join(compiledSources(), 'embedded-mesos/agent/checks/ask-main.js'),
+        token: 'the token of the server',
+      },
       ...this.options,
       ...options,
     };

@@ -11,6 +11,7 @@ import type {
 } from '../../../src/embedded-mesos/containers/containerizer.js';
 import { detectIsolation } from '../../../src/embedded-mesos/containers/isolation/detect-isolation.js';
 import type { Isolation } from '../../../src/embedded-mesos/containers/isolation/isolation.js';
+import type { IsolationLevel } from '../../../src/embedded-mesos/containers/isolation/namespaces.js';
 import { ProcessContainerizer } from '../../../src/embedded-mesos/containers/process-containerizer.js';
 import { allPids } from '../../../src/embedded-mesos/containers/processes.js';
 import { silentLog } from '../../../src/logging/log.js';
@@ -39,6 +40,7 @@ export class ContainerWorld {
       fileBytes?: number;
       files?: number;
       isolation?: Isolation;
+      isolationLevel?: IsolationLevel;
       /** How many containers wait; none unless said, so that a test sees only its own. */
       warm?: number;
     } = {},
@@ -52,6 +54,7 @@ export class ContainerWorld {
     return new ProcessContainerizer({
       root: this.root,
       isolation: this.isolation,
+      ...(this.options.isolationLevel && { isolationLevel: this.options.isolationLevel }),
       pump: {
         script: this.pump,
         fileBytes: this.options.fileBytes ?? 1024 * 1024,

@@ -217,7 +217,7 @@ asRoot('a container of processes', () => {
     const supervisor = world.supervisorPid(id);
     const second = spawnSync(
       '/bin/sh',
-      [files.launcherScript, files.root, '--', ...world.isolation.parents],
+      [files.launcherScript, files.root, 'own', '--', ...world.isolation.parents],
       {
         input: `65534 65534 65534 ${id}\n`,
         env: { ...process.env, SECOND_LAUNCHER: id },

@@ -8,6 +8,7 @@ import {
   pauseAfter,
   toMake,
 } from '../../../src/embedded-mesos/containers/decide/warm-stock.js';
+import { noNamespaces } from '../../../src/embedded-mesos/containers/isolation/namespaces.js';
 import { prepareContainer } from '../../../src/embedded-mesos/containers/prepare-container.js';
 import { silentLog } from '../../../src/logging/log.js';
 import { SystemClock } from '../../../src/util/clock.js';
@@ -48,7 +49,7 @@ asRoot('a container that waits for its launch', () => {
     expect(await world.started(id)).toBe(process);
     await waitFor(() => world.output(id).split('\n').length > 5);
     expect(world.output(id)).toMatch(
-      new RegExp(`^65534\n${join(world.root, 'sandboxes', id)}\n0022\nSigIgn:\\s+0+\n${process}\n$`),
+      new RegExp(`^65534\n${join(world.root, 'sandboxes', id)}\n0022\nSigIgn:\\s+0+\n2\n$`),
     );
     expect(world.isolation.members(id)).toEqual([process]);
     expect(world.isolation.memoryFacts(id).limitBytes).toBe(48 * 1024 * 1024);
@@ -187,6 +188,7 @@ asRoot('a supervisor', () => {
     const host = {
       files,
       isolation: world.isolation,
+      namespaces: noNamespaces,
       clock: new SystemClock(),
       log: silentLog,
       stopped: false,

@@ -30,6 +30,10 @@ export function compiledPump(): string {
   return join(compiledSources(), 'embedded-mesos/containers/log-pump/main.js');
 }
 
+export function compiledFetcher(): string {
+  return join(compiledSources(), 'embedded-mesos/containers/fetcher/main.js');
+}
+
 function compile(): string {
   const target = mkdtempSync(join(tmpdir(), 'longrun-compiled-'));
   const source = join(packageRoot(), 'src');

@@ -2,7 +2,7 @@ import type { App, AppId, AppRecord } from '../../../src/apps/app.js';
 import type { EventBody, EventBus } from '../../../src/events/event-bus.js';
 import { silentLog } from '../../../src/logging/log.js';
 import type { Instance, InstanceId } from '../../../src/scheduler/instance.js';
-import type { Drainer } from '../../../src/scheduler/scheduler.js';
+import type { Drainer, TaskMemory } from '../../../src/scheduler/scheduler.js';
 import { SchedulerService } from '../../../src/scheduler/scheduler-service.js';
 import type { SchedulerSettings } from '../../../src/scheduler/scheduler-settings.js';
 import { SeededDice } from '../../../src/util/ids.js';
@@ -101,6 +101,7 @@ export class World {
   constructor(
     readonly settings: Partial<SchedulerSettings> = {},
     seed = 1,
+    private readonly memoryOn?: (store: FakeStore) => TaskMemory,
   ) {
     this.store = new FakeStore();
     this.#dice = new SeededDice(seed);
@@ -118,6 +119,7 @@ export class World {
       clock: this.clock,
       dice: this.#dice,
       log: silentLog,
+      ...(this.memoryOn && { memory: this.memoryOn(this.store) }),
       settings: {
         agentReregisterTimeoutSeconds: 60,
         frameworkName: 'longrun',

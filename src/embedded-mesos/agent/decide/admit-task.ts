@@ -1,7 +1,10 @@
 import type { Account, ContainerLimits, ContainerSpec } from '../../containers/containerizer.js';
 import type { Resource, TaskInfo } from '../../protocol/v1.js';
 import type { TaskRecord } from '../task-record.js';
-import type { Outcome } from './status.js';
+import { checkPlans } from './check-plan.js';
+import { dockerSpecOf, dockerTaskProblem, hasImage } from './docker-task.js';
+import { labelFault, labelIsolation, labelLimits } from './label-limits.js';
+import { launchFailure, type Outcome } from './status.js';
 
 /** Mesos's default when no kill policy is given. */
 export const DEFAULT_KILL_GRACE_MS = 3_000;
@@ -14,8 +17,11 @@ export interface RunAsRules {
   readonly allowRootTasks: boolean;
 }
 
-/** Name of the user to look up for a task; undefined: it runs as the agent itself. */
+/**
+ * Name of the user to look up for a task; undefined: it runs as the agent itself, or has an image, whose users are its own.
+ */
 export function userFor(task: TaskInfo, rules: RunAsRules): string | undefined {
+  if (hasImage(task)) return undefined;
   const asked = task.command?.user;
   if (rules.agentUid === 0) return asked ?? rules.defaultUser;
   return asked === undefined || asked === rules.agentUser || asked === String(rules.agentUid)
@@ -32,7 +38,7 @@ export function refusalOf(
   account: Account | undefined,
   rules: RunAsRules,
 ): Outcome | undefined {
-  const lacks = missingFeature(task);
+  const lacks = missingFeature(task) ?? labelFault(task) ?? checkPlans(task).fault;
   if (lacks) return { state: 'TASK_ERROR', reason: 'REASON_TASK_INVALID', message: lacks };
   const user = userFor(task, rules);
   if (user === undefined) return undefined;
@@ -54,20 +60,11 @@ export function portsRefusal(taken: readonly number[]): Outcome | undefined {
   return launchFailure(`another program listens on ${which} of this host`);
 }
 
-function launchFailure(why: string): Outcome {
-  return {
-    state: 'TASK_FAILED',
-    reason: 'REASON_CONTAINER_LAUNCH_FAILED',
-    message: `Failed to launch container: ${why}`,
-  };
-}
-
 function missingFeature(task: TaskInfo): string | undefined {
   const { command, container } = task;
   if (!command) return 'Task has no command; this agent runs commands only';
-  if (container?.type === 'DOCKER' || container?.mesos?.image)
-    return 'This agent runs plain commands, no container images';
-  if (command.uris && command.uris.length > 0) return 'This agent fetches no URIs';
+  const unknownToEngine = container && dockerTaskProblem(task);
+  if (unknownToEngine) return unknownToEngine;
   const secret = command.environment?.variables.find(({ type }) => type === 'SECRET');
   return secret && `This agent resolves no secrets: environment variable ${secret.name}`;
 }
@@ -86,18 +83,23 @@ function limitsOf(task: TaskInfo): ContainerLimits {
   };
   const cpusLimit = ceiling('cpus');
   const memLimitMiB = ceiling('mem');
+  const diskMiB = scalar(task.resources, 'disk');
   return {
     cpus: scalar(task.resources, 'cpus'),
     memMiB: scalar(task.resources, 'mem'),
     ...(cpusLimit !== undefined && { cpusLimit }),
     ...(memLimitMiB !== undefined && { memLimitMiB }),
+    ...(diskMiB > 0 && { diskMiB }),
+    ...labelLimits(task),
   };
 }
 
 /** The container of a task. Its environment: what Mesos's agent tells every task, then the command's own. */
 export function containerOf(record: TaskRecord, agentId: string): ContainerSpec {
-  const { task, frameworkId, account, containerId } = record;
+  const { task, frameworkId, account, containerId, mounts } = record;
   const command = task.command;
+  const docker = dockerSpecOf(task);
+  const isolation = labelIsolation(task);
   const own = [
     { name: 'MESOS_FRAMEWORK_ID', value: frameworkId },
     { name: 'MESOS_EXECUTOR_ID', value: task.task_id.value },
@@ -118,6 +120,9 @@ export function containerOf(record: TaskRecord, agentId: string): ContainerSpec 
     environment: [...own, ...asked],
     ...(account && { account }),
     limits: limitsOf(task),
+    ...(isolation && { isolation }),
+    ...(mounts && mounts.length > 0 && { mounts }),
+    ...(docker && { docker }),
   };
 }
 

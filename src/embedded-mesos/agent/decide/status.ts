@@ -2,6 +2,7 @@ import type { ContainerEnd } from '../../containers/containerizer.js';
 import { exitMessage } from '../../containers/decide/exit-meaning.js';
 import type { TaskState, TaskStatus } from '../../protocol/v1.js';
 import type { TaskRecord } from '../task-record.js';
+import { emptyCheckStatus } from './check-plan.js';
 
 /** What a status needs from outside. */
 export interface StatusFacts {
@@ -13,6 +14,17 @@ export interface StatusFacts {
   readonly uuid: string;
 }
 
+/** A status without uuid: nobody acknowledges it. */
+export function bareStatus(taskId: string, state: TaskState, agentId: string, wallMs: number): TaskStatus {
+  return {
+    task_id: { value: taskId },
+    state,
+    source: 'SOURCE_AGENT',
+    agent_id: { value: agentId },
+    timestamp: wallMs / 1000,
+  };
+}
+
 /** What happened, before it is dressed as a status. */
 export interface Outcome {
   readonly state: TaskState;
@@ -22,6 +34,15 @@ export interface Outcome {
   readonly labels?: NonNullable<TaskStatus['labels']>;
 }
 
+/** It could not be launched on this host; another may do. */
+export function launchFailure(why: string): Outcome {
+  return {
+    state: 'TASK_FAILED',
+    reason: 'REASON_CONTAINER_LAUNCH_FAILED',
+    message: `Failed to launch container: ${why}`,
+  };
+}
+
 /** A UUID's 16 bytes in base64, as updates carry them. */
 export function uuidBase64(uuid: string): string {
   return Buffer.from(uuid.replaceAll('-', ''), 'hex').toString('base64');
@@ -29,17 +50,19 @@ export function uuidBase64(uuid: string): string {
 
 /** A status with everything that an agent fills in (Mesos reference 1.8). */
 export function statusOf(
-  record: Pick<TaskRecord, 'task' | 'containerId' | 'pid'>,
+  record: Pick<TaskRecord, 'task' | 'containerId' | 'pid' | 'ipAddress'> & Partial<Pick<TaskRecord, 'latest'>>,
   outcome: Outcome,
   facts: StatusFacts,
 ): TaskStatus {
-  const { agentId, ip, wallMs, uuid } = facts;
+  const { agentId, wallMs, uuid } = facts;
+  const ip = record.ipAddress ?? facts.ip;
   const protocol = ip.includes(':') ? 'IPv6' : 'IPv4';
   return {
     task_id: record.task.task_id,
     executor_id: record.task.task_id,
     agent_id: { value: agentId },
     ...outcome,
+    ...lastResults(record),
     source:
       outcome.state === 'TASK_RUNNING' || outcome.reason === undefined ? 'SOURCE_EXECUTOR' : 'SOURCE_AGENT',
     timestamp: wallMs / 1000,
@@ -49,6 +72,15 @@ export function statusOf(
       network_infos: [{ ip_addresses: [{ protocol, ip_address: ip }] }],
       ...(record.pid !== undefined && { executor_pid: record.pid }),
     },
+  };
+}
+
+/** What its checks said last: it is in every status, the last one included. */
+function lastResults({ task, latest }: Parameters<typeof statusOf>[0]): Partial<TaskStatus> {
+  const status = latest?.check_status ?? (task.check && emptyCheckStatus(task.check));
+  return {
+    ...(latest?.healthy !== undefined && { healthy: latest.healthy }),
+    ...(status && { check_status: status }),
   };
 }
 

@@ -1,25 +1,31 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { AgentView } from './agent-state.js';
 
 type Container = Readonly<Record<string, unknown>>;
 
-/** GET /containers and /monitor/statistics (Mesos reference 3.8). */
-export function containersJson(view: AgentView): readonly Container[] {
-  return [...view.desk.records()].flatMap((record) => {
+/** Containers whose counters are read in one turn of the event loop: a few milliseconds. */
+const READ_AT_ONCE = 15;
+
+/** GET /containers and /monitor/statistics (Mesos reference 3.8): the counters as they are now. */
+export async function containersJson(view: AgentView): Promise<readonly Container[]> {
+  const containers: Container[] = [];
+  let looks = 0;
+  for (const record of [...view.desk.records()]) {
+    if (++looks % READ_AT_ONCE === 0) await turn();
     const statistics = view.containerizer.statistics(record.containerId);
-    if (!statistics) return [];
+    if (!statistics) continue;
     const id = record.task.task_id.value;
-    return [
-      {
-        container_id: record.containerId,
-        executor_id: id,
-        executor_name: record.task.name,
-        framework_id: record.frameworkId,
-        source: id,
-        statistics,
-        status: record.latest.container_status ?? {},
-      },
-    ];
-  });
+    containers.push({
+      container_id: record.containerId,
+      executor_id: id,
+      executor_name: record.task.name,
+      framework_id: record.frameworkId,
+      source: id,
+      statistics,
+      status: record.latest.container_status ?? {},
+    });
+  }
+  return containers;
 }
 
 /**

@@ -10,7 +10,7 @@ export function agentFlags(
 ): Readonly<Record<string, string>> {
   return {
     ...(options.attributes === undefined ? {} : { attributes: options.attributes }),
-    containerizers: 'mesos',
+    containerizers: 'docker,mesos',
     default_role: '*',
     hostname: options.hostname,
     ip: options.address,

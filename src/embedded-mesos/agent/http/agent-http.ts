@@ -2,13 +2,16 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Log } from '../../../logging/log.js';
 import { listen, urlOf } from '../../../util/listen.js';
+import { UpgradableRequest } from '../../../util/upgradable-request.js';
 import type { PlaceLookup } from '../decide/file-request.js';
 import { allowedHosts } from '../decide/host-names.js';
 import { isWildcard, ownAddresses } from '../machine.js';
 import { chosenContainers, containersJson } from './agent-containers.js';
+import { agentExposition } from './agent-exposition.js';
 import { metricsJson } from './agent-metrics.js';
 import { type AgentView, stateJson, versionJson } from './agent-state.js';
-import { answerJson, refuse } from './answers.js';
+import { answerJson, answerText, refuse } from './answers.js';
+import { answerExec, type ExecRoute, refuseUpgrade } from './exec-route.js';
 import { SandboxFiles } from './files.js';
 
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -25,7 +28,7 @@ export class AgentHttp {
   #hosts: ReadonlySet<string> = new Set();
   #port = 0;
   #containers:
-    | { readonly atMs: number; readonly body: readonly Readonly<Record<string, unknown>>[] }
+    | { readonly atMs: number; readonly body: Promise<readonly Readonly<Record<string, unknown>>[]> }
     | undefined;
 
   constructor(
@@ -35,13 +38,22 @@ export class AgentHttp {
       readonly hostname: string;
       /** What readers must show; undefined = everybody may read. */
       readonly readToken?: string;
+      readonly exec: ExecRoute;
     },
     private readonly view: () => AgentView,
     lookup: PlaceLookup,
     private readonly log: Log,
   ) {
     this.#files = new SandboxFiles(view().files, lookup);
-    this.#server = createServer((request, response) => void this.#answer(request, response));
+    this.#server = createServer(
+      { IncomingMessage: UpgradableRequest },
+      (request, response) => void this.#answer(request, response),
+    );
+    this.#server.on('upgrade', (request, socket) => {
+      if (this.#hosts.has(request.headers.host?.toLowerCase() ?? ''))
+        void answerExec(request, socket, options.exec);
+      else refuseUpgrade(socket, 403, 'This agent is not called so.');
+    });
     this.#server.headersTimeout = HEADERS_TIMEOUT_MS;
     this.#server.requestTimeout = REQUEST_TIMEOUT_MS;
     this.#server.maxConnections = MAX_CONNECTIONS;
@@ -87,7 +99,7 @@ export class AgentHttp {
       }
       const files = /^\/(?:slave\(1\)\/)?files\/(\w+)$/.exec(pathname)?.[1];
       if (files) await this.#files.answer(files, searchParams, request, response);
-      else this.#answerState(pathname.replace(/^\/slave\(1\)/, ''), searchParams, response);
+      else await this.#answerState(pathname.replace(/^\/slave\(1\)/, ''), searchParams, response);
     } catch (error) {
       this.log.error('a request failed', { url: request.url, error: (error as Error).message });
       if (response.headersSent) response.destroy();
@@ -102,7 +114,7 @@ export class AgentHttp {
     return timingSafeEqual(digest(authorization ?? ''), digest(`Bearer ${readToken}`));
   }
 
-  #answerState(path: string, query: URLSearchParams, response: ServerResponse): void {
+  async #answerState(path: string, query: URLSearchParams, response: ServerResponse): Promise<void> {
     switch (path) {
       case '/health':
         response.writeHead(200, { 'content-length': 0 }).end();
@@ -118,7 +130,7 @@ export class AgentHttp {
         answerJson(response, 200, { flags: this.view().flags });
         return;
       case '/containers': {
-        const chosen = chosenContainers(this.#statistics(), query);
+        const chosen = chosenContainers(await this.#statistics(), query);
         if (chosen) answerJson(response, 200, chosen);
         else
           refuse(response, 400, 'Ask by container_id, by framework_id, or by framework_id and executor_id.');
@@ -129,11 +141,15 @@ export class AgentHttp {
         answerJson(
           response,
           200,
-          this.#statistics().map(({ container_id: _id, status: _status, ...rest }) => rest),
+          (await this.#statistics()).map(({ container_id: _id, status: _status, ...rest }) => rest),
         );
         return;
       case '/metrics/snapshot':
         answerJson(response, 200, metricsJson(this.view()));
+        return;
+      case '/metrics':
+      case '/metrics/prometheus':
+        answerText(response, await agentExposition(this.view()));
         return;
       default:
         refuse(response, 404, `There is no ${path} on an agent.`);
@@ -141,7 +157,8 @@ export class AgentHttp {
     }
   }
 
-  #statistics(): readonly Readonly<Record<string, unknown>>[] {
+  /** All who ask within a moment share one answer, also while it is being made. */
+  #statistics(): Promise<readonly Readonly<Record<string, unknown>>[]> {
     const view = this.view();
     const fresh = this.#containers;
     if (fresh && Math.abs(view.nowMs - fresh.atMs) < STATISTICS_FRESH_MS) return fresh.body;

@@ -5,6 +5,7 @@ import { reservedRole } from '../../protocol/resources.js';
 import type { Attribute, Resource } from '../../protocol/v1.js';
 import type { TaskDesk } from '../task-desk.js';
 import type { TaskRecord } from '../task-record.js';
+import type { Sample } from '../usage/usage-sampler.js';
 
 /** What the agent shows of itself. */
 export interface AgentView {
@@ -21,6 +22,8 @@ export interface AgentView {
   readonly desk: TaskDesk;
   readonly containerizer: Containerizer;
   readonly files: RunFiles;
+  /** The last look at every container. */
+  readonly samples: ReadonlyMap<string, Sample>;
   readonly pendingUpdates: number;
   /** What a real agent calls its flags; those that mean something here, as text. */
   readonly flags: Readonly<Record<string, string>>;

@@ -41,6 +41,13 @@ export function cpuWeight(cpus: number): number {
   return Math.min(Math.max(Math.floor(100 * cpus), 1), 10_000);
 }
 
+const swappiness: CgroupWrite = {
+  controller: 'memory',
+  file: 'memory.swappiness',
+  value: '0',
+  optional: true,
+};
+
 /**
  * What to write for a container in version 1 hierarchies, in order. `memsw` after `limit` when made new, before it when
  * raised: the kernel refuses memsw < limit at any moment.
@@ -75,7 +82,9 @@ export function version1Writes(
       optional: true,
     },
     ...(made === 'new' ? [limit, withSwap] : [withSwap, limit]),
-    { controller: 'pids', file: 'pids.max', value: String(pidsMax) },
+    // Where swap is not counted it can at least be made the last resort.
+    ...(made === 'new' && hard !== '-1' ? [swappiness] : []),
+    { controller: 'pids', file: 'pids.max', value: String(limits.pids ?? pidsMax) },
   ];
 }
 
@@ -94,7 +103,7 @@ export function version2Writes(limits: ContainerLimits, pidsMax: number): readon
       optional: true,
     },
     { controller: 'memory', file: 'memory.oom.group', value: '1', optional: true },
-    { controller: 'pids', file: 'pids.max', value: String(pidsMax) },
+    { controller: 'pids', file: 'pids.max', value: String(limits.pids ?? pidsMax) },
   ];
 }
 

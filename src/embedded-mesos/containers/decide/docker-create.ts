@@ -79,8 +79,12 @@ export interface CreateFacts {
   /** Names the work dir; only containers with this label are ours. */
   readonly instanceId: string;
   readonly sandbox: string;
+  /** For containers that ask for none of their own. */
   readonly pidsMax: number;
 }
+
+/** A path in the container; relative ones lie in the sandbox. */
+const insidePath = (path: string): string => (path.startsWith('/') ? path : `${SANDBOX_IN_IMAGE}/${path}`);
 
 /**
  * What the engine is asked to make (`POST /containers/create`). Parameters come before what we need ourselves: none of
@@ -118,17 +122,24 @@ export function createOptions(spec: ContainerSpec, docker: DockerSpec, facts: Cr
     HostConfig: {
       ...extra.host,
       ...limitOptions(spec.limits),
-      PidsLimit: facts.pidsMax,
+      PidsLimit: spec.limits.pids ?? facts.pidsMax,
       NetworkMode: networkMode(docker.network),
       PortBindings: bound,
       Privileged: docker.privileged,
       Binds: [
         ...extraBinds,
         ...docker.volumes.map(
-          ({ hostPath, containerPath, readOnly }) => `${hostPath}:${containerPath}:${readOnly ? 'ro' : 'rw'}`,
+          ({ hostPath, containerPath, readOnly }) =>
+            `${hostPath}:${insidePath(containerPath)}:${readOnly ? 'ro' : 'rw'}`,
         ),
         `${facts.sandbox}:${SANDBOX_IN_IMAGE}:rw`,
       ],
+      Mounts: (spec.mounts ?? []).map(({ source, target, readOnly }) => ({
+        Type: 'bind' as const,
+        Source: source,
+        Target: insidePath(target),
+        ReadOnly: readOnly,
+      })),
       RestartPolicy: { Name: 'no' },
       LogConfig: ENGINE_LOG,
       AutoRemove: false,

@@ -30,7 +30,8 @@ export function dockerEnd(state: EngineState, limits: ContainerLimits): Containe
   if (!state.everStarted)
     return { failure: `Failed to launch container: ${state.error || 'the engine did not start it'}` };
   const exit = exitOfShellStatus(state.exitCode);
-  if (!state.oomKilled) return { exit };
+  // One of its processes may have been killed while the main one went on and ended well.
+  if (!state.oomKilled || ('code' in exit && exit.code === 0)) return { exit };
   const limitMiB = limits.memLimitMiB ?? limits.memMiB;
   const message = `Memory limit exceeded: the kernel killed in this container at its limit of ${limitMiB} MiB`;
   return { exit, limitation: { limitMiB, maxUsedMiB: limitMiB, message } };

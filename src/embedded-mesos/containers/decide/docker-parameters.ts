@@ -12,6 +12,8 @@ type Draft = { top: Record<string, unknown>; host: Record<string, unknown>; labe
 interface Parameter {
   /** It can reach out of the container or past its limits: only where the operator allows it by name. */
   readonly guarded: boolean;
+  /** Values that cannot, though others can. */
+  readonly harmless?: readonly string[];
   readonly apply: (draft: Draft, value: string) => void;
 }
 
@@ -74,13 +76,14 @@ const parameters: ReadonlyMap<string, Parameter> = new Map<string, Parameter>([
   ['dns', hostList('Dns', false)],
   ['dns-search', hostList('DnsSearch', false)],
   ['dns-option', hostList('DnsOptions', false)],
-  ['shm-size', host('ShmSize', true, sizeBytes)],
+  // Its pages count towards the container's memory.
+  ['shm-size', host('ShmSize', false, sizeBytes)],
   ['cap-add', hostList('CapAdd', true)],
   ['security-opt', hostList('SecurityOpt', true)],
   ['group-add', hostList('GroupAdd', true)],
   ['volume', hostList('Binds', true)],
   ['pid', host('PidMode', true)],
-  ['ipc', host('IpcMode', true)],
+  ['ipc', { ...host('IpcMode', true), harmless: ['private', 'none'] }],
   ['userns', host('UsernsMode', true)],
   ['runtime', host('Runtime', true)],
 ]);
@@ -92,11 +95,17 @@ export function dockerRefusal(
 ): string | undefined {
   if (privileged && !rules.allowPrivileged)
     return 'Privileged containers are not allowed on this agent: start it with --docker-allow-privileged';
-  for (const { key } of asked) {
+  for (const { key, value } of asked) {
     const parameter = parameters.get(key);
     if (!parameter) return `The Docker parameter '${key}' is not known here`;
-    if (parameter.guarded && !rules.allowParameters.includes(key))
+    const isGuarded = parameter.guarded && !parameter.harmless?.includes(value);
+    if (isGuarded && !rules.allowParameters.includes(key))
       return `The Docker parameter '${key}' is not allowed on this agent: start it with --docker-allow-parameters ${key}`;
+  }
+  try {
+    parameterOptions(asked);
+  } catch (error) {
+    return `A Docker parameter has a value of no sense: ${(error as Error).message}`;
   }
   return undefined;
 }

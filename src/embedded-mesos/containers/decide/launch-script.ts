@@ -15,6 +15,11 @@ const shellsOwn = new Set([
   'LINENO',
 ]);
 
+/** Whether a shell can hold a variable of this name; others go through env(1). */
+export function isShellVariable(name: string): boolean {
+  return identifier.test(name) && !shellsOwn.has(name);
+}
+
 /** One shell word that means exactly this text. */
 export function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
@@ -36,7 +41,7 @@ export function launchScript(spec: ContainerSpec): string {
   const lines = ['unset PWD OLDPWD SHLVL PATH'];
   const odd: string[] = [];
   for (const [name, value] of environment) {
-    if (identifier.test(name) && !shellsOwn.has(name)) lines.push(`export ${name}=${quoted(value)}`);
+    if (isShellVariable(name)) lines.push(`export ${name}=${quoted(value)}`);
     else odd.push(quoted(`${name}=${value}`));
   }
   const { shell, value, arguments: argv } = spec.command;

@@ -26,6 +26,8 @@ export interface ContainerRecords {
 const failures: Readonly<Record<string, string>> = {
   pipes: 'the pipes for its output could not be made',
   cgroup: 'its process could not be moved into its cgroup',
+  namespaces: 'its namespaces could not be made',
+  stage: 'its mounts or its network could not be made; its stderr says why',
   sandbox: 'its sandbox could not be entered',
   record: 'the record of its process could not be written',
   orders: 'it could not wait for its orders',

@@ -1,21 +1,29 @@
-import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import type { Log } from '../../../logging/log.js';
 import type { Clock, Timer } from '../../../util/clock.js';
-import type { ContainerEnd, ContainerEvent, ContainerSpec } from '../containerizer.js';
+import type { ContainerEnd, ContainerEvent, ContainerSpec, Entrance } from '../containerizer.js';
 import { createOptions, engineName } from '../decide/docker-create.js';
 import { dockerEnd, dockerStep } from '../decide/docker-end.js';
+import { sandboxOwner } from '../decide/sandbox-owner.js';
 import { ContainerOutput } from './container-output.js';
+import { dockerEntrance } from './docker-entrance.js';
 import type { DockerSpec } from './docker-spec.js';
-import { type Engine, isEngineRefusal } from './engine.js';
+import { type Engine, type EngineContainer, meaningOfError } from './engine.js';
 import type { ImagePulls } from './image-pulls.js';
+import type { RegistryLogins } from './registry-logins.js';
 
 /** Pause before an engine that does not answer is asked again. */
 const RETRY_MS = 1_000;
+/** So often in a row the engine may fail at the same container before that counts as its answer. */
+const MAX_FAILURES = 5;
+/** A pull's progress is told at most this often. */
+const PROGRESS_MS = 2_000;
 
 /** What one container needs of its surroundings. */
 export interface DockerHost {
   readonly engine: Engine;
   readonly pulls: ImagePulls;
+  readonly logins: RegistryLogins;
   readonly instanceId: string;
   readonly pidsMax: number;
   readonly output: { readonly fileBytes: number; readonly files: number };
@@ -29,6 +37,8 @@ export interface DockerHost {
   /** Why the operator's rules refuse a container, if they do. */
   readonly refusal: (docker: DockerSpec) => string | undefined;
   readonly emit: (event: ContainerEvent) => void;
+  /** Removes an ended container from the engine. */
+  readonly discard: (id: string) => void;
   /** The engine's answers: undefined = it answered, else why it did not. */
   readonly reachable: (problem: string | undefined) => void;
 }
@@ -39,7 +49,13 @@ export class DockerContainer {
   readonly #detached = new AbortController();
   readonly #output: ContainerOutput;
   #started = false;
+  #pid = 0;
   #ended = false;
+  /** It was cancelled while the engine made it. */
+  #createdInVain = false;
+  #failures = 0;
+  #said = '';
+  #sayAgainMs = Number.NEGATIVE_INFINITY;
   #wake: (() => void) | undefined;
   #kill: { deadlineMs: number; timer: Timer; termSent: boolean } | undefined;
 
@@ -64,6 +80,11 @@ export class DockerContainer {
     return this.#started && !this.#ended;
   }
 
+  /** Its main process, as the host counts; 0 before it runs. */
+  get pid(): number {
+    return this.#pid;
+  }
+
   get #over(): boolean {
     return this.#ended || this.host.stopped();
   }
@@ -73,27 +94,47 @@ export class DockerContainer {
     while (!this.#over) {
       try {
         await this.#step();
+        this.#failures = 0;
         this.host.reachable(undefined);
       } catch (error) {
         if (this.#over) return;
-        if (isEngineRefusal(error) && !this.#started) {
-          this.#end({ failure: `Failed to launch container: ${(error as Error).message}` });
-          return;
-        }
-        this.host.reachable((error as Error).message);
-        await new Promise<void>((again) => {
-          this.#wake = again;
-          this.host.clock.after(RETRY_MS, again);
-        });
+        await this.#failed(error as Error);
       }
     }
+    if (this.#createdInVain && !this.host.stopped()) this.host.discard(this.spec.id);
+  }
+
+  async #failed(error: Error): Promise<void> {
+    const meaning = meaningOfError(error);
+    if (meaning === 'failed') this.#failures++;
+    if (!this.#started && (meaning === 'refused' || this.#failures >= MAX_FAILURES)) {
+      this.#end({ failure: `Failed to launch container: ${error.message}` });
+      return;
+    }
+    this.host.reachable(meaning === 'unreached' ? error.message : undefined);
+    const who = meaning === 'unreached' ? 'is out of reach' : 'failed';
+    this.#say(`The Docker engine ${who}, it is asked again: ${error.message}`, true);
+    await new Promise<void>((again) => {
+      this.#wake = again;
+      this.host.clock.after(RETRY_MS, again);
+    });
+  }
+
+  /** What goes on before it runs. `urgent`: whenever it is something else than before. */
+  #say(message: string, urgent = false): void {
+    const nowMs = this.host.clock.monotonicMs();
+    if (this.#started || this.#over || message === this.#said) return;
+    if (!urgent && nowMs < this.#sayAgainMs) return;
+    this.#said = message;
+    this.#sayAgainMs = nowMs + PROGRESS_MS;
+    this.host.emit({ type: 'progress', id: this.spec.id, message });
   }
 
   async #step(): Promise<void> {
     const { engine, refusal } = this.host;
-    const refused = refusal(this.docker);
-    if (refused) return this.#end({ failure: `Failed to launch container: ${refused}` });
     const path = this.host.record(this.spec.id, 'started');
+    const refused = existsSync(path) ? undefined : refusal(this.docker);
+    if (refused) return this.#end({ failure: `Failed to launch container: ${refused}` });
     const found = await engine.inspect(this.name);
     const step = dockerStep(found?.state, existsSync(path));
     if (this.#over) return;
@@ -113,11 +154,19 @@ export class DockerContainer {
       if (found.state.everStarted) await this.#output.follow(engine, this.name, this.#detached.signal);
       return this.#end(dockerEnd(found.state, this.spec.limits));
     }
+    return this.#follow(found);
+  }
+
+  async #follow({ state, ipAddress, stopSignal }: EngineContainer): Promise<void> {
+    const { engine, emit } = this.host;
+    this.#pid = state.pid;
     if (!this.#started) {
       this.#started = true;
-      this.host.emit({ type: 'started', id: this.spec.id, pid: found.state.pid });
+      const address = ipAddress === undefined ? {} : { ipAddress };
+      emit({ type: 'started', id: this.spec.id, pid: state.pid, ...address });
     }
-    if (this.#kill && !this.#kill.termSent) await this.#terminate(found.stopSignal);
+    this.host.reachable(undefined);
+    if (this.#kill && !this.#kill.termSent) await this.#terminate(stopSignal);
     await Promise.all([
       engine.untilEnded(this.name, this.#detached.signal),
       this.#output.follow(engine, this.name, this.#detached.signal),
@@ -126,19 +175,38 @@ export class DockerContainer {
 
   async #create(): Promise<void> {
     const { host, spec, docker } = this;
+    const sandbox = host.sandbox(spec.id);
     try {
-      await host.pulls.provide(docker.image, docker.forcePullImage);
+      const loginFor = () => host.logins.find(docker.image, sandbox);
+      await host.pulls.provide(docker.image, docker.forcePullImage, loginFor, (text) => this.#say(text));
     } catch (error) {
       if (isConnectionError(error)) throw error;
+      if (this.#over) return;
       const why = (error as Error).message;
       return this.#end({ failure: `Failed to launch container: ${why}` });
     }
     if (this.#over || this.#kill) return;
-    const sandbox = host.sandbox(spec.id);
-    mkdirSync(sandbox, { recursive: true, mode: 0o755 });
-    if (spec.account) chownSync(sandbox, spec.account.uid, spec.account.gid);
+    const image = await host.engine.image(docker.image);
+    if (!image) throw new Error(`the image ${docker.image} is not there after its pull`);
+    if (this.#over) return;
+    this.#makeSandbox(sandbox, docker.user ?? image.user);
     const { instanceId, pidsMax } = host;
     await host.engine.create(createOptions(spec, docker, { instanceId, sandbox, pidsMax }));
+    this.#createdInVain = this.#over;
+  }
+
+  /** It belongs to whom the container runs as, where that can be told from outside. */
+  #makeSandbox(sandbox: string, user: string): void {
+    mkdirSync(sandbox, { recursive: true, mode: 0o755 });
+    const owner = sandboxOwner(user);
+    if (owner === 'unknown') chmodSync(sandbox, 0o1777);
+    else if (process.getuid?.() === 0) chownSync(sandbox, owner.uid, owner.gid);
+  }
+
+  /** How to join it; undefined when it does not run. */
+  async entrance(): Promise<Entrance | undefined> {
+    const found = this.running ? await this.host.engine.inspect(this.name) : undefined;
+    return found && dockerEntrance(found, this.docker);
   }
 
   /** As Containerizer.kill. Before the program runs it never will. */
@@ -152,6 +220,9 @@ export class DockerContainer {
     this.#kill = { deadlineMs, timer, termSent: this.#kill?.termSent ?? false };
     this.#wake?.();
     if (this.#started && !this.#kill.termSent) void this.#askToEnd();
+    // Its start was never asked for and never will be: neither a pull nor an engine out of reach is waited for.
+    else if (!this.#started && !existsSync(this.host.record(this.spec.id, 'started')))
+      this.#end({ cancelled: true });
   }
 
   async #askToEnd(): Promise<void> {
@@ -198,8 +269,16 @@ export class DockerContainer {
   }
 }
 
+const connectionErrors: ReadonlySet<string | undefined> = new Set([
+  'EACCES',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOENT',
+  'EPIPE',
+  'ETIMEDOUT',
+]);
+
 /** Whether the engine could not be reached at all. */
 function isConnectionError(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException).code;
-  return code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ECONNRESET' || code === 'EPIPE';
+  return connectionErrors.has((error as NodeJS.ErrnoException).code);
 }

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../../logging/log.js';
@@ -9,6 +9,7 @@ import type {
   Containerizer,
   ContainerLimits,
   ContainerSpec,
+  Entrance,
   KnownContainer,
   ResourceStatistics,
 } from '../containerizer.js';
@@ -16,8 +17,10 @@ import { engineName, limitOptions } from '../decide/docker-create.js';
 import { dockerRefusal } from '../decide/docker-parameters.js';
 import { DockerContainer, type DockerHost } from './docker-container.js';
 import type { DockerRules } from './docker-spec.js';
-import { Engine, type RegistryLogin } from './engine.js';
+import { dockerStatistics } from './docker-statistics.js';
+import { Engine } from './engine.js';
 import { ImagePulls, PULL_STALL_MS } from './image-pulls.js';
+import { RegistryLogins } from './registry-logins.js';
 
 const RETRY_MS = 1_000;
 
@@ -30,7 +33,8 @@ export interface DockerContainerizerOptions {
   readonly rules: DockerRules;
   readonly pidsMax: number;
   readonly output: { readonly fileBytes: number; readonly files: number };
-  readonly loginFor?: (image: string) => RegistryLogin | undefined;
+  /** Logins of registries, as `~/.docker/config.json` has them. */
+  readonly configPath?: string;
   readonly pullStallMs?: number;
   readonly onEvent: (event: ContainerEvent) => void;
   readonly clock: Clock;
@@ -38,7 +42,10 @@ export interface DockerContainerizerOptions {
   readonly log: Log;
 }
 
-/** Runs containers of images through a Docker engine. The engine keeps them, so they outlive the agent. */
+/**
+ * Runs containers of images through a Docker engine. The engine keeps them, so they outlive the agent. As long as none was
+ * ever asked for, the engine is not touched, and need not be there.
+ */
 export class DockerContainerizer implements Containerizer {
   readonly isolationKind = 'docker';
   readonly #engine: Engine;
@@ -54,12 +61,12 @@ export class DockerContainerizer implements Containerizer {
     const { root, clock } = options;
     this.#records = join(root, 'docker');
     this.#engine = new Engine(options.socketPath);
-    const loginFor = options.loginFor ?? (() => undefined);
-    this.#pulls = new ImagePulls(this.#engine, loginFor, clock, options.pullStallMs ?? PULL_STALL_MS);
+    this.#pulls = new ImagePulls(this.#engine, clock, options.pullStallMs ?? PULL_STALL_MS);
     this.#host = {
       ...options,
       engine: this.#engine,
       pulls: this.#pulls,
+      logins: new RegistryLogins(options.configPath),
       sandbox: (id) => join(root, 'sandboxes', id),
       outputFolder: (id) => join(root, 'outputs', id),
       record: (id, kind) => join(this.#records, `${id}.${kind}`),
@@ -68,6 +75,7 @@ export class DockerContainerizer implements Containerizer {
       emit: (event) => {
         if (!this.#stopped) options.onEvent(event);
       },
+      discard: (id) => void this.#remove(id),
       reachable: (problem) => this.#reachable(problem),
     };
   }
@@ -79,6 +87,10 @@ export class DockerContainerizer implements Containerizer {
 
   get gaps(): readonly string[] {
     return this.#problem === undefined ? [] : [`the Docker engine is out of reach: ${this.#problem}`];
+  }
+
+  has(id: string): boolean {
+    return this.#containers.has(id);
   }
 
   #reachable(problem: string | undefined): void {
@@ -93,11 +105,15 @@ export class DockerContainerizer implements Containerizer {
   }
 
   async start(known: readonly KnownContainer[]): Promise<void> {
-    for (const folder of [this.#records, join(this.options.root, 'outputs')])
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
-    mkdirSync(join(this.options.root, 'sandboxes'), { recursive: true, mode: 0o711 });
     for (const { spec } of known) this.launch(spec);
-    await this.#removeStrangers();
+    if (existsSync(this.#records)) await this.#removeStrangers();
+  }
+
+  #makeFolders(): void {
+    const { root } = this.options;
+    for (const folder of [this.#records, join(root, 'outputs')])
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    mkdirSync(join(root, 'sandboxes'), { recursive: true, mode: 0o711 });
   }
 
   /** Containers of this work dir that no task is known of. When the engine does not answer: later. */
@@ -105,15 +121,21 @@ export class DockerContainerizer implements Containerizer {
     if (this.#stopped) return;
     try {
       for (const name of await this.#engine.containersOf(this.options.instanceId)) {
-        if (this.#containers.has(name.replace(/^longrun-/, ''))) continue;
+        const id = name.replace(/^longrun-/, '');
+        if (this.#containers.has(id)) continue;
         this.options.log.warn('a container that no task is known of is destroyed', { container: name });
-        await this.#engine.remove(name);
+        await this.#removeNow(id);
       }
       this.#reachable(undefined);
     } catch (error) {
       this.#reachable((error as Error).message);
-      this.#sweep = this.options.clock.after(RETRY_MS, () => void this.#removeStrangers());
+      this.#sweepLater();
     }
+  }
+
+  #sweepLater(): void {
+    this.#sweep?.cancel();
+    this.#sweep = this.options.clock.after(RETRY_MS, () => void this.#removeStrangers());
   }
 
   nextId(): string {
@@ -122,6 +144,7 @@ export class DockerContainerizer implements Containerizer {
 
   launch(spec: ContainerSpec): void {
     if (this.#stopped || this.#containers.has(spec.id) || !spec.docker) return;
+    this.#makeFolders();
     const container = new DockerContainer(spec, spec.docker, this.#host);
     this.#containers.set(spec.id, container);
     void container.live();
@@ -144,12 +167,11 @@ export class DockerContainerizer implements Containerizer {
   statistics(id: string): ResourceStatistics | undefined {
     const container = this.#containers.get(id);
     if (!container?.running) return undefined;
-    const { cpus, memMiB } = container.spec.limits;
-    return {
-      timestamp: this.options.clock.wallMs() / 1000,
-      cpus_soft_limit: cpus,
-      mem_soft_limit_bytes: memMiB * 1024 * 1024,
-    };
+    return dockerStatistics(container.pid, container.spec.limits, this.options.clock.wallMs() / 1000);
+  }
+
+  async entrance(id: string): Promise<Entrance | undefined> {
+    return this.#containers.get(id)?.entrance();
   }
 
   forget(id: string): void {
@@ -158,18 +180,21 @@ export class DockerContainerizer implements Containerizer {
     void this.#remove(id);
   }
 
-  /** What cannot be removed now is a stranger at the next start, and goes then. */
+  /** What cannot be removed now is a stranger from then on, and goes when the engine answers. */
   async #remove(id: string): Promise<void> {
     try {
-      await this.#engine.remove(engineName(id));
-      for (const kind of ['started', 'position'] as const)
-        await rm(this.#host.record(id, kind), { force: true });
+      await this.#removeNow(id);
     } catch (error) {
-      this.options.log.warn('an ended container stays in the Docker engine until the next start', {
-        container: id,
-        error: (error as Error).message,
-      });
+      if (this.#stopped) return;
+      this.#reachable((error as Error).message);
+      this.#sweepLater();
     }
+  }
+
+  async #removeNow(id: string): Promise<void> {
+    await this.#engine.remove(engineName(id));
+    for (const kind of ['started', 'position'] as const)
+      await rm(this.#host.record(id, kind), { force: true });
   }
 
   async removeSandbox(id: string): Promise<void> {

@@ -2,30 +2,40 @@ import Docker from 'dockerode';
 import type { createOptions, LimitOptions } from '../decide/docker-create.js';
 import { INSTANCE_LABEL } from '../decide/docker-create.js';
 import type { EngineState } from '../decide/docker-end.js';
+import type { PullEvent } from '../decide/pull-progress.js';
+import type { RegistryLogin } from '../decide/registry-login.js';
 
 /** A call that is not answered within this time counts as unanswered: the engine may be there and hang. */
 const CALL_LIMIT_MS = 15_000;
 const NEVER = '0001-01-01';
 
-export interface RegistryLogin {
-  readonly username: string;
-  readonly password: string;
-  readonly serveraddress: string;
-}
-
 export interface EngineContainer {
   readonly state: EngineState;
   /** Of the image, or of a parameter. */
   readonly stopSignal: string;
+  /** On the engine's own networks, while it runs. */
+  readonly ipAddress?: string;
+  /** `name=value`. */
+  readonly environment: readonly string[];
+  readonly workingFolder: string;
+}
+
+/** An image that is there. */
+export interface EngineImage {
+  /** Whom its containers run as: a name or number, with `:` and a group if it has one; empty: root. */
+  readonly user: string;
 }
 
 const statusOfError = (error: unknown): number | undefined =>
   (error as { readonly statusCode?: number }).statusCode;
 
-/** Whether the engine itself said no, rather than being out of reach. */
-export function isEngineRefusal(error: unknown): boolean {
+/**
+ * What an error of a call means: `refused` by the engine for good; `failed` in the engine, which may pass; `unreached`.
+ */
+export function meaningOfError(error: unknown): 'refused' | 'failed' | 'unreached' {
   const status = statusOfError(error);
-  return status !== undefined && status < 500;
+  if (status === undefined) return 'unreached';
+  return status < 500 ? 'refused' : 'failed';
 }
 
 /** The few calls of the engine's API that containers need; each has a limit, so that a hanging engine is noticed. */
@@ -42,16 +52,18 @@ export class Engine {
       return await call(signal);
     } catch (error) {
       if (!signal.aborted) throw error;
-      throw new Error(`the Docker engine did not answer within ${CALL_LIMIT_MS / 1000} s (${what})`);
+      const message = `no answer within ${CALL_LIMIT_MS / 1000} s (${what})`;
+      throw Object.assign(new Error(message), { code: 'ETIMEDOUT' });
     }
   }
 
   /** Undefined: the engine knows no such container. */
   async inspect(name: string): Promise<EngineContainer | undefined> {
     try {
-      const { State, Config } = await this.#within('inspect', (abortSignal) =>
+      const { State, Config, NetworkSettings } = await this.#within('inspect', (abortSignal) =>
         this.#docker.getContainer(name).inspect({ abortSignal }),
       );
+      const ipAddress = Object.values(NetworkSettings.Networks).find((each) => each.IPAddress)?.IPAddress;
       return {
         state: {
           status: State.Status as EngineState['status'],
@@ -63,6 +75,9 @@ export class Engine {
         },
         // The type definitions do not know it.
         stopSignal: (Config as { readonly StopSignal?: string }).StopSignal ?? 'SIGTERM',
+        ...(ipAddress !== undefined && { ipAddress }),
+        environment: Config.Env ?? [],
+        workingFolder: Config.WorkingDir || '/',
       };
     } catch (error) {
       if (statusOfError(error) === 404) return undefined;
@@ -70,16 +85,23 @@ export class Engine {
     }
   }
 
-  async hasImage(image: string): Promise<boolean> {
+  /** Undefined: not there. */
+  async image(name: string): Promise<EngineImage | undefined> {
     try {
       // Its type definitions do not know the signal, which it takes as the other calls do.
       const options = (abortSignal: AbortSignal): object => ({ abortSignal });
-      await this.#within('image', (signal) => this.#docker.getImage(image).inspect(options(signal)));
-      return true;
+      const { Config } = await this.#within('image', (signal) =>
+        this.#docker.getImage(name).inspect(options(signal)),
+      );
+      return { user: Config?.User ?? '' };
     } catch (error) {
-      if (statusOfError(error) === 404) return false;
+      if (statusOfError(error) === 404) return undefined;
       throw error;
     }
+  }
+
+  async hasImage(name: string): Promise<boolean> {
+    return (await this.image(name)) !== undefined;
   }
 
   /** A container of this name that is there already is as good. */
@@ -159,11 +181,11 @@ export class Engine {
     });
   }
 
-  /** Pulls; `onProgress` is called with every word of the engine. Throws with the engine's reason. */
+  /** Pulls; `onProgress` is called with every event of the engine. Throws with the engine's reason. */
   async pull(
     image: string,
     login: RegistryLogin | undefined,
-    onProgress: (status: string) => void,
+    onProgress: (event: PullEvent) => void,
     abortSignal: AbortSignal,
   ): Promise<void> {
     const stream: NodeJS.ReadableStream = await this.#docker.pull(image, {
@@ -174,8 +196,7 @@ export class Engine {
       this.#docker.modem.followProgress(
         stream,
         (error: Error | null) => (error ? reject(error) : resolve()),
-        (event: { status?: string; progress?: string }) =>
-          onProgress([event.status, event.progress].filter(Boolean).join(' ')),
+        onProgress,
       );
     });
   }

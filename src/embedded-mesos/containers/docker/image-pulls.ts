@@ -1,50 +1,83 @@
 import type { Clock } from '../../../util/clock.js';
-import type { Engine, RegistryLogin } from './engine.js';
+import { afterPullEvent, type PullEvent, type PullState, pullText } from '../decide/pull-progress.js';
+import type { RegistryLogin } from '../decide/registry-login.js';
+import type { Engine } from './engine.js';
 
 /** A pull that says nothing new for so long has stalled; one that progresses may take as long as it needs. */
 export const PULL_STALL_MS = 120_000;
 
-/** Pulls images: one pull per image at a time, which all who need it wait for. */
+/** Told what a pull has come to; called with every new word. */
+export type PullListener = (text: string) => void;
+
+interface Pull {
+  readonly done: Promise<void>;
+  readonly listeners: Set<PullListener>;
+  text: string;
+}
+
+/** Pulls images: one pull per image (and login) at a time, which all who need it wait for and are told of. */
 export class ImagePulls {
-  readonly #running = new Map<string, Promise<void>>();
+  readonly #running = new Map<string, Pull>();
   readonly #stopping = new AbortController();
 
   constructor(
     private readonly engine: Engine,
-    private readonly loginFor: (image: string) => RegistryLogin | undefined,
     private readonly clock: Clock,
     private readonly stallMs: number,
   ) {}
 
   /** Has the image there: pulls it when it is missing, or always (`force`). Throws why not. */
-  async provide(image: string, force: boolean): Promise<void> {
+  async provide(
+    image: string,
+    force: boolean,
+    loginFor: () => Promise<RegistryLogin | undefined>,
+    listener: PullListener,
+  ): Promise<void> {
     if (!force && (await this.engine.hasImage(image))) return;
-    const running = this.#running.get(image);
-    if (running) return running;
-    const pull = this.#pull(image).finally(() => this.#running.delete(image));
-    this.#running.set(image, pull);
+    const login = await loginFor();
+    const key = `${image} ${login?.username ?? ''} ${login?.password ?? ''}`;
+    const pull = this.#running.get(key) ?? this.#begin(key, image, login);
+    pull.listeners.add(listener);
+    listener(pull.text);
+    try {
+      await pull.done;
+    } finally {
+      pull.listeners.delete(listener);
+    }
+  }
+
+  #begin(key: string, image: string, login: RegistryLogin | undefined): Pull {
+    const listeners = new Set<PullListener>();
+    const tell = (text: string): void => {
+      pull.text = text;
+      for (const listener of listeners) listener(text);
+    };
+    const done = this.#pull(image, login, tell).finally(() => this.#running.delete(key));
+    const pull: Pull = { done, listeners, text: pullText(image, new Map()) };
+    this.#running.set(key, pull);
     return pull;
   }
 
-  async #pull(image: string): Promise<void> {
+  async #pull(image: string, login: RegistryLogin | undefined, tell: PullListener): Promise<void> {
     const stalled = new AbortController();
     const abort = (): void => stalled.abort();
     const watch = (): { cancel(): void } => this.clock.after(this.stallMs, abort);
     let timer = watch();
-    let last = '';
-    const progressed = (status: string): void => {
-      if (status === last) return;
-      last = status;
+    let state: PullState = new Map();
+    const progressed = (event: PullEvent): void => {
+      const next = afterPullEvent(state, event);
+      if (next === state) return;
+      state = next;
+      tell(pullText(image, state));
       timer.cancel();
       timer = watch();
     };
     try {
       const signal = AbortSignal.any([stalled.signal, this.#stopping.signal]);
-      await this.engine.pull(image, this.loginFor(image), progressed, signal);
+      await this.engine.pull(image, login, progressed, signal);
     } catch (error) {
-      if (stalled.signal.aborted)
-        throw new Error(`pulling ${image} stalled for ${this.stallMs / 1000} s at '${last}'`);
-      throw error;
+      if (!stalled.signal.aborted) throw error;
+      throw new Error(`${pullText(image, state)}: stalled for ${this.stallMs / 1000} s`);
     } finally {
       timer.cancel();
     }

@@ -4,8 +4,10 @@ import type { ContainerLimits, ResourceStatistics } from '../containerizer.js';
 import { cpuShares, raisesMemory, version1Writes } from '../decide/cgroup-values.js';
 import type { Hierarchy } from '../decide/mount-table.js';
 import type { MemoryFacts } from '../decide/out-of-memory.js';
+import { version1IoWrites } from '../decide/io-values.js';
 import { parseFlatKeyed } from '../decide/proc-text.js';
 import { textOf } from '../processes.js';
+import { readGroups } from '../statistics/read-groups.js';
 import {
   killAll,
   makeChildGroup,
@@ -19,13 +21,12 @@ import {
   tryControl,
   writeControl,
 } from './cgroup-files.js';
+import { ioDeviceOf, writeIo } from './io-device.js';
 import type { Isolation } from './isolation.js';
 
 /** Controllers that a container gets a group in, as far as they are mounted. */
 const wanted = ['cpu', 'cpuacct', 'memory', 'pids', 'freezer'] as const;
 type Controller = (typeof wanted)[number];
-/** USER_HZ: the unit of cpuacct.stat; 100 on every Linux that Node runs on. */
-const TICKS_PER_SECOND = 100;
 
 /** Containers in cgroup version 1: one group per mounted controller, `<mount>/longrun/<instance id>/<container id>`. */
 export class CgroupVersion1 implements Isolation {
@@ -35,6 +36,9 @@ export class CgroupVersion1 implements Isolation {
   readonly supervisorGroups: readonly string[];
   readonly #folder = new Map<Controller, string>();
   readonly #extra: readonly string[];
+  /** The folder of the controller for io, where one is mounted: only containers that ask for it get a group there. */
+  readonly #io: string | undefined;
+  #ioDevice: string | undefined;
 
   /** `hierarchies`: all that are mounted; those without a controller of ours only hold the supervisors. */
   constructor(
@@ -50,6 +54,8 @@ export class CgroupVersion1 implements Isolation {
       );
       if (hierarchy) this.#folder.set(controller, below(hierarchy));
     }
+    const io = hierarchies.find(({ version, controllers }) => version === 1 && controllers.includes('blkio'));
+    this.#io = io && below(io);
     this.parents = [...new Set(this.#folder.values())];
     this.#extra = hierarchies
       .filter(({ version, controllers }) => version === 2 || controllers.includes('name=systemd'))
@@ -60,7 +66,8 @@ export class CgroupVersion1 implements Isolation {
       .map((controller) => `the cgroup controller ${controller} is not mounted: tasks are not limited by it`);
   }
 
-  setUp(): void {
+  setUp(sandboxes: string): void {
+    this.#ioDevice = ioDeviceOf(sandboxes);
     for (const folder of this.parents) {
       makeGroup(folder);
       makeGroup(join(folder, SUPERVISORS));
@@ -88,6 +95,10 @@ export class CgroupVersion1 implements Isolation {
     this.#write(id, limits, 'new');
   }
 
+  furtherGroups(id: string, { io }: ContainerLimits): readonly string[] {
+    return io && this.#io !== undefined ? [join(this.#io, id)] : [];
+  }
+
   update(id: string, limits: ContainerLimits): void {
     this.#write(id, limits, 'raised');
   }
@@ -102,6 +113,10 @@ export class CgroupVersion1 implements Isolation {
       if (optional) tryControl(path, value);
       else writeControl(path, value);
     }
+    if (!limits.io) return;
+    const group = this.#io === undefined ? undefined : join(this.#io, id);
+    if (group) makeGroup(group);
+    writeIo(group, this.#ioDevice, limits.io, version1IoWrites);
   }
 
   #path(id: string, controller: Controller, file: string): string {
@@ -129,7 +144,8 @@ export class CgroupVersion1 implements Isolation {
   }
 
   remove(id: string): boolean {
-    return this.parents.map((folder) => removeGroup(join(folder, id))).every(Boolean);
+    const folders = this.#io === undefined ? this.parents : [...this.parents, this.#io];
+    return folders.map((folder) => removeGroup(join(folder, id))).every(Boolean);
   }
 
   oomKills(id: string): number {
@@ -145,22 +161,18 @@ export class CgroupVersion1 implements Isolation {
   }
 
   statistics(id: string, timestamp: number): ResourceStatistics {
-    const ticks = parseFlatKeyed(textOf(this.#path(id, 'cpuacct', 'cpuacct.stat')) ?? '');
-    const throttling = parseFlatKeyed(textOf(this.#path(id, 'cpu', 'cpu.stat')) ?? '');
-    const memory = parseFlatKeyed(textOf(this.#path(id, 'memory', 'memory.stat')) ?? '');
-    return {
-      timestamp,
-      processes: this.members(id).length,
-      cpus_user_time_secs: (ticks.get('user') ?? 0) / TICKS_PER_SECOND,
-      cpus_system_time_secs: (ticks.get('system') ?? 0) / TICKS_PER_SECOND,
-      cpus_nr_periods: throttling.get('nr_periods') ?? 0,
-      cpus_nr_throttled: throttling.get('nr_throttled') ?? 0,
-      cpus_throttled_time_secs: (throttling.get('throttled_time') ?? 0) / 1e9,
-      mem_total_bytes: numberOf(this.#path(id, 'memory', 'memory.usage_in_bytes')),
-      mem_rss_bytes: memory.get('total_rss') ?? 0,
-      mem_cache_bytes: memory.get('total_cache') ?? 0,
-      mem_mapped_file_bytes: memory.get('total_mapped_file') ?? 0,
+    const folderOf = (controller: string): string | undefined => {
+      const folder = this.#folder.get(controller as Controller);
+      return folder === undefined ? undefined : join(folder, id);
     };
+    const folders = {
+      cpu: folderOf('cpu'),
+      cpuacct: folderOf('cpuacct'),
+      memory: folderOf('memory'),
+      pids: folderOf('pids'),
+      blkio: folderOf('blkio'),
+    };
+    return readGroups({ version: 1, folders }, timestamp, this.members(id).length);
   }
 
   containers(): readonly string[] {
@@ -168,7 +180,8 @@ export class CgroupVersion1 implements Isolation {
   }
 
   tearDown(): boolean {
-    return [...this.parents, ...this.#extra].map(removeServants).every(Boolean);
+    const io = this.#io === undefined || removeGroup(this.#io);
+    return [...this.parents, ...this.#extra].map(removeServants).every(Boolean) && io;
   }
 }
 

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import type { ContainerLimits, ResourceStatistics } from '../containerizer.js';
 import { cpuWeight, raisesMemory, version2Writes } from '../decide/cgroup-values.js';
 import type { MemoryFacts } from '../decide/out-of-memory.js';
+import { version2IoWrites } from '../decide/io-values.js';
 import { parseFlatKeyed } from '../decide/proc-text.js';
 import { textOf } from '../processes.js';
+import { readGroups } from '../statistics/read-groups.js';
 import {
   killAll,
   makeChildGroup,
@@ -19,9 +21,12 @@ import {
   tryControl,
   writeControl,
 } from './cgroup-files.js';
+import { ioDeviceOf, writeIo } from './io-device.js';
 import type { Isolation } from './isolation.js';
 
 const wanted = ['cpu', 'memory', 'pids'] as const;
+/** Only for containers that ask for limits of io. */
+const welcome = ['io'] as const;
 
 /**
  * Containers in cgroup version 2: `<mount>/longrun/<instance id>/<container id>`. Processes live only in groups without
@@ -34,6 +39,7 @@ export class CgroupVersion2 implements Isolation {
   #gaps: readonly string[] = [];
   readonly #top: string;
   readonly #folder: string;
+  #ioDevice: string | undefined;
 
   constructor(
     private readonly mountPoint: string,
@@ -51,7 +57,8 @@ export class CgroupVersion2 implements Isolation {
     return this.#gaps;
   }
 
-  setUp(): void {
+  setUp(sandboxes: string): void {
+    this.#ioDevice = ioDeviceOf(sandboxes);
     this.#enable(this.mountPoint);
     makeGroup(this.#top);
     this.#enable(this.#top);
@@ -70,7 +77,7 @@ export class CgroupVersion2 implements Isolation {
   /** Hands the controllers on to the children of a group. */
   #enable(group: string): void {
     const control = join(group, 'cgroup.subtree_control');
-    for (const controller of wanted) {
+    for (const controller of [...wanted, ...welcome]) {
       if (tryControl(control, `+${controller}`)) continue;
       this.#moveAside(group);
       tryControl(control, `+${controller}`);
@@ -98,6 +105,10 @@ export class CgroupVersion2 implements Isolation {
     this.#write(id, limits, true);
   }
 
+  furtherGroups(_id: string, _limits: ContainerLimits): readonly string[] {
+    return [];
+  }
+
   update(id: string, limits: ContainerLimits): void {
     this.#write(id, limits, raisesMemory(numberOf(this.#path(id, 'memory.max')), limits));
   }
@@ -109,6 +120,9 @@ export class CgroupVersion2 implements Isolation {
       if (optional || !existsSync(path)) tryControl(path, value);
       else writeControl(path, value);
     }
+    if (!limits.io) return;
+    const group = existsSync(this.#path(id, 'io.max')) ? join(this.#folder, id) : undefined;
+    writeIo(group, this.#ioDevice, limits.io, version2IoWrites);
   }
 
   #path(id: string, file: string): string {
@@ -150,21 +164,8 @@ export class CgroupVersion2 implements Isolation {
   }
 
   statistics(id: string, timestamp: number): ResourceStatistics {
-    const cpu = parseFlatKeyed(textOf(this.#path(id, 'cpu.stat')) ?? '');
-    const memory = parseFlatKeyed(textOf(this.#path(id, 'memory.stat')) ?? '');
-    return {
-      timestamp,
-      processes: this.members(id).length,
-      cpus_user_time_secs: (cpu.get('user_usec') ?? 0) / 1e6,
-      cpus_system_time_secs: (cpu.get('system_usec') ?? 0) / 1e6,
-      cpus_nr_periods: cpu.get('nr_periods') ?? 0,
-      cpus_nr_throttled: cpu.get('nr_throttled') ?? 0,
-      cpus_throttled_time_secs: (cpu.get('throttled_usec') ?? 0) / 1e6,
-      mem_total_bytes: numberOf(this.#path(id, 'memory.current')),
-      mem_rss_bytes: memory.get('anon') ?? 0,
-      mem_cache_bytes: memory.get('file') ?? 0,
-      mem_mapped_file_bytes: memory.get('file_mapped') ?? 0,
-    };
+    const members = this.members(id).length;
+    return readGroups({ version: 2, folder: join(this.#folder, id) }, timestamp, members);
   }
 
   containers(): readonly string[] {

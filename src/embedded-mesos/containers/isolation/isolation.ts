@@ -11,13 +11,15 @@ export interface Isolation {
   /** Cgroups in which launcher, supervisors and pump live: apart from tasks, and from whatever may end the agent's own. */
   readonly supervisorGroups: readonly string[];
 
-  /** Makes the groups of this work dir. */
-  setUp(): void;
+  /** Makes the groups of this work dir. `sandboxes`: the folder on whose disk io is limited. */
+  setUp(sandboxes: string): void;
   /** Makes a container's groups, as yet without limits (idempotent). */
   makeGroups(id: string): void;
   /** Makes a container's groups with their limits (idempotent). */
   prepare(id: string, limits: ContainerLimits): void;
   update(id: string, limits: ContainerLimits): void;
+  /** Further folders with a `cgroup.procs` that the task joins, of controllers that only some containers ask for. */
+  furtherGroups(id: string, limits: ContainerLimits): readonly string[];
   /** Live processes of the container. */
   members(id: string): readonly number[];
   /** One sweep of SIGKILL over all members, none of which can fork meanwhile; repeated by the caller until none is left. */

@@ -7,6 +7,8 @@ import type { Isolation } from './isolation.js';
 
 const PAGE_BYTES = 4096;
 const TICKS_PER_SECOND = 100;
+const LOOK_SERVES_SECONDS = 1;
+const MEMBER = /(?:^|\0)MESOS_CONTAINER_ID=([^\0]*)/;
 
 /**
  * The fallback where no cgroup can be made: members are found by the variable MESOS_CONTAINER_ID in their environment, which
@@ -17,6 +19,9 @@ export class ProcessGroups implements Isolation {
   readonly parents: readonly string[] = [];
   readonly supervisorGroups: readonly string[] = [];
   readonly gaps: readonly string[];
+  #looked:
+    | { readonly timestamp: number; readonly members: ReadonlyMap<string, readonly number[]> }
+    | undefined;
 
   /** `why`: the sentence that says why there are no cgroups. */
   constructor(why: string) {
@@ -27,9 +32,12 @@ export class ProcessGroups implements Isolation {
     ];
   }
 
-  setUp(): void {}
+  setUp(_sandboxes: string): void {}
   makeGroups(_id: string): void {}
   prepare(_id: string, _limits: ContainerLimits): void {}
+  furtherGroups(_id: string, _limits: ContainerLimits): readonly string[] {
+    return [];
+  }
   update(_id: string, _limits: ContainerLimits): void {}
 
   members(id: string): readonly number[] {
@@ -60,8 +68,21 @@ export class ProcessGroups implements Isolation {
     return { limitBytes: 0, maxUsedBytes: 0, statistics: '' };
   }
 
+  /** One look through /proc serves the statistics of all containers of a moment. */
+  #membersAt(id: string, timestamp: number): readonly number[] {
+    if (this.#looked === undefined || Math.abs(timestamp - this.#looked.timestamp) > LOOK_SERVES_SECONDS) {
+      const members = new Map<string, number[]>();
+      for (const pid of allPids()) {
+        const [, container] = MEMBER.exec(textOf(`/proc/${pid}/environ`) ?? '') ?? [];
+        if (container !== undefined) members.set(container, [...(members.get(container) ?? []), pid]);
+      }
+      this.#looked = { timestamp, members };
+    }
+    return this.#looked.members.get(id) ?? [];
+  }
+
   statistics(id: string, timestamp: number): ResourceStatistics {
-    const members = this.members(id);
+    const members = this.#membersAt(id, timestamp);
     let rss = 0;
     let user = 0;
     let system = 0;

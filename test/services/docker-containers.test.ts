@@ -1,30 +1,33 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type {
   ContainerEnd,
   ContainerEvent,
   ContainerSpec,
-} from '../../../src/embedded-mesos/containers/containerizer.js';
-import { DockerContainerizer } from '../../../src/embedded-mesos/containers/docker/docker-containerizer.js';
-import { silentLog } from '../../../src/logging/log.js';
-import { SystemClock } from '../../../src/util/clock.js';
-import { SystemDice } from '../../../src/util/ids.js';
-import { waitFor } from '../../support/wait-for.js';
+} from '../../src/embedded-mesos/containers/containerizer.js';
+import { DockerContainerizer } from '../../src/embedded-mesos/containers/docker/docker-containerizer.js';
+import { silentLog } from '../../src/logging/log.js';
+import { SystemClock } from '../../src/util/clock.js';
+import { SystemDice } from '../../src/util/ids.js';
+import { waitFor } from '../support/wait-for.js';
+import { DockerEngine, testImage } from './support/docker-engine.js';
+import { describeWithDocker } from './support/docker-programs.js';
 
-/** An engine of the tests' own and an image with a shell in it; without them this suite is left out, and says so. */
-const socketPath = process.env['LONGRUN_TEST_DOCKER_SOCKET'] ?? '';
-const image = process.env['LONGRUN_TEST_DOCKER_IMAGE'] ?? '';
-const withEngine = socketPath !== '' && image !== '' ? describe : describe.skip;
-
-withEngine('containers of a real engine (LONGRUN_TEST_DOCKER_SOCKET and _IMAGE)', () => {
+describeWithDocker('containers of a real engine', () => {
+  let engine: DockerEngine;
   let root: string;
   let instanceId: string;
   let events: ContainerEvent[];
   let containerizer: DockerContainerizer;
 
-  const make = (socket = socketPath): DockerContainerizer =>
+  beforeAll(async () => {
+    engine = await DockerEngine.start();
+  }, 60_000);
+  afterAll(async () => engine.destroy(), 60_000);
+
+  const make = (socket = engine.socketPath): DockerContainerizer =>
     new DockerContainerizer({
       root,
       socketPath: socket,
@@ -44,7 +47,7 @@ withEngine('containers of a real engine (LONGRUN_TEST_DOCKER_SOCKET and _IMAGE)'
     limits: { cpus: 0.2, memMiB },
     docker: {
       taskId: 'test.1',
-      image,
+      image: testImage,
       forcePullImage: false,
       privileged: false,
       network: { kind: 'host' },
@@ -146,6 +149,41 @@ withEngine('containers of a real engine (LONGRUN_TEST_DOCKER_SOCKET and _IMAGE)'
     expect((await endOf(absent.id)).failure).toMatch('Failed to launch container');
   });
 
+  it('mounts what the task shall see, read-only where it shall not write', async () => {
+    const source = join(root, 'seen');
+    writeFileSync(source, 'from the host');
+    const plain = specOf('cat /seen within/seen; echo no > /seen || exit 9');
+    const mounts = ['/seen', 'within/seen'].map((target) => ({ source, target, readOnly: true }));
+    containerizer.launch({ ...plain, command: { ...plain.command, value: `cd /mnt/mesos/sandbox; ${plain.command.value}` }, mounts });
+    expect(await endOf(plain.id)).toEqual({ exit: { code: 9 } });
+    expect(stdout(plain.id)).toBe('from the hostfrom the host');
+    expect(readFileSync(source, 'utf8')).toBe('from the host');
+  });
+
+  it('says how to join a container: its main process, namespaces and cgroups', async () => {
+    const spec = specOf('exec sleep 30');
+    containerizer.launch(spec);
+    await started(spec.id);
+    const entrance = await containerizer.entrance(spec.id);
+    expect(entrance?.environment).toContainEqual({ name: 'GREETING', value: 'hello' });
+    expect(entrance?.namespaces).toEqual(['pid', 'ipc', 'mount', 'uts']);
+    const pid = String(entrance?.pid);
+    for (const group of entrance?.cgroups ?? [])
+      expect(readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n')).toContain(pid);
+    expect(entrance?.cgroups.length).toBeGreaterThan(0);
+  });
+
+  it('ends one that is killed before it runs at once, and leaves nothing of it in the engine', async () => {
+    const spec = specOf('exec sleep 30');
+    containerizer.launch(spec);
+    containerizer.kill(spec.id, 10_000);
+    expect(await endOf(spec.id)).toEqual({ cancelled: true });
+    containerizer.forget(spec.id);
+    await waitFor(async () => (await engine.containers()).every((name) => !name.includes(spec.id)), {
+      what: 'the container to be gone',
+    });
+  });
+
   it('touches no container of another work dir', async () => {
     const spec = specOf('sleep 30');
     containerizer.launch(spec);
@@ -166,7 +204,7 @@ withEngine('containers of a real engine (LONGRUN_TEST_DOCKER_SOCKET and _IMAGE)'
     await lost.start([{ spec: specOf('true') }]);
     await waitFor(() => lost.problem !== undefined, { what: 'the problem' });
     expect(lost.gaps.join()).toMatch('out of reach');
-    expect(events).toEqual([]);
+    expect(events).toMatchObject([{ type: 'progress', message: expect.stringContaining('out of reach') }]);
     await lost.stop();
   });
 });

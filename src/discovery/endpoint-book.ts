@@ -1,0 +1,152 @@
+import { lookup } from 'node:dns/promises';
+import type { AppId, AppRecord } from '../apps/app.js';
+import type { AppRegistry } from '../apps/app-registry.js';
+import type { InstanceReadModel } from '../scheduler/scheduler.js';
+import type { Clock, Timer } from '../util/clock.js';
+import { appEndpoints } from './decide/app-endpoints.js';
+import type { AppEndpoints } from './endpoint.js';
+import { HostAddresses, type Lookup } from './host-addresses.js';
+
+/** Changes of one moment are taken up together. */
+const COALESCE_MS = 2;
+/** Apps taken up in one turn of the event loop. */
+const APPS_PER_TURN = 100;
+
+export interface EndpointBookOptions {
+  readonly registry: Pick<AppRegistry, 'get' | 'all' | 'onChange'>;
+  readonly instances: Pick<InstanceReadModel, 'ofApp' | 'onChange'>;
+  readonly clock: Clock;
+  /** Default: as this host resolves names. */
+  readonly lookup?: Lookup;
+}
+
+/**
+ * What is usable of every app, followed change by change in the server process: what names, lists and streams are made of.
+ *
+ * INVARIANT: nobody is told anything before all that was loaded at the start has been taken up once: a restart of the server
+ * never makes names disappear.
+ */
+export class EndpointBook {
+  readonly #endpoints = new Map<AppId, AppEndpoints>();
+  readonly #addresses: HostAddresses;
+  readonly #byHost = new Map<string, Set<AppId>>();
+  readonly #hostsOf = new Map<AppId, ReadonlySet<string>>();
+  readonly #dirty = new Set<AppId>();
+  readonly #listeners = new Set<(changed: readonly AppEndpoints[]) => void>();
+  #timer: Timer | undefined;
+  #complete = false;
+  #unsubscribe: (() => void)[] = [];
+
+  constructor(private readonly options: EndpointBookOptions) {
+    const find = options.lookup ?? (async (hostname: string) => (await lookup(hostname)).address);
+    this.#addresses = new HostAddresses(find, options.clock, (hostname) => {
+      for (const appId of this.#byHost.get(hostname) ?? []) this.#mark(appId);
+    });
+  }
+
+  /** Takes up everything that is loaded, and each change from now on. */
+  start(): void {
+    const { registry, instances } = this.options;
+    this.#unsubscribe = [
+      registry.onChange((changes) => {
+        for (const { appId } of changes) this.#mark(appId);
+      }),
+      instances.onChange(({ before, after }) => {
+        const appId = (after ?? before)?.appId;
+        if (appId !== undefined) this.#mark(appId);
+      }),
+    ];
+    for (const { app } of registry.all()) this.#dirty.add(app.id);
+    this.#schedule();
+  }
+
+  stop(): void {
+    for (const end of this.#unsubscribe) end();
+    this.#unsubscribe = [];
+    this.#timer?.cancel();
+    this.#addresses.stop();
+    this.#listeners.clear();
+  }
+
+  /** Whether everything that was loaded has been taken up. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  /** Every app with something usable, in no order. */
+  all(): Iterable<AppEndpoints> {
+    return this.#endpoints.values();
+  }
+
+  ofApp(appId: AppId): AppEndpoints {
+    return this.#endpoints.get(appId) ?? { appId, endpoints: [] };
+  }
+
+  /** Told of the apps whose usable instances changed; the first time, of everything. */
+  onChange(listener: (changed: readonly AppEndpoints[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #mark(appId: AppId): void {
+    this.#dirty.add(appId);
+    this.#schedule();
+  }
+
+  #schedule(afterMs = COALESCE_MS): void {
+    this.#timer ??= this.options.clock.after(afterMs, () => this.#takeUp());
+  }
+
+  #takeUp(): void {
+    this.#timer = undefined;
+    const changed: AppEndpoints[] = [];
+    let taken = 0;
+    for (const appId of this.#dirty) {
+      if (taken++ >= APPS_PER_TURN) break;
+      this.#dirty.delete(appId);
+      const now = this.#update(appId, this.options.registry.get(appId));
+      if (now) changed.push(now);
+    }
+    if (this.#dirty.size > 0) this.#schedule(0);
+    if (!this.#complete) {
+      if (this.#dirty.size > 0) return;
+      this.#complete = true;
+      this.#tell([...this.all()]);
+    } else if (changed.length > 0) this.#tell(changed);
+  }
+
+  #tell(changed: readonly AppEndpoints[]): void {
+    for (const listener of this.#listeners) listener(changed);
+  }
+
+  /** Undefined when nothing changed. */
+  #update(appId: AppId, record: AppRecord | undefined): AppEndpoints | undefined {
+    const instances = record ? this.options.instances.ofApp(appId) : [];
+    this.#follow(appId, new Set(instances.flatMap(({ task }) => (task ? [task.hostname] : []))));
+    const now: AppEndpoints = record
+      ? appEndpoints(record, instances, (hostname) => this.#addresses.of(hostname))
+      : { appId, endpoints: [] };
+    const before = this.ofApp(appId);
+    if (JSON.stringify(before.endpoints) === JSON.stringify(now.endpoints)) return undefined;
+    if (now.endpoints.length > 0) this.#endpoints.set(appId, now);
+    else this.#endpoints.delete(appId);
+    return now;
+  }
+
+  /** Remembers on which hosts an app is, so that it is taken up again when one of them gets another address. */
+  #follow(appId: AppId, hosts: ReadonlySet<string>): void {
+    for (const host of this.#hostsOf.get(appId) ?? []) {
+      if (hosts.has(host)) continue;
+      const apps = this.#byHost.get(host);
+      apps?.delete(appId);
+      if (apps?.size === 0) this.#byHost.delete(host);
+    }
+    for (const host of hosts) {
+      const apps = this.#byHost.get(host);
+      if (apps) apps.add(appId);
+      else this.#byHost.set(host, new Set([appId]));
+    }
+    if (hosts.size > 0) this.#hostsOf.set(appId, hosts);
+    else this.#hostsOf.delete(appId);
+  }
+}
