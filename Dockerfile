@@ -1,24 +1,35 @@
-# Any Debian-like base with Node.js 20.19 or newer, or a plain one when NODE is given by the base itself:
-#   docker build --build-arg BASE=node:20-bookworm-slim -t longrun .
+# Any Debian-like base with Node.js 20.19 or newer:
+#   docker build -t longrun .
 #   docker run --privileged -p 8080:8080 -p 9080:9080 -v longrun:/var/lib/longrun longrun
+# Without a network, from a tree that is built already (bin, dist, node_modules, ...): --build-arg PARTS=given
 ARG BASE=node:20-bookworm-slim
-FROM ${BASE} AS build
+ARG PARTS=built
+
+FROM ${BASE} AS built
 WORKDIR /opt/longrun
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY . .
 RUN npm run build && npm prune --omit=dev --no-audit --no-fund
 
+FROM ${BASE} AS given
+WORKDIR /opt/longrun
+COPY . .
+
+FROM ${PARTS} AS parts
+
 FROM ${BASE}
 WORKDIR /opt/longrun
-COPY --from=build /opt/longrun/bin bin
-COPY --from=build /opt/longrun/dist dist
-COPY --from=build /opt/longrun/node_modules node_modules
-COPY --from=build /opt/longrun/examples examples
-COPY --from=build /opt/longrun/package.json /opt/longrun/openapi.yaml /opt/longrun/LICENSE ./
-ENV PATH=/opt/longrun/bin:$PATH
+COPY --from=parts /opt/longrun/bin bin
+COPY --from=parts /opt/longrun/dist dist
+COPY --from=parts /opt/longrun/node_modules node_modules
+COPY --from=parts /opt/longrun/examples examples
+COPY --from=parts /opt/longrun/package.json /opt/longrun/openapi.yaml /opt/longrun/LICENSE ./
+RUN ln -s /opt/longrun/bin/longrun.js /usr/local/bin/longrun
 VOLUME /var/lib/longrun
 EXPOSE 8080 5050 9080 9090
 STOPSIGNAL SIGINT
+# Makes credentials at the first start, and reaps as the first process has to.
+ENTRYPOINT ["/bin/sh", "/opt/longrun/bin/container-entry.sh"]
 # The network inside the container is its own; publish only the ports that outsiders may reach.
-CMD ["node", "/opt/longrun/bin/longrun.js", "up", "--address", "0.0.0.0", "--lb-address", "0.0.0.0", "--hostname", "127.0.0.1", "--insecure"]
+CMD ["up", "--address", "0.0.0.0", "--lb-address", "0.0.0.0", "--hostname", "127.0.0.1"]

@@ -8,6 +8,7 @@ import type { WriteTarget } from './entity-tags.js';
 import { accessOf } from './middleware/access.js';
 import { forgetNotes, MAX_NAMED, noteApp, noteDeployment } from './middleware/audit-writes.js';
 import { requestIdOf } from './middleware/request-id.js';
+import { warnAbout } from './warnings.js';
 import { sendJson } from './write-json.js';
 
 /** A change that was accepted, durably, and what it did to the first app that it names. */
@@ -39,6 +40,10 @@ export async function acceptChange(
       for (const { appId } of changes) access.require('deploy', appId);
       context.tags.check(request, response, target);
       forgetNotes(request);
+      warnAbout(
+        response,
+        changes.map((each) => ({ ...each, before: context.registry.get(each.appId) })),
+      );
       for (const { appId, after } of changes.slice(0, MAX_NAMED))
         noteApp(request, appId, { before: context.registry.get(appId), after });
       const change = changes[0];

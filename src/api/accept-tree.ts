@@ -7,6 +7,7 @@ import type { WriteTarget } from './entity-tags.js';
 import { accessOf } from './middleware/access.js';
 import { forgetNotes, MAX_NAMED, noteApp, noteDeployment } from './middleware/audit-writes.js';
 import { requestIdOf } from './middleware/request-id.js';
+import { warnAbout } from './warnings.js';
 
 /**
  * Hands a change of groups to the deployments and names the deployment in the answer's head; the rights are asked as for
@@ -28,6 +29,10 @@ export async function acceptTree(
       for (const { appId } of tree.apps) access.require('deploy', appId);
       context.tags.check(request, response, target);
       forgetNotes(request);
+      warnAbout(
+        response,
+        tree.apps.map((each) => ({ ...each, before: context.registry.get(each.appId) })),
+      );
       for (const { appId, after } of tree.apps.slice(0, MAX_NAMED))
         noteApp(request, appId, { before: context.registry.get(appId), after });
       return tree;

@@ -10,6 +10,8 @@ export type Prepare = Parameters<Deployments['change']>[0];
  * Bodies are parsed JSON, not validated yet.
  */
 export interface AppChanges {
+  /** Whether anything reads a member of that name in a definition, an answer of ours sent back included. */
+  knowsField?(name: string): boolean;
   createApp(body: unknown): Prepare | Promise<Prepare>;
   /** Bulk PUT: creates missing apps. */
   replaceApps(body: unknown, options: { readonly partialUpdate: boolean }): Prepare | Promise<Prepare>;

@@ -32,6 +32,7 @@ import { appsBelow, presentTree } from './present/group-info.js';
 import { segmentsOf } from './request-path.js';
 import { isDryRun, queryOf } from './request-query.js';
 import { taskListTypes } from './send-tasks.js';
+import { noteUnknownFields } from './warnings.js';
 import { JSON_TYPE, sendJson, sendPieces } from './write-json.js';
 
 /** `/v2/apps` and everything below it. Ids contain slashes, so the path is taken apart by hand. */
@@ -81,12 +82,15 @@ const forceOf = (request: Request, fallback: boolean): boolean =>
  * before anything looks at it.
  */
 async function ownBody(
+  { changes }: ApiContext,
   bodies: JsonBodies,
   request: Request,
+  response: Response,
   meant: (body: unknown) => unknown = (body) => body,
 ): Promise<unknown> {
   const sent = meant(await bodies.read(request));
   const body = isLenient(request) ? withLenientIds(sent) : sent;
+  noteUnknownFields(response, body, (name) => changes.knowsField?.(name) ?? true);
   for (const id of namedIds(body)) accessOf(request).require('deploy', id);
   return body;
 }
@@ -141,7 +145,7 @@ function collection(context: ApiContext, bodies: JsonBodies): MethodTable {
   return {
     GET: (request, response) => listApps(context, request, response),
     POST: async (request, response) => {
-      const prepare = await changes.createApp(await ownBody(bodies, request));
+      const prepare = await changes.createApp(await ownBody(context, bodies, request, response));
       if (isDryRun(request)) return announce(context, request, response, prepare, ROOT);
       const accepted = await acceptChange(context, response, prepare, { force: forceOf(request, false) });
       const after = accepted.first?.after;
@@ -152,7 +156,7 @@ function collection(context: ApiContext, bodies: JsonBodies): MethodTable {
       sendJson(response, 201, createdApp(after.app, accepted));
     },
     PUT: async (request, response) => {
-      const prepare = await changes.replaceApps(await ownBody(bodies, request), {
+      const prepare = await changes.replaceApps(await ownBody(context, bodies, request, response), {
         partialUpdate: partialOf(request),
       });
       if (isDryRun(request)) return announce(context, request, response, prepare, ROOT);
@@ -165,7 +169,7 @@ function collection(context: ApiContext, bodies: JsonBodies): MethodTable {
     PATCH: async (request, response) => {
       patchKind(request.headers['content-type'], [JSON_TYPE]);
       const meant = (body: unknown): unknown => bulkPatch(context, request, body);
-      const prepare = await changes.patchApps(await ownBody(bodies, request, meant));
+      const prepare = await changes.patchApps(await ownBody(context, bodies, request, response, meant));
       if (isDryRun(request)) return announce(context, request, response, prepare, ROOT);
       noteLenience(request, response);
       sendDeploymentResult(
@@ -198,6 +202,7 @@ function single(context: ApiContext, bodies: JsonBodies, appId: AppId): MethodTa
     const target = { app: id };
     const kind = mayCreate ? 'marathon' : acceptedPatch(request, response);
     const body = await bodies.read(request);
+    noteUnknownFields(response, body, (name) => changes.knowsField?.(name) ?? true);
     const prepare =
       kind === 'merge-patch'
         ? changes.mergePatchApp(id, body)

@@ -74,11 +74,7 @@ export interface TlsPair {
 }
 
 /** An http server, or with `tls` an https server, with the API's bounds, not listening yet. */
-export function createApiServer(
-  listener: RequestListener,
-  tls?: TlsPair,
-  upgrade?: UpgradeListener,
-): Server {
+export function createApiServer(listener: RequestListener, tls?: TlsPair, upgrade?: UpgradeListener): Server {
   const limits = { ...apiServerLimits, IncomingMessage: UpgradableRequest };
   const server =
     tls === undefined

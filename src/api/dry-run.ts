@@ -13,6 +13,7 @@ import { changeWord, toPlace } from './decide/announced-change.js';
 import type { WriteTarget } from './entity-tags.js';
 import { accessOf } from './middleware/access.js';
 import { judgePlacement, type Placement } from './placement.js';
+import { warnAbout } from './warnings.js';
 import { sendPieces } from './write-json.js';
 
 /** Most deployments that are named as standing in the way. */
@@ -60,7 +61,9 @@ export async function answerDryRun(
   if (checkVersion !== undefined) response.setHeader('ETag', checkVersion);
   const placements = await judgePlacement(context, changed.map(toPlace));
   const { groups } = prepared;
-  const pieces = dryRunPieces(context, { preview, checkVersion, apps, changed, groups, placements });
+  const warnings = warnAbout(response, changed);
+  const announcement = { preview, checkVersion, apps, changed, groups, placements, warnings };
+  const pieces = dryRunPieces(context, announcement);
   await sendPieces(request, response, pieces, clock);
 }
 
@@ -72,13 +75,15 @@ interface Announcement {
   readonly changed: readonly AnnouncedApp[];
   readonly groups: readonly GroupAfter[];
   readonly placements: readonly Placement[];
+  readonly warnings: readonly string[];
 }
 
 function* dryRunPieces(context: Context, announcement: Announcement): Generator<string> {
-  const { preview, checkVersion, apps, changed, groups, placements } = announcement;
+  const { preview, checkVersion, apps, changed, groups, placements, warnings } = announcement;
   const { deployments, registry, settings } = context;
   yield `{"dryRun":true,"version":${JSON.stringify(preview.version)}`;
   if (checkVersion !== undefined) yield `,"checkVersion":${JSON.stringify(checkVersion)}`;
+  if (warnings.length > 0) yield `,"warnings":${JSON.stringify(warnings)}`;
   yield ',"definitions":';
   yield* listPieces(
     apps.filter(({ after }) => after !== undefined),

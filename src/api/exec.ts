@@ -1,4 +1,4 @@
-import { type IncomingMessage, request as httpRequest, type OutgoingHttpHeaders } from 'node:http';
+import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Request, RequestHandler, Response } from 'express';
 import type { AuditTrail } from '../auth/audit-trail.js';
@@ -74,11 +74,14 @@ export class TaskExec {
     if (!instance?.task) throw new CatalogError('task-not-found', { id: taskId });
     const agent = agents.byId(instance.task.agentId);
     if (agent === undefined)
-      throw new CatalogError('agent-unreachable', { reason: `agent ${instance.task.agentId} is not registered` });
+      throw new CatalogError('agent-unreachable', {
+        reason: `agent ${instance.task.agentId} is not registered`,
+      });
     const host = agent.hostname.includes(':') ? `[${agent.hostname}]` : agent.hostname;
     const url = new URL(`http://${host}:${agent.port}/exec`);
     url.searchParams.set('task', taskId);
-    for (const [name, value] of queryOf(request)) if (passedQuery.has(name)) url.searchParams.append(name, value);
+    for (const [name, value] of queryOf(request))
+      if (passedQuery.has(name)) url.searchParams.append(name, value);
     return { url, appId: instance.appId };
   }
 
@@ -214,8 +217,10 @@ async function readRefusal(answer: IncomingMessage): Promise<CatalogError> {
   }
   const status = answer.statusCode ?? 0;
   const message = messageIn(text) ?? `it answered ${status}`;
-  if (status === 400) return new CatalogError('bad-request', { reason: message, hint: 'docs/exec.md has the protocol.' });
-  if (status === 404 || status === 409 || status === 429) return new CatalogError('not-enterable', { reason: message });
+  if (status === 400)
+    return new CatalogError('bad-request', { reason: message, hint: 'docs/exec.md has the protocol.' });
+  if (status === 404 || status === 409 || status === 429)
+    return new CatalogError('not-enterable', { reason: message });
   return new CatalogError('agent-unreachable', { reason: message });
 }
 

@@ -59,6 +59,11 @@ export class AppChanges {
     this.#settings = settings;
   }
 
+  /** Whether anything reads a member of that name in a definition, an answer of ours sent back included. */
+  knowsField(name: string): boolean {
+    return (['AppUpdate', 'AppInfo'] as const).some((shape) => this.#contract.membersOf(shape).has(name));
+  }
+
   /** POST: a complete definition of a new app. */
   createApp(body: unknown): Prepare {
     const input = this.#contract.read('AppInput', body);

@@ -18,6 +18,11 @@ interface GroupNode {
 export class GroupIndex {
   readonly #groups = new Map<string, GroupNode>([['/', emptyNode()]]);
 
+  /** How many groups there are, the root included. */
+  get size(): number {
+    return this.#groups.size;
+  }
+
   add(appId: AppId): void {
     const node = this.#make(parentPath(appId));
     if (node.apps.has(appId)) return;

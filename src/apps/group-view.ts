@@ -33,6 +33,10 @@ export interface GroupViewParts {
 export class GroupView implements GroupReadModel {
   constructor(private readonly parts: GroupViewParts) {}
 
+  get size(): number {
+    return this.parts.index.size;
+  }
+
   get(groupId: string): GroupRecord | undefined {
     const { index } = this.parts;
     if (!index.has(groupId)) return undefined;

@@ -26,6 +26,8 @@ export interface GroupChange extends GroupAfter {
 
 /** Read side of the groups: those with a record of their own, and those that lie on the way to an app. */
 export interface GroupReadModel {
+  /** How many groups there are, the root included. */
+  readonly size?: number;
   /** Undefined when there is no such group. The root always is. */
   get(groupId: string): GroupRecord | undefined;
   /** Ids of the apps directly in the group, in alphabetical order. The list is a value: it never changes. */

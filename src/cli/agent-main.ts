@@ -4,6 +4,7 @@ import { authenticationRequired } from '../config/load-settings.js';
 import type { Settings } from '../config/settings.js';
 import { openWorkDir } from '../config/work-dir.js';
 import { Agent } from '../embedded-mesos/agent/agent.js';
+import { parseHostVolumes } from '../embedded-mesos/agent/decide/host-volumes.js';
 import {
   AGENT_LINE_PATH,
   AGENT_PROTOCOL_VERSION,
@@ -46,6 +47,14 @@ export function makeAgentService(settings: Settings, serverUrl: string): { servi
     outputFileBytes: settings.outputFileBytes,
     outputFiles: settings.outputFiles,
     pumpScript: entries.logPump,
+    fetch: {
+      script: entries.fetcher,
+      limitBytes: settings.fetchLimitMiB * 1024 ** 2,
+      timeLimitMs: settings.fetchTimeLimitSeconds * 1000,
+      cacheBytes: settings.fetchCacheMiB * 1024 ** 2,
+    },
+    ...(settings.hostVolumes === undefined ? {} : { hostVolumes: parseHostVolumes(settings.hostVolumes) }),
+    disk: { script: entries.diskWalk, enforce: !settings.ignoreDiskLimits },
     inside: {
       execScript: entries.exec,
       askScript: entries.ask,

@@ -9,6 +9,7 @@ export const entries = {
   prober: fileURLToPath(new URL('../health/prober-main.js', import.meta.url)),
   logPump: fileURLToPath(new URL('../embedded-mesos/containers/log-pump/main.js', import.meta.url)),
   fetcher: fileURLToPath(new URL('../embedded-mesos/containers/fetcher/main.js', import.meta.url)),
+  diskWalk: fileURLToPath(new URL('../embedded-mesos/agent/disk/main.js', import.meta.url)),
   exec: fileURLToPath(new URL('../embedded-mesos/agent/exec/main.js', import.meta.url)),
   ask: fileURLToPath(new URL('../embedded-mesos/agent/checks/ask-main.js', import.meta.url)),
   contract: fileURLToPath(new URL('../../openapi.yaml', import.meta.url)),

@@ -40,6 +40,8 @@ Exit codes: 0 done, 1 refused or no server, ${USAGE_EXIT_CODE} wrong use, 3 the 
   addHistoryCommands(root);
   const { addUsageCommand } = await import('./rest/add-usage-command.js');
   addUsageCommand(root);
+  const { addExecCommand } = await import('./rest/add-exec-command.js');
+  addExecCommand(root);
   const { addImportCommand } = await import('./rest/add-import-command.js');
   addImportCommand(root);
   const { addHostCommands } = await import('./host-commands.js');

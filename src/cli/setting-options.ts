@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { loadSettings, SettingsError, variableOf } from '../config/load-settings.js';
 import { settingTable } from '../config/setting-table.js';
 import type { Settings } from '../config/settings.js';
+import { HostVolumeError, parseHostVolumes } from '../embedded-mesos/agent/decide/host-volumes.js';
 import {
   parseAttributes,
   parseResources,
@@ -21,6 +22,11 @@ export const agentFlags = [
   'default-user',
   'allow-root-tasks',
   'isolation',
+  'host-volumes',
+  'fetch-limit-mib',
+  'fetch-time-limit',
+  'fetch-cache-mib',
+  'ignore-disk-limits',
   'server',
   'token-file',
   'output-file-bytes',
@@ -63,6 +69,11 @@ export const serverFlags = settingTable
         'default-user',
         'allow-root-tasks',
         'isolation',
+        'host-volumes',
+        'fetch-limit-mib',
+        'fetch-time-limit',
+        'fetch-cache-mib',
+        'ignore-disk-limits',
         'lb-address',
         'lb-http-port',
         'lb-stats-port',
@@ -124,6 +135,7 @@ export function settingsOf(options: Readonly<Record<string, string | boolean | u
   checkReadable('--token-file', settings.tokenFile);
   check('--resources', settings.resources, parseResources);
   check('--attributes', settings.attributes, parseAttributes);
+  check('--host-volumes', settings.hostVolumes, parseHostVolumes);
   return settings;
 }
 
@@ -133,7 +145,8 @@ function check(flag: string, text: string | undefined, parse: (text: string) => 
   try {
     parse(text);
   } catch (error) {
-    if (error instanceof ResourceTextError) throw new SettingsError(`${flag}: ${error.message}`);
+    if (error instanceof ResourceTextError || error instanceof HostVolumeError)
+      throw new SettingsError(`${flag}: ${error.message}`);
     throw error;
   }
 }

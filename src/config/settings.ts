@@ -38,6 +38,13 @@ export interface Settings {
   readonly dockerAllowPrivileged: boolean;
   /** Names of parameters, comma separated. */
   readonly dockerAllowParameters?: string;
+  /** Paths of the host that may be volumes, comma separated, `:ro` for reading only. */
+  readonly hostVolumes?: string;
+  /** Bounds of what is fetched before tasks start. */
+  readonly fetchLimitMiB: number;
+  readonly fetchTimeLimitSeconds: number;
+  readonly fetchCacheMiB: number;
+  readonly ignoreDiskLimits: boolean;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly logFormat: 'text' | 'json';
   readonly readyFile?: string;

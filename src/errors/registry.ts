@@ -103,6 +103,11 @@ export const errors = {
     message: 'Unsupported Media Type',
     hint: 'Send `Content-Type: application/json`.',
   },
+  'unsupported-content-encoding': {
+    status: 415,
+    message: 'Unsupported Media Type',
+    hint: 'Send the body as it is, without `Content-Encoding`.',
+  },
   'unsupported-patch-type': {
     status: 415,
     message: 'Unsupported Media Type',

@@ -118,7 +118,7 @@ export class HealthService implements HealthReadModel {
     const id = after?.id ?? before?.id;
     const tracked = id && this.#tasks.get(id);
     if (tracked && (after?.condition !== 'Running' || after.task?.id !== tracked.task.id))
-      this.#untrack(tracked);
+      this.#ended(tracked);
     if (after?.condition !== 'Running') return;
     const known = this.#tasks.get(after.id);
     if (!known) {
@@ -151,6 +151,17 @@ export class HealthService implements HealthReadModel {
     generation.record ??= this.#currentDefinition(instance);
     if (generation.record) this.#define(tracked, generation.record);
     else void this.#lookUp(tracked, generation);
+  }
+
+  /** A task that failed its agent's check as often as it may has been ended by that agent: nobody else tells why. */
+  #ended(tracked: TrackedTask): void {
+    const { instance, task, record, health } = tracked;
+    const index = agentCheckIndex(record?.app.healthChecks ?? []);
+    const max = record?.app.healthChecks[index]?.maxConsecutiveFailures ?? 0;
+    const result = health.results[index];
+    if (result && !instance.takingOut && max > 0 && result.consecutiveFailures >= max)
+      this.#events.gaveUp(instance, task, result.lastFailureCause ?? 'unknown');
+    this.#untrack(tracked);
   }
 
   #untrack(tracked: TrackedTask): void {

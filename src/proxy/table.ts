@@ -20,14 +20,24 @@ export interface RoutingTable {
   readonly kept?: readonly AppId[];
 }
 
+/** How servers are chosen, by HAProxy's names. */
+export type Balance = 'roundrobin' | 'leastconn' | 'random' | 'first' | 'source' | 'uri';
+
 /** One service port of one app: a backend with its frontends. */
 export interface Service {
   readonly appId: AppId;
   readonly portIndex: number;
   readonly servicePort: number;
   readonly mode: 'tcp' | 'http';
-  /** Lower case; from HAPROXY_{n}_VHOST. Served on the lb port. */
+  /** Lower case; from HAPROXY_{n}_VHOST; `*.example.com` for all names below. Served on the lb port. */
   readonly vhosts: readonly string[];
+  /** Beginnings of the paths that it answers for on its virtual hosts; absent: all. In lower case with `ignorePathCase`. */
+  readonly paths?: readonly string[];
+  readonly ignorePathCase?: true;
+  /** Absent: roundrobin. */
+  readonly balance?: Balance;
+  /** Clients get a cookie that brings them back to the same server. */
+  readonly sticky?: true;
   /** Bind the service port itself (false when a task of this pool demands that host port). */
   readonly bindPort: boolean;
   readonly drainMs: number;

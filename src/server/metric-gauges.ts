@@ -48,6 +48,7 @@ export function countStates(
     if (eventType === 'group_change_failed') metrics.counter('deployments.dismissed.counter').inc();
   });
   metrics.gauge('apps.active.gauge', () => registry.size);
+  metrics.gauge('groups.active.gauge', () => registry.groups?.size ?? 1);
   metrics.gauge('pods.active.gauge', () => 0);
   metrics.gauge('deployments.active.gauge', () => deployments.all().length);
   metrics.gauge('instances.running.gauge', () => running);

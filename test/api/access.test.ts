@@ -323,6 +323,21 @@ describe('the audit trail', () => {
     ]);
   });
 
+  it('has no dry run, a refused one included; where there is none to be had the write is one', async () => {
+    const body = { instances: 4 };
+    await world.ask('PATCH', '/v2/apps/shop/web?dryRun=true', { headers: admin, body });
+    await world.ask('PATCH', '/v2/apps/shop/web?dryRun=true', { headers: viewer, body });
+    await world.ask('PATCH', '/v2/apps/none?dryRun=true', { headers: admin, body });
+    await world.ask('PUT', '/v2/groups/shop?dryRun=true', { headers: admin, body: { scaleBy: -1 } });
+    expect(await entries()).toEqual([]);
+    await world.ask('DELETE', '/v2/deployments/none?dryRun=true', { headers: admin });
+    await world.ask('DELETE', '/v2/apps/shop/web?dryRun=false', { headers: viewer });
+    expect((await entries()).map(({ path, status }) => [path, status])).toEqual([
+      ['/v2/deployments/none', 404],
+      ['/v2/apps/shop/web', 403],
+    ]);
+  });
+
   it('is read by page, by name and by app or group', async () => {
     for (let n = 1; n <= 5; n++)
       await world.ask('PATCH', '/v2/apps/shop/web', { headers: admin, body: { instances: n } });

@@ -142,6 +142,40 @@ describe('the queue', () => {
     ]);
   });
 
+  it('says with embed=placement whether what waits would fit and what is missing, of one app if asked', async () => {
+    const offer = {
+      id: { value: 'o' },
+      framework_id: { value: 'f' },
+      agent_id: { value: 'agent-1' },
+      hostname: 'host-1',
+      allocation_info: { role: '*' },
+      resources: [
+        { name: 'cpus', type: 'SCALAR' as const, scalar: { value: 1.5 } },
+        { name: 'mem', type: 'SCALAR' as const, scalar: { value: 4_000 } },
+      ],
+    };
+    const api = await new ApiWorld().start({ freeOffers: () => [offer] });
+    try {
+      for (const name of ['/big', '/web']) {
+        api.registry.put(record(name, { cpus: 1, portDefinitions: [] }));
+        const [entry] = world.scheduler.queue();
+        if (entry) api.scheduler.entries.set(name as never, { ...entry, appId: name as never });
+      }
+      const { json } = await api.ask('GET', '/v2/queue?embed=placement&id=/web');
+      expectContract('Queue', json);
+      expect(json['queue']).toMatchObject([
+        {
+          app: { id: '/web' },
+          placement: { instances: 2, fitting: 1, fits: false, agents: [{ missing: { cpus: 0.5 } }] },
+        },
+      ]);
+      const all = (await api.ask('GET', '/v2/queue')).json['queue'] as object[];
+      expect(all.map((each) => 'placement' in each)).toEqual([false, false]);
+    } finally {
+      await api.stop();
+    }
+  });
+
   it('a passed backoff is overdue: it waits for offers', async () => {
     for (const entry of world.scheduler.queue())
       world.scheduler.entries.set(id, { ...entry, backoffUntil: at(-1) });

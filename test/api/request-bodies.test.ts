@@ -36,7 +36,7 @@ describe('a request body', () => {
       body: '{}',
       headers: { 'content-encoding': 'gzip' },
     });
-    expect(zipped.status).toBe(415);
+    expect([zipped.status, zipped.json['code']]).toEqual([415, 'unsupported-content-encoding']);
   });
 
   it('over 10 MiB is 413 by its declared length, before it is sent', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { allowedAuthorities, hostAllowed } from '../../src/util/host-allowed.js';
 import { isJsonMediaType } from '../../src/api/decide/json-media-type.js';
 import { originAllowed } from '../../src/api/decide/origin-allowed.js';
+import { allowedAuthorities, hostAllowed } from '../../src/util/host-allowed.js';
 import { ApiWorld, apiSettings } from './support/api-world.js';
 import { record } from './support/fakes.js';
 

@@ -92,7 +92,13 @@ describe('/v2/apps/{id}/usage', () => {
     });
     const points = json['points'] as readonly Record<string, unknown>[];
     expect(points.length).toBeGreaterThanOrEqual(59);
-    expect(points[10]).toMatchObject({ instances: 1, cpus: 0.1, memMiB: 60, requestedCpus: 1, requestedMemMiB: 512 });
+    expect(points[10]).toMatchObject({
+      instances: 1,
+      cpus: 0.1,
+      memMiB: 60,
+      requestedCpus: 1,
+      requestedMemMiB: 512,
+    });
   });
 
   it('takes the finest resolution that reaches back, or the one that is asked for', async () => {

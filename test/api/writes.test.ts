@@ -478,3 +478,43 @@ describe('a dry run where what is free is known', () => {
     }
   });
 });
+
+describe('what of a definition has no effect', () => {
+  const head = 'x-longrun-warning';
+  const labels = { HAPROXY_0_PATH: '/shop', HAPROXY_0_VHOST: 'a.test', team: 'x' };
+
+  it('is said in the head of the answer, and in a dry run; and nothing is refused for it', async () => {
+    const definition = { ...app('/web'), labels, instnaces: 3 };
+    const dry = await world.ask('POST', '/v2/apps?dryRun=true', definition);
+    expectContract('Announcement', dry.json);
+    expect(dry.json['warnings']).toEqual([
+      '/web: the field instnaces is unknown and was left out',
+      '/web: label HAPROXY_0_PATH has no effect: no routing by path yet: the virtual host as a whole goes to this app',
+    ]);
+    const made = await world.ask('POST', '/v2/apps', definition);
+    expect(made.status).toBe(201);
+    expect(made.headers[head]).toBe((dry.json['warnings'] as string[]).join(' | '));
+  });
+
+  it('is said only of what the request brings, and never of an answer of ours sent back', async () => {
+    await world.write('POST', '/v2/apps', app('/web', { labels }));
+    await world.calm();
+    const scaled = await world.ask('PATCH', '/v2/apps/web', { instances: 2 });
+    expect(scaled.headers[head]).toBeUndefined();
+    await world.calm();
+    const { json } = await world.ask('GET', '/v2/apps/web?embed=app.counts&embed=app.deployments');
+    const echoed = await world.ask('PUT', '/v2/apps/web', json['app']);
+    expect([echoed.status, echoed.headers[head]]).toEqual([200, undefined]);
+    await world.calm();
+    const changed = await world.ask('PATCH', '/v2/apps/web', { labels: { ...labels, HAPROXY_0_PATH: '/b' } });
+    expect(changed.headers[head]).toContain('HAPROXY_0_PATH');
+  });
+
+  it('is one line of plain characters, however it was named', async () => {
+    const names = Array.from({ length: 8 }, (_, index) => [`f\u00fc\r\nSet-Cookie${index}`, 1] as const);
+    const answer = await world.ask('POST', '/v2/apps', { ...app('/web'), ...Object.fromEntries(names) });
+    expect(answer.status).toBe(201);
+    expect(answer.headers[head]).toMatch(/^\/web: the field f\?\?\?Set-Cookie0 .* \| and 3 more$/);
+    expect(answer.headers['set-cookie']).toBeUndefined();
+  });
+});

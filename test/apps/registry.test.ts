@@ -27,6 +27,7 @@ describe('the registry', () => {
     const again = new AppWorld({ store: world.store });
     await again.registry.load();
     expect([...again.registry.all()]).toEqual([...world.registry.all()]);
+    expect(again.registry.groups.size).toBe(2);
     expect(again.registry.versions('/g/a' as AppId)).toEqual(world.registry.versions('/g/a' as AppId));
     expect(await observable(again)).toEqual(await observable(world));
     const [, old] = again.registry.versions('/g/a' as AppId) ?? [];

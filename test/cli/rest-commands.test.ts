@@ -151,6 +151,7 @@ describe('an error', () => {
     expect(text).toContain("error: App '/nope' does not exist\nGET /v2/apps lists what exists.");
     const wrong = await fails(world.url, (at) => at.ask('POST', '/v2/apps', []).then(() => 0));
     expect(wrong).toContain('/: error.expected.jsobject');
+    expect(wrong).not.toContain('See `details`');
   });
 
   it('to reach a server says how to start one', async () => {
@@ -224,6 +225,25 @@ describe('looking', () => {
     await why(client, screen, { id: 'web', json: false });
     expect(screen.text.split('needs 4 cpus')).toHaveLength(2);
     expect(screen.text).toContain(`- each of 2 instances: ${reason}`);
+  });
+
+  it('why begins with an agent that nothing is heard of', async () => {
+    const silent = { agentId: 'agent-1', hostname: 'host-1', silentMs: 12_400 };
+    const own = await new ApiWorld().start({ silentAgents: () => [silent] });
+    try {
+      own.registry.put(record('/web', { instances: 2 }), record('/other', { instances: 1 }));
+      own.scheduler.add(running('/web', 1));
+      await why(new RestClient(own.url), screen, { id: '/web', json: false });
+      expect(screen.text.split('\n')[1]).toBe(
+        `  - ${running('/web', 1).id}: nothing has been heard of the agent on host-1 for 12 s; the task may run on, and is not replaced yet`,
+      );
+      for (const entry of world.scheduler.queue())
+        own.scheduler.entries.set('/other' as never, { ...entry, appId: '/other' as never });
+      await why(new RestClient(own.url), screen, { id: '/other', json: false });
+      expect(screen.text).toContain('host-1 for 12 s; it offers nothing until it is back');
+    } finally {
+      await own.stop();
+    }
   });
 
   it('why says so when nothing is wrong', async () => {

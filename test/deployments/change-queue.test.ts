@@ -27,12 +27,16 @@ const noTree = { at: '2026-01-01T00:00:00.000Z' as Timestamp, groups: [] };
 
 class Line {
   readonly told: string[] = [];
+  /** What the registry was told, and with how many apps. */
+  readonly pieces: [string, number][] = [];
   readonly clock = new BusyClock();
   readonly queue: ChangeQueue;
+  storeFails = false;
 
   constructor() {
     const store: Pick<StateStore, 'commit'> = {
       commit: async ({ writes }) => {
+        if (this.storeFails) throw new Error('no space');
         const keys = writes.map(({ key }) => key).filter((key) => !key.startsWith('meta!'));
         this.told.push(`commit ${keys.join(' ')}`);
       },
@@ -41,16 +45,30 @@ class Line {
       store: store as StateStore,
       epoch: 1,
       registry: {
-        stage: () => undefined,
-        unstage: () => undefined,
-        apply: () => undefined,
+        stage: (changes: readonly unknown[]) => void this.pieces.push(['stage', changes.length]),
+        unstage: (changes: readonly unknown[]) => void this.pieces.push(['unstage', changes.length]),
+        apply: (changes: readonly unknown[], tree: { readonly groups: readonly unknown[] }) => {
+          this.pieces.push(['apply', changes.length]);
+          this.told.push(`apply ${changes.length} apps ${tree.groups.length} groups`);
+        },
       } as unknown as AppRegistry,
       clock: this.clock,
       log: silentLog,
       maxQueued: 10,
-      committed: ({ accepted }) => () => void this.told.push(`committed ${accepted.deploymentId}`),
+      committed: ({ accepted, changes }) => {
+        if (changes.length > 0) this.told.push(`locked ${accepted.deploymentId}`);
+        return () => void this.told.push(`committed ${accepted.deploymentId}`);
+      },
       refused: () => undefined,
     });
+  }
+
+  /** A change of so many apps and one group. */
+  large(apps: number): ChangeRequest {
+    const request = this.request('large');
+    const changes = Array.from({ length: apps }, (_, index) => ({ appId: `/${index}` })) as never;
+    const tree = { ...noTree, groups: [{ groupId: '/g', before: undefined, after: undefined }] };
+    return { check: (batch) => ({ ...(request.check(batch) as AcceptedChange), changes, tree }) };
   }
 
   /** A change that writes its own name; with `steps` it is prepared in so many. */
@@ -137,5 +155,68 @@ describe('a change that is prepared in steps', () => {
     await expect(long).rejects.toMatchObject({ code: 'starting' });
     await new Promise<void>((turn) => setImmediate(() => setImmediate(turn)));
     expect(line.told).toEqual(['prepare long']);
+  });
+});
+
+describe('a change of many apps', () => {
+  const APPS = 1_000;
+  const sum = (line: Line, what: string): number =>
+    line.pieces.filter(([name]) => name === what).reduce((total, [, apps]) => total + apps, 0);
+
+  it('is taken by the registry in pieces, its apps locked before the first and its plan begun after the last', async () => {
+    const line = new Line();
+    await line.queue.submit(line.large(APPS));
+    expect([sum(line, 'stage'), sum(line, 'apply')]).toEqual([APPS, APPS]);
+    expect(line.pieces.every(([, apps]) => apps <= 64)).toBe(true);
+    expect(line.clock.pauses).toBeGreaterThan(1);
+    const [first, second, locked, ...rest] = line.told;
+    expect([first, second, locked]).toEqual(['check large', 'commit large', 'locked large']);
+    expect(rest.at(-1)).toBe('committed large');
+    expect(rest.at(-2)).toBe(`apply ${APPS % 64} apps 1 groups`);
+    expect(rest.slice(0, -2).every((each) => each === 'apply 64 apps 0 groups')).toBe(true);
+  });
+
+  it('that the store refuses is taken back piece by piece, the last one first', async () => {
+    const line = new Line();
+    line.storeFails = true;
+    await expect(line.queue.submit(line.large(APPS))).rejects.toThrow('no space');
+    expect(sum(line, 'unstage')).toBe(APPS);
+    expect(line.pieces.find(([name]) => name === 'unstage')).toEqual(['unstage', APPS % 64]);
+    expect(line.told.some((each) => each.startsWith('apply'))).toBe(false);
+  });
+});
+
+describe('a look', () => {
+  it('waits for its turn in the line, changes nothing, and answers what it found', async () => {
+    const line = new Line();
+    const before = line.queue.submit(line.request('before'));
+    const seen = line.queue.look(function* () {
+      line.told.push('look');
+      yield;
+      return 42;
+    });
+    const after = line.queue.submit(line.request('after'));
+    expect(await seen).toBe(42);
+    await Promise.all([before, after]);
+    expect(line.told).toEqual([
+      'check before',
+      'commit before',
+      'committed before',
+      'look',
+      'check after',
+      'commit after',
+      'committed after',
+    ]);
+  });
+
+  it('rejects with what it throws, and nobody behind it minds', async () => {
+    const line = new Line();
+    const looking = line.queue.look(function* () {
+      yield;
+      throw new CatalogError('app-not-found', { id: '/gone' });
+    });
+    const next = line.queue.submit(line.request('next'));
+    await expect(looking).rejects.toMatchObject({ code: 'app-not-found' });
+    expect(await next).toMatchObject({ deploymentId: 'next' });
   });
 });

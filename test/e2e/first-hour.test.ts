@@ -41,6 +41,18 @@ describe("a newcomer's first hour", () => {
     expect(await direct.text()).toContain('Hello');
   });
 
+  it('finds the metrics that the operating page says to watch', async () => {
+    const page = readFileSync(join(root, 'docs/operating.md'), 'utf8');
+    const rows = page.slice(page.indexOf('Watch these'), page.indexOf('## Limits'));
+    const names = [...rows.matchAll(/`((?:marathon|haproxy|process)_\w+)/g)].map(([, name]) => name ?? '');
+    expect(names.length).toBeGreaterThan(8);
+    const server = await fetch(`${longrun.ready.api}/metrics/prometheus`).then((each) => each.text());
+    const balancer = await fetch(`${longrun.ready.stats}/metrics`).then((each) => each.text());
+    const told = new Set([...`${server}\n${balancer}`.matchAll(/^# TYPE (\w+) /gm)].map(([, name]) => name));
+    expect(names.filter((name) => !told.has(name))).toEqual([]);
+    expect(server).toMatch(/^marathon_groups_active_gauge 1$/m);
+  });
+
   it('scales it to four', async () => {
     const answer = await longrun.request('PATCH', '/v2/apps/hello', { instances: 4 });
     expect(answer.status).toBe(200);

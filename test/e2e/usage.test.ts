@@ -5,7 +5,11 @@ import { Longrun } from './support/longrun.js';
 
 interface Usage {
   readonly now: { readonly instances: number; readonly cpus: number; readonly tasks: readonly object[] };
-  readonly points: readonly { readonly at: string; readonly cpus: number; readonly requestedMemMiB: number }[];
+  readonly points: readonly {
+    readonly at: string;
+    readonly cpus: number;
+    readonly requestedMemMiB: number;
+  }[];
   readonly rightSize: { readonly verdict: string };
 }
 

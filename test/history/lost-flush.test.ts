@@ -49,7 +49,6 @@ describe('the end of a task', () => {
     await world.settle();
     expect(await remembered(world)).toEqual([]);
     await world.crash();
-    world.master.resend();
     await world.scheduler.start();
     await world.settle();
     world.master.resend();

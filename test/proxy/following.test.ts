@@ -199,17 +199,17 @@ describe('virtual hosts claimed by several', () => {
     const blue = service([], { appId: '/blue' as never });
     const green = service([serverAt(1)], { appId: '/green' as never });
     handlers.onMessage({ type: 'SNAPSHOT', table: table(1, green, blue) });
-    expect(routes.byVhost('web.test')).toBe(routes.service('/green:10000'));
+    expect(routes.byVhost('web.test', '/')).toBe(routes.service('/green:10000'));
     handlers.onMessage({
       type: 'DELTA',
       delta: { epoch: 1, from: 1, to: 2, services: { '/blue:10000': { ...blue, servers: [serverAt(2)] } } },
     });
-    expect(routes.byVhost('web.test')).toBe(routes.service('/blue:10000'));
+    expect(routes.byVhost('web.test', '/')).toBe(routes.service('/blue:10000'));
     handlers.onMessage({
       type: 'DELTA',
       delta: { epoch: 1, from: 2, to: 3, services: { '/blue:10000': null } },
     });
-    expect(routes.byVhost('web.test')).toBe(routes.service('/green:10000'));
+    expect(routes.byVhost('web.test', '/')).toBe(routes.service('/green:10000'));
   });
 });
 

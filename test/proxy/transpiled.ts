@@ -21,7 +21,8 @@ export class Transpiled {
     const root = packageRoot();
     writeFileSync(join(this.dir, 'package.json'), '{"type":"module"}');
     symlinkSync(join(root, 'node_modules'), join(this.dir, 'node_modules'));
-    for (const room of ['proxy', 'discovery', 'config', 'util', 'logging']) this.#copy(join(root, 'src', room), join(root, 'src'));
+    for (const room of ['proxy', 'discovery', 'config', 'util', 'logging'])
+      this.#copy(join(root, 'src', room), join(root, 'src'));
   }
 
   get workerEntry(): string {

@@ -194,6 +194,10 @@ describe('what apps use', () => {
     expect(cpuSeconds(await world.points(), fine)).toBeCloseTo(10, 2);
     await world.pass(2 * STORE_AFTER_MS, () => world.book.take([look({ cpus: 0 })]));
     expect(cpuSeconds(await world.points(), fine)).toBeCloseTo(10, 2);
+    world.apps.delete(web);
+    world.book.forget(web);
+    await world.pass(2 * TICK_MS);
+    expect(await world.keys()).toEqual([]);
     await world.book.stop();
   });
 

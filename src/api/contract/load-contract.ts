@@ -36,10 +36,13 @@ export class Contract {
   readonly #fast: Ajv2020;
   readonly #thorough: Ajv2020;
   readonly #compiled = new Map<string, ValidateFunction>();
+  readonly #members = new Map<SchemaName, ReadonlySet<string>>();
+  readonly #shapes: object;
 
   /** `document`: the parsed YAML; `compiled`: validators made ahead, by the name of the shape. */
   constructor(document: unknown, compiled: Readonly<Partial<Record<SchemaName, ValidateFunction>>> = {}) {
     const { paths, components: shapes } = readDocument(document);
+    this.#shapes = shapes;
     this.routes = Object.entries(paths).flatMap(([path, item]) =>
       methods.flatMap((method) => {
         const operationId = item[method]?.operationId;
@@ -73,6 +76,16 @@ export class Contract {
     return shapeDetails(thorough.errors ?? [], body);
   }
 
+  /** Names of the members that an object of that shape may have by the contract, itself and what it is composed of. */
+  membersOf(name: SchemaName): ReadonlySet<string> {
+    const known = this.#members.get(name);
+    if (known) return known;
+    const { schemas = {} } = this.#shapes as { readonly schemas?: Readonly<Record<string, ComposedShape>> };
+    const members = new Set(memberNames({ $ref: `#/components/schemas/${name}` }, schemas));
+    this.#members.set(name, members);
+    return members;
+  }
+
   #validator(name: SchemaName, ajv: Ajv2020, kind: string): ValidateFunction {
     const key = `${kind} ${name}`;
     let validator = this.#compiled.get(key);
@@ -82,6 +95,22 @@ export class Contract {
     }
     return validator;
   }
+}
+
+interface ComposedShape {
+  readonly $ref?: string;
+  readonly properties?: object;
+  readonly allOf?: readonly ComposedShape[];
+}
+
+function* memberNames(
+  { $ref, properties = {}, allOf = [] }: ComposedShape,
+  schemas: Readonly<Record<string, ComposedShape>>,
+): Generator<string> {
+  yield* Object.keys(properties);
+  for (const part of allOf) yield* memberNames(part, schemas);
+  const named = $ref === undefined ? undefined : schemas[$ref.split('/').at(-1) ?? ''];
+  if (named) yield* memberNames(named, schemas);
 }
 
 /** What the build makes of the contract (scripts/compile-contract.mjs). */

@@ -3447,6 +3447,8 @@ export interface components {
                 readonly change: "create" | "update" | "delete";
             }[];
             readonly steps: components["schemas"]["AnnouncedSteps"];
+            /** @description What of the definitions is accepted and has no effect; absent when there is nothing to say */
+            readonly warnings?: readonly string[];
             readonly placement: readonly components["schemas"]["Placement"][];
             /** @description The most that the plan takes at one time above what is taken before it */
             readonly peakExtraCapacity: {
@@ -4928,12 +4930,15 @@ export interface components {
         /**
          * @example {
          *       "offset": 0,
+         *       "file": "65024-1835043",
          *       "data": "listening on 20377 as shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.2\n"
          *     }
          */
         readonly FilePiece: {
             readonly data: string;
             readonly offset: number;
+            /** @description Names the file, also after it was rotated away under another path (longrun addition) */
+            readonly file?: string;
         };
         /**
          * @example {
@@ -5024,6 +5029,7 @@ export interface components {
         readonly Deployed: {
             headers: {
                 readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
+                readonly "X-Longrun-Warning": components["headers"]["Warning"];
                 readonly "Preference-Applied": components["headers"]["PreferenceApplied"];
                 readonly [name: string]: unknown;
             };
@@ -5036,6 +5042,7 @@ export interface components {
             headers: {
                 readonly ETag: components["headers"]["CheckedTag"];
                 readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
+                readonly "X-Longrun-Warning": components["headers"]["Warning"];
                 readonly "Preference-Applied": components["headers"]["PreferenceApplied"];
                 readonly [name: string]: unknown;
             };
@@ -5047,6 +5054,7 @@ export interface components {
         readonly Announced: {
             headers: {
                 readonly ETag: components["headers"]["CheckedTag"];
+                readonly "X-Longrun-Warning": components["headers"]["Warning"];
                 readonly [name: string]: unknown;
             };
             content: {
@@ -5077,6 +5085,7 @@ export interface components {
             headers: {
                 readonly Location: components["headers"]["Location"];
                 readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
+                readonly "X-Longrun-Warning": components["headers"]["Warning"];
                 readonly "Preference-Applied": components["headers"]["PreferenceApplied"];
                 readonly [name: string]: unknown;
             };
@@ -5366,6 +5375,8 @@ export interface components {
         readonly ReferrerPolicy: "no-referrer";
         /** @description Id of the deployment that was started */
         readonly DeploymentId: string;
+        /** @description What of the definition was accepted and has no effect: unknown fields, labels that nothing reads; several with ` | ` between them (longrun addition) */
+        readonly Warning: string;
         /** @description Path of the app */
         readonly Location: string;
         /** @description `handling=lenient` where that was asked for (longrun addition) */
@@ -5870,6 +5881,7 @@ export interface operations {
                 headers: {
                     readonly Location: components["headers"]["Location"];
                     readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
+                    readonly "X-Longrun-Warning": components["headers"]["Warning"];
                     readonly "Preference-Applied": components["headers"]["PreferenceApplied"];
                     readonly [name: string]: unknown;
                 };
@@ -6415,6 +6427,7 @@ export interface operations {
                 headers: {
                     readonly ETag: components["headers"]["CheckedTag"];
                     readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
+                    readonly "X-Longrun-Warning": components["headers"]["Warning"];
                     readonly [name: string]: unknown;
                 };
                 content: {
@@ -6472,6 +6485,7 @@ export interface operations {
                 headers: {
                     readonly ETag: components["headers"]["CheckedTag"];
                     readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
+                    readonly "X-Longrun-Warning": components["headers"]["Warning"];
                     readonly [name: string]: unknown;
                 };
                 content: {
@@ -6702,6 +6716,7 @@ export interface operations {
                 headers: {
                     readonly ETag: components["headers"]["CheckedTag"];
                     readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
+                    readonly "X-Longrun-Warning": components["headers"]["Warning"];
                     readonly [name: string]: unknown;
                 };
                 content: {
@@ -7010,6 +7025,7 @@ export interface operations {
                 headers: {
                     readonly ETag: components["headers"]["CheckedTag"];
                     readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
+                    readonly "X-Longrun-Warning": components["headers"]["Warning"];
                     readonly [name: string]: unknown;
                 };
                 content: {
@@ -7148,6 +7164,7 @@ export interface operations {
                 headers: {
                     readonly ETag: components["headers"]["CheckedTag"];
                     readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
+                    readonly "X-Longrun-Warning": components["headers"]["Warning"];
                     readonly [name: string]: unknown;
                 };
                 content: {
@@ -7740,6 +7757,7 @@ export interface operations {
                 headers: {
                     readonly ETag: components["headers"]["CheckedTag"];
                     readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
+                    readonly "X-Longrun-Warning": components["headers"]["Warning"];
                     readonly [name: string]: unknown;
                 };
                 content: {
@@ -7895,6 +7913,7 @@ export interface operations {
             readonly 202: {
                 headers: {
                     readonly "Marathon-Deployment-Id": components["headers"]["DeploymentId"];
+                    readonly "X-Longrun-Warning": components["headers"]["Warning"];
                     readonly [name: string]: unknown;
                 };
                 content?: never;

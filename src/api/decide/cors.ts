@@ -5,7 +5,7 @@ const ALLOWED_METHODS = 'GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE';
 
 /** Headers of our answers that such pages may read. */
 const EXPOSED_HEADERS =
-  'Location, Link, Marathon-Deployment-Id, X-Marathon-Leader, X-Event-Position, X-Request-Id, ETag, Preference-Applied, Retry-After, WWW-Authenticate';
+  'Location, Link, Marathon-Deployment-Id, X-Longrun-Warning, X-Marathon-Leader, X-Event-Position, X-Request-Id, ETag, Preference-Applied, Retry-After, WWW-Authenticate';
 
 /** Seconds that a browser may keep the answer to a preflight. */
 const MAX_AGE_SECONDS = 86_400;

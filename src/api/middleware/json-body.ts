@@ -39,7 +39,7 @@ export class JsonBodies {
   async read(request: Request): Promise<unknown> {
     const encoding = request.headers['content-encoding'];
     if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
-      throw new CatalogError('unsupported-media-type');
+      throw new CatalogError('unsupported-content-encoding');
     const text = await this.#text(request);
     if (text.trim() === '') throw new CatalogError('empty-body', {}, 'the body is empty');
     try {

@@ -1,4 +1,10 @@
-import { type Condition, type HealthCheckResult, type Instance, type InstanceTask, isActive } from '../../scheduler/instance.js';
+import {
+  type Condition,
+  type HealthCheckResult,
+  type Instance,
+  type InstanceTask,
+  isActive,
+} from '../../scheduler/instance.js';
 
 const stateOf: Readonly<Record<Condition, string>> = {
   Scheduled: 'TASK_STAGING',

@@ -43,11 +43,30 @@ const unsupported: readonly Unsupported[] = [
     text: disabledFeature('external_volumes'),
   },
   {
-    what: 'volumes',
-    hint: 'Leave the volume out; the process sees the files of its host.',
+    what: 'persistent volumes',
+    hint: 'Leave the volume out, or use a folder of the host (`hostPath`) with a constraint that keeps the app there.',
     find: ({ container }) =>
       (container?.volumes ?? []).flatMap((volume, index) =>
-        when(!('external' in volume), `/container/volumes(${index})`),
+        when('persistent' in volume, `/container/volumes(${index})`),
+      ),
+  },
+  {
+    what: 'secret volumes',
+    hint: 'Leave the volume out.',
+    find: ({ container }) =>
+      (container?.volumes ?? []).flatMap((volume, index) =>
+        when('secret' in volume, `/container/volumes(${index})`),
+      ),
+  },
+  {
+    what: 'named volumes',
+    hint: 'Name a folder of the host by its absolute path.',
+    find: ({ container }) =>
+      (container?.volumes ?? []).flatMap((volume, index) =>
+        when(
+          'hostPath' in volume && !volume.hostPath.startsWith('/'),
+          `/container/volumes(${index})/hostPath`,
+        ),
       ),
   },
   {
@@ -65,9 +84,12 @@ const unsupported: readonly Unsupported[] = [
       when(cmd === undefined && args === undefined && !container?.docker, '/cmd'),
   },
   {
-    what: 'files to fetch',
-    hint: 'Leave it empty; let the command fetch what it needs.',
-    find: ({ fetch }) => when(fetch, '/fetch'),
+    what: 'files that are neither of http, https nor of the host',
+    hint: 'Give an http, https or file URI, or an absolute path.',
+    find: ({ fetch }) =>
+      (fetch ?? []).flatMap(({ uri }, index) =>
+        when(!/^(?:https?:\/\/|file:\/\/\/|\/)/i.test(uri), `/fetch(${index})/uri`),
+      ),
   },
   {
     what: 'GPUs',

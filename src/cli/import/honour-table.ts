@@ -1,3 +1,5 @@
+import { unheededLabels } from '../../apps/decide/unheeded-labels.js';
+
 /**
  * How well longrun honours what a definition of Marathon says. `honoured`: the same effect. `translated`: said in another
  * way, same effect. `partly`: a different or smaller effect. `not`: kept, or left out, without effect.
@@ -86,62 +88,7 @@ export const honourTable: readonly HonourEntry[] = [
     'read; the built-in load balancer belongs to every group, so all are served',
     'Where groups keep services apart, let a firewall do so.',
   ),
-  ...[
-    'HAPROXY_{n}_PATH',
-    'HAPROXY_{n}_HTTP_BACKEND_PROXYPASS_PATH',
-    'HAPROXY_{n}_HTTP_BACKEND_REVPROXY_PATH',
-  ].map((name) =>
-    label(
-      name,
-      'not',
-      'no routing by path yet: the virtual host as a whole goes to this app',
-      'Give it a virtual host of its own, or leave a proxy that knows paths in front.',
-    ),
-  ),
-  label('HAPROXY_{n}_HTTP_BACKEND_REDIR', 'not', 'no redirects yet', 'Let the app redirect.'),
-  ...['HAPROXY_{n}_SSL_CERT', 'HAPROXY_{n}_REDIRECT_TO_HTTPS', 'HAPROXY_{n}_USE_HSTS'].map((name) =>
-    label(name, 'not', 'no TLS in the load balancer yet', 'End TLS in a proxy in front of it.'),
-  ),
-  label(
-    'HAPROXY_{n}_BALANCE',
-    'not',
-    'requests go round robin, whatever it says',
-    'Nothing, unless it said `source` and the app counts on it.',
-  ),
-  label('HAPROXY_{n}_STICKY', 'not', 'no sticky sessions yet', 'Keep sessions outside of the instances.'),
-  label('HAPROXY_{n}_BACKEND_WEIGHT', 'not', 'it orders rules about paths, of which there are none', ''),
-  ...['HAPROXY_{n}_AUTH', 'HAPROXY_{n}_BACKEND_NETWORK_ALLOWED_ACL'].map((name) =>
-    label(
-      name,
-      'not',
-      'access is not limited: whoever reaches the load balancer reaches the app',
-      'Let the app, a proxy in front or a firewall ask, before you move this app.',
-    ),
-  ),
-  ...['HAPROXY_{n}_BIND_ADDR', 'HAPROXY_{n}_BIND_OPTIONS', 'HAPROXY_{n}_BACKEND_HEALTHCHECK_PORT_INDEX'].map(
-    (name) =>
-      label(name, 'not', 'has no effect', 'See the settings of the load balancer (`longrun proxy --help`).'),
-  ),
-  ...['HAPROXY_DEPLOYMENT_*', 'HAPROXY_APP_ID'].map((name) =>
-    label(
-      name,
-      'not',
-      'the protocol of zdd.py has no effect: an ordinary deployment drains instances',
-      'Deploy by changing the app; let go of the second app.',
-    ),
-  ),
-  label(
-    'HAPROXY_*',
-    'not',
-    'templates in HAProxy’s language are not taken from labels',
-    'See which setting it stood for.',
-  ),
-  label(
-    'VIP_*',
-    'not',
-    'no virtual addresses',
-    'Use the service port, or a virtual host of the load balancer.',
-  ),
+  ...unheededLabels.map(({ name, why, todo }) => label(name, 'not', why, todo)),
   ...['traefik.*', 'linkerd.*', 'DCOS_SERVICE_*'].map((name) =>
     label(
       name,

@@ -28,6 +28,8 @@ export async function carryOut(
     if (options.wait) await watch.open();
     const { headers } = await send();
     const id = headers.get('marathon-deployment-id') ?? '';
+    for (const text of headers.get('x-longrun-warning')?.split(' | ') ?? [])
+      io.err(paint(io, 'yellow', `warning: ${printable(text)}`));
     if (!options.wait) {
       io.out(options.json ? JSON.stringify({ deploymentId: id }) : `${what}: deployment ${id} has begun`);
       return exitCodes.ok;

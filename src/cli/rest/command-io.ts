@@ -12,10 +12,21 @@ export interface CommandIo {
   readonly interrupted: AbortSignal;
 }
 
-const codes = { red: 31, green: 32, yellow: 33, dim: 2, bold: 1 } as const;
+const codes = {
+  red: 31,
+  green: 32,
+  yellow: 33,
+  blue: 34,
+  magenta: 35,
+  cyan: 36,
+  dim: 2,
+  bold: 1,
+} as const;
+
+export type Colour = keyof typeof codes;
 
 /** Colours a text on a terminal, and only there. */
-export function paint(io: Pick<CommandIo, 'terminal'>, colour: keyof typeof codes, text: string): string {
+export function paint(io: Pick<CommandIo, 'terminal'>, colour: Colour, text: string): string {
   return io.terminal ? `\u001b[${codes[colour]}m${text}\u001b[0m` : text;
 }
 

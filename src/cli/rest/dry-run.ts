@@ -56,6 +56,7 @@ function* announcementLines(io: CommandIo, answer: Announcement): Generator<stri
       if ('new' in values) yield paint(io, 'green', `    + ${printable(path)}: ${shown(values.new)}${note}`);
     }
   }
+  for (const text of answer.warnings ?? []) yield paint(io, 'yellow', `  warning: ${printable(text)}`);
   for (const [index, { actions }] of answer.steps.entries()) {
     const names = actions.map(({ action, app, pod }) => `${action} ${app ?? pod ?? ''}`);
     yield `  step ${index + 1}: ${printable(names.join(', '))}`;

@@ -40,10 +40,20 @@ export async function appHistory(
   return exitCodes.ok;
 }
 
-function lifeOf({ startedAt, endedAt }: EndedTask): string {
-  return startedAt === undefined
-    ? 'never ran'
-    : duration((Date.parse(endedAt) - Date.parse(startedAt)) / 1_000);
+/** Ends that only a process that ran can come to. */
+const endsOfRunning: ReadonlySet<EndedTask['cause']['kind']> = new Set(['exit', 'signal', 'out-of-memory']);
+
+/** A task may end before it was seen running; then it lived for less than it was known. */
+export function lifeOf({
+  stagedAt,
+  startedAt,
+  endedAt,
+  cause,
+}: Pick<EndedTask, 'stagedAt' | 'startedAt' | 'endedAt' | 'cause'>): string {
+  const secondsSince = (time: string): number => (Date.parse(endedAt) - Date.parse(time)) / 1_000;
+  if (startedAt !== undefined) return duration(secondsSince(startedAt));
+  if (!endsOfRunning.has(cause.kind)) return 'never ran';
+  return `< ${duration(Math.max(0.1, secondsSince(stagedAt)))}`;
 }
 
 function duration(seconds: number): string {

@@ -1,9 +1,9 @@
-import type { Schemas } from '../../api/contract/load-contract.js';
 import { exitCodes } from './carry-out.js';
-import { type CommandIo, paint, printableOutput } from './command-io.js';
+import { type Colour, type CommandIo, paint, printableOutput } from './command-io.js';
 import { LogFollower } from './log-follower.js';
 import { pause } from './pause.js';
-import { appPath, type RestClient, RestError } from './rest-client.js';
+import { type RestClient, RestError } from './rest-client.js';
+import { isTaskId, tasksOf as tasksOfApp } from './task-target.js';
 
 export interface LogsArguments {
   /** A task id or an app id. */
@@ -17,13 +17,15 @@ export interface LogsArguments {
   readonly pollMs?: number;
 }
 
-const isTaskId = (target: string): boolean => /\.(instance|marathon)-/.test(target);
+/** One per task, in turn. */
+const colours: readonly Colour[] = ['cyan', 'yellow', 'magenta', 'green', 'blue'];
 
 interface Source {
   readonly follower: LogFollower;
   readonly taskId: string;
   readonly stream: 'stdout' | 'stderr';
   readonly label: string;
+  readonly colour: Colour;
   /** The begun line that waits for its end, so that lines of several tasks never mix. */
   rest: string;
   began: boolean;
@@ -32,11 +34,11 @@ interface Source {
 /** `logs [-f] TASK|APP`: the output of a task, or of all tasks of an app, new ones included while following. */
 export async function logs(client: RestClient, io: CommandIo, args: LogsArguments): Promise<number> {
   const sources = new Map<string, Source>();
-  await addSources(client, args, sources);
+  await addSources(client, io, args, sources);
   if (sources.size === 0) {
     throw new RestError(
       `${args.target} has no task`,
-      `\`longrun why ${args.target}\` says what it waits for.`,
+      `\`longrun why ${args.target}\` says what it waits for, \`longrun history ${args.target}\` what its last tasks wrote.`,
       404,
     );
   }
@@ -46,7 +48,7 @@ export async function logs(client: RestClient, io: CommandIo, args: LogsArgument
     if (!args.follow || io.interrupted.aborted) break;
     await pause(args.pollMs ?? 500, [io.interrupted]);
     if (io.interrupted.aborted) break;
-    if (!isTaskId(args.target)) await addSources(client, args, sources);
+    if (!isTaskId(args.target)) await addSources(client, io, args, sources);
   }
   for (const source of sources.values())
     if (source.rest) print(io, source, [source.rest], formOf(args, sources));
@@ -62,26 +64,38 @@ function formOf({ json, streams }: LogsArguments, sources: ReadonlyMap<string, S
 
 async function addSources(
   client: RestClient,
+  io: CommandIo,
   args: LogsArguments,
   sources: Map<string, Source>,
 ): Promise<void> {
-  for (const taskId of await tasksOf(client, args.target)) {
+  const known = new Set([...sources.values()].map(({ taskId }) => taskId));
+  const following = known.size > 0;
+  for (const { id: taskId, version } of await tasksOf(client, args.target)) {
+    if (known.has(taskId)) continue;
+    const colour = colours[known.size % colours.length] ?? 'dim';
+    known.add(taskId);
+    const name = labelOf(taskId);
+    // Who reads along learns what the new name stands for; a program has it in every line.
+    if (following && args.json !== true)
+      io.err(paint(io, 'dim', `${name} has begun${version === undefined ? '' : `, of version ${version}`}`));
     for (const stream of args.streams) {
-      const key = `${taskId} ${stream}`;
-      if (sources.has(key)) continue;
-      const label = `${taskId.replace(/^.*\.instance-([^-.]+).*?(\.\d+)?$/, '$1$2')}${stream === 'stderr' ? ' err' : ''}`;
       const follower = new LogFollower(client, taskId, stream);
-      sources.set(key, { follower, taskId, stream, label, rest: '', began: false });
+      const label = `${name}${stream === 'stderr' ? ' err' : ''}`;
+      sources.set(`${taskId} ${stream}`, { follower, taskId, stream, label, colour, rest: '', began: false });
     }
   }
 }
 
-async function tasksOf(client: RestClient, target: string): Promise<readonly string[]> {
-  if (isTaskId(target)) return [target];
-  const { tasks } = await client.get<{ readonly tasks: readonly Schemas['Task'][] }>(
-    `${appPath(target)}/tasks`,
-  );
-  return tasks.map(({ id }) => id);
+/** Enough of a task's id to tell it from its fellows: the begin of its instance's, and which launch it is. */
+function labelOf(taskId: string): string {
+  return taskId.replace(/^.*\.instance-([^-.]+).*?(\.\d+)?$/, '$1$2');
+}
+
+async function tasksOf(
+  client: RestClient,
+  target: string,
+): Promise<readonly { readonly id: string; readonly version?: string }[]> {
+  return isTaskId(target) ? [{ id: target }] : tasksOfApp(client, target);
 }
 
 async function show(io: CommandIo, source: Source, args: LogsArguments, form: Form): Promise<void> {
@@ -105,6 +119,6 @@ function print(io: CommandIo, source: Source, lines: readonly string[], form: Fo
     io.raw(lines.map((line) => `${JSON.stringify({ task, stream, line })}\n`).join(''));
     return;
   }
-  const label = form === 'labelled' ? `${paint(io, 'dim', source.label)}  ` : '';
+  const label = form === 'labelled' ? `${paint(io, source.colour, source.label)}  ` : '';
   io.raw(lines.map((line) => `${label}${io.terminal ? printableOutput(line) : line}\n`).join(''));
 }

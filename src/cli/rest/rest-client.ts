@@ -36,12 +36,12 @@ const MAX_FRAME_CHARACTERS = 16 * 1024 * 1024;
 export class RestClient {
   readonly url: string;
   readonly #base: string;
-  readonly #connection: ServerConnection;
+  readonly connection: ServerConnection;
 
   /** A plain URL is a server that asks nobody who they are. */
   constructor(connection: string | ServerConnection) {
-    this.#connection = typeof connection === 'string' ? { url: connection } : connection;
-    this.url = this.#connection.url;
+    this.connection = typeof connection === 'string' ? { url: connection } : connection;
+    this.url = this.connection.url;
     this.#base = this.url.replace(/\/+$/, '');
   }
 
@@ -58,7 +58,7 @@ export class RestClient {
     });
     const text = await response.text();
     const value = parseJson(text);
-    if (!response.ok) throw refusal(response.status, value, text);
+    if (!response.ok) throw refusal(response.status, text, value);
     return { status: response.status, headers: response.headers, body: value as T };
   }
 
@@ -84,13 +84,13 @@ export class RestClient {
     });
     if (!response.ok || response.body === null) {
       const text = await response.text();
-      throw refusal(response.status, parseJson(text), text);
+      throw refusal(response.status, text);
     }
     return readFrames(response.body);
   }
 
   async #fetch(path: string, init: RequestInit): Promise<Response> {
-    const { authorization, dispatcher } = this.#connection;
+    const { authorization, dispatcher } = this.connection;
     const headers = {
       ...(init.headers as Record<string, string>),
       ...(authorization ? { authorization } : {}),
@@ -129,7 +129,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-function refusal(status: number, body: unknown, text: string): RestError {
+/** The error that an answer which is no success tells of. */
+export function refusal(status: number, text: string, body: unknown = parseJson(text)): RestError {
   const { message, hint, details } = (typeof body === 'object' && body !== null ? body : {}) as Record<
     string,
     unknown

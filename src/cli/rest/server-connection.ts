@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { Agent, type Dispatcher } from 'undici';
+import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { settingTable } from '../../config/setting-table.js';
 import { notedApiCert, notedApiUrl, readToken } from '../../config/work-dir.js';
 import { PidLock } from '../../util/pid-lock.js';
@@ -17,6 +17,8 @@ export interface ServerConnection {
   readonly authorization?: string;
   /** How an https server is known when the system's authorities do not know it. */
   readonly dispatcher?: Dispatcher;
+  /** The same for connections that are not made by a dispatcher. */
+  readonly connector?: buildConnector.connector;
 }
 
 /** What the command line and the environment say. */
@@ -48,13 +50,13 @@ export function connectTo(wishes: ConnectionWishes): ServerConnection {
   const isOwn = own !== undefined && new URL(own).origin === new URL(given.url).origin;
   const token = wishes.token ?? (given.basic === undefined && isOwn ? readToken(workDir) : undefined);
   const authorization = token === undefined ? given.basic : `Bearer ${token}`;
-  const dispatcher = given.url.startsWith('https:')
-    ? tlsDispatcher(wishes.ca, isOwn ? notedApiCert(workDir) : undefined)
+  const connector = given.url.startsWith('https:')
+    ? tlsConnector(wishes.ca, isOwn ? notedApiCert(workDir) : undefined)
     : undefined;
   return {
     url: given.url,
     ...(authorization === undefined ? {} : { authorization }),
-    ...(dispatcher === undefined ? {} : { dispatcher }),
+    ...(connector === undefined ? {} : { connector, dispatcher: new Agent({ connect: connector }) }),
   };
 }
 
@@ -63,9 +65,16 @@ export function tlsDispatcher(
   caFile: string | undefined,
   certificate: string | undefined,
 ): Dispatcher | undefined {
-  if (caFile !== undefined) return new Agent({ connect: { ca: readFileSync(caFile, 'utf8') } });
-  if (certificate === undefined) return undefined;
-  return new Agent({ connect: pinned(certificate) });
+  const connector = tlsConnector(caFile, certificate);
+  return connector && new Agent({ connect: connector });
+}
+
+function tlsConnector(
+  caFile: string | undefined,
+  certificate: string | undefined,
+): buildConnector.connector | undefined {
+  if (caFile !== undefined) return buildConnector({ ca: readFileSync(caFile, 'utf8') });
+  return certificate === undefined ? undefined : pinned(certificate);
 }
 
 /** Where the server of this work dir answers, if one runs: the address alone could be anybody's by now. */

@@ -52,6 +52,15 @@ export interface AgentOptions {
     readonly timeLimitMs?: number;
     readonly stallMs?: number;
   };
+  /** How the room that sandboxes take is measured; absent: it is not. */
+  readonly disk?: {
+    /** The compiled `disk/main.js`. */
+    readonly script: string;
+    /** Whether tasks that wrote more than the `disk` they asked for are ended. */
+    readonly enforce: boolean;
+    /** Between two looks at the same sandboxes; default 15 s. */
+    readonly intervalMs?: number;
+  };
   /** What of this host tasks may have as volumes; default nothing. */
   readonly hostVolumes?: readonly AllowedPath[];
   /** Processes and threads per task; default 4096. */

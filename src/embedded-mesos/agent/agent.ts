@@ -6,6 +6,7 @@ import type { LineEnd } from '../../util/line/line.js';
 import { PidLock } from '../../util/pid-lock.js';
 import { bootId } from '../../util/process-identity.js';
 import { Accounts } from '../containers/accounts.js';
+import type { ContainerEvent } from '../containers/containerizer.js';
 import type { FromAgent, ToAgent } from '../protocol/agent-line.js';
 import { parseAttributes, parseResources } from '../protocol/resource-text.js';
 import type { AgentInfo, Attribute, Resource } from '../protocol/v1.js';
@@ -21,7 +22,7 @@ import type { AgentView } from './http/agent-state.js';
 import { ListeningPorts } from './listening-ports.js';
 import { machineFacts, taskAddress } from './machine.js';
 import { OldSandboxes } from './old-sandboxes.js';
-import { Preparation } from './preparation.js';
+import { SandboxCare } from './sandbox-care.js';
 import { StatusSender } from './status-sender.js';
 import { TaskDesk } from './task-desk.js';
 import { type AgentRecord, checkpointKeys, type OldSandbox, type TaskRecord } from './task-record.js';
@@ -61,7 +62,7 @@ export class Agent {
   #line: LineEnd<FromAgent> | undefined;
   readonly #usage: UsageSampler;
   readonly #accounts: Accounts;
-  readonly #preparation: Preparation;
+  readonly #care: SandboxCare;
   #registered = false;
   #stopping = false;
 
@@ -81,7 +82,7 @@ export class Agent {
       clock: options.clock,
     });
     this.#accounts = new Accounts(options.clock);
-    this.#preparation = new Preparation(options, this.#folder, this.#accounts);
+    this.#care = new SandboxCare(options, this.#folder, this.#accounts);
     this.#startedAtMs = options.clock.wallMs();
   }
 
@@ -123,7 +124,7 @@ export class Agent {
     }
     await this.#keepSandboxesOfDeadTasks(values, tasks, sandboxes);
     await containers.containerizer.start(desk.recover(tasks));
-    await this.#preparation.start();
+    await this.#care.start(desk);
     desk.resume();
     sandboxes.start();
     this.#usage.start();
@@ -176,8 +177,9 @@ export class Agent {
     const { options } = this;
     const { clock, dice, log } = options;
     const instanceId = instanceIdOf(options.workDir, dice);
-    const containers = buildContainers(options, this.#folder, instanceId, (event) =>
-      this.#desk?.onContainer(this.#usage.completed(event)),
+    const onEvent = (event: ContainerEvent): void => this.#desk?.onContainer(this.#usage.completed(event));
+    const containers = buildContainers(options, this.#folder, instanceId, onEvent, (id) =>
+      this.#care.usedBytes(id),
     );
     const { containerizer } = containers;
     const inside = buildInside(options, containerizer, (taskId, news) => this.#desk?.checked(taskId, news));
@@ -187,7 +189,7 @@ export class Agent {
       checkpoints: this.#checkpoints,
       containerizer,
       accounts: this.#accounts,
-      preparation: this.#preparation,
+      preparation: this.#care.preparation,
       listening: new ListeningPorts(clock),
       sender: this.#sender,
       sandboxes,
@@ -384,7 +386,7 @@ export class Agent {
     this.#usage.stop();
     this.#inside?.stop();
     desk?.stop();
-    this.#preparation.stop();
+    this.#care.stop();
     this.#sandboxes?.stop();
     await this.#http?.stop();
     // Without a task there is nothing that the launcher, the pump or a group would be kept for.

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { ContainerizerChoice } from '../containers/choice.js';
 import type { ContainerEvent } from '../containers/containerizer.js';
 import { DockerContainerizer } from '../containers/docker/docker-containerizer.js';
 import { detectIsolation } from '../containers/isolation/detect-isolation.js';
+import { BridgeNetworks } from '../containers/network/bridge-networks.js';
 import { ProcessContainerizer } from '../containers/process-containerizer.js';
 import { volatileFolder } from '../containers/volatile-folder.js';
 import type { AgentOptions } from './agent-options.js';
@@ -24,6 +26,7 @@ export function buildContainers(
   folder: string,
   instanceId: string,
   onEvent: (event: ContainerEvent) => void,
+  diskUsedBytes: (containerId: string) => number | undefined,
 ): AgentContainers {
   const { clock, dice, docker } = options;
   const log = options.log.child('containers');
@@ -33,6 +36,7 @@ export function buildContainers(
     ...(volatileRoot !== undefined && { volatileRoot }),
     isolation: detectIsolation(instanceId, options.pidsMax),
     ...(options.isolation !== undefined && { isolationLevel: options.isolation }),
+    bridges: new BridgeNetworks({ folder: join(folder, 'networks'), instanceId, log }),
     pump: { script: options.pumpScript, fileBytes: options.outputFileBytes, files: options.outputFiles },
     onEvent,
     ...(options.warmContainers !== undefined && { warmContainers: options.warmContainers }),
@@ -58,7 +62,7 @@ export function buildContainers(
   });
   return {
     processes,
-    containerizer: new ContainerizerChoice(processes, images),
+    containerizer: new ContainerizerChoice(processes, images, diskUsedBytes),
     stop: async (idle) => {
       await images.stop();
       if (idle) await processes.tearDown();

@@ -78,7 +78,8 @@ export class TaskDesk {
     const known: KnownContainer[] = [];
     for (const record of records) {
       this.#add(record);
-      if (record.phase !== 'ended' && record.fetched !== false) known.push({ spec: containerOf(record, this.parts.agentId()) });
+      if (record.phase !== 'ended' && record.fetched !== false)
+        known.push({ spec: containerOf(record, this.parts.agentId()) });
       this.#sendFirst(record);
     }
     return known;
@@ -132,9 +133,7 @@ export class TaskDesk {
     if (volumes && 'refusal' in volumes) return this.#refuse(entry, volumes.refusal);
     const isToFetch = hasFiles(task);
     // One that waits for its files must not hold a container that was made in advance.
-    const containerId = isToFetch
-      ? this.parts.dice.uuid()
-      : this.parts.containerizer.nextId(hasImage(task));
+    const containerId = isToFetch ? this.parts.dice.uuid() : this.parts.containerizer.nextId(hasImage(task));
     this.#taskByContainer.delete(entry.record.containerId);
     this.#taskByContainer.set(containerId, task.task_id.value);
     entry.record = {

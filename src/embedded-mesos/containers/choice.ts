@@ -17,6 +17,8 @@ export class ContainerizerChoice implements Containerizer {
   constructor(
     private readonly processes: Containerizer,
     private readonly images: KnowingContainerizer,
+    /** Bytes that a container's sandbox takes, as far as that was measured. */
+    private readonly diskUsedBytes: (id: string) => number | undefined = () => undefined,
   ) {}
 
   get isolationKind(): string {
@@ -55,7 +57,9 @@ export class ContainerizerChoice implements Containerizer {
   }
 
   statistics(id: string): ResourceStatistics | undefined {
-    return this.#of(id).statistics(id);
+    const statistics = this.#of(id).statistics(id);
+    const used = statistics && this.diskUsedBytes(id);
+    return statistics && used !== undefined ? { ...statistics, disk_used_bytes: used } : statistics;
   }
 
   async entrance(id: string): Promise<Entrance | undefined> {

@@ -3,6 +3,7 @@ import type { Clock } from '../../util/clock.js';
 import type { Account, ContainerEvent } from './containerizer.js';
 import type { Isolation } from './isolation/isolation.js';
 import type { NamespaceSupport } from './isolation/namespaces.js';
+import type { BridgeNetworks } from './network/bridge-networks.js';
 import type { RunFiles } from './run-files.js';
 
 /** What a container needs of its surroundings. */
@@ -10,6 +11,8 @@ export interface ContainerHost {
   readonly files: RunFiles;
   readonly isolation: Isolation;
   readonly namespaces: NamespaceSupport;
+  /** Absent: no container of this host can have a network of its own. */
+  readonly bridges?: BridgeNetworks;
   readonly clock: Clock;
   readonly log: Log;
   /** After the containerizer stopped nothing is done any more, and nothing said. */

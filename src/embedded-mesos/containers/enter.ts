@@ -21,12 +21,12 @@ function hasSetpriv(): boolean {
 
 /**
  * How to start a program in a running container: as its user, with what its main process may do, in its cgroups and
- * namespaces. `argv` is the program and its arguments as seen inside. Throws when the container's process is gone.
+ * namespaces. `argv` is the program and its arguments as seen inside; `terminal`: its input is one. Throws when the container's process is gone.
  */
-export function enterContainer(entrance: Entrance, argv: readonly string[]): Entering {
+export function enterContainer(entrance: Entrance, argv: readonly string[], terminal = false): Entering {
   const status = readFileSync(`/proc/${entrance.pid}/status`, 'utf8');
   const privileges = privilegesOf(status, readFileSync('/proc/self/status', 'utf8'));
-  return enteringWords(entrance, argv, privileges, hasSetpriv());
+  return enteringWords(entrance, argv, privileges, { hasSetpriv: hasSetpriv(), terminal });
 }
 
 /** How to start a program of the host in a container's network and nothing else of it. */

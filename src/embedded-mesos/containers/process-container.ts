@@ -18,6 +18,7 @@ import {
   useOf,
 } from './end-container.js';
 import { giveOrders, removeOrders } from './give-orders.js';
+import { attachNetwork } from './network/attach-network.js';
 import { prepareContainer } from './prepare-container.js';
 import { killGroupOf, lives, pidInUse, signal, textOf } from './processes.js';
 
@@ -84,13 +85,24 @@ export class ProcessContainer {
     const waits = condition === 'claimed' && this.#warm && !this.#kill;
     if ((condition !== 'unclaimed' && !waits) || this.#finishing) return;
     try {
-      prepareContainer(this.host, this.spec);
+      const attached = this.#attach();
+      const network = attached && (await attached);
+      if (network === 'ended') return;
+      prepareContainer(this.host, this.spec, network);
       if (waits) this.#order(1);
       else if (!this.host.stopped) this.ask();
     } catch (error) {
       const known = { failure: `Failed to launch container: ${(error as Error).message}` };
       await (waits ? this.#finish(known) : this.#finishUnclaimed(known));
     }
+  }
+
+  /** Its own network's name, where it asks for one; `ended` when it came to its end meanwhile. Others wait for nothing here. */
+  #attach(): undefined | Promise<string | 'ended'> {
+    const { id, host } = this;
+    const { bridge } = this.spec;
+    if (!bridge) return undefined;
+    return attachNetwork(host, id, bridge, () => this.#finishing || host.stopped);
   }
 
   /** Gives a warm container its orders; the process that takes them may be a moment away from there. */
@@ -304,6 +316,7 @@ export class ProcessContainer {
     await drainOutput(host, id);
     if (host.stopped) return;
     if (identity) dismissSupervisor(identity);
+    await host.bridges?.detach(id);
     const use = useOf(host, id);
     if (stuckPids.length === 0) await this.#removeGroups();
     if (host.stopped) return;

@@ -26,6 +26,7 @@ import {
 } from './isolation/namespaces.js';
 import { Launcher } from './launcher.js';
 import { LogPumpKeeper, type LogPumpSettings } from './log-pump-keeper.js';
+import type { BridgeNetworks } from './network/bridge-networks.js';
 import { OutOfMemoryWatch } from './out-of-memory-watch.js';
 import { ProcessContainer } from './process-container.js';
 import { signal } from './processes.js';
@@ -56,6 +57,8 @@ export interface ProcessContainerizerOptions {
   readonly isolation: Isolation;
   /** How much is kept apart besides the limits; default `default`. */
   readonly isolationLevel?: IsolationLevel;
+  /** Makes networks of their own; absent: containers that ask for one are refused. */
+  readonly bridges?: BridgeNetworks;
   readonly pump: LogPumpSettings;
   readonly onEvent: (event: ContainerEvent) => void;
   /** How many containers to make in advance; default 8. */
@@ -135,6 +138,7 @@ export class ProcessContainerizer implements Containerizer {
     return {
       files,
       isolation: this.options.isolation,
+      ...(this.options.bridges && { bridges: this.options.bridges }),
       clock: this.options.clock,
       log: this.options.log,
       get namespaces() {
@@ -177,6 +181,7 @@ export class ProcessContainerizer implements Containerizer {
     this.#launcher.start();
     for (const { spec } of known)
       this.#containers.set(spec.id, new ProcessContainer(spec, this.#host, 'recovered'));
+    await this.options.bridges?.start(new Set(known.map(({ spec }) => spec.id)));
     await this.#destroyOrphans();
     this.#memory.start();
     this.#tick = this.options.clock.every(TICK_MS, () => this.#look());

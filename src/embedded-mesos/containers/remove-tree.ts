@@ -17,7 +17,8 @@ export async function removeTree(path: string): Promise<void> {
   const options = { env: { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C' }, maxBuffer: TEXT_BYTES };
   await new Promise<void>((resolve, reject) => {
     execFile('rm', ['-rf', '--one-file-system', '--', path], options, (error, _, words) => {
-      if (error) reject(new Error(`${path} cannot be removed: ${words.trim().slice(0, 300) || error.message}`));
+      if (error)
+        reject(new Error(`${path} cannot be removed: ${words.trim().slice(0, 300) || error.message}`));
       else resolve();
     });
   });

@@ -4,7 +4,7 @@ import type { AgentId, Instance, TaskId } from '../../scheduler/instance.js';
 import { endpointOf } from '../../scheduler/instance-endpoint.js';
 import type { Server, Service } from '../table.js';
 import { serverName } from './names.js';
-import { hasLoadBalancerLabel, portLabels, servesGroup } from './port-labels.js';
+import { hasLoadBalancerLabel, type PortLabels, portLabels, servesGroup } from './port-labels.js';
 
 /** How long requests in flight may take by default when an instance is taken out. */
 export const HTTP_DRAIN_MS = 30_000;
@@ -62,6 +62,12 @@ export function buildServices(
         servicePort,
         mode,
         vhosts: mode === 'http' ? labels.vhosts : [],
+        ...(mode === 'http' && labels.paths.length > 0 ? { paths: labels.paths } : {}),
+        ...(mode === 'http' && labels.paths.length > 0 && labels.ignorePathCase
+          ? { ignorePathCase: true }
+          : {}),
+        ...balanceOf(labels, mode),
+        ...(mode === 'http' && labels.sticky ? { sticky: true } : {}),
         bindPort: notBound === undefined,
         drainMs: drainMs(app, mode),
         servers: serversOf(app, routable, portIndex, settings),
@@ -70,6 +76,12 @@ export function buildServices(
     });
   });
   return built;
+}
+
+/** A path can be hashed only where there is one. */
+function balanceOf({ balance }: PortLabels, mode: Service['mode']): Pick<Service, 'balance'> {
+  if (balance === undefined || balance === 'roundrobin' || (balance === 'uri' && mode === 'tcp')) return {};
+  return { balance };
 }
 
 /** How long requests in flight may take when an instance of this app is taken out, over all its ports. */

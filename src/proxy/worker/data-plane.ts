@@ -17,8 +17,8 @@ export interface Ingress {
   readonly name: string;
   readonly port: number;
   readonly counters: Counters;
-  /** The service for a request to `host` (lower case, no port); a string says why there is none. */
-  route(host: string): LiveService | NoRoute;
+  /** The service for a request to `host` (lower case, no port) and `target` (path and query). */
+  route(host: string, target: string): LiveService | NoRoute;
 }
 
 /** Nothing serves that. */

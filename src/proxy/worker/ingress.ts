@@ -94,8 +94,8 @@ export class IngressPort implements Ingress {
     if (this.#server.listening) this.#server.close();
   }
 
-  route(host: string): LiveService | NoRoute {
-    if (this.key === undefined) return this.routes.byVhost(host);
+  route(host: string, target: string): LiveService | NoRoute {
+    if (this.key === undefined) return this.routes.byVhost(host, target);
     return (
       this.routes.service(this.key) ?? new NoRoute(503, `service port ${this.port} is not served any more`)
     );

@@ -1,5 +1,6 @@
 import type { TaskId } from '../../scheduler/instance.js';
 import { ejectionMs } from '../decide/eject.js';
+import { stickyId } from '../decide/sticky-cookie.js';
 import type { Server } from '../table.js';
 import { Counters } from './counters.js';
 import type { UpstreamConnection } from './http/upstream-connection.js';
@@ -17,12 +18,24 @@ export class LiveServer {
   /** Left the table: gets nothing new. */
   leaving = false;
   failures = 0;
+  #stickyId: string | undefined;
 
   constructor(
     readonly server: Server,
     /** Told after each decrease of `inFlight` while leaving. */
     private readonly onLeavingChanged: (server: LiveServer) => void,
   ) {}
+
+  /** Stable over tables and the same in every proxy. */
+  get hashName(): string {
+    return this.server.name;
+  }
+
+  /** What a cookie says to come back here. */
+  get stickyId(): string {
+    this.#stickyId ??= stickyId(this.server.name);
+    return this.#stickyId;
+  }
 
   get taskId(): TaskId {
     return this.server.taskId;

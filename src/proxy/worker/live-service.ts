@@ -1,8 +1,22 @@
+import { balance } from '../decide/balance.js';
+import { pathOf } from '../decide/choose-claim.js';
 import { backendName, serviceKey } from '../decide/names.js';
-import { pickServer } from '../decide/pick-server.js';
+
 import type { Service } from '../table.js';
 import { Counters } from './counters.js';
 import type { LiveServer } from './live-server.js';
+
+/** Who asks for what, as far as the choice of a server depends on it. */
+export interface Asking {
+  readonly nowMs: number;
+  readonly tried: readonly LiveServer[];
+  /** The client's address. */
+  readonly client: string;
+  /** Path and query. */
+  readonly target: string;
+  /** The server that the client's cookie names. */
+  readonly cookie?: string;
+}
 
 /** A service as this worker serves it. */
 export class LiveService {
@@ -25,6 +39,19 @@ export class LiveService {
     return backendName(this.current.appId, this.current.servicePort);
   }
 
+  /** As a claim to its virtual hosts. */
+  get paths(): readonly string[] {
+    return this.current.paths ?? [];
+  }
+
+  get ignoreCase(): boolean {
+    return this.current.ignorePathCase === true;
+  }
+
+  get hasServers(): boolean {
+    return this.#servers.length > 0;
+  }
+
   get servers(): readonly LiveServer[] {
     return this.#servers;
   }
@@ -34,9 +61,21 @@ export class LiveService {
     this.#servers = servers;
   }
 
-  /** The next server in turn; those in `tried` only when there is no other. Undefined: there is none at all. */
-  pick(nowMs: number, tried: readonly LiveServer[]): LiveServer | undefined {
-    const index = pickServer(this.#servers, this.#next, nowMs, (server) => tried.includes(server));
+  /** The next server by the service's algorithm; those in `tried` only when there is no other. Undefined: there is none at all. */
+  pick({ nowMs, tried, client, target, cookie }: Asking): LiveServer | undefined {
+    if (cookie !== undefined) {
+      const same = this.#servers.find((server) => server.stickyId === cookie);
+      if (same && same.ejectedUntilMs <= nowMs && !tried.includes(same)) return same;
+    }
+    const algorithm = this.current.balance ?? 'roundrobin';
+    const index = balance(algorithm, {
+      candidates: this.#servers,
+      start: this.#next,
+      nowMs,
+      tried: (server) => tried.includes(server),
+      hashed: algorithm === 'uri' ? pathOf(target) : client,
+      random: Math.random,
+    });
     if (index === undefined) return undefined;
     this.#next = (index + 1) % this.#servers.length;
     return this.#servers[index];

@@ -1,4 +1,5 @@
 import type { TaskId } from '../../scheduler/instance.js';
+import { chooseClaim, pathOf, wildcardsOf } from '../decide/choose-claim.js';
 import { serviceKey } from '../decide/names.js';
 import type { RoutingTable, Service, TableDelta } from '../table.js';
 import { NoRoute } from './data-plane.js';
@@ -22,6 +23,8 @@ export class Routes {
   #epoch = 0;
   readonly #services = new Map<string, LiveService>();
   readonly #byVhost = new Map<string, LiveService[]>();
+  /** Wildcards among them. */
+  #wildcards = 0;
   /** How many servers of the table belong to a task. */
   readonly #tasks = new Map<TaskId, number>();
   readonly #leaving = new Map<TaskId, Set<LiveServer>>();
@@ -47,15 +50,27 @@ export class Routes {
     return this.#services.get(key);
   }
 
-  /** The service of a virtual host; of several claimants the first with servers, in the order of their keys. */
-  byVhost(host: string): LiveService | NoRoute {
-    const claimants = this.#byVhost.get(host);
-    const first = claimants?.[0];
-    if (!claimants || !first) {
-      if (this.#epoch === 0) return new NoRoute(503, 'the load balancer has not got its routing table yet');
-      return new NoRoute(404, host === '' ? 'the request names no host' : `no app serves the host ${host}`);
+  /**
+   * The service for a host and a request target: by the host itself, else by the nearest wildcard; there by the longest
+   * beginning of the path; of equals the first with servers, in the order of their keys.
+   */
+  byVhost(host: string, target: string): LiveService | NoRoute {
+    const own = this.#byVhost.get(host);
+    const only = own?.length === 1 ? own[0] : undefined;
+    if (only?.service.paths === undefined && only) return only;
+    const path = pathOf(target);
+    const found = own && chooseClaim(own, path);
+    if (found) return found;
+    let known = own !== undefined;
+    for (const wildcard of this.#wildcards > 0 ? wildcardsOf(host) : []) {
+      const claims = this.#byVhost.get(wildcard);
+      known ||= claims !== undefined;
+      const service = claims && chooseClaim(claims, path);
+      if (service) return service;
     }
-    return claimants.length === 1 ? first : (claimants.find(({ servers }) => servers.length > 0) ?? first);
+    if (this.#epoch === 0) return new NoRoute(503, 'the load balancer has not got its routing table yet');
+    if (known) return new NoRoute(404, `no app serves this path of the host ${host}`);
+    return new NoRoute(404, host === '' ? 'the request names no host' : `no app serves the host ${host}`);
   }
 
   /** Requests in flight to tasks that have left, by task. */
@@ -164,6 +179,7 @@ export class Routes {
   }
 
   #claim(host: string, live: LiveService): void {
+    if (host.startsWith('*') && !this.#byVhost.has(host)) this.#wildcards += 1;
     const claimants = [...(this.#byVhost.get(host) ?? []), live];
     this.#byVhost.set(
       host,
@@ -174,6 +190,6 @@ export class Routes {
   #unclaim(host: string, live: LiveService | undefined): void {
     const rest = (this.#byVhost.get(host) ?? []).filter((claimant) => claimant !== live);
     if (rest.length > 0) this.#byVhost.set(host, rest);
-    else this.#byVhost.delete(host);
+    else if (this.#byVhost.delete(host) && host.startsWith('*')) this.#wildcards -= 1;
   }
 }

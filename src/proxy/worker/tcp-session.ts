@@ -20,6 +20,7 @@ export class TcpSession implements UpstreamUser {
   #tried: LiveServer[] = [];
   #pause: Timer | undefined;
   #over = false;
+  readonly #client: string;
 
   constructor(
     readonly socket: Socket,
@@ -27,6 +28,7 @@ export class TcpSession implements UpstreamUser {
     private readonly plane: DataPlane,
     private readonly onClosed: (session: TcpSession) => void,
   ) {
+    this.#client = socket.remoteAddress ?? '';
     ingress.counters.begin(plane.clock.monotonicMs());
     socket.pause();
     socket.on('error', () => this.close());
@@ -39,7 +41,7 @@ export class TcpSession implements UpstreamUser {
   }
 
   start(): void {
-    const service = this.ingress.route('');
+    const service = this.ingress.route('', '');
     if (service instanceof NoRoute) {
       this.close();
       return;
@@ -116,7 +118,7 @@ export class TcpSession implements UpstreamUser {
 
   #attempt(): void {
     const nowMs = this.plane.clock.monotonicMs();
-    const server = this.#service?.pick(nowMs, this.#tried);
+    const server = this.#service?.pick({ nowMs, tried: this.#tried, client: this.#client, target: '' });
     if (!server) {
       this.close();
       return;

@@ -35,7 +35,7 @@ function failure(
 
 /**
  * What `lastTaskFailure` shall say after a task's end (Marathon reference 3): failures only, never a finish, never an end
- * that we asked for, never a launch that a vanished offer undid.
+ * that we asked for, never a launch that a vanished offer undid. A kill that its agent decided on for its health is one.
  */
 export function failureOf(
   instance: Instance,
@@ -44,6 +44,8 @@ export function failureOf(
   now: Timestamp,
 ): TaskFailure | undefined {
   const ours = instance.takingOut !== undefined || instance.goal !== 'Running';
+  if (!ours && status.state === 'TASK_KILLED' && status.healthy === false)
+    return healthKillFailure(instance, instance.task?.agentHealth?.message ?? 'unknown', now);
   if (ours || !recorded.has(status.state) || status.reason === 'REASON_INVALID_OFFERS') return undefined;
   return failure(instance, status.state, status.message ?? `Task ended as ${condition}`, now);
 }

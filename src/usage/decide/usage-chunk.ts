@@ -97,6 +97,7 @@ export function encodeChunk(chunk: UsageChunk): StoredChunk {
   const bytes = Buffer.alloc(used * SLOT_BYTES);
   for (let slot = 0; slot < used; slot++) {
     const use = slotUse(chunk, slot);
+    if (use.instanceSeconds === 0) continue;
     const at = slot * SLOT_BYTES;
     const share = use.instanceSeconds > 0 ? Math.min(1, use.throttledSeconds / use.instanceSeconds) : 0;
     bytes.writeUIntBE(toCode(LARGE, use.instanceSeconds), at, 3);

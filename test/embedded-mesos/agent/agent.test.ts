@@ -82,7 +82,7 @@ asRoot('an agent', () => {
     world.send({ type: 'RECONCILE', frameworkId: framework, taskIds: [task.task_id.value] });
     await waitFor(() => world.statuses.find(({ uuid }) => uuid === undefined));
     const { json } = await world.get(`/files/read?path=/tasks/${task.task_id.value}/ran&offset=0`);
-    expect(json).toEqual({ offset: 0, data: 'once\n' });
+    expect(json).toEqual({ offset: 0, data: 'once\n', file: expect.stringMatching(/^\d+-\d+$/) });
   });
 
   it('answers for tasks that it does not know, and repeats what it knows', async () => {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expositionLines, exposedMetrics } from '../../../src/embedded-mesos/agent/decide/task-exposition.js';
+import { exposedMetrics, expositionLines } from '../../../src/embedded-mesos/agent/decide/task-exposition.js';
 import { usageBetween } from '../../../src/embedded-mesos/agent/decide/usage-between.js';
 import {
   MAX_TASKS_PER_REPORT,
@@ -153,11 +153,14 @@ describe('what an agent tells Prometheus', () => {
   it('are series that only say what was counted, with names that cannot break out', () => {
     const tasks = [{ taskId: 'a"b\\', name: 'web\n', statistics: counters() }];
     const text = exposedMetrics.map((metric) => expositionLines(metric, tasks)).join('');
-    expect(text).toContain(
-      'longrun_task_cpu_seconds_total{task="a\\"b\\\\",name="web\\n",mode="user"} 10\n',
-    );
+    expect(text).toContain('longrun_task_cpu_seconds_total{task="a\\"b\\\\",name="web\\n",mode="user"} 10\n');
     expect(text).not.toContain('network');
-    expect(text.trim().split('\n').every((line) => /^longrun_task_\w+\{.*\} \S+$/.test(line))).toBe(true);
+    expect(
+      text
+        .trim()
+        .split('\n')
+        .every((line) => /^longrun_task_\w+\{.*\} \S+$/.test(line)),
+    ).toBe(true);
   });
 });
 
@@ -178,10 +181,13 @@ describe('what an agent tells Prometheus', () => {
     sampler.start();
     clock.advance(SAMPLE_EVERY_MS);
     const before = containers.containerizer.statistics(busy)?.cpus_user_time_secs ?? 0;
-    await waitFor(() => (containers.containerizer.statistics(busy)?.cpus_user_time_secs ?? 0) > before + 0.3, {
-      what: 'work',
-      timeoutMs: 20_000,
-    });
+    await waitFor(
+      () => (containers.containerizer.statistics(busy)?.cpus_user_time_secs ?? 0) > before + 0.3,
+      {
+        what: 'work',
+        timeoutMs: 20_000,
+      },
+    );
     clock.advance(SAMPLE_EVERY_MS);
     const [first, second] = reports[0] ?? [];
     // Against the ten seconds of the virtual clock: 0.3 s of work are 0.03 processors.

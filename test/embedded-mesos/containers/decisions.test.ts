@@ -30,6 +30,7 @@ describe('limits of a container', () => {
       'memory.soft_limit_in_bytes': '67108864',
       'memory.limit_in_bytes': '67108864',
       'memory.memsw.limit_in_bytes': '67108864',
+      'memory.swappiness': '0',
       'pids.max': '100',
     });
     expect(
@@ -55,6 +56,7 @@ describe('limits of a container', () => {
     const infinite = values(
       version2Writes({ cpus: 1000, memMiB: 64, cpusLimit: 2, memLimitMiB: Number.POSITIVE_INFINITY }, 1),
     );
+    expect(values(version2Writes({ cpus: 1, memMiB: 64, pids: 7 }, 100))).toMatchObject({ 'pids.max': '7' });
     expect(infinite).toMatchObject({
       'cpu.weight': '10000',
       'cpu.max': '200000 100000',

@@ -62,18 +62,22 @@ describe('counters of a container', () => {
         ],
       },
     ]);
-    expect([ioBytes(counted, 'READ'), ioBytes(counted, 'DISCARD'), ioBytes({}, 'READ')]).toEqual([4_100, 0, 0]);
+    expect([ioBytes(counted, 'READ'), ioBytes(counted, 'DISCARD'), ioBytes({}, 'READ')]).toEqual([
+      4_100, 0, 0,
+    ]);
   });
 
   it('of version 2 mean the same by other names', () => {
     const counted = countedInVersion2({
-      cpuStat: 'usage_usec 3\nuser_usec 2500000\nsystem_usec 500000\nnr_periods 100\nnr_throttled 25\nthrottled_usec 1500000\n',
+      cpuStat:
+        'usage_usec 3\nuser_usec 2500000\nsystem_usec 500000\nnr_periods 100\nnr_throttled 25\nthrottled_usec 1500000\n',
       memoryStat: 'anon 8192\nfile 4096\nfile_mapped 12\ninactive_file 1024\nunevictable 5\n',
       memoryCurrent: '13312\n',
       memoryPeak: '20480\n',
       swapCurrent: '7\n',
       pidsCurrent: '9\n',
-      ioStat: '8:0 rbytes=4096 wbytes=100 rios=2 wios=1 dbytes=0 dios=0\n8:16 rbytes=4 wbytes=0 rios=1 wios=0 dbytes=0 dios=0\n',
+      ioStat:
+        '8:0 rbytes=4096 wbytes=100 rios=2 wios=1 dbytes=0 dios=0\n8:16 rbytes=4 wbytes=0 rios=1 wios=0 dbytes=0 dios=0\n',
     });
     expect(counted).toMatchObject({
       cpus_user_time_secs: 2.5,
@@ -116,7 +120,8 @@ describe('counters of a container', () => {
   });
 
   it('of a network count everything but the loopback', () => {
-    const head = 'Inter-|   Receive\n face |bytes    packets errs drop fifo frame compressed multicast|bytes\n';
+    const head =
+      'Inter-|   Receive\n face |bytes    packets errs drop fifo frame compressed multicast|bytes\n';
     const text = `${head}    lo: 999 9 0 0 0 0 0 0 999 9 0 0 0 0 0 0\n  eth0: 100 2 1 3 0 0 0 0 50 4 5 6 0 0 0 0\n  eth1:1 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\n`;
     expect(countedOnNetwork(text)).toEqual({
       net_rx_bytes: 101,
@@ -138,7 +143,10 @@ describe('counters of a container', () => {
       mem_limit_bytes: 32 * MIB,
     });
     expect(
-      limitStatistics({ cpus: 0.5, cpusLimit: Infinity, memMiB: 32, memLimitMiB: Infinity, diskMiB: 1 }, host),
+      limitStatistics(
+        { cpus: 0.5, cpusLimit: Infinity, memMiB: 32, memLimitMiB: Infinity, diskMiB: 1 },
+        host,
+      ),
     ).toMatchObject({ cpus_limit: 8, mem_limit_bytes: 64 * MIB, disk_limit_bytes: MIB });
   });
 
@@ -178,7 +186,9 @@ describe('counters of a container', () => {
       () => {
         const now = world.containerizer.statistics(id);
         const busy = (now?.cpus_user_time_secs ?? 0) + (now?.cpus_system_time_secs ?? 0);
-        return busy > 0.2 && (now?.cpus_nr_throttled ?? 0) > 0 && (now?.mem_rss_bytes ?? 0) > MIB ? now : undefined;
+        return busy > 0.2 && (now?.cpus_nr_throttled ?? 0) > 0 && (now?.mem_rss_bytes ?? 0) > MIB
+          ? now
+          : undefined;
       },
       { what: 'counters', timeoutMs: 20_000 },
     );

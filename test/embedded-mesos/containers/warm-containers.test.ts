@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -15,6 +15,7 @@ import { SystemClock } from '../../../src/util/clock.js';
 import { startTicks } from '../../../src/util/process-identity.js';
 import { waitFor } from '../../support/wait-for.js';
 import { ContainerWorld, isRoot, nobody } from './container-world.js';
+import { launcherFormat2 } from './launcher-format-2.js';
 import { supervisorFormat1 } from './supervisor-format-1.js';
 
 const asRoot = isRoot ? describe : describe.skip;
@@ -172,7 +173,10 @@ asRoot('a supervisor', () => {
     expect(world.output(id)).toBe('bye\n');
   }, 20_000);
 
-  it('of the former format is found again, and its task’s end told', async () => {
+  it.each([
+    ['first', formerSupervisor],
+    ['second', formerLauncher],
+  ])('of the %s format is found again, and its task’s end told', async (_name, begin) => {
     const { files } = world.containerizer;
     const id = '99999999-2222-4333-8444-555555555555';
     const spec = {
@@ -182,8 +186,6 @@ asRoot('a supervisor', () => {
       account: nobody,
       limits: { cpus: 0.1, memMiB: 64 },
     };
-    const script = join(files.runtime, 'supervisor-1.sh');
-    writeFileSync(script, supervisorFormat1);
     mkdirSync(files.sandbox(id), { recursive: true });
     const host = {
       files,
@@ -196,26 +198,33 @@ asRoot('a supervisor', () => {
       emit: () => undefined,
     };
     prepareContainer(host, spec);
-    const args = [
-      '--fork',
-      'sh',
-      script,
-      files.root,
-      id,
-      '65534',
-      '65534',
-      '65534',
-      ...world.isolation.parents,
-    ];
-    spawn('setsid', args, { stdio: 'ignore', env: {} });
+    begin(world, id);
     await waitFor(() => world.records(id).includes('.task'));
     world.specs.set(id, spec);
     await world.restart();
-    await world.started(id);
+    const pid = await world.started(id);
+    expect(await world.containerizer.entrance(id)).toMatchObject({ pid, namespaces: [] });
     writeFileSync(join(files.sandbox(id), 'go'), '');
     expect(await world.ended(id)).toEqual({ exit: { code: 9 } });
   });
 });
+
+function formerSupervisor({ containerizer: { files }, isolation }: ContainerWorld, id: string): void {
+  const script = join(files.runtime, 'supervisor-1.sh');
+  writeFileSync(script, supervisorFormat1);
+  const args = ['--fork', 'sh', script, files.root, id, '65534', '65534', '65534', ...isolation.parents];
+  spawn('setsid', args, { stdio: 'ignore', env: {} });
+}
+
+function formerLauncher({ containerizer: { files }, isolation }: ContainerWorld, id: string): void {
+  const script = join(files.runtime, 'launcher-2.sh');
+  writeFileSync(script, launcherFormat2);
+  spawnSync('sh', [script, files.root, '--', ...isolation.parents], {
+    input: `65534 65534 65534 ${id}\n`,
+    stdio: ['pipe', 'ignore', 'ignore'],
+    env: {},
+  });
+}
 
 describe('how many containers are made in advance', () => {
   const facts = { size: 8, stock: 3, queued: 0, failures: 0, sinceFailureMs: 0 };

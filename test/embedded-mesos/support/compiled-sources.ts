@@ -34,6 +34,10 @@ export function compiledFetcher(): string {
   return join(compiledSources(), 'embedded-mesos/containers/fetcher/main.js');
 }
 
+export function compiledDiskWalk(): string {
+  return join(compiledSources(), 'embedded-mesos/agent/disk/main.js');
+}
+
 function compile(): string {
   const target = mkdtempSync(join(tmpdir(), 'longrun-compiled-'));
   const source = join(packageRoot(), 'src');

@@ -15,6 +15,9 @@ export function programPath(name: string): string | undefined {
   return binFolders.map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
+/** The engine's own command line: of the same release as the engine, so that it can build whatever that can. */
+export const dockerCommand = [join(root, 'usr/bin/docker')].find((path) => existsSync(path)) ?? 'docker';
+
 const needed = ['dockerd', 'containerd', 'runc', 'docker-registry', 'busybox', 'ip'];
 const missing = needed.filter((name) => programPath(name) === undefined);
 

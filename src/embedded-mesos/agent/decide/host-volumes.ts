@@ -8,13 +8,17 @@ export interface AllowedPath {
   readonly readOnly: boolean;
 }
 
-/** `--host-volumes`: absolute paths, comma separated, each with `:ro` when tasks may only read. Throws what is wrong, as a sentence. */
+/** What is wrong with `--host-volumes`, as a sentence. */
+export class HostVolumeError extends Error {}
+
+/** `--host-volumes`: absolute paths, comma separated, each with `:ro` when tasks may only read. Throws HostVolumeError. */
 export function parseHostVolumes(text: string): readonly AllowedPath[] {
   return text.split(',').flatMap((word) => {
     const trimmed = word.trim();
     if (trimmed === '') return [];
     const [, path = '', mode] = /^(.*?)(?::(ro|rw))?$/.exec(trimmed) ?? [];
-    if (!path.startsWith('/')) throw new Error(`'${trimmed}' is no absolute path; write /path or /path:ro`);
+    if (!path.startsWith('/'))
+      throw new HostVolumeError(`'${trimmed}' is no absolute path; write /path or /path:ro`);
     return [{ path: path.replace(/(.)\/+$/, '$1'), readOnly: mode === 'ro' }];
   });
 }

@@ -50,7 +50,8 @@ export function uuidBase64(uuid: string): string {
 
 /** A status with everything that an agent fills in (Mesos reference 1.8). */
 export function statusOf(
-  record: Pick<TaskRecord, 'task' | 'containerId' | 'pid' | 'ipAddress'> & Partial<Pick<TaskRecord, 'latest'>>,
+  record: Pick<TaskRecord, 'task' | 'containerId' | 'pid' | 'ipAddress'> &
+    Partial<Pick<TaskRecord, 'latest'>>,
   outcome: Outcome,
   facts: StatusFacts,
 ): TaskStatus {

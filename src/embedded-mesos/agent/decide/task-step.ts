@@ -74,8 +74,7 @@ function meaningOf({ phase, breach }: TaskRecord, end: ContainerEnd): Outcome {
 
 function fetched(record: TaskRecord, facts: StatusFacts): TaskStep {
   if (record.fetched !== false || record.phase === 'ended') return { record, effects: [] };
-  if (record.phase === 'killing')
-    return ended(record, outcomeOfEnd({ cancelled: true }, true), facts, []);
+  if (record.phase === 'killing') return ended(record, outcomeOfEnd({ cancelled: true }, true), facts, []);
   return { record: { ...record, fetched: true }, effects: [{ type: 'launch-container' }] };
 }
 

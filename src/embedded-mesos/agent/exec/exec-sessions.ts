@@ -71,7 +71,7 @@ export class ExecSessions {
       const words = terminal
         ? { ...entrance, environment: [{ name: 'TERM', value: 'xterm-256color' }, ...entrance.environment] }
         : entrance;
-      const entering = enterContainer(words, argv);
+      const entering = enterContainer(words, argv, terminal !== undefined);
       const order = { entering, ...(terminal && { terminal }), input, idleMs, request };
       log.info('a session begins in a task', { task, program: argv[0], terminal: terminal !== undefined });
       taken.give(

@@ -113,8 +113,10 @@ export class SandboxFiles {
         refuse(response, 400, 'Not a regular file.');
         return;
       }
+      // Ours, not Mesos's: a file keeps it when it is rotated away under another name.
+      const file = `${stat.dev}-${stat.ino}`;
       if (offset === -1) {
-        answerJson(response, 200, { offset: stat.size, data: '' });
+        answerJson(response, 200, { offset: stat.size, data: '', file });
         return;
       }
       const length = asked === -1 ? MAX_READ_BYTES : Math.min(asked, MAX_READ_BYTES);
@@ -122,7 +124,7 @@ export class SandboxFiles {
       const bytes = buffer.subarray(0, bytesRead);
       const more = offset + bytesRead < stat.size;
       const whole = more ? wholeCharacterBytes(bytes) || bytesRead : bytesRead;
-      answerJson(response, 200, { offset, data: bytes.toString('utf8', 0, whole) });
+      answerJson(response, 200, { offset, data: bytes.toString('utf8', 0, whole), file });
     } finally {
       await handle.close();
     }

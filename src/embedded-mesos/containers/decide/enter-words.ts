@@ -50,7 +50,7 @@ export function enteringWords(
   entrance: Entrance,
   argv: readonly string[],
   privileges: Privileges,
-  hasSetpriv: boolean,
+  how: { readonly hasSetpriv: boolean; readonly terminal: boolean },
 ): Entering {
   const pieces = piecesOf(unfolding(entrance));
   const names = pieces.map((_, index) => `LONGRUN_ENTER_${index}`);
@@ -63,7 +63,8 @@ export function enteringWords(
       ...entrance.cgroups,
       '--',
       ...namespaceWords(entrance),
-      ...accountWords(entrance, privileges, hasSetpriv),
+      ...(how.terminal ? sessionWords(entrance) : []),
+      ...accountWords(entrance, privileges, how.hasSetpriv),
       '/bin/sh',
       '-c',
       `set -- "${names.map((name) => `$${name}`).join('')}" "$@"; unset ${names.join(' ')}; enter=$1; shift; eval "$enter"`,
@@ -79,13 +80,30 @@ export function enteringWords(
 
 /** What a program needs that is to run in the container's network only, as the agent itself. */
 export function networkWords(entrance: Entrance, argv: readonly string[]): Entering {
-  const args = ['-c', joinScript, 'longrun-enter', '--', 'nsenter', '--target', String(entrance.pid), '--net'];
+  const args = [
+    '-c',
+    joinScript,
+    'longrun-enter',
+    '--',
+    'nsenter',
+    '--target',
+    String(entrance.pid),
+    '--net',
+  ];
   return { program: '/bin/sh', args: [...args, ...argv], environment: { PATH } };
 }
 
 function namespaceWords({ pid, namespaces }: Entrance): readonly string[] {
   if (namespaces.length === 0) return [];
   return ['nsenter', '--target', String(pid), ...namespaces.map((name) => namespaceFlags[name])];
+}
+
+/**
+ * In a pid namespace the terminal's session has to be one of its own: a shell inside cannot name process groups of outside, and
+ * so could not give the terminal to its jobs and take it back. Takes the rights that are still there.
+ */
+function sessionWords({ namespaces }: Entrance): readonly string[] {
+  return namespaces.includes('pid') ? ['setsid', '--ctty'] : [];
 }
 
 function accountWords(
@@ -99,7 +117,8 @@ function accountWords(
   ];
   if (account === undefined) return bounds.length === 0 ? [] : ['setpriv', ...bounds];
   const { uid, gid, groups } = account;
-  if (!hasSetpriv) return ['chroot', `--userspec=${uid}:${gid}`, `--groups=${groups.join(',')}`, '--skip-chdir', '/'];
+  if (!hasSetpriv)
+    return ['chroot', `--userspec=${uid}:${gid}`, `--groups=${groups.join(',')}`, '--skip-chdir', '/'];
   return [
     'setpriv',
     `--reuid=${uid}`,

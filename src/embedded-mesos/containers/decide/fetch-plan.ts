@@ -25,13 +25,13 @@ export function fetchPlan(uris: readonly CommandUri[]): FetchPlan {
   const items: FetchItem[] = [];
   for (const { value, extract, executable, cache, output_file } of uris) {
     const shown = shownUri(value);
-    const name = output_file ?? nameIn(value);
-    const problem = uriProblem(value) ?? nameProblem(name);
+    const asked = output_file ?? nameIn(value);
+    const problem = uriProblem(value) ?? nameProblem(asked);
     if (problem !== undefined) return { problem: `Failed to fetch ${shown}: ${problem}` };
     items.push({
       uri: value,
       shown,
-      name,
+      name: namesOf(asked).join('/'),
       executable: executable ?? false,
       extract: (extract ?? true) && !executable,
       cache: cache ?? false,
@@ -55,11 +55,13 @@ function nameProblem(name: string): string | undefined {
   if (name === '') return 'it names no file; give a destPath';
   if (Buffer.byteLength(name) > MAX_NAME_BYTES) return 'the name of its file is too long';
   if (name.startsWith('/') || name.includes('\0')) return `its file '${name}' must lie in the sandbox`;
-  const parts = name.split('/');
-  if (parts.some((part) => part === '..' || part === '.' || part === ''))
-    return `its file '${name}' must lie in the sandbox, without '.' and '..'`;
-  return undefined;
+  const parts = namesOf(name);
+  if (parts.length === 0) return 'it names no file; give a destPath';
+  return parts.includes('..') ? `its file '${name}' must lie in the sandbox, without '..'` : undefined;
 }
+
+const namesOf = (path: string): readonly string[] =>
+  path.split('/').filter((part) => part !== '' && part !== '.');
 
 /** The last name of a URI's path, as it is written there. */
 function nameIn(uri: string): string {

@@ -55,6 +55,8 @@ export function stageScript(facts: StageFacts): string | undefined {
     ...mounts.filter(covered).flatMap(mountLines),
     ...(strict ? readOnlyLines(facts) : []),
     ...(strict ? [`bounds=${quoted(boundsOf(facts.asRoot))}`] : []),
+    // Over /etc, for one, a volume would tell programs that are setuid root whatever it likes.
+    ...(!strict && mounts.some(({ target }) => !isBelow(target, sandbox)) ? ['bounds=--no-new-privs'] : []),
     ...(network === undefined ? [] : [`before=${quoted(`nsenter --net=/run/netns/${network}`)}`]),
   ];
   return `${lines.join('\n')}\n`;

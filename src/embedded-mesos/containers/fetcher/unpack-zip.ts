@@ -1,4 +1,4 @@
-import { constants, createReadStream } from 'node:fs';
+import { constants } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -8,6 +8,7 @@ import { FetchFailure } from './fetch-order.js';
 
 const MAX_DIRECTORY_BYTES = 32 * 1024 * 1024;
 const MAX_TARGET_BYTES = 4_096;
+const CHUNK_BYTES = 256 * 1024;
 const LOCAL_HEADER_BYTES = 30;
 const LOCAL_SIGNATURE = 0x04034b50;
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
@@ -51,16 +52,23 @@ async function readExactly(zip: FileHandle, position: number, length: number): P
   return buffer;
 }
 
+async function* bytesOf(zip: FileHandle, start: number, length: number): AsyncGenerator<Buffer> {
+  for (let at = 0; at < length; ) {
+    const buffer = Buffer.alloc(Math.min(CHUNK_BYTES, length - at));
+    const { bytesRead } = await zip.read(buffer, 0, buffer.length, start + at);
+    if (bytesRead === 0) throw new FetchFailure('it is cut off');
+    yield buffer.subarray(0, bytesRead);
+    at += bytesRead;
+  }
+}
+
 /** An entry's bytes; throws FetchFailure when they are not as many, or not those, that the directory promises. */
 async function* contentOf(zip: FileHandle, entry: ZipEntry): AsyncGenerator<Buffer> {
   const { path, method, bytes, packedBytes, offset } = entry;
   const header = await readExactly(zip, offset, LOCAL_HEADER_BYTES);
   if (header.readUInt32LE(0) !== LOCAL_SIGNATURE) throw new FetchFailure(`its entry '${path}' is damaged`);
   const start = offset + LOCAL_HEADER_BYTES + header.readUInt16LE(26) + header.readUInt16LE(28);
-  const packed =
-    packedBytes === 0
-      ? Readable.from([])
-      : createReadStream('', { fd: zip.fd, start, end: start + packedBytes - 1, autoClose: false });
+  const packed = Readable.from(bytesOf(zip, start, packedBytes));
   const source = method === 'stored' ? packed : packed.pipe(createInflateRaw());
   packed.on('error', (error: Error) => source.destroy(error));
   let taken = 0;

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Timer } from '../../../util/clock.js';
 import { mayRetry } from '../../decide/retry.js';
+import { stickyCookieOf, stickyFields } from '../../decide/sticky-cookie.js';
 import type { Counters } from '../counters.js';
 import { type DataPlane, PAUSE_ABOVE_BYTES } from '../data-plane.js';
 import type { LiveServer } from '../live-server.js';
@@ -15,6 +16,8 @@ import { UpstreamConnection, type UpstreamUser } from './upstream-connection.js'
 export interface ExchangeClient {
   /** Its socket takes the answer. */
   readonly socket: Socket;
+  /** The client's, without its port. */
+  readonly address: string;
   /** Of the frontend that it came in by. */
   readonly counters: Counters;
   pauseReading(): void;
@@ -48,6 +51,8 @@ export class Exchange implements UpstreamUser, ResponseSink {
   #headSent = false;
   #pause: Timer | undefined;
   #over = false;
+  /** Of a sticky service: which server the client wants to come back to. */
+  readonly #cookie: string | undefined;
 
   constructor(
     private readonly plane: DataPlane,
@@ -61,6 +66,7 @@ export class Exchange implements UpstreamUser, ResponseSink {
     this.#startedMs = plane.clock.monotonicMs();
     this.#body = new RequestBody(head.fields);
     this.#reader = new ResponseReader(head, clientKeepAlive, this);
+    this.#cookie = service.service.sticky === undefined ? undefined : stickyCookieOf(head.fields.forward);
     service.counters.begin(this.#startedMs);
     service.counters.request(this.#startedMs);
     service.counters.bin += upstreamHead.length;
@@ -69,6 +75,13 @@ export class Exchange implements UpstreamUser, ResponseSink {
   /** False while more of the request's body is due. */
   get requestEnded(): boolean {
     return this.#body.ended;
+  }
+
+  /** ResponseSink: a client of a sticky service that has no cookie for this server gets one. */
+  get ownFields(): string {
+    const server = this.#server;
+    if (this.service.service.sticky === undefined || !server || server.stickyId === this.#cookie) return '';
+    return stickyFields(server.stickyId);
   }
 
   get responseStarted(): boolean {
@@ -207,7 +220,13 @@ export class Exchange implements UpstreamUser, ResponseSink {
 
   #attempt(fresh: boolean): void {
     const nowMs = this.plane.clock.monotonicMs();
-    const server = this.service.pick(nowMs, this.#tried);
+    const server = this.service.pick({
+      nowMs,
+      tried: this.#tried,
+      client: this.client.address,
+      target: this.head.target,
+      ...(this.#cookie !== undefined && { cookie: this.#cookie }),
+    });
     if (!server) {
       this.#fail(503, `no server of ${this.service.service.appId} is up`);
       return;

@@ -129,6 +129,10 @@ export class HttpSession implements Expiring, ExchangeClient {
     this.#answer(status, reason, this.#staysOpen && exchange?.requestEnded === true && status !== 408);
   }
 
+  get address(): string {
+    return this.#address;
+  }
+
   cut(): void {
     this.#exchange = undefined;
     if (this.#over) return;
@@ -263,7 +267,7 @@ export class HttpSession implements Expiring, ExchangeClient {
     this.#staysOpen = head.minor === 1 && keepAlive;
     const bodiless = !fields.chunked && fields.contentLength <= 0;
     if (!bodiless || head.method !== 'GET') fields.upgrade = undefined;
-    const service = ingress.route(head.hostName);
+    const service = ingress.route(head.hostName, head.target);
     if (service instanceof NoRoute) {
       this.#answer(service.status, service.reason, this.#staysOpen && bodiless);
       return;

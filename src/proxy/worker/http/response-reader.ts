@@ -9,6 +9,8 @@ import { type ResponseHead, readResponseHead } from './response-head.js';
 export interface ResponseSink {
   readonly retiring: boolean;
   readonly requestEnded: boolean;
+  /** Header lines that the load balancer adds to the final answer, each with its line end. */
+  readonly ownFields: string;
   /** Where the answer goes. */
   readonly target: Socket;
   responseHead(status: number): void;
@@ -114,7 +116,7 @@ export class ResponseReader {
     const delimited = length.kind !== 'close' && !(length.kind === 'chunked' && this.#unchunk);
     this.keepAlive = this.clientKeepAlive && delimited && this.sink.requestEnded && !this.sink.retiring;
     this.started = true;
-    let text = statusLine(head) + fields.forward;
+    let text = statusLine(head) + fields.forward + this.sink.ownFields;
     if (fields.chunked) text += this.#unchunk ? '' : 'Transfer-Encoding: chunked\r\n';
     else if (fields.contentLength >= 0 && head.status !== 204)
       text += `Content-Length: ${fields.contentLength}\r\n`;

@@ -1,0 +1,51 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { packageRoot } from '../../support/package-root.js';
+import { programPath } from './docker-programs.js';
+
+/** What longrun starts beside Node, in the image that a Debian with Node would have. */
+const programs = ['sh', 'unshare', 'nsenter', 'setpriv', 'mount', 'umount', 'mkfifo', 'sleep', 'id', 'getent'];
+const users = 'root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/nonexistent:/bin/sh\n';
+
+/** Puts the programs of this host, their libraries and Node over a tree that has the small programs already. */
+export function addHostPrograms(tree: string): void {
+  for (const name of programs) addProgram(tree, programPath(name) ?? '');
+  addProgram(tree, process.execPath, '/usr/local/bin/node');
+  mkdirSync(join(tree, 'etc'), { recursive: true });
+  writeFileSync(join(tree, 'etc/passwd'), users);
+  writeFileSync(join(tree, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n');
+  for (const name of ['usr/bin', 'usr/local/bin', 'var/lib', 'dev', 'proc', 'sys'])
+    mkdirSync(join(tree, name), { recursive: true });
+  symlinkSync('/bin/busybox', join(tree, 'usr/bin/env'));
+}
+
+function addProgram(tree: string, path: string, to = path): void {
+  copyInto(tree, path, to);
+  const { stdout } = spawnSync('ldd', [path], { encoding: 'utf8' });
+  for (const [, library] of stdout.matchAll(/(?:=> )?(\/\S+) \(0x/g)) if (library) copyInto(tree, library, library);
+}
+
+function copyInto(tree: string, from: string, to: string): void {
+  const target = join(tree, to);
+  mkdirSync(dirname(target), { recursive: true });
+  cpSync(realpathSync(from), target, { force: true });
+}
+
+/** The project as its image needs it: what is built, and the packages that it runs with. */
+export function copyProject(to: string): void {
+  const root = packageRoot();
+  for (const name of ['bin', 'dist', 'examples', 'package.json', 'openapi.yaml', 'LICENSE', 'Dockerfile'])
+    cpSync(join(root, name), join(to, name), { recursive: true });
+  const { stdout } = spawnSync('npm', ['ls', '--omit=dev', '--all', '--parseable'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  const modules = realpathSync(join(root, 'node_modules'));
+  for (const line of stdout.split('\n').filter((each) => existsSync(each))) {
+    const within = relative(modules, realpathSync(line));
+    // Packages within packages come with them.
+    if (within === '' || within.startsWith('..') || within.includes('/node_modules/')) continue;
+    cpSync(line, join(to, 'node_modules', within), { recursive: true });
+  }
+}
