@@ -7,6 +7,7 @@ import type { ApiContext } from './api-context.js';
 import { fieldSelection, selectFields } from './decide/page.js';
 import { queryFlag } from './decide/query.js';
 import { asksForHistory, sendDeploymentHistory, sendOneDeployment } from './deployment-history.js';
+import { targetOf } from './kill-tasks.js';
 import { accessOf } from './middleware/access.js';
 import { noteApp, noteDeployment } from './middleware/audit-writes.js';
 import { dispatch, type MethodTable } from './middleware/methods.js';
@@ -64,10 +65,13 @@ function single(context: ApiContext, id: string): MethodTable {
     DELETE: async (request, response) => {
       const force = queryFlag(queryOf(request), 'force', false);
       const access = accessOf(request);
-      for (const appId of Object.keys(context.deployments.get(id)?.plan.transitions ?? {}) as AppId[]) {
+      const plan = context.deployments.get(id)?.plan;
+      const apps = Object.keys(plan?.transitions ?? {}) as AppId[];
+      for (const appId of apps) {
         access.require('deploy', appId);
         noteApp(request, appId);
       }
+      if (plan) context.tags.check(request, response, apps.length === 1 ? targetOf(apps) : { group: '/' });
       const by = { principal: access.principal.name, requestId: requestIdOf(request) };
       const accepted = await context.deployments.cancel(id, { force, by });
       if (accepted === undefined) throw new CatalogError('deployment-not-found', { id });

@@ -118,6 +118,7 @@ function delay(context: ApiContext, appId: AppId): MethodTable {
       const entry = context.scheduler.queueEntry(appId);
       if (entry === undefined || entry.count === 0)
         throw new CatalogError('queue-entry-not-found', { id: appId });
+      context.tags.check(request, response, { app: appId });
       context.scheduler.resetDelay(appId);
       response.statusCode = 204;
       response.end();

@@ -77,7 +77,7 @@ function openSink(response: Response, coding: ContentCoding | undefined, type: s
 /**
  * Sends pieces of text (JSON unless `type` says otherwise) as one answer. Pieces are made on demand, in slices of a few
  * milliseconds, and wait for the reader: an answer of any size neither stalls the event loop nor piles up in memory. A
- * short answer goes out whole, with its length. When a piece cannot be made after the head is out, the connection is cut:
+ * short answer goes out whole, with its length, however slowly it is made. When a piece cannot be made after the head is out, the connection is cut:
  * a torn answer must not look complete. Resolves when the last byte is handed over or the reader is gone.
  */
 export async function sendPieces(
@@ -94,11 +94,13 @@ export async function sendPieces(
     for (const piece of pieces) {
       chunk += piece;
       if (chunk.length < CHUNK_CHARACTERS && performance.now() - sliceStart < SLICE_MS) continue;
-      sink ??= openSink(response, codingOf(response), type);
-      if (request.method === 'HEAD') break;
-      const taken = sink.write(chunk);
-      chunk = '';
-      if (!taken && !(await drained(sink, response, clock))) return;
+      if (chunk.length >= CHUNK_CHARACTERS) {
+        sink ??= openSink(response, codingOf(response), type);
+        if (request.method === 'HEAD') break;
+        const taken = sink.write(chunk);
+        chunk = '';
+        if (!taken && !(await drained(sink, response, clock))) return;
+      }
       await new Promise<void>((resolve) => setImmediate(resolve));
       if (response.destroyed) return;
       sliceStart = performance.now();

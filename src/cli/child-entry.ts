@@ -1,4 +1,5 @@
 import type { Log } from '../logging/log.js';
+import { outliveOutput } from '../util/outlive-output.js';
 import type { FromChild, StopMode, ToChild } from './process-messages.js';
 
 /** What a child process of `up` runs: made from the first message, stopped by a later one or by the parent's death. */
@@ -18,6 +19,7 @@ export function runAsChild(
     tell: (message: FromChild) => void,
   ) => { service: ChildService; log: Log },
 ): void {
+  outliveOutput();
   let service: ChildService | undefined;
   let log: Log | undefined;
   let stopping = false;

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { SettingsError } from '../config/load-settings.js';
+import { outliveOutput } from '../util/outlive-output.js';
 import { packageVersion } from './entries.js';
 
 /** The command line itself was wrong: an unknown flag, a missing argument, a setting that is not allowed. */
@@ -53,8 +54,11 @@ Exit codes: 0 done, 1 refused or no server, ${USAGE_EXIT_CODE} wrong use, 3 the 
 export async function main(argv: readonly string[]): Promise<void> {
   // Who reads our output, `head` say, may have had enough: help then ends early, and services run on unheard.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code === 'EPIPE') return;
+    process.stderr.write(`error: the output cannot be written: ${error.message}\n`);
+    process.exitCode = 1;
   });
+  outliveOutput([process.stderr]);
   try {
     await (await program()).parseAsync([...argv]);
   } catch (error) {

@@ -4,6 +4,7 @@ import type { Settings } from '../config/settings.js';
 import { openWorkDir } from '../config/work-dir.js';
 import { makeLog } from '../logging/pino-log.js';
 import { SystemClock } from '../util/clock.js';
+import { outliveOutput } from '../util/outlive-output.js';
 import { LockHeld, PidLock } from '../util/pid-lock.js';
 import type { ChildService } from './child-entry.js';
 import { entries, execArgv } from './entries.js';
@@ -96,8 +97,8 @@ function runUp(settings: Settings): void {
     clock,
     log,
   );
-  // A closed terminal must not end us by a write that fails.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  // A closed terminal must not end us by a write that fails, nor a log on a full disk.
+  outliveOutput();
   const stop = (mode: StopMode) => (): void => {
     up.stop(mode).catch((error: unknown) => {
       process.stderr.write(
@@ -119,6 +120,7 @@ function runUp(settings: Settings): void {
 
 /** Runs one service as this whole process, under its own lock in the work dir. */
 async function runAlone(role: string, settings: Settings, make: () => ChildService): Promise<void> {
+  outliveOutput();
   const workDir = openWorkDir(settings.workDir);
   process.stdout.write(`work dir: ${workDir.path}\n`);
   let lock: PidLock;

@@ -1,11 +1,13 @@
 import { SystemClock } from '../util/clock.js';
 import { SystemDice } from '../util/ids.js';
+import { outliveOutput } from '../util/outlive-output.js';
 import { ProbeEngine } from './probe-engine.js';
 import { ALIVE_PERIOD_MS, type FromProber, type ToProber } from './prober-messages.js';
 import { ResultBatches } from './result-batches.js';
 
 /** The prober process: probes what the server tells it, ends with the server. */
 function runProber(): void {
+  outliveOutput();
   const clock = new SystemClock();
   const send = (message: FromProber, sent: () => void = () => undefined): void => {
     // The callback gets an error when the channel is gone; `disconnect` then ends this process.

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SystemClock } from '../util/clock.js';
 import { LineClient } from '../util/line/line-client.js';
+import { outliveOutput } from '../util/outlive-output.js';
 import { bootId } from '../util/process-identity.js';
 import type { ToParent, ToWorker, WorkerConfig } from './listeners/worker-messages.js';
 import { type FromProxy, PROXY_LINE_PATH, PROXY_PROTOCOL_VERSION, type ToProxy } from './table.js';
@@ -78,6 +79,7 @@ function run(config: WorkerConfig): ProxyWorker {
 
 let worker: ProxyWorker | undefined;
 process.title = 'longrun proxy';
+outliveOutput();
 process.on('SIGINT', () => undefined);
 process.on('SIGHUP', () => undefined);
 process.on('message', (raw, handle) => {

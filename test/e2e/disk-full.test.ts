@@ -8,6 +8,22 @@ import { Longrun, webApp } from './support/longrun.js';
 
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
 
+describe('a full disk under the log', () => {
+  let longrun: Longrun;
+  afterEach(async () => longrun.destroy(), 60_000);
+
+  it('ends nothing: all starts, runs and comes back unheard', async () => {
+    longrun = await Longrun.startBy(['sh', '-c', 'exec "$@" > /dev/full 2>&1', 'sh']);
+    await longrun.deploy({ id: '/a', cmd: 'sleep 1000', cpus: 0.01, mem: 16, portDefinitions: [] });
+    const [server = 0] = longrun.parts().server;
+    process.kill(server, 'SIGKILL');
+    await waitFor(() => longrun.parts().server.some((pid) => pid !== server), { what: 'another server' });
+    await longrun.deploy({ id: '/b', cmd: 'sleep 1000', cpus: 0.01, mem: 16, portDefinitions: [] });
+    expect((await longrun.app('/a')).tasksRunning).toBe(1);
+    expect(longrun.process.exitCode).toBeNull();
+  }, 60_000);
+});
+
 asRoot('a full disk under the store', () => {
   let longrun: Longrun;
   let store: string;

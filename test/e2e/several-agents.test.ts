@@ -35,7 +35,10 @@ describe('several agents on one host', () => {
       join(server.workDir, 'token'),
       ...extra,
     ];
-    proxy = new RunningCommand(['proxy', ...join_(['--lb-http-port', '0', '--lb-stats-port', '0', '--disable-dns'])]);
+    proxy = new RunningCommand([
+      'proxy',
+      ...join_(['--lb-http-port', '0', '--lb-stats-port', '0', '--disable-dns']),
+    ]);
     await proxy.up();
     for (const [i, attributes] of racks.entries()) {
       const first = ports.first + 100 + i * 30;

@@ -6,6 +6,18 @@ import { Metrics } from '../../src/metrics/metrics.js';
 import { VirtualClock } from '../../src/util/virtual-clock.js';
 
 describe('the metrics', () => {
+  it('tell Prometheus also what other rooms keep, after their own', async () => {
+    const metrics = new Metrics(new VirtualClock());
+    metrics.counter('deployments.counter').inc();
+    metrics.alsoExpose(async () => '# TYPE longrun_x gauge\nlongrun_x{app="/a"} 1\n');
+    metrics.alsoExpose(async () => '');
+    const text = await metrics.toPrometheus();
+    expect(text.indexOf('marathon_deployments_counter 1')).toBeLessThan(
+      text.indexOf('longrun_x{app="/a"} 1\n'),
+    );
+    expect(text.split('\n').filter((line) => line.startsWith('longrun_x'))).toHaveLength(1);
+  });
+
   it('answer Marathon’s JSON, names prefixed, one section per kind', () => {
     const clock = new VirtualClock();
     const metrics = new Metrics(clock);

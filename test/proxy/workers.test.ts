@@ -174,6 +174,21 @@ describe('a worker without a server', () => {
     );
   });
 
+  it('tells marathon-lb’s readers what it serves, and refuses its signals', async () => {
+    cached();
+    const { parent, started } = await start();
+    const stats = (path: string): Promise<string> => ask(portOf(started.statsUrl), path, 'stats');
+    expect(await stats('/_haproxy_getvhostmap')).toBe(`200 web.test shop_web_${servicePort}\n`);
+    expect(await stats('/_haproxy_getappmap')).toBe(`200 /shop/web shop_web_${servicePort}\n`);
+    expect(await stats('/_haproxy_getpids')).toBe(`200 ${parent.pids().join(' ')}\n`);
+    const config = await stats('/_haproxy_getconfig');
+    expect(config).toContain(`\nfrontend marathon_http_in\n  bind *:${portOf(started.lbUrl)}\n  mode http\n`);
+    expect(config).toContain(
+      `\nbackend shop_web_${servicePort}\n  balance roundrobin\n  mode http\n  server localhost_127_0_0_1_${backend.port} 127.0.0.1:${backend.port}\n`,
+    );
+    expect(await stats('/_mlb_signal/hup')).toMatch(/^410 /);
+  });
+
   it('does not trust servers of this host that were cached before a reboot', async () => {
     cacheTable(
       [service([{ ...serverAt(backend.port), bootId: 'boot-before' }], { servicePort })],

@@ -154,7 +154,11 @@ describeWithDocker('containers of a real engine', () => {
     writeFileSync(source, 'from the host');
     const plain = specOf('cat /seen within/seen; echo no > /seen || exit 9');
     const mounts = ['/seen', 'within/seen'].map((target) => ({ source, target, readOnly: true }));
-    containerizer.launch({ ...plain, command: { ...plain.command, value: `cd /mnt/mesos/sandbox; ${plain.command.value}` }, mounts });
+    containerizer.launch({
+      ...plain,
+      command: { ...plain.command, value: `cd /mnt/mesos/sandbox; ${plain.command.value}` },
+      mounts,
+    });
     expect(await endOf(plain.id)).toEqual({ exit: { code: 9 } });
     expect(stdout(plain.id)).toBe('from the hostfrom the host');
     expect(readFileSync(source, 'utf8')).toBe('from the host');
@@ -171,6 +175,31 @@ describeWithDocker('containers of a real engine', () => {
     for (const group of entrance?.cgroups ?? [])
       expect(readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n')).toContain(pid);
     expect(entrance?.cgroups.length).toBeGreaterThan(0);
+  });
+
+  it('is counted by the groups that the engine keeps it in, as any other container', async () => {
+    const spec = specOf('while :; do :; done');
+    if (!spec.docker) throw new Error('no docker part');
+    containerizer.launch({ ...spec, docker: { ...spec.docker, network: { kind: 'none' } } });
+    await started(spec.id);
+    const statistics = await waitFor(
+      () => {
+        const now = containerizer.statistics(spec.id);
+        return (now?.cpus_user_time_secs ?? 0) > 0.05 ? now : undefined;
+      },
+      { what: 'processor time' },
+    );
+    expect(statistics).toMatchObject({
+      cpus_soft_limit: 0.2,
+      mem_limit_bytes: 64 * 1024 * 1024,
+      net_rx_bytes: 0,
+    });
+    expect(statistics.processes).toBeGreaterThanOrEqual(1);
+    expect(statistics.mem_working_set_bytes).toBeGreaterThan(0);
+    expect(statistics.mem_working_set_bytes).toBeLessThan(64 * 1024 * 1024);
+    containerizer.kill(spec.id, 0);
+    await endOf(spec.id);
+    expect(containerizer.statistics(spec.id)).toBeUndefined();
   });
 
   it('ends one that is killed before it runs at once, and leaves nothing of it in the engine', async () => {

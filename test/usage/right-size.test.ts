@@ -29,7 +29,7 @@ describe('the right size', () => {
     expect(advice.patch).toEqual({ cpus: 0.15, mem: 80 });
     expect(advice.cpus).toEqual({ requested: 1, p95: 0.1, p99: 0.1, max: 0.9, advised: 0.15 });
     expect(advice.memMiB).toEqual({ requested: 512, p95: 60, p99: 60, max: 61, advised: 80 });
-    expect(advice.text).toContain('would free 3.4 cpus and free 1728 MiB');
+    expect(advice.text).toContain('would free 3.4 cpus and 1728 MiB.');
   });
 
   it('of an app at its limits is larger', () => {

@@ -1153,7 +1153,7 @@ export interface paths {
         readonly post?: never;
         /**
          * Roll a deployment back, or with `force=true` only stop it
-         * @description Without force a new deployment brings back what was before; healthy instances of the old definition are kept. With `force=true` it stops where it is, and the body is empty.
+         * @description Without force a new deployment brings back what was before; healthy instances of the old definition are kept. With `force=true` it stops where it is, and the body is empty. `If-Match` asks for its app as it is now; of a deployment of several apps, for everything.
          */
         readonly delete: operations["cancelDeployment"];
         readonly options?: never;
@@ -3933,7 +3933,7 @@ export interface components {
          *       ],
          *       "rightSize": {
          *         "verdict": "too-much",
-         *         "text": "An instance asks for 1 cpus and 512 MiB; 95 % of the time none used more than 0.08 cpus, 99 % of the time none more than 62.1 MiB. Asking for 0.15 cpus and 80 MiB would free 1.7 cpus and free 864 MiB.",
+         *         "text": "An instance asks for 1 cpus and 512 MiB; 95 % of the time none used more than 0.08 cpus, 99 % of the time none more than 62.1 MiB. Asking for 0.15 cpus and 80 MiB would free 1.7 cpus and 864 MiB.",
          *         "cpus": {
          *           "requested": 1,
          *           "p95": 0.08,
@@ -7896,7 +7896,12 @@ export interface operations {
                 /** @description Cancel running deployments that are in the way */
                 readonly force?: components["parameters"]["force"];
             };
-            readonly header?: never;
+            readonly header?: {
+                /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+                readonly "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description `*` refuses with 412 what exists already: create only */
+                readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
+            };
             readonly path: {
                 /**
                  * @description Id of a deployment
@@ -7922,6 +7927,7 @@ export interface operations {
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
             readonly 406: components["responses"]["NotAcceptable"];
+            readonly 412: components["responses"]["PreconditionFailed"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
@@ -7969,7 +7975,12 @@ export interface operations {
     readonly resetDelay: {
         readonly parameters: {
             readonly query?: never;
-            readonly header?: never;
+            readonly header?: {
+                /** @description Refuse with 412 unless what the request changes is still what this ETag (or `*`, anything) names */
+                readonly "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description `*` refuses with 412 what exists already: create only */
+                readonly "If-None-Match"?: components["parameters"]["ifNoneMatch"];
+            };
             readonly path: {
                 /**
                  * @description An app id; its slashes stay slashes
@@ -7993,6 +8004,7 @@ export interface operations {
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
             readonly 406: components["responses"]["NotAcceptable"];
+            readonly 412: components["responses"]["PreconditionFailed"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];

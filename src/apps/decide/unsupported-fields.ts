@@ -27,11 +27,13 @@ const unsupported: readonly Unsupported[] = [
   },
   {
     what: 'networks other than the host’s',
-    hint: 'Only host networking for now: `"networks": [{"mode": "host"}]`.',
+    hint: 'One network: of the host or of the agent (`container/bridge`); with an image also one of the engine by its name.',
     find: ({ networks, container }) =>
       container?.docker
         ? networks.slice(1).map((_, index) => `/networks(${index + 1})`)
-        : networks.flatMap(({ mode }, index) => when(mode !== 'host', `/networks(${index})/mode`)),
+        : networks.flatMap(({ mode }, index) =>
+            when(mode === 'container' || index > 0, `/networks(${index})/mode`),
+          ),
   },
   {
     what: 'external volumes',

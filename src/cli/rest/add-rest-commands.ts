@@ -32,10 +32,9 @@ function processIo(): CommandIo & { close(): void } {
   const controller = new AbortController();
   const onInterrupt = (): void => controller.abort();
   process.once('SIGINT', onInterrupt);
-  // `longrun logs /x | head` closes our output: that is an end, not an error.
+  // `longrun logs /x | head` closes our output: that is an end, not an error. Others have been told.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit();
-    throw error;
+    process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.error);
   });
   return {
     out: (text) => void process.stdout.write(`${text}\n`),

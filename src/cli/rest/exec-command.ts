@@ -42,7 +42,12 @@ export async function exec(
   const ended = new Promise<ExecEnd>((resolve) => {
     done = resolve;
   });
-  const wish = { taskId, argv: args.argv, input: args.input, ...(args.terminal && { terminal: sizeOf(stdout) }) };
+  const wish = {
+    taskId,
+    argv: args.argv,
+    input: args.input,
+    ...(args.terminal && { terminal: sizeOf(stdout) }),
+  };
   const session: ExecSession = new ExecSession(client, wish, {
     onOutput: (stream, chunk) => {
       const target = streams[stream];
@@ -60,7 +65,10 @@ export async function exec(
 }
 
 /** A terminal that knows no size of its own says 0. */
-function sizeOf({ rows, columns }: ExecStreams['stdout']): { readonly rows: number; readonly columns: number } {
+function sizeOf({ rows, columns }: ExecStreams['stdout']): {
+  readonly rows: number;
+  readonly columns: number;
+} {
   return { rows: rows || DEFAULT_SIZE.rows, columns: columns || DEFAULT_SIZE.columns };
 }
 

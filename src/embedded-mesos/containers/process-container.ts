@@ -102,7 +102,7 @@ export class ProcessContainer {
     const { id, host } = this;
     const { bridge } = this.spec;
     if (!bridge) return undefined;
-    return attachNetwork(host, id, bridge, () => this.#finishing || host.stopped);
+    return attachNetwork(host, id, bridge, () => this.#finishing);
   }
 
   /** Gives a warm container its orders; the process that takes them may be a moment away from there. */

@@ -18,12 +18,8 @@ import { limitStatistics } from './decide/limit-statistics.js';
 import { processEntrance } from './entrance.js';
 import { FolderWatch } from './folder-watch.js';
 import type { Isolation } from './isolation/isolation.js';
-import {
-  type IsolationLevel,
-  type NamespaceSupport,
-  noNamespaces,
-  probeNamespaces,
-} from './isolation/namespaces.js';
+import type { IsolationLevel, NamespaceSupport } from './isolation/namespaces.js';
+import { noNamespaces, probeNamespaces } from './isolation/namespaces.js';
 import { Launcher } from './launcher.js';
 import { LogPumpKeeper, type LogPumpSettings } from './log-pump-keeper.js';
 import type { BridgeNetworks } from './network/bridge-networks.js';

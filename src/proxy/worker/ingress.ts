@@ -8,6 +8,9 @@ import type { LiveService } from './live-service.js';
 import type { Routes } from './routes.js';
 import { TcpSession } from './tcp-session.js';
 
+/** HAProxy's and marathon-lb's name for the vhost frontend. */
+export const VHOST_FRONTEND = 'marathon_http_in';
+
 /** A connection of a client, whatever it speaks. */
 export interface Session {
   readonly socket: Socket;

@@ -16,7 +16,7 @@ import {
 } from './control-socket.js';
 import type { DataPlane } from './data-plane.js';
 import { Deadlines, defaultTimeouts, type Timeouts } from './deadlines.js';
-import { type Bound, IngressPort, Sessions } from './ingress.js';
+import { type Bound, IngressPort, Sessions, VHOST_FRONTEND } from './ingress.js';
 import { NamesDesk } from './names-desk.js';
 import { Routes } from './routes.js';
 import { ServicePorts } from './service-ports.js';
@@ -46,8 +46,6 @@ const SIBLING_TIMEOUT_MS = 500;
 const RETIRE_POLL_MS = 50;
 /** Time for the last words to reach the server. */
 const GOODBYE_MS = 50;
-/** HAProxy's and marathon-lb's name for the vhost frontend. */
-const VHOST_FRONTEND = 'marathon_http_in';
 
 /** One process of the data plane: listens on the sockets its parent binds, routes by the server's table, reports back. */
 export class ProxyWorker {
@@ -119,7 +117,10 @@ export class ProxyWorker {
       (handlers) => options.makeLine(handlers, () => this.#serverUrl),
     );
     this.#names = config.names && new NamesDesk({ ...options, names: config.names });
-    this.#stats = new StatsServer(() => this.#allStats());
+    this.#stats = new StatsServer(
+      () => this.#allStats(),
+      () => this.#routes.table(),
+    );
     this.#control = new ControlSocket(
       controlSocketPath(join(config.workDir, 'run'), process.pid),
       {

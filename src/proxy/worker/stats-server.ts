@@ -1,9 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { statsCsv } from '../stats/csv.js';
+import { appMap, configText, vhostMap } from '../stats/marathon-lb-documents.js';
 import { statsPage } from '../stats/page.js';
 import { statsPrometheus } from '../stats/prometheus.js';
 import type { ProxyStats } from '../stats/proxy-stats.js';
-import type { Bound } from './ingress.js';
+import type { RoutingTable } from '../table.js';
+import { type Bound, VHOST_FRONTEND } from './ingress.js';
 
 /** Long answers are made in slices, so that requests in between do not wait. */
 const SLICE_MS = 4;
@@ -13,7 +15,10 @@ const REQUEST_TIMEOUT_MS = 10_000;
 export class StatsServer {
   readonly #server: Server;
 
-  constructor(private readonly collect: () => Promise<ProxyStats>) {
+  constructor(
+    private readonly collect: () => Promise<ProxyStats>,
+    private readonly table: () => RoutingTable,
+  ) {
     this.#server = createServer(
       { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: 5_000 },
       (request, response) => {
@@ -47,6 +52,15 @@ export class StatsServer {
     this.#server.closeIdleConnections();
   }
 
+  async #ports(): Promise<{ lb: number; stats: number }> {
+    const { frontends } = await this.collect();
+    const address = this.#server.address();
+    return {
+      lb: frontends.find(({ name }) => name === VHOST_FRONTEND)?.port ?? 0,
+      stats: typeof address === 'object' && address ? address.port : 0,
+    };
+  }
+
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = request.url ?? '/';
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -65,11 +79,24 @@ export class StatsServer {
         'text/plain; version=0.0.4; charset=utf-8',
         statsPrometheus(await this.collect()),
       );
+    } else if (url === '/_haproxy_getpids') {
+      const pids = (await this.collect()).workers.map(({ pid }) => pid);
+      await send(response, 200, 'text/plain; charset=utf-8', [`${pids.join(' ')}\n`]);
+    } else if (url === '/_haproxy_getvhostmap') {
+      await send(response, 200, 'text/plain; charset=utf-8', vhostMap(this.table()));
+    } else if (url === '/_haproxy_getappmap') {
+      await send(response, 200, 'text/plain; charset=utf-8', appMap(this.table()));
+    } else if (url === '/_haproxy_getconfig') {
+      await send(response, 200, 'text/plain; charset=utf-8', configText(this.table(), await this.#ports()));
+    } else if (url === '/_mlb_signal/hup' || url === '/_mlb_signal/usr1') {
+      await send(response, 410, 'text/plain; charset=utf-8', [
+        'nothing needs to be reloaded: the routing table follows every change by itself\n',
+      ]);
     } else if (url === '/' || url === '/haproxy' || url.startsWith('/haproxy?stats')) {
       await send(response, 200, 'text/html; charset=utf-8', statsPage(await this.collect()));
     } else {
       await send(response, 404, 'text/plain; charset=utf-8', [
-        'served here: /haproxy?stats, /haproxy?stats;csv, /metrics, /_haproxy_health_check\n',
+        'served here: /haproxy?stats, /haproxy?stats;csv, /metrics, /_haproxy_health_check, /_haproxy_getconfig, /_haproxy_getvhostmap, /_haproxy_getappmap, /_haproxy_getpids\n',
       ]);
     }
   }

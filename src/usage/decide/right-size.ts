@@ -101,22 +101,24 @@ function inWords(
       ? ` ${app.outOfMemoryEnds} of its last tasks ended because memory ran out, so it used more between two looks.`
       : '';
   if (wish.cpus === undefined && wish.mem === undefined) return `${seen}${killed} That fits.`;
-  const freed = [
-    ...(wish.cpus === undefined ? [] : [change((app.cpus - wish.cpus) * app.instances, 'cpus')]),
-    ...(wish.mem === undefined ? [] : [change((app.memMiB - wish.mem) * app.instances, 'MiB')]),
+  const changes = [
+    ...(wish.cpus === undefined ? [] : [{ by: (wish.cpus - app.cpus) * app.instances, unit: 'cpus' }]),
+    ...(wish.mem === undefined ? [] : [{ by: (wish.mem - app.memMiB) * app.instances, unit: 'MiB' }]),
   ];
-  return `${seen}${killed} Asking for ${asked(wish)} would ${freed.join(' and ')}.`;
+  const list = (some: typeof changes): string =>
+    some.map(({ by, unit }) => `${Math.round(Math.abs(by) * 100) / 100} ${unit}`).join(' and ');
+  const [freed, taken] = [changes.filter(({ by }) => by <= 0), changes.filter(({ by }) => by > 0)];
+  const means = [
+    ...(freed.length > 0 ? [`free ${list(freed)}`] : []),
+    ...(taken.length > 0 ? [`take ${list(taken)} more`] : []),
+  ].join(' and ');
+  return `${seen}${killed} Asking for ${asked(wish)} would ${means}.`;
 }
 
 function asked({ cpus, mem }: { readonly cpus?: number; readonly mem?: number }): string {
   return [...(cpus === undefined ? [] : [`${cpus} cpus`]), ...(mem === undefined ? [] : [`${mem} MiB`])].join(
     ' and ',
   );
-}
-
-function change(amount: number, unit: string): string {
-  const size = Math.round(Math.abs(amount) * 100) / 100;
-  return amount >= 0 ? `free ${size} ${unit}` : `take ${size} ${unit} more`;
 }
 
 /** The least multiple of `step` that is not below, without the dust of binary fractions. */

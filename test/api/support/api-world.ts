@@ -103,7 +103,7 @@ export class ApiWorld {
       abdicate: () => void this.abdications++,
       ...overrides,
     });
-    const server = createApiServer(this.#watch.listener(this.#api.listener));
+    const server = createApiServer(this.#watch.listener(this.#api.listener), undefined, this.#api.upgrade);
     this.#server = server;
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     this.port = (server.address() as AddressInfo).port;

@@ -101,6 +101,11 @@ export class Longrun {
     return Longrun.#started(new Longrun(workDir, flags, wrap));
   }
 
+  /** Run by another program, whose last arguments it becomes. */
+  static async startBy(wrap: readonly string[], ...flags: string[]): Promise<Longrun> {
+    return Longrun.#started(new Longrun(mkdtempSync(join(tmpdir(), 'longrun-e2e-')), flags, wrap));
+  }
+
   static async #started(longrun: Longrun): Promise<Longrun> {
     try {
       await longrun.up();

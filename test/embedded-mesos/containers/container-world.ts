@@ -12,6 +12,7 @@ import type {
 import { detectIsolation } from '../../../src/embedded-mesos/containers/isolation/detect-isolation.js';
 import type { Isolation } from '../../../src/embedded-mesos/containers/isolation/isolation.js';
 import type { IsolationLevel } from '../../../src/embedded-mesos/containers/isolation/namespaces.js';
+import { BridgeNetworks } from '../../../src/embedded-mesos/containers/network/bridge-networks.js';
 import { ProcessContainerizer } from '../../../src/embedded-mesos/containers/process-containerizer.js';
 import { allPids } from '../../../src/embedded-mesos/containers/processes.js';
 import { silentLog } from '../../../src/logging/log.js';
@@ -41,6 +42,8 @@ export class ContainerWorld {
       files?: number;
       isolation?: Isolation;
       isolationLevel?: IsolationLevel;
+      /** Whether containers may have networks of their own. */
+      bridges?: boolean;
       /** How many containers wait; none unless said, so that a test sees only its own. */
       warm?: number;
     } = {},
@@ -55,6 +58,13 @@ export class ContainerWorld {
       root: this.root,
       isolation: this.isolation,
       ...(this.options.isolationLevel && { isolationLevel: this.options.isolationLevel }),
+      ...(this.options.bridges && {
+        bridges: new BridgeNetworks({
+          folder: join(this.root, 'networks'),
+          instanceId: this.instanceId,
+          log: silentLog,
+        }),
+      }),
       pump: {
         script: this.pump,
         fileBytes: this.options.fileBytes ?? 1024 * 1024,

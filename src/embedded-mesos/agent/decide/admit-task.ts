@@ -1,6 +1,7 @@
 import type { Account, ContainerLimits, ContainerSpec } from '../../containers/containerizer.js';
 import type { Resource, TaskInfo } from '../../protocol/v1.js';
 import type { TaskRecord } from '../task-record.js';
+import { bridgeFault, bridgeOf } from './bridge-task.js';
 import { checkPlans } from './check-plan.js';
 import { dockerSpecOf, dockerTaskProblem, hasImage } from './docker-task.js';
 import { labelFault, labelIsolation, labelLimits } from './label-limits.js';
@@ -38,7 +39,7 @@ export function refusalOf(
   account: Account | undefined,
   rules: RunAsRules,
 ): Outcome | undefined {
-  const lacks = missingFeature(task) ?? labelFault(task) ?? checkPlans(task).fault;
+  const lacks = missingFeature(task) ?? labelFault(task) ?? bridgeFault(task) ?? checkPlans(task).fault;
   if (lacks) return { state: 'TASK_ERROR', reason: 'REASON_TASK_INVALID', message: lacks };
   const user = userFor(task, rules);
   if (user === undefined) return undefined;
@@ -100,6 +101,7 @@ export function containerOf(record: TaskRecord, agentId: string): ContainerSpec 
   const command = task.command;
   const docker = dockerSpecOf(task);
   const isolation = labelIsolation(task);
+  const bridge = bridgeOf(task);
   const own = [
     { name: 'MESOS_FRAMEWORK_ID', value: frameworkId },
     { name: 'MESOS_EXECUTOR_ID', value: task.task_id.value },
@@ -121,6 +123,7 @@ export function containerOf(record: TaskRecord, agentId: string): ContainerSpec 
     ...(account && { account }),
     limits: limitsOf(task),
     ...(isolation && { isolation }),
+    ...(bridge && { bridge }),
     ...(mounts && mounts.length > 0 && { mounts }),
     ...(docker && { docker }),
   };

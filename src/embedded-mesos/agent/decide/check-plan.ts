@@ -56,8 +56,7 @@ function paceOf(check: HealthCheck | CheckInfo, probe: CheckProbe): Pace {
   };
 }
 
-const hostOf = (protocol: 'IPv4' | 'IPv6' | undefined): string =>
-  protocol === 'IPv6' ? '::1' : '127.0.0.1';
+const hostOf = (protocol: 'IPv4' | 'IPv6' | undefined): string => (protocol === 'IPv6' ? '::1' : '127.0.0.1');
 
 const pathOf = (path: string | undefined): string =>
   path === undefined || path === '' ? '/' : path.startsWith('/') ? path : `/${path}`;

@@ -60,10 +60,8 @@ export function judgeHealth(
   success: boolean,
   sinceBeginMs: number,
 ): HealthVerdict {
-  if (success)
-    return { track: { failures: 0, healthy: true }, tell: track.healthy !== true, kill: false };
-  if (track.healthy === undefined && sinceBeginMs <= plan.graceMs)
-    return { track, tell: false, kill: false };
+  if (success) return { track: { failures: 0, healthy: true }, tell: track.healthy !== true, kill: false };
+  if (track.healthy === undefined && sinceBeginMs <= plan.graceMs) return { track, tell: false, kill: false };
   const failures = track.failures + 1;
   return { track: { failures, healthy: false }, tell: true, kill: failures >= plan.maxFailures };
 }

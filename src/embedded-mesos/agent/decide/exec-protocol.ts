@@ -49,7 +49,11 @@ export function decodeControl(text: string): ExecControl | string {
 
 /** The last text of a session: how the program ended. */
 export function encodeEnd(
-  end: { readonly code: number } | { readonly signal: string } | { readonly failure: string } | { readonly timedOut: true },
+  end:
+    | { readonly code: number }
+    | { readonly signal: string }
+    | { readonly failure: string }
+    | { readonly timedOut: true },
 ): string {
   if ('timedOut' in end) return JSON.stringify({ type: 'error', message: 'it did not end in time' });
   return 'failure' in end
@@ -74,9 +78,11 @@ export function readExecQuery(query: URLSearchParams): ExecWish | string {
   if (argv.length > MAX_WORDS) return `command may be given ${MAX_WORDS} times`;
   if (argv.some((word) => word.includes('\0'))) return 'command contains a NUL character';
   const flags = ['tty', 'stdin'].map((name) => query.get(name) ?? 'false');
-  if (flags.some((value) => value !== 'true' && value !== 'false')) return 'tty and stdin must be true or false';
+  if (flags.some((value) => value !== 'true' && value !== 'false'))
+    return 'tty and stdin must be true or false';
   const [rows, columns] = [Number(query.get('rows') ?? 24), Number(query.get('columns') ?? 80)];
-  if (!isSize(rows) || !isSize(columns)) return `rows and columns must be whole numbers from 1 to ${MAX_SIZE}`;
+  if (!isSize(rows) || !isSize(columns))
+    return `rows and columns must be whole numbers from 1 to ${MAX_SIZE}`;
   return {
     argv,
     ...(flags[0] === 'true' && { terminal: { rows, columns } }),

@@ -5,12 +5,15 @@ export function progressText({
   shown,
   bytes,
   totalBytes,
+  unpackingSeconds,
 }: {
   readonly shown: string;
   readonly bytes: number;
   readonly totalBytes?: number;
+  readonly unpackingSeconds?: number;
 }): string {
   const mib = (count: number): string => (count / MIB).toFixed(1);
+  if (unpackingSeconds !== undefined) return `Unpacking ${shown} (${unpackingSeconds} s)`;
   return totalBytes === undefined
     ? `Fetching ${shown}: ${mib(bytes)} MiB`
     : `Fetching ${shown}: ${mib(bytes)} of ${mib(totalBytes)} MiB`;

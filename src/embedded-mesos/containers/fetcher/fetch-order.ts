@@ -51,6 +51,8 @@ export type FetchSaying =
       readonly shown: string;
       readonly bytes: number;
       readonly totalBytes?: number;
+      /** It is there and is unpacked, for so long. */
+      readonly unpackingSeconds?: number;
     }
   | { readonly type: 'placed' }
   | {

@@ -56,7 +56,10 @@ async function load(order: LoadOrder): Promise<FetchSaying> {
 async function carryOut(order: FetchOrder): Promise<FetchSaying> {
   if (order.type === 'load') return load(order);
   try {
-    await placeFiles(order, progressOf());
+    await placeFiles(order, {
+      onBytes: progressOf(),
+      onUnpacking: (shown, unpackingSeconds) => say({ type: 'progress', shown, bytes: 0, unpackingSeconds }),
+    });
     return { type: 'placed' };
   } catch (error) {
     const more = error instanceof FetchFailure ? error.more : {};

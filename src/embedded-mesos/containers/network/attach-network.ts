@@ -6,16 +6,19 @@ import type { ContainerSpec } from '../containerizer.js';
  * is taken away again. Throws why it cannot be had.
  */
 export async function attachNetwork(
-  { bridges, namespaces }: ContainerHost,
+  host: ContainerHost,
   id: string,
   bridge: NonNullable<ContainerSpec['bridge']>,
   ended: () => boolean,
 ): Promise<string | 'ended'> {
+  const { bridges, namespaces } = host;
   if (!bridges || !namespaces.own)
     throw new Error(
       `it asks for a network of its own, but ${namespaces.gaps.join('; ') || 'this agent makes none'}`,
     );
   const name = await bridges.attach(id, bridge);
+  // After a stop nothing is taken away: the next start takes it over.
+  if (host.stopped) return 'ended';
   if (!ended()) return name;
   await bridges.detach(id);
   return 'ended';

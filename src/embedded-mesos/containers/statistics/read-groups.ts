@@ -30,7 +30,7 @@ function kernelText(path: string): string | undefined {
     return undefined;
   }
   try {
-    return buffer.latin1Slice(0, readSync(descriptor, buffer, 0, buffer.length, 0));
+    return buffer.toString('latin1', 0, readSync(descriptor, buffer, 0, buffer.length, 0));
   } catch {
     // Its group went between the two calls.
     return undefined;
