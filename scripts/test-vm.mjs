@@ -78,6 +78,7 @@ function stage() {
   cpSync(process.execPath, join(staging, 'usr/local/bin/node'));
   symlinkSync('/opt/longrun/bin/longrun.js', join(staging, 'usr/local/bin/longrun'));
   cpSync(join(root, 'test/vm/walk.mjs'), join(staging, 'opt/vm-walk.mjs'));
+  cpSync(join(root, 'test/vm/isolation.mjs'), join(staging, 'opt/isolation.mjs'));
   const units = join(staging, 'etc/systemd/system');
   writeFileSync(
     join(units, 'longrun.service'),

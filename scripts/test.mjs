@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { answersSeenText } from './answers-seen.mjs';
+import { prepareDocker } from './docker-programs.mjs';
 import { startNeighbour } from './neighbour.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -77,6 +78,8 @@ async function run(title, args) {
 const answersFolder = mkdtempSync(join(tmpdir(), 'longrun-answers-'));
 process.env.CONTRACT_ANSWERS_SEEN = answersFolder;
 install();
+const withoutDocker = prepareDocker();
+if (withoutDocker !== undefined) leftOut.push(`suites with a real Docker engine and registry: ${withoutDocker}`);
 if (!isRoot) leftOut.push('users, cgroups and limits: these suites need root');
 const build = spawnSync(process.execPath, [join(root, 'scripts/build.mjs'), '--if-stale'], {
   stdio: 'inherit',
@@ -107,8 +110,9 @@ async function besideNeighbour(suites) {
 }
 
 const results = await besideNeighbour(async () => [
-  await run('unit and integration', ['--maxWorkers=2', '--testPathIgnorePatterns', '/e2e/']),
+  await run('unit and integration', ['--maxWorkers=2', '--testPathIgnorePatterns', '/e2e/', '/services/']),
   await run('end to end, under load', ['--runInBand', ...undisturbed]),
+  await run('with a Docker engine and a registry', ['--maxWorkers=2', 'test/services']),
   await run('end to end', [
     '--maxWorkers=2',
     'test/e2e',

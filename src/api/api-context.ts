@@ -7,6 +7,7 @@ import type { Authenticator } from '../auth/authenticator.js';
 import type { TokenBook } from '../auth/token-book.js';
 import type { Settings } from '../config/settings.js';
 import type { Deployments } from '../deployments/deployment.js';
+import type { EndpointBook } from '../discovery/endpoint-book.js';
 import type { Offer } from '../embedded-mesos/protocol/v1.js';
 import type { EventBus } from '../events/event-bus.js';
 import type { DeploymentHistory } from '../history/deployment-history.js';
@@ -15,6 +16,7 @@ import type { Log } from '../logging/log.js';
 import type { LogLevels } from '../logging/log-levels.js';
 import type { AgentId } from '../scheduler/instance.js';
 import type { Scheduler } from '../scheduler/scheduler.js';
+import type { Secrets } from '../secrets/secrets.js';
 import type { UsageBook } from '../usage/usage-book.js';
 import type { Clock } from '../util/clock.js';
 import type { Dice } from '../util/ids.js';
@@ -114,8 +116,12 @@ export interface ApiOptions {
   readonly agentToken?: string;
   /** What is over and remembered; without it there is no history to be asked for. */
   readonly history?: ApiHistory;
+  /** Where the usable instances are; without it there is no `/v2/discovery`. */
+  readonly endpoints?: { readonly book: EndpointBook; readonly epoch: number };
   /** What apps use; without it there is nothing to be asked for. */
   readonly usage?: Pick<UsageBook, 'now' | 'points'>;
+  /** What only tasks may read; without it `/v2/secrets` does not exist. */
+  readonly secrets?: Secrets;
   /** Levels of this process's log; without them `/logging` does not exist. */
   readonly logLevels?: LogLevels;
   /** What is told about the API; without it `/openapi.json` and `/docs` do not exist. */

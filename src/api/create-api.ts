@@ -9,6 +9,7 @@ import { AppOrder } from './app-order.js';
 import { appsRouter } from './apps.js';
 import { auditResource } from './audit.js';
 import { deploymentsRouter } from './deployments.js';
+import { Discovery } from './discovery.js';
 import { EntityTags } from './entity-tags.js';
 import { EventHub } from './event-stream/event-hub.js';
 import { eventsResource } from './events.js';
@@ -31,6 +32,7 @@ import { podsRouter } from './pods.js';
 import { AppFragments } from './present/app-fragments.js';
 import { PublishedDocuments } from './published-documents.js';
 import { queueRouter } from './queue.js';
+import { secretKeyResource, secretsRouter } from './secrets.js';
 import {
   advertisedAuthority,
   configResource,
@@ -115,6 +117,10 @@ export function createApi(options: ApiOptions): Api {
   const logging = options.logLevels && new Logging(options.logLevels, clock);
   const origins = originList(settings.accessControlAllowOrigin);
   const exec = new TaskExec({ ...context, names: [settings.address, settings.hostname], origins });
+  const { endpoints } = options;
+  const discovery =
+    endpoints &&
+    new Discovery({ ...endpoints, clock, ...(auth === undefined ? {} : { tokens: auth.tokens }) });
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -155,7 +161,12 @@ export function createApi(options: ApiOptions): Api {
   app.all('/v2/leader', leaderResource(context, leader));
   app.use('/v2/plugins', pluginsRouter());
   app.all('/v2/events', eventsResource(hub));
+  if (discovery) app.all('/v2/discovery', discovery.handler());
   app.use('/v2/files', files.handler());
+  if (options.secrets) {
+    app.use('/v2/secrets', secretsRouter(options.secrets, bodies));
+    app.all('/v2/secret-key', secretKeyResource(options.secrets));
+  }
   if (auth) {
     app.use('/v2/tokens', tokensRouter(auth.tokens, bodies));
     app.all('/v2/audit', auditResource(auth.trail));
@@ -171,6 +182,7 @@ export function createApi(options: ApiOptions): Api {
       context.tags.stop();
       context.order.stop();
       hub.stop();
+      discovery?.stop();
       logging?.stop();
       exec.stop();
       await files.stop();

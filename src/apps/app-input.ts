@@ -21,4 +21,6 @@ export interface DefinitionSettings {
   readonly defaultNetworkName?: string;
   /** The network that the deprecated `ipAddress` means as the bridge; Marathon's `--mesos_bridge_name`. */
   readonly bridgeName?: string;
+  /** Whether there is a secret at a path; absent: nobody here keeps any. */
+  readonly hasSecret?: (path: string) => boolean;
 }

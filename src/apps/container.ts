@@ -75,6 +75,8 @@ export interface ExternalVolume {
 export interface SecretVolume {
   readonly containerPath: string;
   readonly secret: string;
+  /** The file gets the secret's new value while the task runs, which is not restarted for it; absent: it is restarted. */
+  readonly refresh?: true;
 }
 
 export type VolumeMode = 'RO' | 'RW';

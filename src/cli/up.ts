@@ -208,12 +208,15 @@ export class Up {
       this.log.error(message);
       return;
     }
-    this.io.complain(message);
-    void this.stop('leave-tasks', 1);
+    void this.stop('leave-tasks', 1, message);
   }
 
-  /** Ends everything in order: launches first, then the tasks (if asked), then the rest. A repeated call hurries. */
-  async stop(mode: StopMode, exitCode = 0): Promise<void> {
+  /**
+   * Ends everything in order: launches first, then the tasks (if asked), then the rest. A repeated call hurries.
+   *
+   * @param lastWords what went wrong; told last, where people look
+   */
+  async stop(mode: StopMode, exitCode = 0, lastWords?: string): Promise<void> {
     if (this.#stopping) {
       if (mode !== 'leave-tasks') this.#hurry();
       return;
@@ -222,11 +225,12 @@ export class Up {
     if (mode === 'leave-tasks') {
       if (this.#announced)
         this.io.say('stopping; tasks and the load balancer go on, the next `longrun up` takes over');
+      // Workers that are left go on by themselves from here on: what they lose is no news for whoever stopped the rest.
+      await this.#proxy?.stop({ leaveWorkers: this.#announced });
       await Promise.all([
         this.#agent.stop({ type: 'stop', mode }, SERVER_STOP_LIMIT_MS),
         this.#server.stop({ type: 'stop', mode }, SERVER_STOP_LIMIT_MS),
       ]);
-      await this.#proxy?.stop({ leaveWorkers: this.#announced });
     } else {
       this.io.say('stopping everything; tasks get their grace period (again Ctrl-C: at once)');
       await this.#quiesce();
@@ -237,6 +241,7 @@ export class Up {
       await this.#server.stop({ type: 'stop', mode }, SERVER_STOP_LIMIT_MS);
     }
     this.#lock?.release();
+    if (lastWords !== undefined) this.io.complain(lastWords);
     this.io.exit(exitCode);
   }
 

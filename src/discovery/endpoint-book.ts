@@ -12,6 +12,9 @@ const COALESCE_MS = 2;
 /** Apps taken up in one turn of the event loop. */
 const APPS_PER_TURN = 100;
 
+/** Apps remembered as having nothing usable any more, for those who ask what changed. */
+export const MAX_GONE = 10_000;
+
 export interface EndpointBookOptions {
   readonly registry: Pick<AppRegistry, 'get' | 'all' | 'onChange'>;
   readonly instances: Pick<InstanceReadModel, 'ofApp' | 'onChange'>;
@@ -33,6 +36,11 @@ export class EndpointBook {
   readonly #hostsOf = new Map<AppId, ReadonlySet<string>>();
   readonly #dirty = new Set<AppId>();
   readonly #listeners = new Set<(changed: readonly AppEndpoints[]) => void>();
+  readonly #changedAt = new Map<AppId, number>();
+  /** Apps among them without anything usable, in the order in which they went. */
+  readonly #gone = new Set<AppId>();
+  #revision = 0;
+  #forgottenUpTo = 0;
   #timer: Timer | undefined;
   #complete = false;
   #unsubscribe: (() => void)[] = [];
@@ -80,6 +88,22 @@ export class EndpointBook {
 
   ofApp(appId: AppId): AppEndpoints {
     return this.#endpoints.get(appId) ?? { appId, endpoints: [] };
+  }
+
+  /** Grows with every change; strangers to it are those of another server's life. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /**
+   * The apps that changed after `revision`, those with nothing usable any more included. Undefined when it reaches further back
+   * than is remembered (MAX_GONE apps that went), or is not of this book.
+   */
+  changedSince(revision: number): readonly AppEndpoints[] | undefined {
+    if (revision > this.#revision || revision < this.#forgottenUpTo) return undefined;
+    const changed: AppEndpoints[] = [];
+    for (const [appId, at] of this.#changedAt) if (at > revision) changed.push(this.ofApp(appId));
+    return changed;
   }
 
   /** Told of the apps whose usable instances changed; the first time, of everything. */
@@ -130,7 +154,23 @@ export class EndpointBook {
     if (JSON.stringify(before.endpoints) === JSON.stringify(now.endpoints)) return undefined;
     if (now.endpoints.length > 0) this.#endpoints.set(appId, now);
     else this.#endpoints.delete(appId);
+    this.#note(appId, now.endpoints.length === 0);
     return now;
+  }
+
+  #note(appId: AppId, isGone: boolean): void {
+    this.#revision += 1;
+    // Anew at the end: those that changed longest ago stand first.
+    this.#changedAt.delete(appId);
+    this.#changedAt.set(appId, this.#revision);
+    if (isGone) this.#gone.add(appId);
+    else this.#gone.delete(appId);
+    if (this.#gone.size <= MAX_GONE) return;
+    const [oldest] = this.#gone;
+    if (oldest === undefined) return;
+    this.#gone.delete(oldest);
+    this.#forgottenUpTo = this.#changedAt.get(oldest) ?? this.#forgottenUpTo;
+    this.#changedAt.delete(oldest);
   }
 
   /** Remembers on which hosts an app is, so that it is taken up again when one of them gets another address. */

@@ -198,6 +198,21 @@ export const errors = {
     message: 'There are {max} tokens already',
     hint: 'Revoke those that nobody uses.',
   },
+  'secret-not-found': {
+    status: 404,
+    message: "Secret '{path}' does not exist",
+    hint: 'GET /v2/secrets lists what exists; `longrun secret set {path}` makes it.',
+  },
+  'secret-in-use': {
+    status: 409,
+    message: "Secret '{path}' is used by {apps}",
+    hint: 'Take it out of their definitions first.',
+  },
+  'too-many-secrets': {
+    status: 403,
+    message: 'There is room for {max} secrets of {bytes} bytes altogether, and not for this one',
+    hint: 'Remove those that nobody uses.',
+  },
   'store-unavailable': {
     status: 503,
     message: 'The store cannot be written right now ({code}): {reason}',

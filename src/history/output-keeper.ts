@@ -1,3 +1,4 @@
+import type { App } from '../apps/app.js';
 import { readStoredRecord } from '../apps/decide/stored-app.js';
 import type { Log } from '../logging/log.js';
 import { getUnlessCorrupt } from '../store/get-unless-corrupt.js';
@@ -17,6 +18,8 @@ export interface OutputKeeperOptions {
   readonly store: Pick<StateStore, 'get' | 'commit'>;
   readonly epoch: number;
   readonly reader: ReadsOutput;
+  /** Values of secrets that a task of this app gets. */
+  readonly secretsOf?: (app: App) => readonly string[];
   /** Whether the task is still remembered. */
   readonly isKept: (task: DueOutput) => boolean;
   readonly log: Log;
@@ -117,7 +120,8 @@ export class OutputKeeper {
     );
     const record = value === undefined ? undefined : readStoredRecord(value, appId);
     if (record === undefined || 'problem' in record) return undefined;
-    return Object.values(record.app.env).filter((each) => typeof each === 'string');
+    const own = Object.values(record.app.env).filter((each) => typeof each === 'string');
+    return [...own, ...(this.options.secretsOf?.(record.app) ?? [])];
   }
 }
 

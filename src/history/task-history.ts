@@ -1,4 +1,4 @@
-import type { AppId } from '../apps/app.js';
+import type { App, AppId } from '../apps/app.js';
 import type { Log } from '../logging/log.js';
 import type { TaskEnd, TaskMemory } from '../scheduler/scheduler.js';
 import { getUnlessCorrupt } from '../store/get-unless-corrupt.js';
@@ -24,6 +24,8 @@ export interface TaskHistoryOptions {
   readonly store: Pick<StateStore, 'get' | 'scan' | 'commit'>;
   readonly epoch: number;
   readonly reader: ReadsOutput;
+  /** Values of secrets that a task of this app gets: what it printed of them is not kept. */
+  readonly secretsOf?: (app: App) => readonly string[];
   /** The app is deleted and nothing is kept of it any more. */
   readonly isForgotten: (appId: AppId) => boolean;
   readonly limits: HistoryLimits;

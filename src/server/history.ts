@@ -1,3 +1,4 @@
+import type { App } from '../apps/app.js';
 import type { AppRegistryImpl } from '../apps/registry.js';
 import type { Settings } from '../config/settings.js';
 import type { WorkDir } from '../config/work-dir.js';
@@ -29,6 +30,7 @@ export async function startHistory(
   epoch: number,
   registry: Pick<AppRegistryImpl, 'remembers'>,
   master: Pick<Master, 'agent'>,
+  secretsOf: (app: App) => readonly string[],
 ): Promise<History> {
   const log = around.log.child('history');
   const reader = new OutputReader({
@@ -40,6 +42,7 @@ export async function startHistory(
     store,
     epoch,
     reader,
+    secretsOf,
     isForgotten: (appId) => !registry.remembers(appId),
     limits: { perOwner: settings.taskHistoryPerApp, overall: settings.taskHistory },
     clock,

@@ -53,6 +53,7 @@ import { Narrator } from './narrator.js';
 import { nextEpoch } from './next-epoch.js';
 import { OperatorRoutes } from './operator-routes.js';
 import { FileProxyMemory } from './proxy-memory.js';
+import { openSecrets, type ServerSecrets } from './secrets.js';
 import { takeServerLock } from './server-lock.js';
 import type { TlsFiles } from './tls-files.js';
 import { startUsage } from './usage.js';
@@ -108,6 +109,7 @@ interface Running {
   readonly narrator: Narrator;
   readonly history: History;
   readonly usage: UsageBook;
+  readonly vault: ServerSecrets;
   readonly tokens: ApiAuth['tokens'];
   readonly tls: TlsFiles | undefined;
 }
@@ -159,7 +161,8 @@ export class Server {
       what: 'the master',
       flag: '--master-port',
     });
-    const master = new Master({
+    const vault = await openSecrets(this.options, store, epoch, registry, (paths) => master.secretsChanged(paths));
+    const master: Master = new Master({
       store,
       epoch,
       clock,
@@ -169,9 +172,10 @@ export class Server {
       agentReregisterTimeoutMs: settings.agentReregisterTimeoutSeconds * 1_000,
       hostname: settings.hostname,
       port: masterPort,
+      secrets: vault.open,
     });
     await master.start();
-    const history = await startHistory(this.options, store, epoch, registry, master);
+    const history = await startHistory(this.options, store, epoch, registry, master, (app) => vault.secrets.textsOf(app));
     const drainer: Drainer = {
       drain: (instance, aborted) => proxyControl.drain(instance, aborted),
       portResting: (agentId, port) => proxyControl.portResting(agentId, port),
@@ -268,6 +272,7 @@ export class Server {
       contract,
       settings: {
         defaultRole: '*',
+        hasSecret: vault.has,
         restartOnAnyChange: settings.restartOnAnyChange,
         bridgeName: settings.mesosBridgeName,
         ...(settings.defaultNetworkName === undefined
@@ -275,6 +280,8 @@ export class Server {
           : { defaultNetworkName: settings.defaultNetworkName }),
       },
     };
+    const changes = new AppChanges(wanted);
+    await vault.start({ scheduler, deployments, changes });
     const api = createApi({
       settings: { ...settings, masterPort },
       registry,
@@ -282,7 +289,7 @@ export class Server {
       deployments,
       events,
       metrics,
-      changes: new AppChanges(wanted),
+      changes,
       groupChanges: new GroupChanges(wanted),
       podRequests: new PodRequests(wanted),
       agents: { byId: (agentId) => master.agent(agentId) },
@@ -296,6 +303,8 @@ export class Server {
       agentToken: workDir.token,
       history,
       usage,
+      secrets: vault.secrets,
+      endpoints: { book: endpoints, epoch },
       clock,
       dice,
       log,
@@ -317,9 +326,13 @@ export class Server {
       down: this.options.onDown,
       log,
     });
-    const apiServer = createApiServer((request, response) => {
-      if (!operator.handle(request, response)) api.listener(request, response);
-    }, tls?.pair, api.upgrade);
+    const apiServer = createApiServer(
+      (request, response) => {
+        if (!operator.handle(request, response)) api.listener(request, response);
+      },
+      tls?.pair,
+      api.upgrade,
+    );
     agentLines = new LineServer<FromAgent, ToAgent>({
       path: AGENT_LINE_PATH,
       token: workDir.token,
@@ -363,6 +376,7 @@ export class Server {
       narrator,
       history,
       usage,
+      vault,
       tokens,
       tls,
     };
@@ -396,6 +410,7 @@ export class Server {
     if (!running) return;
     await running.api.stop();
     running.apiServer.close();
+    running.vault.stop();
     await running.deployments.stop();
     await running.health.stop();
     await running.scheduler.stop();

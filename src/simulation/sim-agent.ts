@@ -187,6 +187,9 @@ export class SimAgent {
       case 'RECONCILE':
         for (const taskId of message.taskIds) this.#reconcile(message.frameworkId, taskId);
         return;
+      case 'SECRETS':
+      case 'SECRETS_CHANGED':
+        return;
       case 'PING':
         this.#send({ type: 'PONG' });
         return;

@@ -112,6 +112,10 @@ export const keys = {
   registry: (agentId: string): string => `registry!${agentId}`,
   /** auth room: a token's hash, name and grants, by token id. */
   token: (tokenId: string): string => `token!${tokenId}`,
+  /** secrets room: a secret, its value sealed, by its path. */
+  secret: (path: string): string => `secret!${path}`,
+  /** secrets room: an app that is to be restarted for a changed secret. */
+  secretRestart: (appId: string): string => `secret-restart!${appId}`,
   /** auth room: one entry of the audit trail, in order of its number; without a number the prefix of them all. */
   audit: (seq?: number): string => `audit!${seq === undefined ? '' : String(seq).padStart(15, '0')}`,
   /** history room: a deployment that is over, in order of its number; without a number the prefix of them all. */

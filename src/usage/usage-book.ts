@@ -17,7 +17,7 @@ export const STORE_AFTER_MS = 60_000;
 /** Apps stored per tick: ten thousand of them take turns of four minutes. */
 export const STORED_PER_TICK = 400;
 /** Apps in one batch. */
-const BATCH_APPS = 20;
+const BATCH_APPS = 10;
 /** Apps per tick that are looked at for what is too old, or removed. */
 const SWEPT_PER_TICK = 200;
 /** How long a clean stop may take to store the rest. */

@@ -59,7 +59,11 @@ interface Opened {
   closed: boolean;
 }
 
-async function open(headers: Record<string, string>, query = 'command=ls&command=-l', id = taskId): Promise<Opened> {
+async function open(
+  headers: Record<string, string>,
+  query = 'command=ls&command=-l',
+  id = taskId,
+): Promise<Opened> {
   const url = `ws://127.0.0.1:${world.port}/v2/tasks/${id}/exec?${query}`;
   const socket = new WebSocket(url, PROTOCOL, { headers });
   const opened: Opened = { socket, heard: [], refused: undefined, closed: false };
@@ -119,7 +123,10 @@ describe('a session in a task', () => {
   });
 
   it('does not run when it cannot be noted in the audit trail', async () => {
-    const failing = { ...auth, trail: Object.create(auth.trail, { append: { value: () => Promise.reject(new Error('full')) } }) };
+    const failing = {
+      ...auth,
+      trail: Object.create(auth.trail, { append: { value: () => Promise.reject(new Error('full')) } }),
+    };
     await world.stop();
     world = await new ApiWorld().start({ auth: failing });
     world.registry.put(record('/web'));
@@ -158,7 +165,10 @@ describe('a session in a task', () => {
     expect((await open(admin, '')).refused).toEqual({ status: 400, code: 'bad-request' });
     refusal = { status: 401, message: 'This agent wants the token of its server.' };
     expect((await open(admin)).refused).toEqual({ status: 503, code: 'agent-unreachable' });
-    expect((await open(admin, 'command=a', 'nobody.s')).refused).toEqual({ status: 404, code: 'task-not-found' });
+    expect((await open(admin, 'command=a', 'nobody.s')).refused).toEqual({
+      status: 404,
+      code: 'task-not-found',
+    });
     world.agents.clear();
     expect((await open(admin)).refused).toEqual({ status: 503, code: 'agent-unreachable' });
   });

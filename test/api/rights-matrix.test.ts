@@ -110,6 +110,7 @@ const matrix: readonly Row[] = [
   row('DELETE /v2/queue/{+appId}/delay', '/v2/queue/shop/web/delay', change),
   // Without Accept: text/event-stream it is 405 for whoever may ask.
   row('GET /v2/events', '/v2/events', self),
+  row('GET /v2/discovery', '/v2/discovery', self),
   row('GET /v2/files/{taskId}/read', `/v2/files/${task}/read?path=stdout`, see),
   row('GET /v2/files/{taskId}/browse', `/v2/files/${task}/browse`, see),
   row('GET /v2/files/{taskId}/download', `/v2/files/${task}/download?path=stdout`, see),

@@ -479,6 +479,33 @@ describe('a dry run where what is free is known', () => {
   });
 });
 
+describe('an If-Match on what is no definition', () => {
+  it('guards the cancelling of a deployment and the end of a backoff', async () => {
+    const api = await new ApiWorld().start();
+    try {
+      const { app: web } = record('/web');
+      api.registry.put(record('/web'), record('/other'));
+      const tag = String((await api.ask('GET', '/v2/apps/web')).headers['etag']);
+      const plan = { id: 'd1', version: web.version, steps: [], transitions: { [web.id]: {} as never } };
+      const running = { plan, currentStep: 0, startedAt: web.version, phase: 'running' } as const;
+      api.deployments.running.set('d1', running);
+      const entry = { appId: web.id, role: '*', count: 1, since: web.version, processedOffers: 0 };
+      const rest = { unusedOffers: 0, launchAttemptRefusals: {}, lastRefusals: [] };
+      api.scheduler.entries.set(web.id, { ...entry, ...rest });
+      const stale = { headers: { 'if-match': '"long ago"' } };
+      for (const path of ['/v2/deployments/d1', '/v2/deployments/d1?force=true', '/v2/queue/web/delay'])
+        expect((await api.ask('DELETE', path, stale)).status).toBe(412);
+      expect([api.deployments.cancelled, api.scheduler.resets]).toEqual([[], []]);
+      const current = { headers: { 'if-match': tag } };
+      expect((await api.ask('DELETE', '/v2/queue/web/delay', current)).status).toBe(204);
+      expect((await api.ask('DELETE', '/v2/deployments/d1', current)).status).toBe(200);
+      expect(api.deployments.cancelled).toHaveLength(1);
+    } finally {
+      await api.stop();
+    }
+  });
+});
+
 describe('what of a definition has no effect', () => {
   const head = 'x-longrun-warning';
   const labels = { HAPROXY_0_PATH: '/shop', HAPROXY_0_VHOST: 'a.test', team: 'x' };

@@ -17,7 +17,13 @@ describe('a full disk under the log', () => {
     await longrun.deploy({ id: '/a', cmd: 'sleep 1000', cpus: 0.01, mem: 16, portDefinitions: [] });
     const [server = 0] = longrun.parts().server;
     process.kill(server, 'SIGKILL');
-    await waitFor(() => longrun.parts().server.some((pid) => pid !== server), { what: 'another server' });
+    await waitFor(
+      async () => {
+        const others = longrun.parts().server.filter((pid) => pid !== server);
+        return others.length > 0 && (await longrun.request('GET', '/ping').catch(() => undefined));
+      },
+      { timeoutMs: 20_000, what: 'another server' },
+    );
     await longrun.deploy({ id: '/b', cmd: 'sleep 1000', cpus: 0.01, mem: 16, portDefinitions: [] });
     expect((await longrun.app('/a')).tasksRunning).toBe(1);
     expect(longrun.process.exitCode).toBeNull();

@@ -4,7 +4,7 @@ import { isTerminalState, type TaskInfo, type TaskState } from '../../src/embedd
 import { AgentWorld } from '../embedded-mesos/agent/agent-world.js';
 import { waitFor } from '../support/wait-for.js';
 import { DockerEngine, testImage } from './support/docker-engine.js';
-import { describeWithDocker } from './support/docker-programs.js';
+import { describeWithDocker } from './support/describe-with-docker.js';
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -13,7 +13,7 @@ import { SystemClock } from '../../src/util/clock.js';
 import { SystemDice } from '../../src/util/ids.js';
 import { waitFor } from '../support/wait-for.js';
 import { DockerEngine, testImage } from './support/docker-engine.js';
-import { describeWithDocker } from './support/docker-programs.js';
+import { describeWithDocker } from './support/describe-with-docker.js';
 
 describeWithDocker('containers of a real engine', () => {
   let engine: DockerEngine;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type AppJson, Longrun } from '../e2e/support/longrun.js';
 import { waitFor } from '../support/wait-for.js';
 import { DockerEngine, testImage } from './support/docker-engine.js';
-import { describeWithDocker } from './support/docker-programs.js';
+import { describeWithDocker } from './support/describe-with-docker.js';
 import { DockerRegistry } from './support/docker-registry.js';
 
 interface DockerAppJson extends AppJson {

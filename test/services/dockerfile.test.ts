@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { waitFor } from '../support/wait-for.js';
 import { addHostPrograms, copyProject } from './support/base-image.js';
+import { describeWithDocker } from './support/describe-with-docker.js';
 import { DockerEngine } from './support/docker-engine.js';
-import { describeWithDocker, dockerCommand, programEnvironment } from './support/docker-programs.js';
+import { dockerCommand, programEnvironment } from './support/docker-programs.js';
 
 const base = 'longrun-test/base:1';
 const image = 'longrun-test/longrun:1';
@@ -51,6 +52,8 @@ describeWithDocker('the image of the Dockerfile', () => {
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      // The engine's proxy takes connections before there is anybody to answer.
+      signal: AbortSignal.timeout(3_000),
     }).then(async (answer) => ({ status: answer.status, text: await answer.text() }));
   const running = (): Promise<number> =>
     ask('GET', '/v2/apps/hello').then(

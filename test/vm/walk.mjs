@@ -3,6 +3,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { checkDelegation, checkIsolation } from './isolation.mjs';
 
 const home = '/opt/longrun';
 const resultFile = '/var/lib/vm-walk.json';
@@ -150,7 +151,13 @@ async function secondBoot() {
   await check('and answers', () => until('hello', async () => (await http('http://127.0.0.1:9080/', { headers: { host: 'hello.localhost' } })).text.includes('Hello')));
 }
 
-await (state.boot === 1 ? firstBoot() : secondBoot());
+const tools = { check, assert, http, until, cgroupOf };
+if (state.boot === 1) await firstBoot();
+else {
+  await secondBoot();
+  await checkIsolation(tools);
+  await checkDelegation(tools);
+}
 if (state.boot === 1) {
   writeFileSync(resultFile, JSON.stringify({ ...state, boot: 2 }));
   say('rebooting');

@@ -120,8 +120,8 @@ export interface paths {
         readonly get?: never;
         readonly put?: never;
         /**
-         * End the server, and with it the tasks unless they are to be left; what `longrun down` asks
-         * @description For administrators: with the token of the work dir, or one with the right admin on /. The answer comes before the end.
+         * End the server
+         * @description What `longrun down` asks. The tasks end too, with their grace, unless `mode` says that they are to be left. The answer comes before the end. Needs the token of the work dir, or the right admin on /.
          */
         readonly post: operations["shutDown"];
         readonly delete?: never;
@@ -138,8 +138,8 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * A consistent copy of the store while it is in use; what `longrun backup` asks
-         * @description For administrators, as is `/longrun/v1/down`. `longrun restore` reads what this answers. It holds every definition, secrets in environment values included: keep it as carefully as the store.
+         * A consistent copy of the store
+         * @description What `longrun backup` asks; `longrun restore` reads the answer. It is taken while the store is in use. It holds every definition, secrets in environment values included: keep it as carefully as the store. Needs the token of the work dir, or the right admin on /.
          */
         readonly get: operations["downloadBackup"];
         readonly put?: never;
@@ -158,8 +158,8 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * Counters, gauges, histograms, meters and timers; JSON, or Prometheus text by Accept
-         * @description In the shape of Marathon's metrics. Text, or OpenMetrics, in the Accept header gets Prometheus's form of the same numbers. Needs the right view on /.
+         * All metrics, as JSON or Prometheus text
+         * @description Counters, gauges, histograms, meters and timers in the shape of Marathon's metrics. Text, or OpenMetrics, in the Accept header gets Prometheus's form of the same numbers. Needs the right view on /.
          */
         readonly get: operations["getMetrics"];
         readonly put?: never;
@@ -198,8 +198,8 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * Every setting by the name of its flag; `null` is not set, secrets are masked
-         * @description Settings whose name says that they are secret are shown as x's. Needs the right admin on /.
+         * The settings of the server
+         * @description Every setting by the name of its flag; `null` is not set. Settings whose names say that they are secret are shown as x's. Needs the right admin on /.
          */
         readonly get: operations["getConfig"];
         readonly put?: never;
@@ -228,8 +228,8 @@ export interface paths {
          */
         readonly put: operations["putLogging"];
         /**
-         * Change a logger's level, for a while or until the server ends; `ROOT` is all that have none of their own
-         * @description With `durationSeconds` the level goes back by itself to what it was. It is not stored: after a restart `--log-level` counts. Needs the right admin on /.
+         * Change the level of a logger
+         * @description `ROOT` stands for all loggers that have no level of their own. With `durationSeconds` the level goes back by itself to what it was. It is not stored: after a restart `--log-level` counts. Needs the right admin on /.
          */
         readonly post: operations["setLogging"];
         readonly delete?: never;
@@ -257,7 +257,7 @@ export interface paths {
         readonly put: operations["replaceApps"];
         /**
          * Create an app
-         * @description What is answered is the definition as it is stored, defaults filled in and service ports assigned. 201 means durable; the deployment named in `Marathon-Deployment-Id` brings the instances up. An id that exists is 409; `PUT /v2/apps/{appId}` creates or changes.
+         * @description What is answered is the definition as it is stored, defaults filled in and service ports assigned. 201 means durable; the deployment named in `Marathon-Deployment-Id` brings the instances up. An id that exists is 409; `PUT /v2/apps/{appId}` creates or changes. What of the definition has no effect is named in `X-Longrun-Warning`.
          */
         readonly post: operations["createApp"];
         readonly delete?: never;
@@ -387,15 +387,15 @@ export interface paths {
         readonly put: operations["putApp"];
         readonly post?: never;
         /**
-         * Stop an app and forget it; its versions are kept only for those of its groups
-         * @description Instances are drained out of the load balancer first, then ended. Running deployments of the app are cancelled unless `force=false`, which makes them a reason for 409.
+         * Stop an app and forget it
+         * @description Instances are drained out of the load balancer first, then ended. Running deployments of the app are cancelled unless `force=false`, which makes them a reason for 409. Of its versions only those are kept that versions of its groups need.
          */
         readonly delete: operations["deleteApp"];
         readonly options?: never;
         readonly head?: never;
         /**
-         * Change an existing app; a field that is given replaces the whole field, or as a JSON merge patch (RFC 7396), where null removes
-         * @description With `Content-Type: application/json` as Marathon has it: `null` means that the field is not given. With `application/merge-patch+json` null removes a field and objects are merged into. An app that does not exist is 404.
+         * Change an existing app
+         * @description With `Content-Type: application/json` as Marathon has it: a field that is given replaces the whole field, and `null` means that it is not given. With `application/merge-patch+json` (RFC 7396) null takes a field back to its default, and objects are merged. An app that does not exist is 404.
          */
         readonly patch: operations["patchApp"];
         readonly trace?: never;
@@ -448,7 +448,7 @@ export interface paths {
         readonly post?: never;
         /**
          * Kill tasks of an app; they are launched again unless `scale=true`
-         * @description Without `scale` the app keeps its number of instances and new ones come up. With `scale=true` the number goes down by what was killed, in a deployment.
+         * @description Without `scale` the app keeps its number of instances and new ones come up. With `scale=true` the number goes down by what was killed, in a deployment. Without `scale` more than 250 tasks are killed 250 at a time: when one such part is refused (503), those before it are killed all the same.
          */
         readonly delete: operations["killAppTasks"];
         readonly options?: never;
@@ -501,8 +501,8 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * The app's tasks that are over and why, newest first; an app called `history` below it wins
-         * @description Cause of death, exit code, the last lines of output and the peak use of each task that ended. Durable and bounded: the oldest go first. It may still be read after the app is gone, as long as it is remembered.
+         * The app's tasks that are over, and why, newest first
+         * @description Cause of death, exit code, the last lines of output and the peak use of each task that ended. Durable and bounded: the oldest go first. It may still be read after the app is gone, as long as it is remembered. When there is an app whose id ends in `/history`, this is that app instead.
          */
         readonly get: operations["getAppHistory"];
         readonly put?: never;
@@ -1076,7 +1076,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Kill tasks of any apps by their ids
-         * @description Without `scale` every app keeps its number of instances and new ones come up. With `scale=true` the numbers go down in one deployment. Ids of tasks that are gone already are passed over.
+         * @description Without `scale` every app keeps its number of instances and new ones come up. With `scale=true` the numbers go down in one deployment. Ids of tasks that are gone already are passed over. Without `scale` more than 250 tasks are killed 250 at a time: when one such part is refused (503), those before it are killed all the same.
          */
         readonly post: operations["killTasks"];
         readonly delete?: never;
@@ -1119,7 +1119,7 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * The running deployments; with `state`, `limit` or `after` those that are over as well
+         * The running deployments, or a page that has those that are over as well
          * @description Without parameters Marathon's array of the running ones. With `state`, `limit` or `after` a page that also knows those that are over: who started them, how they ended and what each instance waited for.
          */
         readonly get: operations["listDeployments"];
@@ -1170,7 +1170,7 @@ export interface paths {
         };
         /**
          * What waits to be launched, and why
-         * @description For each app how many instances wait, since when, until when a backoff lasts, and why offers did not fit, reason by reason.
+         * @description For each app how many instances wait, since when, until when a backoff lasts, and why offers did not fit, reason by reason; with `embed=placement` what is missing.
          */
         readonly get: operations["getQueue"];
         readonly put?: never;
@@ -1199,7 +1199,7 @@ export interface paths {
         readonly post?: never;
         /**
          * Forget the launch backoff of an app
-         * @description The next launch is tried at once. An app that waits for nothing is 404.
+         * @description The next launch is tried at once. An app that waits for nothing is 404. `If-Match` asks for the app as it is now.
          */
         readonly delete: operations["resetDelay"];
         readonly options?: never;
@@ -1242,8 +1242,8 @@ export interface paths {
         readonly put?: never;
         readonly post?: never;
         /**
-         * Give leadership up; the server process ends half a second later and is started again by whoever keeps it
-         * @description Tasks and traffic go on meanwhile. Copies of the store by URL are refused: a request does not name places to write to. Needs the right admin on /.
+         * Give leadership up
+         * @description The server process ends half a second later and is started again by whoever keeps it; tasks and traffic go on meanwhile. Copies of the store by URL are refused: a request does not name places to write to. Needs the right admin on /.
          */
         readonly delete: operations["abdicate"];
         readonly options?: never;
@@ -1283,6 +1283,26 @@ export interface paths {
          * @description The Accept header must name `text/event-stream`, otherwise it is 405. Comments every 10 seconds keep the connection open. A reader that is 4 MiB behind is cut off and resumes by its last id. Events about what you may not view are left out.
          */
         readonly get: operations["streamEvents"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/discovery": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Where the usable instances of apps are, as a list, as what changed, or as a stream (longrun addition)
+         * @description Usable is what the load balancer and the name server use, too: healthy and ready as far as the app says how to tell, else running. With `after` the answer names only apps that changed since that position; such an app without endpoints has none any more. `complete` says that all apps are named: the position was of another server's life, or none was given. With `Accept: text/event-stream` each change is an event `endpoints` with the same body.
+         */
+        readonly get: operations["discover"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -1437,6 +1457,84 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v2/secrets": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * The secrets that the caller may see, never their values
+         * @description Path, version, size, who changed them and which apps use them. Only what lies below a group on which the caller has the right `view`. A longrun addition.
+         */
+        readonly get: operations["listSecrets"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/secrets/{secretPath}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /**
+                 * @description Path of the secret; its slashes stay slashes
+                 * @example /shop/db-password
+                 */
+                readonly secretPath: string;
+            };
+            readonly cookie?: never;
+        };
+        /**
+         * What is known of a secret, never its value
+         * @description No answer ever has the value; only tasks get it.
+         */
+        readonly get: operations["getSecret"];
+        /**
+         * Make a secret, or give it another value
+         * @description Apps that use it in their environment, or as a file without `refresh`, are restarted by a rolling deployment each; files with `refresh` get the new value. The value that it has already changes nothing. Needs the right `deploy` on the path.
+         */
+        readonly put: operations["setSecret"];
+        readonly post?: never;
+        /**
+         * Remove a secret that no app uses
+         * @description 409 with the `apps` that use it as long as there are any.
+         */
+        readonly delete: operations["deleteSecret"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/secret-key": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Which key secrets are encrypted with; needs the right admin on /
+         * @description Its name and age, not the key; `null` before the first secret.
+         */
+        readonly get: operations["getSecretKey"];
+        readonly put?: never;
+        /**
+         * Encrypt all secrets with a new key and forget the former one; needs the right admin on /
+         * @description Values and versions stay; nothing is restarted. A change that is cut short is finished at the next start.
+         */
+        readonly post: operations["rotateSecretKey"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v2/audit": {
         readonly parameters: {
             readonly query?: never;
@@ -1445,8 +1543,8 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * Who changed what, when, from where, refused attempts included; needs the right admin on /
-         * @description Every write, whether it was allowed or not, with the id of its request and the names of the fields that changed, never their values. Durable and bounded: the oldest go first.
+         * Who changed what, when and from where
+         * @description Every write, whether it was allowed or not, with the id of its request and the names of the fields that changed, never their values. Dry runs are no writes. Durable before the write is answered, and bounded: the oldest go first. Who started a deployment is in the deployment's own record as well, which is written with the change itself. Needs the right admin on /.
          */
         readonly get: operations["getAudit"];
         readonly put?: never;
@@ -1753,6 +1851,8 @@ export interface components {
             readonly persistent?: components["schemas"]["PersistentVolumeInput"];
             readonly external?: components["schemas"]["ExternalVolumeInput"];
             readonly secret?: string | null;
+            /** @description The file of a `secret` gets a new value while the task runs, which is not restarted for it (longrun addition) */
+            readonly refresh?: boolean | null;
         } & {
             readonly [key: string]: unknown;
         };
@@ -2580,6 +2680,8 @@ export interface components {
             readonly persistent?: components["schemas"]["PersistentVolume"];
             readonly external?: components["schemas"]["ExternalVolume"];
             readonly secret?: string;
+            /** @enum {boolean} */
+            readonly refresh?: true;
         };
         readonly PersistentVolume: {
             readonly size: number;
@@ -3558,6 +3660,138 @@ export interface components {
             readonly expiresInSeconds?: number | null;
         } & {
             readonly [key: string]: unknown;
+        };
+        /**
+         * @description Exactly one of the two; at most 64 KiB
+         * @example {
+         *       "value": "correct horse battery staple"
+         *     }
+         */
+        readonly SecretInput: {
+            /** @description The value as text */
+            readonly value?: string;
+            /** @description The value as bytes, in base64 */
+            readonly base64?: string;
+        };
+        /**
+         * @example {
+         *       "version": 2,
+         *       "createdAt": "2026-01-31T10:08:00.210Z",
+         *       "createdBy": "ci"
+         *     }
+         */
+        readonly SecretVersion: {
+            readonly version: number;
+            readonly createdAt: components["schemas"]["Timestamp"];
+            readonly createdBy: string;
+        };
+        /**
+         * @example {
+         *       "path": "/shop/db-password",
+         *       "version": 2,
+         *       "size": 28,
+         *       "versions": [
+         *         {
+         *           "version": 1,
+         *           "createdAt": "2026-01-30T10:08:00.210Z",
+         *           "createdBy": "ci"
+         *         },
+         *         {
+         *           "version": 2,
+         *           "createdAt": "2026-01-31T10:08:00.210Z",
+         *           "createdBy": "ci"
+         *         }
+         *       ],
+         *       "usedBy": [
+         *         "/shop/web"
+         *       ]
+         *     }
+         */
+        readonly Secret: {
+            readonly path: string;
+            readonly version: number;
+            /** @description Bytes of the value */
+            readonly size: number;
+            /** @description The newest ones, the current one last; former values are not kept */
+            readonly versions: readonly components["schemas"]["SecretVersion"][];
+            /** @description Apps that use it and that the caller may see */
+            readonly usedBy: readonly string[];
+        };
+        /**
+         * @example {
+         *       "path": "/shop/db-password",
+         *       "version": 2,
+         *       "size": 28,
+         *       "versions": [
+         *         {
+         *           "version": 2,
+         *           "createdAt": "2026-01-31T10:08:00.210Z",
+         *           "createdBy": "ci"
+         *         }
+         *       ],
+         *       "usedBy": [
+         *         "/shop/web"
+         *       ],
+         *       "restarts": [
+         *         "/shop/web"
+         *       ]
+         *     }
+         */
+        readonly ChangedSecret: {
+            readonly path: string;
+            readonly version: number;
+            readonly size: number;
+            readonly versions: readonly components["schemas"]["SecretVersion"][];
+            readonly usedBy: readonly string[];
+            /** @description Apps that are being restarted for it */
+            readonly restarts: readonly string[];
+        };
+        /**
+         * @example {
+         *       "secrets": [
+         *         {
+         *           "path": "/shop/db-password",
+         *           "version": 1,
+         *           "size": 28,
+         *           "versions": [
+         *             {
+         *               "version": 1,
+         *               "createdAt": "2026-01-31T10:08:00.210Z",
+         *               "createdBy": "ci"
+         *             }
+         *           ],
+         *           "usedBy": []
+         *         }
+         *       ]
+         *     }
+         */
+        readonly SecretList: {
+            readonly secrets: readonly components["schemas"]["Secret"][];
+        };
+        /**
+         * @example {
+         *       "key": {
+         *         "keyId": "5e0c1c3a",
+         *         "createdAt": "2026-01-31T10:08:00.210Z"
+         *       }
+         *     }
+         */
+        readonly SecretKey: {
+            readonly key: {
+                readonly keyId: string;
+                readonly createdAt: components["schemas"]["Timestamp"];
+            } | null;
+        };
+        /**
+         * @example {
+         *       "keyId": "5e0c1c3a",
+         *       "secrets": 3
+         *     }
+         */
+        readonly RotatedSecretKey: {
+            readonly keyId: string;
+            /** @description How many were encrypted anew */
+            readonly secrets: number;
         };
         /**
          * @example {
@@ -4687,6 +4921,53 @@ export interface components {
          */
         readonly Message: {
             readonly message: string;
+        };
+        /**
+         * @example {
+         *       "position": "1795219200-12",
+         *       "complete": true,
+         *       "apps": [
+         *         {
+         *           "id": "/web",
+         *           "endpoints": [
+         *             {
+         *               "taskId": "web.instance-6d1302e0-e6a9-11f1-bf5f-c1fb64ec3b4f._app.1",
+         *               "host": "10.0.0.7",
+         *               "agentHost": "10.0.0.7",
+         *               "ports": [
+         *                 {
+         *                   "number": 31005,
+         *                   "protocol": "tcp",
+         *                   "name": "http"
+         *                 }
+         *               ]
+         *             }
+         *           ]
+         *         }
+         *       ]
+         *     }
+         */
+        readonly DiscoveryAnswer: {
+            /** @description What this answer tells of; for `after` */
+            readonly position: string;
+            /** @description All apps are named; one that is not has no endpoints */
+            readonly complete: boolean;
+            readonly apps: readonly {
+                readonly id: string;
+                readonly endpoints: readonly {
+                    readonly taskId: string;
+                    /** @description Address of the task */
+                    readonly host: string;
+                    /** @description Address of its agent */
+                    readonly agentHost: string;
+                    readonly ports: readonly {
+                        readonly number: number;
+                        /** @enum {string} */
+                        readonly protocol: "tcp" | "udp";
+                        readonly name?: string;
+                    }[];
+                }[];
+            }[];
         };
         /**
          * @example {
@@ -8156,6 +8437,45 @@ export interface operations {
             readonly 503: components["responses"]["Unavailable"];
         };
     };
+    readonly discover: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The id of an app, or `/group/*` for all below a group; repeatable; none means all */
+                readonly app?: readonly string[];
+                /** @description The `position` of an earlier answer */
+                readonly after?: string;
+                /** @description With `after`, so long an answer may wait for a change; then it is empty */
+                readonly waitSeconds?: number;
+            };
+            readonly header?: {
+                /** @description As `after`, for streams that go on */
+                readonly "Last-Event-ID"?: string;
+            };
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The endpoints */
+            readonly 200: {
+                headers: {
+                    /** @description Of streams; asks proxies to pass each event on at once */
+                    readonly "X-Accel-Buffering"?: "no";
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["DiscoveryAnswer"];
+                    readonly "text/event-stream": string;
+                };
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
     readonly readFile: {
         readonly parameters: {
             readonly query: {
@@ -8365,6 +8685,197 @@ export interface operations {
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly listSecrets: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description All of them, by path */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["SecretList"];
+                };
+            };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly getSecret: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /**
+                 * @description Path of the secret; its slashes stay slashes
+                 * @example /shop/db-password
+                 */
+                readonly secretPath: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The secret without its value */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Secret"];
+                };
+            };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly setSecret: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /**
+                 * @description Path of the secret; its slashes stay slashes
+                 * @example /shop/db-password
+                 */
+                readonly secretPath: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["SecretInput"];
+            };
+        };
+        readonly responses: {
+            /** @description Durable; a new version, or as it was */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ChangedSecret"];
+                };
+            };
+            /** @description Made, durably */
+            readonly 201: {
+                headers: {
+                    /** @description Path of the secret */
+                    readonly Location?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ChangedSecret"];
+                };
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooSlow"];
+            readonly 413: components["responses"]["TooLarge"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly deleteSecret: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /**
+                 * @description Path of the secret; its slashes stay slashes
+                 * @example /shop/db-password
+                 */
+                readonly secretPath: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Removed, durably */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 409: components["responses"]["Conflict"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly getSecretKey: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The key's name */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["SecretKey"];
+                };
+            };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly rotateSecretKey: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Everything is encrypted with the new key */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RotatedSecretKey"];
+                };
+            };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
             readonly 406: components["responses"]["NotAcceptable"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 500: components["responses"]["Defect"];

@@ -73,11 +73,11 @@ function portMapping(input: PortMappingInput, mode: NetworkMode): PortMapping {
 
 /** Nothing for a volume of no kind, or of several: a rule refuses it. */
 function volume(input: VolumeInput): readonly Volume[] {
-  const { containerPath, hostPath, persistent, external, secret } = input;
+  const { containerPath, hostPath, persistent, external, secret, refresh } = input;
   const mode = input.mode ?? 'RW';
   if (persistent) return [{ containerPath, mode, persistent: persistentPart(persistent) }];
   if (external) return [{ containerPath, mode, external: externalPart(external) }];
-  if (secret) return [{ containerPath, secret }];
+  if (secret) return [{ containerPath, secret, ...(refresh ? { refresh: true as const } : {}) }];
   return hostPath ? [{ containerPath, hostPath, mode }] : [];
 }
 

@@ -3,6 +3,7 @@ import type { App } from '../app.js';
 import type { AppDraft, AppInput, DefinitionSettings } from '../app-input.js';
 import { deprecatedFormProblems } from './deprecated-forms.js';
 import { mergeApp } from './merge-app.js';
+import { missingSecretProblems } from './missing-secrets.js';
 import { normalizeApp } from './normalize-app.js';
 import { residentChangeProblems } from './resident-change.js';
 import { translateDeprecated } from './translate-deprecated.js';
@@ -21,7 +22,8 @@ export interface ReadingContext {
 
 /**
  * From what a client sent (already of the right shape) to a normalised definition that breaks no rule and that longrun
- * can run. Throws what `readModel` does, else CatalogError `unsupported`: the last stage, never mixed with another.
+ * can run. Throws what `readModel` does, else CatalogError `unsupported`, else `invalid-object` when a secret is not there: a
+ * stage each, never mixed with another.
  *
  * `id`: where the app lives, absolute.
  */
@@ -33,6 +35,7 @@ export function readDefinition(
 ): AppDraft {
   const draft = readModel(input, id, context, settings);
   refuseUnsupported(draft, (path) => prefixed(context.at ?? '', path));
+  if (settings.hasSecret) refuse(missingSecretProblems(draft, settings.hasSecret), context.at ?? '');
   return draft;
 }
 

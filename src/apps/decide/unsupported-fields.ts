@@ -53,14 +53,6 @@ const unsupported: readonly Unsupported[] = [
       ),
   },
   {
-    what: 'secret volumes',
-    hint: 'Leave the volume out.',
-    find: ({ container }) =>
-      (container?.volumes ?? []).flatMap((volume, index) =>
-        when('secret' in volume, `/container/volumes(${index})`),
-      ),
-  },
-  {
     what: 'named volumes',
     hint: 'Name a folder of the host by its absolute path.',
     find: ({ container }) =>
@@ -112,22 +104,6 @@ const unsupported: readonly Unsupported[] = [
     what: 'more than one health check by the agent',
     hint: 'Keep one of COMMAND and MESOS_*; several would be accepted by Marathon, and all but one ignored.',
     find: ({ healthChecks }) => when(agentSideChecks(healthChecks).length > 1, '/healthChecks'),
-  },
-  {
-    what: 'secrets',
-    hint: 'Leave it empty.',
-    find: ({ secrets }) => when(secrets, '/secrets'),
-    text: disabledFeature('secrets'),
-  },
-  {
-    what: 'secrets in the environment',
-    hint: 'Give the values as text.',
-    find: ({ env }) =>
-      when(
-        Object.values(env).some((value) => typeof value !== 'string'),
-        '/env',
-      ),
-    text: 'use of secret-references in the environment requires the secrets feature to be enabled',
   },
 ];
 

@@ -25,7 +25,7 @@ import { OldSandboxes } from './old-sandboxes.js';
 import { SandboxCare } from './sandbox-care.js';
 import { StatusSender } from './status-sender.js';
 import { TaskDesk } from './task-desk.js';
-import { type AgentRecord, checkpointKeys, type OldSandbox, type TaskRecord } from './task-record.js';
+import { type AgentRecord, checkpointKeys, type TaskRecord } from './task-record.js';
 import { UsageSampler } from './usage/usage-sampler.js';
 
 /** After the longest grace, so long may processes take to be gone before a stop goes on without them. */
@@ -82,7 +82,9 @@ export class Agent {
       clock: options.clock,
     });
     this.#accounts = new Accounts(options.clock);
-    this.#care = new SandboxCare(options, this.#folder, this.#accounts);
+    this.#care = new SandboxCare(options, this.#folder, this.#accounts, (message) =>
+      this.#line?.send(message),
+    );
     this.#startedAtMs = options.clock.wallMs();
   }
 
@@ -118,11 +120,7 @@ export class Agent {
     const values = await this.#checkpoints.open();
     const tasks = await this.#recoverIdentity(values);
     const { containers, desk, sandboxes } = this.#build();
-    for (const [key, value] of values) {
-      if (key.startsWith(checkpointKeys.sandbox('')))
-        sandboxes.recover(key.slice(checkpointKeys.sandbox('').length), value as OldSandbox);
-    }
-    await this.#keepSandboxesOfDeadTasks(values, tasks, sandboxes);
+    await sandboxes.recoverAll(values, tasks, this.#startedAtMs);
     await containers.containerizer.start(desk.recover(tasks));
     await this.#care.start(desk);
     desk.resume();
@@ -153,26 +151,6 @@ export class Agent {
     return [];
   }
 
-  /** Task records that were not recovered (reboot) become mere sandboxes. */
-  async #keepSandboxesOfDeadTasks(
-    values: ReadonlyMap<string, unknown>,
-    alive: readonly TaskRecord[],
-    sandboxes: OldSandboxes,
-  ): Promise<void> {
-    const ids = new Set(alive.map(({ containerId }) => containerId));
-    const writes: Promise<void>[] = [];
-    for (const [key, value] of values) {
-      if (!key.startsWith(checkpointKeys.task(''))) continue;
-      const { containerId, task, frameworkId } = value as TaskRecord;
-      if (ids.has(containerId)) continue;
-      writes.push(
-        sandboxes.add(containerId, { taskId: task.task_id.value, frameworkId, endedAtMs: this.#startedAtMs }),
-      );
-      writes.push(this.#checkpoints.delete(key));
-    }
-    await Promise.all(writes);
-  }
-
   #build(): { containers: AgentContainers; desk: TaskDesk; sandboxes: OldSandboxes } {
     const { options } = this;
     const { clock, dice, log } = options;
@@ -201,7 +179,10 @@ export class Agent {
       },
       ip: taskAddress(options.address),
       agentId: () => this.#record.agentId ?? '',
-      onPhase: (record) => inside.onPhase(record),
+      onPhase: (record) => {
+        inside.onPhase(record);
+        this.#care.preparation.secrets.onPhase(record);
+      },
       tell: (frameworkId, status) => this.#line?.send({ type: 'UPDATE', frameworkId, status }),
       clock,
       dice,
@@ -232,6 +213,7 @@ export class Agent {
       files: processes.files,
       samples: this.#usage.samples(),
       pendingUpdates: this.#sender.pending,
+      ...(this.#care.fetches && { fetches: this.#care.fetches }),
       flags: agentFlags(options, containerizer.isolationKind),
     });
     const lookup = {
@@ -298,6 +280,10 @@ export class Agent {
       case 'RECONCILE':
         desk.reconcile(message.frameworkId, message.taskIds);
         return;
+      case 'SECRETS':
+      case 'SECRETS_CHANGED':
+        this.#care.preparation.secrets.receive(message);
+        return;
       case 'PING':
         this.#line?.send({ type: 'PONG' });
         return;
@@ -326,6 +312,7 @@ export class Agent {
     this.#registered = true;
     this.#sender.registered();
     this.#inside?.heard(true);
+    this.#care.preparation.secrets.registered();
   }
 
   /** Kills everything, forgets everything, and stays silent. */

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../../util/clock.js';
 import type { Containerizer } from '../containers/containerizer.js';
 import type { CheckpointLog } from './checkpoint-log.js';
 import { sandboxesToRemove } from './decide/old-sandboxes.js';
-import { checkpointKeys, type OldSandbox } from './task-record.js';
+import { checkpointKeys, type OldSandbox, type TaskRecord } from './task-record.js';
 
 /** Mesos's disk_watch_interval. */
 const LOOK_MS = 60_000;
@@ -31,6 +31,26 @@ export class OldSandboxes {
   recover(containerId: string, sandbox: OldSandbox): void {
     this.#sandboxes.set(containerId, sandbox);
     this.#containerByTask.set(sandbox.taskId, containerId);
+  }
+
+  /** Takes over what is written down. Tasks that are not among the `alive` (the host was rebooted) become mere sandboxes. */
+  async recoverAll(
+    values: ReadonlyMap<string, unknown>,
+    alive: readonly TaskRecord[],
+    endedAtMs: number,
+  ): Promise<void> {
+    const prefix = checkpointKeys.sandbox('');
+    const ids = new Set(alive.map(({ containerId }) => containerId));
+    const writes: Promise<void>[] = [];
+    for (const [key, value] of values) {
+      if (key.startsWith(prefix)) this.recover(key.slice(prefix.length), value as OldSandbox);
+      if (!key.startsWith(checkpointKeys.task(''))) continue;
+      const { containerId, task, frameworkId } = value as TaskRecord;
+      if (ids.has(containerId)) continue;
+      writes.push(this.add(containerId, { taskId: task.task_id.value, frameworkId, endedAtMs }));
+      writes.push(this.checkpoints.delete(key));
+    }
+    await Promise.all(writes);
   }
 
   /** Resolves when it is durable that this sandbox is to be removed some day. */

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import type { Accounts } from '../containers/accounts.js';
+import type { FetchTotals } from '../containers/fetcher/fetcher.js';
+import type { FromAgent } from '../protocol/agent-line.js';
 import type { AgentOptions } from './agent-options.js';
 import type { Outcome } from './decide/status.js';
 import { DiskWatch } from './disk/disk-watch.js';
@@ -22,12 +24,14 @@ export class SandboxCare {
     private readonly options: AgentOptions,
     private readonly folder: string,
     accounts: Accounts,
+    send: (message: FromAgent) => void,
   ) {
-    this.preparation = new Preparation(options, folder, accounts);
+    this.preparation = new Preparation(options, folder, accounts, send);
   }
 
   async start(tasks: CaredTasks): Promise<void> {
     await this.preparation.start();
+    this.preparation.secrets.start(tasks.records());
     const { disk, clock, log } = this.options;
     if (!disk) return;
     this.#disk = new DiskWatch({
@@ -39,6 +43,10 @@ export class SandboxCare {
       log: log.child('disk'),
     });
     this.#disk.start();
+  }
+
+  get fetches(): FetchTotals | undefined {
+    return this.preparation.fetcher?.totals;
   }
 
   /** Bytes that a container's sandbox took when it was last looked at. */

@@ -3,13 +3,12 @@ import { assertNever } from '../../util/assert.js';
 import type { Clock } from '../../util/clock.js';
 import type { Dice } from '../../util/ids.js';
 import type { Accounts } from '../containers/accounts.js';
-import type { ContainerEvent, Containerizer, KnownContainer } from '../containers/containerizer.js';
+import type { ContainerEvent, Containerizer, ContainerSpec, KnownContainer } from '../containers/containerizer.js';
 import type { AgentTask } from '../protocol/agent-line.js';
 import { isTerminalState, type KillPolicy, type TaskInfo, type TaskStatus } from '../protocol/v1.js';
 import type { CheckpointLog } from './checkpoint-log.js';
 import type { CheckNews } from './checks/task-checks.js';
 import {
-  containerOf,
   killGraceMs,
   portsRefusal,
   type RunAsRules,
@@ -21,7 +20,7 @@ import { bareStatus, type Outcome, type StatusFacts } from './decide/status.js';
 import { stepTask, type TaskEffect, type TaskEvent } from './decide/task-step.js';
 import type { ListeningPorts } from './listening-ports.js';
 import type { OldSandboxes } from './old-sandboxes.js';
-import { type FetchOutcome, hasFiles, type Preparation } from './preparation.js';
+import { type FetchOutcome, isPrepared, type Preparation } from './preparation.js';
 import type { StatusSender } from './status-sender.js';
 import { checkpointKeys, TASK_RECORD_FORMAT, type TaskRecord } from './task-record.js';
 
@@ -79,7 +78,7 @@ export class TaskDesk {
     for (const record of records) {
       this.#add(record);
       if (record.phase !== 'ended' && record.fetched !== false)
-        known.push({ spec: containerOf(record, this.parts.agentId()) });
+        known.push({ spec: this.#container(record) });
       this.#sendFirst(record);
     }
     return known;
@@ -131,7 +130,7 @@ export class TaskDesk {
     if (refusal) return this.#refuse(entry, refusal);
     const volumes = await this.parts.preparation.volumes(task);
     if (volumes && 'refusal' in volumes) return this.#refuse(entry, volumes.refusal);
-    const isToFetch = hasFiles(task);
+    const isToFetch = isPrepared(task);
     // One that waits for its files must not hold a container that was made in advance.
     const containerId = isToFetch ? this.parts.dice.uuid() : this.parts.containerizer.nextId(hasImage(task));
     this.#taskByContainer.delete(entry.record.containerId);
@@ -152,8 +151,12 @@ export class TaskDesk {
     if (this.#stopped) return;
     if (isToFetch) void this.#fetch(entry);
     else if (entry.record.phase === 'launching')
-      this.parts.containerizer.launch(containerOf(entry.record, this.parts.agentId()));
+      this.parts.containerizer.launch(this.#container(entry.record));
     else this.#step(entry, { type: 'ended', end: { cancelled: true } });
+  }
+
+  #container(record: TaskRecord): ContainerSpec {
+    return this.parts.preparation.containerOf(record, this.parts.agentId());
   }
 
   #refuse(entry: Entry, outcome: Outcome): void {
@@ -321,10 +324,10 @@ export class TaskDesk {
     const { containerId } = record;
     switch (effect.type) {
       case 'launch-container':
-        this.parts.containerizer.launch(containerOf(record, this.parts.agentId()));
+        this.parts.containerizer.launch(this.#container(record));
         return;
       case 'kill-container':
-        this.parts.preparation.cancel(containerId);
+        this.parts.preparation.cancel(record);
         this.parts.containerizer.kill(containerId, effect.graceMs);
         return;
       case 'forget-container':

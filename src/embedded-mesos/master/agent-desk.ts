@@ -86,6 +86,9 @@ export class AgentDesk {
       case 'USAGE':
         this.parts.usage?.(agent.id, message.tasks);
         return;
+      case 'ASK_SECRETS':
+        this.#giveSecrets(agent, message);
+        return;
     }
   }
 
@@ -111,6 +114,18 @@ export class AgentDesk {
     if (status.uuid !== undefined)
       agent.line?.send({ type: 'ACKNOWLEDGE', frameworkId, taskId, uuid: status.uuid });
     if (task?.isTerminal) tasks.complete(task);
+  }
+
+  /** An agent is told nothing but what the tasks that run on it may know. */
+  #giveSecrets(agent: AgentRecord, asked: Extract<FromAgent, { type: 'ASK_SECRETS' }>): void {
+    const { frameworkId, taskId, names } = asked;
+    const task = agent.tasks.get(taskKey(frameworkId, taskId));
+    const failure = 'the server does not know this task to be on this agent';
+    const opened =
+      task && !task.isTerminal
+        ? (this.parts.secrets?.(frameworkId, taskId, names) ?? { failure: 'this server keeps no secrets' })
+        : { failure };
+    agent.line?.send({ type: 'SECRETS', taskId, ...opened });
   }
 
   #agentOf(session: AgentSession): AgentRecord | undefined {

@@ -19,7 +19,7 @@ import { freeOffers } from './free-offers.js';
 import { InProcessDriver } from './in-process-driver.js';
 import { OfferBook } from './offer-book.js';
 import { OfferDesk } from './offer-desk.js';
-import type { MasterParts } from './parts.js';
+import type { MasterParts, OpenSecrets } from './parts.js';
 import { Registrar } from './registrar.js';
 import { type SilentAgent, silentAgents } from './silent-agents.js';
 import { TaskBook } from './task-book.js';
@@ -46,6 +46,8 @@ export interface MasterOptions {
   /** Under which the master is reached. */
   readonly hostname: string;
   readonly port: number;
+  /** Opens what tasks refer to; absent: their launch fails. */
+  readonly secrets?: OpenSecrets;
 }
 
 /**
@@ -97,6 +99,7 @@ export class Master {
       tasks,
       frameworks,
       registrar: this.#registrar,
+      ...(options.secrets && { secrets: options.secrets }),
       usage: (agentId, usage) => {
         for (const listener of this.#usageListeners) listener(agentId, usage);
       },
@@ -178,6 +181,11 @@ export class Master {
   /** Told the id of an agent that came, went or changed its link. */
   onAgentChange(listener: (agentId: string) => void): () => void {
     return this.cluster.onAgentChange(listener);
+  }
+
+  /** Tells the agents that these secrets have new values; those that are away ask when they are back. */
+  secretsChanged(names: readonly string[]): void {
+    for (const { line } of this.cluster.agents.values()) line?.send({ type: 'SECRETS_CHANGED', names });
   }
 
   /** Told what the tasks of an agent used since it last said so, about every 10 s. */

@@ -9,6 +9,13 @@ import type { OfferBook } from './offer-book.js';
 import type { Registrar } from './registrar.js';
 import type { TaskBook } from './task-book.js';
 
+/** Bytes in base64 by the secrets' names, or why they are not for this task, as a sentence. */
+export type OpenedSecrets =
+  | { readonly values: Readonly<Record<string, string>> }
+  | { readonly failure: string };
+
+export type OpenSecrets = (frameworkId: string, taskId: string, names: readonly string[]) => OpenedSecrets;
+
 /** What the master's desks work with. */
 export interface MasterParts {
   readonly masterId: string;
@@ -23,4 +30,6 @@ export interface MasterParts {
   readonly registrar: Registrar;
   /** Told what the tasks of an agent used of late. */
   readonly usage?: (agentId: string, tasks: readonly TaskUsage[]) => void;
+  /** Opens what tasks refer to; absent: nobody here can. */
+  readonly secrets?: OpenSecrets;
 }

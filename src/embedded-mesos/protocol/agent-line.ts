@@ -58,7 +58,14 @@ export type FromAgent =
   | { readonly type: 'UNREGISTER' }
   | { readonly type: 'PONG' }
   /** About every 10 s; nobody answers, none is repeated. A master that does not know it takes no notice. */
-  | { readonly type: 'USAGE'; readonly tasks: readonly TaskUsage[] };
+  | { readonly type: 'USAGE'; readonly tasks: readonly TaskUsage[] }
+  /** What a task of this agent refers to; answered by SECRETS. Asked again after every registration until it is. */
+  | {
+      readonly type: 'ASK_SECRETS';
+      readonly frameworkId: string;
+      readonly taskId: string;
+      readonly names: readonly string[];
+    };
 
 export type ToAgent =
   | { readonly type: 'REGISTERED'; readonly agentId: string }
@@ -79,6 +86,15 @@ export type ToAgent =
     }
   /** Tasks the master believes to be here; the agent answers TASK_DROPPED for those it never had or no longer knows. */
   | { readonly type: 'RECONCILE'; readonly frameworkId: string; readonly taskIds: readonly string[] }
+  /** Either the values (bytes in base64, by name) or why there are none. */
+  | {
+      readonly type: 'SECRETS';
+      readonly taskId: string;
+      readonly values?: Readonly<Record<string, string>>;
+      readonly failure?: string;
+    }
+  /** These have new values; agents ask for those that running tasks are to see. */
+  | { readonly type: 'SECRETS_CHANGED'; readonly names: readonly string[] }
   | { readonly type: 'PING' }
   /** Marked gone or replaced: kill everything, forget the id, stop. */
   | { readonly type: 'SHUTDOWN'; readonly message: string };

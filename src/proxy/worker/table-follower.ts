@@ -61,6 +61,8 @@ export class TableFollower {
       onMessage: (message) => this.#received(message),
       onDisconnected: (reason) => {
         this.log.debug('the line to the server is down; serving on by the last table', { reason });
+        // After a goodbye the server closes: that is the end, not a loss.
+        if (this.#stopped) this.#line.close();
         this.on.disconnected();
       },
     });

@@ -1,5 +1,5 @@
-import type { App, Check, HealthCheck } from '../../apps/app.js';
 import { agentSideChecks } from '../../apps/agent-side-checks.js';
+import type { App, Check, HealthCheck } from '../../apps/app.js';
 import { appPorts, hostPortPlace } from '../../apps/app-ports.js';
 import type {
   CheckInfo,
@@ -53,7 +53,13 @@ function healthCheckOf(app: App, check: HealthCheck, ports: AllocatedPorts): Mes
   return { type: 'HTTP', http: { ...protocol, scheme, port, path: check.path ?? '/' }, ...common };
 }
 
-function commandOf({ shell, argv }: { readonly shell?: string; readonly argv?: readonly string[] }): CommandInfo {
+function commandOf({
+  shell,
+  argv,
+}: {
+  readonly shell?: string;
+  readonly argv?: readonly string[];
+}): CommandInfo {
   if (shell !== undefined) return { shell: true, value: shell };
   return { shell: false, value: argv?.[0] ?? '', arguments: argv ?? [] };
 }

@@ -1,7 +1,8 @@
 import type { App } from '../../apps/app.js';
 import { appPorts, generatedPortPlace, hostPortPlace } from '../../apps/app-ports.js';
-import type { Container, Volume } from '../../apps/container.js';
+import { type Container, isSecretVolume, type Volume } from '../../apps/container.js';
 import type { ContainerInfo, DockerInfo, PortMapping } from '../../embedded-mesos/protocol/v1.js';
+import { secretPathOf } from '../../secrets/decide/secret-path.js';
 
 /** The ports that a launch got. */
 export interface AllocatedPorts {
@@ -33,12 +34,24 @@ function mappings(app: App, ports: AllocatedPorts, network?: string): readonly P
   });
 }
 
-function volumesOf(volumes: readonly Volume[]): NonNullable<ContainerInfo['volumes']> {
-  return volumes.flatMap((volume) =>
-    'hostPath' in volume
-      ? [{ mode: volume.mode, container_path: volume.containerPath, host_path: volume.hostPath }]
-      : [],
-  );
+type VolumeInfo = NonNullable<ContainerInfo['volumes']>[number];
+
+function volumeInfo(volume: Volume, app: App): readonly VolumeInfo[] {
+  const container_path = volume.containerPath;
+  if ('hostPath' in volume) return [{ mode: volume.mode, container_path, host_path: volume.hostPath }];
+  const source = isSecretVolume(volume) ? app.secrets?.[volume.secret]?.source : undefined;
+  if (source === undefined) return [];
+  const secret = { type: 'REFERENCE', reference: { name: secretPathOf(app.id, source) } } as const;
+  return [{ mode: 'RO', container_path, source: { type: 'SECRET', secret } }];
+}
+
+/** Paths of the secrets whose files get new values while the task runs. */
+export function refreshedSecrets({ id, container, secrets }: App): readonly string[] {
+  const names = (container?.volumes ?? [])
+    .filter(isSecretVolume)
+    .flatMap(({ secret, refresh }) => (refresh ? [secret] : []));
+  const sources = names.flatMap((name) => secrets?.[name]?.source ?? []);
+  return [...new Set(sources.map((source) => secretPathOf(id, source)))];
 }
 
 function networkInfos(app: App, ports: AllocatedPorts): ContainerInfo['network_infos'] {
@@ -94,7 +107,7 @@ function linuxInfo({ linuxInfo: asked }: Container): ContainerInfo['linux_info']
  */
 export function containerInfo(app: App, taskId: string, ports: AllocatedPorts): ContainerInfo | undefined {
   const { container, tty } = app;
-  const volumes = volumesOf(container?.volumes ?? []);
+  const volumes = (container?.volumes ?? []).flatMap((volume) => volumeInfo(volume, app));
   const networks = networkInfos(app, ports) ?? [];
   const docker = container?.type === 'DOCKER' ? dockerInfo(app, taskId, ports) : undefined;
   const image = container?.type === 'MESOS' ? container.docker : undefined;

@@ -1,4 +1,5 @@
 import type { App, AppRecord } from '../../apps/app.js';
+import { secretPathOf } from '../../secrets/decide/secret-path.js';
 
 const LABEL_PREFIX = 'MARATHON_APP_LABEL_';
 const MAX_ENV_TEXT = 512;
@@ -89,6 +90,16 @@ function portVariables(ports: readonly TaskPort[]): Record<string, string> {
 function prefixed(prefix: string, variables: Record<string, string>): Record<string, string> {
   if (prefix === '') return variables;
   return Object.fromEntries(Object.entries(variables).map(([name, value]) => [`${prefix}${name}`, value]));
+}
+
+/** The author's variables whose values are secrets, with the paths of those. */
+export function secretVariables({ id, env, secrets = {} }: App): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]): [string, string][] => {
+      const source = typeof value === 'string' ? undefined : secrets[value.secret]?.source;
+      return source === undefined ? [] : [[name, secretPathOf(id, source)]];
+    }),
+  );
 }
 
 /** The author's variables; values that secrets hold are not among them. */

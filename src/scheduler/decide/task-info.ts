@@ -1,5 +1,6 @@
 import type { App, AppRecord, Artifact } from '../../apps/app.js';
 import { appPorts, hostPortPlace } from '../../apps/app-ports.js';
+import type { EnvironmentVariable } from '../../embedded-mesos/protocol/command-info.js';
 import type {
   CommandInfo,
   CommandUri,
@@ -11,8 +12,8 @@ import type {
 } from '../../embedded-mesos/protocol/v1.js';
 import type { AgentId, TaskId } from '../instance.js';
 import { agentChecks } from './agent-checks.js';
-import { type AllocatedPorts, containerInfo, listeningPort } from './container-info.js';
-import { taskEnvironment } from './environment.js';
+import { type AllocatedPorts, containerInfo, listeningPort, refreshedSecrets } from './container-info.js';
+import { secretVariables, taskEnvironment } from './environment.js';
 import { hostnameForm } from './ids.js';
 
 export interface TaskPlacement {
@@ -31,8 +32,9 @@ export function killPolicy(app: App): KillPolicy | undefined {
   return seconds === undefined ? undefined : { grace_period: { nanoseconds: Math.round(seconds * 1e9) } };
 }
 
-/** Mesos's messages have no field for it; the agent reads this label. */
+/** Mesos's messages have no fields for these; the agent reads the labels. */
 const ISOLATION_LABEL = 'LONGRUN_ISOLATION';
+const REFRESH_LABEL = 'LONGRUN_REFRESH_SECRETS';
 
 function labelsOf(labels: Readonly<Record<string, string>> | undefined): Labels | undefined {
   const entries = Object.entries(labels ?? {});
@@ -78,7 +80,14 @@ function uriOf({ uri, extract, executable, cache, destPath }: Artifact): Command
 }
 
 function commandOf(app: App, environment: Readonly<Record<string, string>>): CommandInfo {
-  const variables = Object.entries(environment).map(([name, value]) => ({ name, value }));
+  const variables: EnvironmentVariable[] = [
+    ...Object.entries(environment).map(([name, value]) => ({ name, value })),
+    ...Object.entries(secretVariables(app)).map(([name, path]) => ({
+      name,
+      type: 'SECRET' as const,
+      secret: { type: 'REFERENCE' as const, reference: { name: path } },
+    })),
+  ];
   return {
     ...runOf(app),
     environment: { variables },
@@ -103,7 +112,12 @@ export function taskInfo(record: AppRecord, placement: TaskPlacement, envVarsPre
   const { app } = record;
   const name = hostnameForm(app.id);
   const policy = killPolicy(app);
-  const labels = labelsOf(app.isolation ? { ...app.labels, [ISOLATION_LABEL]: app.isolation } : app.labels);
+  const refreshed = refreshedSecrets(app);
+  const labels = labelsOf({
+    ...app.labels,
+    ...(app.isolation && { [ISOLATION_LABEL]: app.isolation }),
+    ...(refreshed.length > 0 && { [REFRESH_LABEL]: refreshed.join(' ') }),
+  });
   const limits = resourceLimits(app);
   const allocated = { hostPorts: placement.hostPorts, generatedPorts: placement.generatedPorts ?? [] };
   const ports = discoveryPorts(app, allocated);

@@ -10,6 +10,7 @@ import type { ApiOptions } from '../../../src/api/api-context.js';
 import { type Api, createApi, createApiServer } from '../../../src/api/create-api.js';
 import { PodRequests } from '../../../src/apps/pod-requests.js';
 import type { Settings } from '../../../src/config/settings.js';
+import { EndpointBook } from '../../../src/discovery/endpoint-book.js';
 import { silentLog } from '../../../src/logging/log.js';
 import { LogLevels } from '../../../src/logging/log-levels.js';
 import { SystemClock } from '../../../src/util/clock.js';
@@ -68,6 +69,11 @@ export class ApiWorld {
   ready = true;
   notServed: readonly { servicePort: number; reason: string }[] = [];
   port = 0;
+  readonly endpoints = new EndpointBook({
+    registry: this.registry,
+    instances: this.scheduler.instances,
+    clock: new SystemClock(),
+  });
   readonly #watch = new AnswerWatch();
   #api: Api | undefined;
   #server: Server | undefined;
@@ -101,6 +107,7 @@ export class ApiWorld {
         page: join(packageRoot(), 'src/api/docs-page'),
       },
       abdicate: () => void this.abdications++,
+      endpoints: { book: this.endpoints, epoch: 7 },
       ...overrides,
     });
     const server = createApiServer(this.#watch.listener(this.#api.listener), undefined, this.#api.upgrade);

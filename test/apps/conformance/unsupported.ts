@@ -1,4 +1,4 @@
-import { bridge, docker, mesos } from './builders.js';
+import { docker, mesos } from './builders.js';
 import { app } from './rules.js';
 
 /** A definition that breaks no rule and cannot be run yet: where it is told, and what the sentence names. */
@@ -37,7 +37,12 @@ export const unsupported: readonly UnsupportedRow[] = [
     ['/container/linuxInfo/seccomp'],
     'seccomp and IPC settings',
   ],
-  ['a bridge network', app({ networks: bridge }), ['/networks(0)/mode'], 'networks other than the host’s'],
+  [
+    'a network by its name without an image',
+    app({ networks: [{ mode: 'container', name: 'dcos' }] }),
+    ['/networks(0)/mode'],
+    'networks other than the host’s',
+  ],
   [
     'the deprecated ipAddress',
     app({ ipAddress: { networkName: 'x' } }),
@@ -73,13 +78,11 @@ export const unsupported: readonly UnsupportedRow[] = [
   ['a terminal', app({ tty: true }), ['/tty'], 'terminals'],
   ['an executor', app({ executor: '/bin/x' }), ['/executor'], 'executors of your own'],
   ['needs of an executor', app({ executorResources: {} }), ['/executorResources'], 'executors of your own'],
-  ['a check', app({ check: { tcp: {} } }), ['/check'], 'checks by the agent'],
-  ['a command check', app({ healthChecks: [command] }), ['/healthChecks(0)/protocol'], 'checks by the agent'],
   [
-    'a Mesos check',
-    app({ healthChecks: [{}, { protocol: 'MESOS_HTTP' }] }),
-    ['/healthChecks(1)/protocol'],
-    'checks by the agent',
+    'two checks by the agent',
+    app({ healthChecks: [{}, command, { protocol: 'MESOS_HTTP' }] }),
+    ['/healthChecks'],
+    'more than one health check by the agent',
   ],
   ['secrets', app({ secrets }), ['/secrets'], 'secrets'],
   [
@@ -90,7 +93,7 @@ export const unsupported: readonly UnsupportedRow[] = [
   ],
   [
     'several at once',
-    app({ gpus: 1, tty: true, networks: bridge }),
+    app({ gpus: 1, tty: true, networks: [{ mode: 'container', name: 'x' }] }),
     ['/networks(0)/mode', '/gpus', '/tty'],
     'networks other than the host’s, GPUs, terminals',
   ],

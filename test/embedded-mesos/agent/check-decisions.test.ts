@@ -30,7 +30,11 @@ describe('what is checked of a task', () => {
 
   it('has no time limit with a timeout of 0, and asks IPv6 where that is wanted', () => {
     const { plans } = checkPlans({
-      health_check: { type: 'HTTP', http: { port: 1, protocol: 'IPv6', scheme: 'HTTPS' }, timeout_seconds: 0 },
+      health_check: {
+        type: 'HTTP',
+        http: { port: 1, protocol: 'IPv6', scheme: 'HTTPS' },
+        timeout_seconds: 0,
+      },
     });
     expect(plans[0]).toMatchObject({
       timeoutMs: Number.POSITIVE_INFINITY,
@@ -94,13 +98,21 @@ describe('the verdict on a health check', () => {
 
   it('gives a check’s raw value, and an empty one when there was none', () => {
     const tcp = { type: 'TCP' as const, host: '127.0.0.1', port: 1 };
-    expect(checkStatusOf(tcp, { type: 'refused', why: 'nobody' })).toEqual({ type: 'TCP', tcp: { succeeded: false } });
+    expect(checkStatusOf(tcp, { type: 'refused', why: 'nobody' })).toEqual({
+      type: 'TCP',
+      tcp: { succeeded: false },
+    });
     expect(checkStatusOf(tcp, { type: 'failed', why: 'late' })).toEqual({ type: 'TCP', tcp: {} });
   });
 });
 
 describe('news of a check', () => {
-  const facts = { agentId: 'agent', ip: '127.0.0.1', wallMs: 1_000, uuid: '00000000-0000-4000-8000-000000000000' };
+  const facts = {
+    agentId: 'agent',
+    ip: '127.0.0.1',
+    wallMs: 1_000,
+    uuid: '00000000-0000-4000-8000-000000000000',
+  };
   const record: TaskRecord = {
     format: 1,
     frameworkId: 'f',
@@ -144,14 +156,31 @@ describe('the words that lead into a container', () => {
   const free = { lost: [], noNewPrivileges: false };
 
   it('show nobody the task’s environment, and give it to no program that still has rights', () => {
-    const { program, args, environment } = enteringWords(entrance, ['id'], free, { hasSetpriv: true, terminal: false });
+    const { program, args, environment } = enteringWords(entrance, ['id'], free, {
+      hasSetpriv: true,
+      terminal: false,
+    });
     expect([program, ...args].join(' ')).not.toMatch(/hidden|evil/);
-    expect(Object.keys(environment).every((name) => name === 'PATH' || name.startsWith('LONGRUN_ENTER_'))).toBe(true);
+    expect(
+      Object.keys(environment).every((name) => name === 'PATH' || name.startsWith('LONGRUN_ENTER_')),
+    ).toBe(true);
   });
 
   it('join the groups first, then the namespaces, and drop all rights before the task’s own words are read', () => {
-    const { args } = enteringWords(entrance, ['id'], { lost: [21], noNewPrivileges: true }, { hasSetpriv: true, terminal: false });
-    const order = ['/sys/fs/cgroup/memory/longrun/x/c', 'nsenter', 'setpriv', '--reuid=65534', '--bounding-set=-cap_21', '--no-new-privs'];
+    const { args } = enteringWords(
+      entrance,
+      ['id'],
+      { lost: [21], noNewPrivileges: true },
+      { hasSetpriv: true, terminal: false },
+    );
+    const order = [
+      '/sys/fs/cgroup/memory/longrun/x/c',
+      'nsenter',
+      'setpriv',
+      '--reuid=65534',
+      '--bounding-set=-cap_21',
+      '--no-new-privs',
+    ];
     const places = order.map((word) => args.indexOf(word));
     expect(places).toEqual([...places].sort((a, b) => a - b));
     expect(places).not.toContain(-1);
@@ -170,7 +199,9 @@ describe('the words that lead into a container', () => {
   });
 
   it('say which capabilities the task can never have', () => {
-    expect(privilegesOf('CapBnd:\t0000000000000001\nNoNewPrivs:\t1\n', 'CapBnd:\t0000000000000007\n')).toEqual({
+    expect(
+      privilegesOf('CapBnd:\t0000000000000001\nNoNewPrivs:\t1\n', 'CapBnd:\t0000000000000007\n'),
+    ).toEqual({
       lost: [1, 2],
       noNewPrivileges: true,
     });
@@ -184,13 +215,28 @@ describe('the words of a session', () => {
       terminal: { rows: 10, columns: 20 },
       input: false,
     });
-    for (const text of ['', 'command=', 'command=a&tty=yes', 'command=a&rows=0', 'command=a&columns=1001', 'command=%00'])
+    for (const text of [
+      '',
+      'command=',
+      'command=a&tty=yes',
+      'command=a&rows=0',
+      'command=a&columns=1001',
+      'command=%00',
+    ])
       expect(typeof readExecQuery(new URLSearchParams(text))).toBe('string');
   });
 
   it('know no other order than three', () => {
-    expect(decodeControl('{"type":"signal","signal":"SIGHUP"}')).toEqual({ type: 'signal', signal: 'SIGHUP' });
-    for (const text of ['x', '[]', '{"type":"signal","signal":"toString"}', '{"type":"resize","rows":1.5,"columns":2}'])
+    expect(decodeControl('{"type":"signal","signal":"SIGHUP"}')).toEqual({
+      type: 'signal',
+      signal: 'SIGHUP',
+    });
+    for (const text of [
+      'x',
+      '[]',
+      '{"type":"signal","signal":"toString"}',
+      '{"type":"resize","rows":1.5,"columns":2}',
+    ])
       expect(typeof decodeControl(text)).toBe('string');
   });
 });

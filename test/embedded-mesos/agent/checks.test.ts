@@ -34,11 +34,18 @@ asRoot('checks by the agent', () => {
     const task = world.launch('export HIDDEN=1; sleep 1000', {
       command: {
         value: 'sleep 1000',
-        environment: { variables: [{ name: 'LD_PRELOAD', value: '' }, { name: 'GREETING', value: `it's "so"` }] },
+        environment: {
+          variables: [
+            { name: 'LD_PRELOAD', value: '' },
+            { name: 'GREETING', value: `it's "so"` },
+          ],
+        },
       },
       health_check: {
         ...soon,
-        ...command('id -un; echo "$GREETING"; pwd; readlink /proc/self/ns/pid; cat /proc/self/cgroup; ls /proc | grep -c "^[0-9]"') ,
+        ...command(
+          'id -un; echo "$GREETING"; pwd; readlink /proc/self/ns/pid; cat /proc/self/cgroup; ls /proc | grep -c "^[0-9]"',
+        ),
       },
       check: {
         ...soon,
@@ -78,7 +85,9 @@ asRoot('checks by the agent', () => {
     });
     const killed = await world.status(task, 'TASK_KILLED');
     expect(killed.healthy).toBe(false);
-    const failures = world.updates(task).filter(({ reason }) => reason === 'REASON_TASK_HEALTH_CHECK_STATUS_UPDATED');
+    const failures = world
+      .updates(task)
+      .filter(({ reason }) => reason === 'REASON_TASK_HEALTH_CHECK_STATUS_UPDATED');
     expect(failures.map(({ healthy, message }) => [healthy, message])).toEqual(
       Array.from({ length: 3 }, () => [false, 'The health check failed: the command exited with status 1']),
     );
@@ -120,7 +129,9 @@ asRoot('checks by the agent', () => {
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
     const { port } = server.address() as AddressInfo;
     try {
-      const task = world.launch('sleep 1000', { check: { ...soon, type: 'HTTP', http: { port, path: '/x' } } });
+      const task = world.launch('sleep 1000', {
+        check: { ...soon, type: 'HTTP', http: { port, path: '/x' } },
+      });
       await news(task, ({ check_status }) => check_status?.http?.status_code === 200);
       const before = asked;
       await waitFor(() => asked > before + 3, { what: 'further attempts' });

@@ -19,7 +19,7 @@ class Talk {
   readonly socket: WebSocket;
 
   constructor(url: string, query: readonly (readonly [string, string])[], token = TOKEN) {
-    const search = new URLSearchParams(query.map(([name, value]) => [name, value]));
+    const search = new URLSearchParams(query.map(([name, value]): [string, string] => [name, value]));
     this.socket = new WebSocket(`${url.replace('http', 'ws')}/exec?${search}`, 'longrun.exec.v1', {
       headers: { authorization: `Bearer ${token}` },
       perMessageDeflate: false,
@@ -107,7 +107,9 @@ asRoot('a session in a running task', () => {
     const [user, namespace, ...rest] = session.out.split('\n');
     const container = world.updates(task)[0]?.container_status?.container_id?.value ?? '';
     expect([user, namespace]).toEqual(['nobody', readlinkSync(`/proc/${pid}/ns/pid`)]);
-    expect(rest.filter((line) => /:(cpu|memory|pids)\b/.test(line)).every((line) => line.endsWith(container))).toBe(true);
+    expect(
+      rest.filter((line) => /:(cpu|memory|pids)\b/.test(line)).every((line) => line.endsWith(container)),
+    ).toBe(true);
     expect(rest.at(-2)).toBe(`${world.workDir}/agent/sandboxes/${container}`);
     expect(session.err).toBe('wrong\n');
     expect(session.closed).toBe(1000);
@@ -133,7 +135,9 @@ asRoot('a session in a running task', () => {
     session.say('stty size\n');
     await session.hears('50 132');
     session.say('sleep 98765; echo status $?\n');
-    await waitFor(() => world.servants('98765').length > 0, { what: 'the program that is to be interrupted' });
+    await waitFor(() => world.servants('98765').length > 0, {
+      what: 'the program that is to be interrupted',
+    });
     session.say('\x03');
     session.say('echo "interrupted: $?"\n');
     await session.hears('interrupted: 130');
@@ -142,7 +146,11 @@ asRoot('a session in a running task', () => {
   });
 
   it('passes signals to the program', async () => {
-    const session = await talk(['sh', '-c', 'trap "echo got it; exit 5" USR1; echo ready; while :; do sleep 0.05; done']);
+    const session = await talk([
+      'sh',
+      '-c',
+      'trap "echo got it; exit 5" USR1; echo ready; while :; do sleep 0.05; done',
+    ]);
     await session.hears('ready');
     session.tell({ type: 'signal', signal: 'SIGUSR1' });
     expect(await session.end()).toEqual({ type: 'exit', code: 5 });

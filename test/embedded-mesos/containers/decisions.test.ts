@@ -17,6 +17,7 @@ import {
 } from '../../../src/embedded-mesos/containers/decide/launch-script.js';
 import { cgroupHierarchies } from '../../../src/embedded-mesos/containers/decide/mount-table.js';
 import { memoryLimitation } from '../../../src/embedded-mesos/containers/decide/out-of-memory.js';
+import { ownGroup } from '../../../src/embedded-mesos/containers/decide/own-group.js';
 import { parseOomKills } from '../../../src/embedded-mesos/containers/decide/proc-text.js';
 import { conditionOf, readRecords } from '../../../src/embedded-mesos/containers/decide/record.js';
 
@@ -233,5 +234,23 @@ describe('what the kernel and the shell say', () => {
     expect(commandFault({ command: { ...command, value: '' }, environment: [] })).toBe(
       'the command is empty',
     );
+  });
+});
+
+describe('the cgroup that a process was given', () => {
+  const own = (text: string): string | undefined => ownGroup('/sys/fs/cgroup', text);
+
+  it('is told by /proc/self/cgroup', () => {
+    expect(own('0::/user.slice/user-1000.slice/longrun.service\n')).toBe(
+      '/sys/fs/cgroup/user.slice/user-1000.slice/longrun.service',
+    );
+    expect(own('1:cpu:/x\n0::/system.slice/longrun.service/longrun-host\n')).toBe(
+      '/sys/fs/cgroup/system.slice/longrun.service',
+    );
+  });
+
+  it('is none at the root, outside of what is seen, or without version 2', () => {
+    for (const text of ['0::/\n', '0::/../../other\n', '4:memory:/x\n', '0::/gone (deleted)\n'])
+      expect(own(text)).toBeUndefined();
   });
 });

@@ -235,7 +235,7 @@ afterEach(() => world.close());
       if (end.type === 'failed') messages.push(end.message);
     }
     expect(messages.join()).not.toMatch(/hush|pass/);
-    expect(fetcher.totals).toEqual({ succeeded: 0, failed: cases.length });
+    expect(fetcher.totals).toMatchObject({ succeeded: 0, failed: cases.length });
   });
 
   it('tries a transfer again that broke off', async () => {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { packageRoot } from '../../support/package-root.js';
 import { programPath } from './docker-programs.js';
@@ -10,7 +10,7 @@ const users = 'root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/nonexistent:/bi
 
 /** Puts the programs of this host, their libraries and Node over a tree that has the small programs already. */
 export function addHostPrograms(tree: string): void {
-  for (const name of programs) addProgram(tree, programPath(name) ?? '');
+  for (const name of programs) addProgram(tree, programPath(name) ?? '', join('/bin', name));
   addProgram(tree, process.execPath, '/usr/local/bin/node');
   mkdirSync(join(tree, 'etc'), { recursive: true });
   writeFileSync(join(tree, 'etc/passwd'), users);
@@ -20,7 +20,7 @@ export function addHostPrograms(tree: string): void {
   symlinkSync('/bin/busybox', join(tree, 'usr/bin/env'));
 }
 
-function addProgram(tree: string, path: string, to = path): void {
+function addProgram(tree: string, path: string, to: string): void {
   copyInto(tree, path, to);
   const { stdout } = spawnSync('ldd', [path], { encoding: 'utf8' });
   for (const [, library] of stdout.matchAll(/(?:=> )?(\/\S+) \(0x/g)) if (library) copyInto(tree, library, library);
@@ -29,7 +29,9 @@ function addProgram(tree: string, path: string, to = path): void {
 function copyInto(tree: string, from: string, to: string): void {
   const target = join(tree, to);
   mkdirSync(dirname(target), { recursive: true });
-  cpSync(realpathSync(from), target, { force: true });
+  // Another name of busybox, maybe: not to be written into.
+  rmSync(target, { force: true });
+  cpSync(realpathSync(from), target);
 }
 
 /** The project as its image needs it: what is built, and the packages that it runs with. */

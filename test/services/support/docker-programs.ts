@@ -35,6 +35,3 @@ export const programEnvironment: NodeJS.ProcessEnv = {
   PATH: binFolders.join(':'),
   LD_LIBRARY_PATH: `${root}/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`,
 };
-
-if (leftOut !== undefined) console.info(`skipped: ${leftOut}`);
-export const describeWithDocker = leftOut === undefined ? describe : describe.skip;

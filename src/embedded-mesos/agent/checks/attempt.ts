@@ -46,7 +46,10 @@ export class ContainerAttempts implements Attempts {
   }
 
   async #command(entrance: Entrance, command: CommandInfo, timeoutMs: number): Promise<AttemptResult> {
-    const own = (command.environment?.variables ?? []).map(({ name, value }) => ({ name, value: value ?? '' }));
+    const own = (command.environment?.variables ?? []).map(({ name, value }) => ({
+      name,
+      value: value ?? '',
+    }));
     const inside = { ...entrance, environment: [...entrance.environment, ...own] };
     const { done } = this.options.host.run(enterContainer(inside, argvOf(command)), timeoutMs);
     return commandResult(await done, timeoutMs);
@@ -73,6 +76,7 @@ function tailOf(output: string): string {
 function commandResult({ end }: RunEnd, timeoutMs: number): AttemptResult {
   if ('code' in end) return { type: 'exited', code: end.code };
   if ('signal' in end) return { type: 'killed', signal: end.signal };
-  if ('timedOut' in end) return { type: 'failed', why: `the command did not end within ${timeoutMs / 1000} s` };
+  if ('timedOut' in end)
+    return { type: 'failed', why: `the command did not end within ${timeoutMs / 1000} s` };
   return { type: 'failed', why: end.failure };
 }

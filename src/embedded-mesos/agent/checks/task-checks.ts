@@ -17,7 +17,12 @@ export const MAX_ATTEMPTS = 32;
 
 /** What a check has to say of its task. */
 export type CheckNews =
-  | { readonly type: 'health'; readonly track: HealthTrack; readonly failure?: string; readonly kill: boolean }
+  | {
+      readonly type: 'health';
+      readonly track: HealthTrack;
+      readonly failure?: string;
+      readonly kill: boolean;
+    }
   | { readonly type: 'check'; readonly status: CheckStatusInfo };
 
 export interface TaskChecksParts {
@@ -136,7 +141,12 @@ export class TaskChecks {
     if (this.#stopped || running.over) return;
     if (plan.kind === 'health') {
       const failure = failureOf(result);
-      const verdict = judgeHealth(plan, running.track, failure === undefined, clock.monotonicMs() - running.beganMs);
+      const verdict = judgeHealth(
+        plan,
+        running.track,
+        failure === undefined,
+        clock.monotonicMs() - running.beganMs,
+      );
       running.track = verdict.track;
       if (verdict.tell)
         tell(taskId, {

@@ -5,6 +5,7 @@ import { bridgeFault, bridgeOf } from './bridge-task.js';
 import { checkPlans } from './check-plan.js';
 import { dockerSpecOf, dockerTaskProblem, hasImage } from './docker-task.js';
 import { labelFault, labelIsolation, labelLimits } from './label-limits.js';
+import { secretFault } from './secret-refs.js';
 import { launchFailure, type Outcome } from './status.js';
 
 /** Mesos's default when no kill policy is given. */
@@ -66,8 +67,7 @@ function missingFeature(task: TaskInfo): string | undefined {
   if (!command) return 'Task has no command; this agent runs commands only';
   const unknownToEngine = container && dockerTaskProblem(task);
   if (unknownToEngine) return unknownToEngine;
-  const secret = command.environment?.variables.find(({ type }) => type === 'SECRET');
-  return secret && `This agent resolves no secrets: environment variable ${secret.name}`;
+  return secretFault(task);
 }
 
 function scalar(resources: readonly Resource[], name: string): number {

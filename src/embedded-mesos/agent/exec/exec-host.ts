@@ -106,9 +106,12 @@ export class ExecHost {
     if (this.#child !== child) return;
     this.#child = undefined;
     if (!this.#stopped)
-      this.options.log.warn('the process that keeps checks and sessions ended; it is started again when needed', {
-        why,
-      });
+      this.options.log.warn(
+        'the process that keeps checks and sessions ended; it is started again when needed',
+        {
+          why,
+        },
+      );
     for (const id of [...this.#runs.keys()]) this.#told('ran', id, { failure: GONE }, '');
     for (const id of [...this.#sessions.keys()]) this.#told('closed', id, { failure: GONE }, '');
   }

@@ -62,7 +62,8 @@ export function pipedProgram(entering: Entering, input: boolean, listeners: Prog
     stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   });
   const { stdin, stdout, stderr } = child;
-  const lives = (): boolean => child.pid !== undefined && child.exitCode === null && child.signalCode === null;
+  const lives = (): boolean =>
+    child.pid !== undefined && child.exitCode === null && child.signalCode === null;
   stdout?.on('data', (chunk: Buffer) => listeners.onOutput('stdout', chunk));
   stderr?.on('data', (chunk: Buffer) => listeners.onOutput('stderr', chunk));
   stdin?.on('drain', () => listeners.onDrain());

@@ -1,5 +1,11 @@
 import type { WebSocket } from 'ws';
-import { CLOSE_POLICY, decodeControl, encodeEnd, FRAME_INPUT, FRAME_OUTPUT } from '../decide/exec-protocol.js';
+import {
+  CLOSE_POLICY,
+  decodeControl,
+  encodeEnd,
+  FRAME_INPUT,
+  FRAME_OUTPUT,
+} from '../decide/exec-protocol.js';
 import type { ProgramEnd } from './host-messages.js';
 import type { OutputStream, Program, ProgramListeners } from './program.js';
 

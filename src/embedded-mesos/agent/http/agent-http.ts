@@ -38,7 +38,8 @@ export class AgentHttp {
       readonly hostname: string;
       /** What readers must show; undefined = everybody may read. */
       readonly readToken?: string;
-      readonly exec: ExecRoute;
+      /** Without it nobody can have programs run in tasks. */
+      readonly exec?: ExecRoute;
     },
     private readonly view: () => AgentView,
     lookup: PlaceLookup,
@@ -50,9 +51,10 @@ export class AgentHttp {
       (request, response) => void this.#answer(request, response),
     );
     this.#server.on('upgrade', (request, socket) => {
-      if (this.#hosts.has(request.headers.host?.toLowerCase() ?? ''))
-        void answerExec(request, socket, options.exec);
-      else refuseUpgrade(socket, 403, 'This agent is not called so.');
+      const { exec } = options;
+      if (exec && this.#hosts.has(request.headers.host?.toLowerCase() ?? ''))
+        void answerExec(request, socket, exec);
+      else refuseUpgrade(socket, 403, 'This agent is not called so, or has nothing to be opened.');
     });
     this.#server.headersTimeout = HEADERS_TIMEOUT_MS;
     this.#server.requestTimeout = REQUEST_TIMEOUT_MS;

@@ -21,10 +21,6 @@ const alwaysZero: readonly string[] = [
   'slave/tasks_gone',
   'slave/tasks_lost',
   'slave/tasks_starting',
-  'containerizer/fetcher/cache_size_total_bytes',
-  'containerizer/fetcher/cache_size_used_bytes',
-  'containerizer/fetcher/task_fetches_failed',
-  'containerizer/fetcher/task_fetches_succeeded',
   'containerizer/mesos/container_destroy_errors',
 ];
 
@@ -72,6 +68,10 @@ export function metricsJson(view: AgentView): Readonly<Record<string, number>> {
     'slave/valid_status_updates': totals.updates,
     'slave/container_launch_errors': totals.launchErrors,
     'slave/unacknowledged_status_updates': view.pendingUpdates,
+    'containerizer/fetcher/cache_size_total_bytes': view.fetches?.cacheBytes ?? 0,
+    'containerizer/fetcher/cache_size_used_bytes': view.fetches?.cacheUsedBytes ?? 0,
+    'containerizer/fetcher/task_fetches_failed': view.fetches?.failed ?? 0,
+    'containerizer/fetcher/task_fetches_succeeded': view.fetches?.succeeded ?? 0,
   };
   for (const name of resourceNames) {
     const [all, taken] = [Number(total[name]), Math.round((used[name] ?? 0) * 1_000) / 1_000];

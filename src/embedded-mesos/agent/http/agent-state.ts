@@ -1,4 +1,5 @@
 import type { Containerizer } from '../../containers/containerizer.js';
+import type { FetchTotals } from '../../containers/fetcher/fetcher.js';
 import type { RunFiles } from '../../containers/run-files.js';
 import { rangesText } from '../../protocol/resource-text.js';
 import { reservedRole } from '../../protocol/resources.js';
@@ -25,6 +26,8 @@ export interface AgentView {
   /** The last look at every container. */
   readonly samples: ReadonlyMap<string, Sample>;
   readonly pendingUpdates: number;
+  /** Absent: it fetches nothing. */
+  readonly fetches?: FetchTotals;
   /** What a real agent calls its flags; those that mean something here, as text. */
   readonly flags: Readonly<Record<string, string>>;
 }

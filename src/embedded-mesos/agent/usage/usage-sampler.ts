@@ -9,7 +9,7 @@ export const SAMPLE_EVERY_MS = 10_000;
 const SLICE_MS = 4;
 const PAUSE_MS = 15;
 /** Most tasks that one message tells of; with more of them they take turns. */
-export const MAX_TASKS_PER_REPORT = 2_000;
+export const MAX_TASKS_PER_REPORT = 1_000;
 
 export interface SampledTask {
   readonly taskId: string;

@@ -108,12 +108,12 @@ export class DockerContainer {
     const meaning = meaningOfError(error);
     if (meaning === 'failed') this.#failures++;
     if (!this.#started && (meaning === 'refused' || this.#failures >= MAX_FAILURES)) {
-      this.#end({ failure: `Failed to launch container: ${error.message}` });
+      this.#end({ failure: `Failed to launch container: ${engineWords(error)}` });
       return;
     }
     this.host.reachable(meaning === 'unreached' ? error.message : undefined);
     const who = meaning === 'unreached' ? 'is out of reach' : 'failed';
-    this.#say(`The Docker engine ${who}, it is asked again: ${error.message}`, true);
+    this.#say(`The Docker engine ${who}, it is asked again: ${engineWords(error)}`, true);
     await new Promise<void>((again) => {
       this.#wake = again;
       this.host.clock.after(RETRY_MS, again);
@@ -182,8 +182,8 @@ export class DockerContainer {
     } catch (error) {
       if (isConnectionError(error)) throw error;
       if (this.#over) return;
-      const why = (error as Error).message;
-      return this.#end({ failure: `Failed to launch container: ${why}` });
+      const why = engineWords(error as Error);
+      return this.#end({ failure: `Failed to launch container: image ${docker.image}: ${why}` });
     }
     if (this.#over || this.#kill) return;
     const image = await host.engine.image(docker.image);
@@ -267,6 +267,11 @@ export class DockerContainer {
     this.#wake?.();
     this.#output.close();
   }
+}
+
+/** What the engine itself said, without what the client library puts around it. */
+function engineWords({ message }: Error): string {
+  return message.replace(/^\(HTTP code \d+\) [^-]*- /, '').trim();
 }
 
 const connectionErrors: ReadonlySet<string | undefined> = new Set([

@@ -10,7 +10,7 @@ export const PULL_STALL_MS = 120_000;
 export type PullListener = (text: string) => void;
 
 interface Pull {
-  readonly done: Promise<void>;
+  done: Promise<void>;
   readonly listeners: Set<PullListener>;
   text: string;
 }
@@ -47,13 +47,16 @@ export class ImagePulls {
   }
 
   #begin(key: string, image: string, login: RegistryLogin | undefined): Pull {
-    const listeners = new Set<PullListener>();
+    const pull: Pull = {
+      done: Promise.resolve(),
+      listeners: new Set<PullListener>(),
+      text: pullText(image, new Map()),
+    };
     const tell = (text: string): void => {
       pull.text = text;
-      for (const listener of listeners) listener(text);
+      for (const listener of pull.listeners) listener(text);
     };
-    const done = this.#pull(image, login, tell).finally(() => this.#running.delete(key));
-    const pull: Pull = { done, listeners, text: pullText(image, new Map()) };
+    pull.done = this.#pull(image, login, tell).finally(() => this.#running.delete(key));
     this.#running.set(key, pull);
     return pull;
   }

@@ -50,6 +50,14 @@ export interface FetchRequest {
   readonly onProgress: (message: string) => void;
 }
 
+/** Tasks whose files were fetched, or could not be, since the start; and what the cache may hold and holds. */
+export interface FetchTotals {
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly cacheBytes: number;
+  readonly cacheUsedBytes: number;
+}
+
 export type FetchEnd =
   | { readonly type: 'fetched' }
   | { readonly type: 'cancelled' }
@@ -64,7 +72,7 @@ export type FetchEnd =
  * - A process that fetches does not outlive the agent; what it did not finish is begun again.
  */
 export class Fetcher {
-  readonly totals = { succeeded: 0, failed: 0 };
+  readonly #ends = { succeeded: 0, failed: 0 };
   readonly cache: FetchCache;
   readonly #slots: ProcessSlots;
   readonly #loader: CacheLoader;
@@ -93,6 +101,10 @@ export class Fetcher {
     return this.options.timeLimitMs ?? DEFAULT_TIME_LIMIT_MS;
   }
 
+  get totals(): FetchTotals {
+    return { ...this.#ends, cacheBytes: this.cache.limitBytes, cacheUsedBytes: this.cache.bytes };
+  }
+
   start(): Promise<void> {
     return this.cache.start();
   }
@@ -114,7 +126,7 @@ export class Fetcher {
       if (control.signal.aborted) return { type: 'cancelled' };
       if (result.type !== 'placed')
         return this.#failed(result.type === 'failed' ? result.message : 'the fetcher said something else');
-      this.totals.succeeded++;
+      this.#ends.succeeded++;
       return { type: 'fetched' };
     } catch (error) {
       return control.signal.aborted && !late ? { type: 'cancelled' } : this.#failed((error as Error).message);
@@ -125,7 +137,7 @@ export class Fetcher {
   }
 
   #failed(message: string): FetchEnd {
-    this.totals.failed++;
+    this.#ends.failed++;
     return { type: 'failed', message };
   }
 

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ContainerLimits, ResourceStatistics } from '../containerizer.js';
 import { cpuWeight, raisesMemory, version2Writes } from '../decide/cgroup-values.js';
-import type { MemoryFacts } from '../decide/out-of-memory.js';
 import { version2IoWrites } from '../decide/io-values.js';
+import type { MemoryFacts } from '../decide/out-of-memory.js';
 import { parseFlatKeyed } from '../decide/proc-text.js';
 import { textOf } from '../processes.js';
 import { readGroups } from '../statistics/read-groups.js';
@@ -42,6 +42,7 @@ export class CgroupVersion2 implements Isolation {
   #ioDevice: string | undefined;
 
   constructor(
+    /** The root of the hierarchy, or a group in it that is ours to use (delegated). */
     private readonly mountPoint: string,
     instanceId: string,
     private readonly pidsMax: number,
@@ -85,8 +86,8 @@ export class CgroupVersion2 implements Isolation {
   }
 
   /**
-   * The root of a container's own hierarchy is no true root: while processes live in it, it cannot hand controllers on. They
-   * move to a child of their own. True roots and groups of others (which have a cgroup.type and a parent) are left alone.
+   * The root of a container's own hierarchy is no true root, nor is a delegated group: while processes live in it, it cannot hand
+   * controllers on. They move to a child of their own. True roots and groups of others (which have a cgroup.type and a parent) are left alone.
    */
   #moveAside(group: string): void {
     const falseRoot = group === this.mountPoint && existsSync(join(group, 'cgroup.type'));

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { cgroupHierarchies } from '../decide/mount-table.js';
+import { ownGroup } from '../decide/own-group.js';
 import { CgroupVersion1, canMakeGroups } from './cgroup-version1.js';
 import { CgroupVersion2 } from './cgroup-version2.js';
 import type { Isolation } from './isolation.js';
@@ -25,13 +26,17 @@ export function detectIsolation(instanceId: string, pidsMax = DEFAULT_PIDS_MAX):
     if (usable.length > 0) return new CgroupVersion1([...usable, ...others], instanceId, pidsMax, hostCpus);
   }
   const second = hierarchies.find(({ version }) => version === 2);
-  if (second && first.length === 0 && canMakeGroups(second, instanceId)) {
-    return new CgroupVersion2(second.mountPoint, instanceId, pidsMax, hostCpus);
+  if (second && first.length === 0) {
+    // The root of the hierarchy, else the group that was delegated to whoever started this process.
+    const delegated = ownGroup(second.mountPoint, readFileSync('/proc/self/cgroup', 'latin1'));
+    for (const mountPoint of [second.mountPoint, ...(delegated === undefined ? [] : [delegated])])
+      if (canMakeGroups({ ...second, mountPoint }, instanceId))
+        return new CgroupVersion2(mountPoint, instanceId, pidsMax, hostCpus);
   }
   const root = process.getuid?.() === 0;
   return new ProcessGroups(
     root
       ? 'the cgroup hierarchies cannot be written to'
-      : 'the agent does not run as root, so it has no cgroups',
+      : 'the agent does not run as root, and no cgroup is delegated to it (systemd: Delegate=yes), so it has none',
   );
 }
