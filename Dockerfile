@@ -6,25 +6,22 @@ ARG BASE=node:20-bookworm-slim
 ARG PARTS=built
 
 FROM ${BASE} AS built
-WORKDIR /opt/longrun
+WORKDIR /src
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY . .
-RUN npm run build && npm prune --omit=dev --no-audit --no-fund
+RUN npm run build && npm prune --omit=dev --no-audit --no-fund \
+ && mkdir /opt/longrun \
+ && mv bin dist node_modules examples package.json openapi.yaml LICENSE /opt/longrun/
 
 FROM ${BASE} AS given
-WORKDIR /opt/longrun
-COPY . .
+COPY . /opt/longrun
 
 FROM ${PARTS} AS parts
 
 FROM ${BASE}
 WORKDIR /opt/longrun
-COPY --from=parts /opt/longrun/bin bin
-COPY --from=parts /opt/longrun/dist dist
-COPY --from=parts /opt/longrun/node_modules node_modules
-COPY --from=parts /opt/longrun/examples examples
-COPY --from=parts /opt/longrun/package.json /opt/longrun/openapi.yaml /opt/longrun/LICENSE ./
+COPY --from=parts /opt/longrun .
 RUN ln -s /opt/longrun/bin/longrun.js /usr/local/bin/longrun
 VOLUME /var/lib/longrun
 EXPOSE 8080 5050 9080 9090

@@ -23,7 +23,14 @@ const missing = () => programs.filter((program) => !onPath(program) && !inFolder
 function unpack(env) {
   const archives = join(folder, 'archives');
   mkdirSync(join(archives, 'partial'), { recursive: true });
-  const options = ['-y', '-qq', '--no-install-recommends', '--download-only', '-o', `Dir::Cache::archives=${archives}`];
+  const options = [
+    '-y',
+    '-qq',
+    '--no-install-recommends',
+    '--download-only',
+    '-o',
+    `Dir::Cache::archives=${archives}`,
+  ];
   const fetch = () => spawnSync('apt-get', ['install', ...options, ...packages], { stdio: 'inherit', env });
   if (fetch().status !== 0) {
     spawnSync('apt-get', ['update', '-qq'], { stdio: 'inherit', env });

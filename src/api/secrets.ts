@@ -83,5 +83,11 @@ function present(
   request: Request,
 ): Readonly<Record<string, unknown>> {
   const access = accessOf(request);
-  return { path, version, size, versions, usedBy: secrets.usedBy(path).filter((appId) => access.sees(appId)) };
+  return {
+    path,
+    version,
+    size,
+    versions,
+    usedBy: secrets.usedBy(path).filter((appId) => access.sees(appId)),
+  };
 }

@@ -37,6 +37,8 @@ Exit codes: 0 done, 1 refused or no server, ${USAGE_EXIT_CODE} wrong use, 3 the 
   addRestCommands(root);
   const { addAccessCommands } = await import('./rest/add-access-commands.js');
   addAccessCommands(root);
+  const { addSecretCommands } = await import('./rest/add-secret-commands.js');
+  addSecretCommands(root);
   const { addHistoryCommands } = await import('./rest/add-history-commands.js');
   addHistoryCommands(root);
   const { addUsageCommand } = await import('./rest/add-usage-command.js');

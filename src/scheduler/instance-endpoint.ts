@@ -29,7 +29,10 @@ export function endpointOf(app: AppWithPorts, task: ReachableTask, index: number
 }
 
 /** The host at which a port is reached that a definition names by its number only: the container's own where it has one. */
-export function hostOf(app: Pick<AppWithPorts, 'container'> & NetworkedApp, task: ReachableTask): string | undefined {
+export function hostOf(
+  app: Pick<AppWithPorts, 'container'> & NetworkedApp,
+  task: ReachableTask,
+): string | undefined {
   const own = app.networks.some(({ mode }) => mode === 'container');
   return own ? task.ipAddresses[0]?.ipAddress : task.hostname;
 }

@@ -1,5 +1,14 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { closeSync, constants, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { type Timestamp, timestamp } from '../util/timestamp.js';
 import { KEY_BYTES, type SealingKey } from './decide/seal.js';
@@ -99,10 +108,14 @@ const opened = ({ id, key }: StoredKey): SealingKey => ({ id, key: Buffer.from(k
 function parsed(text: string, path: string): Contents {
   try {
     const contents = JSON.parse(text) as Contents;
-    const keys = contents.keys.every(({ id, key }) => typeof id === 'string' && Buffer.from(key, 'base64').length === KEY_BYTES);
+    const keys = contents.keys.every(
+      ({ id, key }) => typeof id === 'string' && Buffer.from(key, 'base64').length === KEY_BYTES,
+    );
     if (contents.format === 1 && keys && contents.keys.length > 0) return contents;
   } catch {
     // The parser's words might quote a key.
   }
-  throw new Error(`the key file of secrets ${path} is damaged; put back a copy of it, or remove it and set every secret anew`);
+  throw new Error(
+    `the key file of secrets ${path} is damaged; put back a copy of it, or remove it and set every secret anew`,
+  );
 }

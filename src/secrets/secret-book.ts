@@ -63,7 +63,8 @@ export class SecretBook {
     keyFile.load();
     const onCorrupt = ({ key, problem }: { key: string; problem: string }): void =>
       log.error('a secret cannot be read; set it anew', { key, problem });
-    for await (const { value } of store.scan(keys.secret(''), { onCorrupt })) this.#keep(value as SecretRecord);
+    for await (const { value } of store.scan(keys.secret(''), { onCorrupt }))
+      this.#keep(value as SecretRecord);
     const lost = [...this.#records.values()].filter(({ sealed }) => !keyFile.find(sealed.keyId));
     if (lost.length > 0)
       log.error('secrets cannot be opened: their key is not in the key file; put it back, or set them anew', {
@@ -153,7 +154,9 @@ export class SecretBook {
       sealed: this.#sealed(value, { path, version }),
     };
     const due = before === undefined ? [] : restarts().map((appId): DueRestart => ({ appId, path, by }));
-    const writes = due.map((each) => ({ op: 'put', key: keys.secretRestart(each.appId), value: each }) as const);
+    const writes = due.map(
+      (each) => ({ op: 'put', key: keys.secretRestart(each.appId), value: each }) as const,
+    );
     await this.#commit([{ op: 'put', key: keys.secret(path), value: record }, ...writes]);
     this.#keep(record);
     return { facts: factsOf(record), outcome: before === undefined ? 'created' : 'changed', restarts: due };
@@ -169,7 +172,9 @@ export class SecretBook {
       const records = readable
         .slice(first, first + RESEAL_AT_ONCE)
         .map((record) => ({ ...record, sealed: this.#sealed(this.#opened(record), record) }));
-      await this.#commit(records.map((record) => ({ op: 'put', key: keys.secret(record.path), value: record })));
+      await this.#commit(
+        records.map((record) => ({ op: 'put', key: keys.secret(record.path), value: record })),
+      );
       for (const record of records) this.#keep(record);
     }
     keyFile.dropFormer();

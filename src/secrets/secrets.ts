@@ -57,7 +57,12 @@ export class Secrets {
     if (result.outcome === 'changed') changed([path]);
     restarts.add(result.restarts);
     const { version } = result.facts;
-    log.info('a secret was set', { path, version, outcome: result.outcome, restarts: result.restarts.length });
+    log.info('a secret was set', {
+      path,
+      version,
+      outcome: result.outcome,
+      restarts: result.restarts.length,
+    });
     return result;
   }
 
@@ -68,7 +73,9 @@ export class Secrets {
       if (apps.length === 0) return;
       const told = apps.slice(0, MAX_TOLD_APPS);
       const more = apps.length > told.length ? ` and ${apps.length - told.length} more` : '';
-      throw new CatalogError('secret-in-use', { path, apps: told.join(', ') + more }, undefined, { apps: told });
+      throw new CatalogError('secret-in-use', { path, apps: told.join(', ') + more }, undefined, {
+        apps: told,
+      });
     });
     if (!removed) throw new CatalogError('secret-not-found', { path });
     this.options.log.info('a secret was removed', { path });

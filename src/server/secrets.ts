@@ -47,7 +47,13 @@ export async function openSecrets(
   changed: (paths: readonly string[]) => void,
 ): Promise<ServerSecrets> {
   const log = around.log.child('secrets');
-  const book = new SecretBook({ store, epoch, keyFile: new KeyFile(join(workDir.path, 'secrets.key')), clock, log });
+  const book = new SecretBook({
+    store,
+    epoch,
+    keyFile: new KeyFile(join(workDir.path, 'secrets.key')),
+    clock,
+    log,
+  });
   await book.start();
   let restarts: SecretRestarts | undefined;
   let later: Later | undefined;

@@ -161,7 +161,9 @@ export class Server {
       what: 'the master',
       flag: '--master-port',
     });
-    const vault = await openSecrets(this.options, store, epoch, registry, (paths) => master.secretsChanged(paths));
+    const vault = await openSecrets(this.options, store, epoch, registry, (paths) =>
+      master.secretsChanged(paths),
+    );
     const master: Master = new Master({
       store,
       epoch,
@@ -175,7 +177,9 @@ export class Server {
       secrets: vault.open,
     });
     await master.start();
-    const history = await startHistory(this.options, store, epoch, registry, master, (app) => vault.secrets.textsOf(app));
+    const history = await startHistory(this.options, store, epoch, registry, master, (app) =>
+      vault.secrets.textsOf(app),
+    );
     const drainer: Drainer = {
       drain: (instance, aborted) => proxyControl.drain(instance, aborted),
       portResting: (agentId, port) => proxyControl.portResting(agentId, port),

@@ -1,6 +1,10 @@
 import { IncomingMessage } from 'node:http';
 
-const offered = new WeakMap<IncomingMessage, unknown>();
+const offered = Symbol('offered');
+
+interface Offered extends IncomingMessage {
+  [offered]?: unknown;
+}
 
 /**
  * A request of an http server that speaks WebSocket and nothing else besides HTTP/1.1. Node gives every request that offers any
@@ -13,11 +17,11 @@ export class UpgradableRequest extends IncomingMessage {}
 // Node's own class assigns the member while it is made, before this class could have a field: hence the prototype's accessor.
 Object.defineProperty(UpgradableRequest.prototype, 'upgrade', {
   configurable: true,
-  get(this: IncomingMessage): unknown {
-    return offered.get(this) && isWebSocket(this);
+  get(this: Offered): unknown {
+    return this[offered] && isWebSocket(this);
   },
-  set(this: IncomingMessage, value: unknown) {
-    offered.set(this, value);
+  set(this: Offered, value: unknown) {
+    this[offered] = value;
   },
 });
 

@@ -16,6 +16,7 @@ describe("a newcomer's first hour", () => {
   const hello = JSON.parse(readFileSync(join(root, 'examples/hello.json'), 'utf8')) as {
     id: string;
     labels: Record<string, string>;
+    portDefinitions: object[];
   };
   const viaVhost = async (): Promise<string> => {
     const answer = await waitFor(
@@ -29,7 +30,9 @@ describe("a newcomer's first hour", () => {
   };
 
   it('posts hello, sees it become healthy and answer through the load balancer', async () => {
-    const app = await longrun.deploy(hello);
+    // Its port may be another longrun's on this host.
+    const portDefinitions = [{ ...hello.portDefinitions[0], port: longrun.firstServicePort }];
+    const app = await longrun.deploy({ ...hello, portDefinitions });
     expect(app.tasksRunning).toBe(1);
     expect(app.tasksHealthy).toBe(1);
     expect(await viaVhost()).toContain('Hello');

@@ -83,7 +83,10 @@ describe('what the master is told of a container', () => {
     const user = task(withImage([], {}, [{ mode: 'container', name: 'blue' }])).container;
     expect(user).toMatchObject({ docker: { network: 'USER' }, network_infos: [{ name: 'blue' }] });
     const linuxInfo = { ipcInfo: { mode: 'PRIVATE', shmSize: 8 } };
-    const other = task(withImage([mapping({ containerPort: 80, hostPort: 0 })], { type: 'MESOS', linuxInfo }), [5]);
+    const other = task(
+      withImage([mapping({ containerPort: 80, hostPort: 0 })], { type: 'MESOS', linuxInfo }),
+      [5],
+    );
     expect(other.container).toEqual({
       type: 'MESOS',
       mesos: { image: { type: 'DOCKER', docker: { name: 'web:1' }, cached: false } },
@@ -94,7 +97,11 @@ describe('what the master is told of a container', () => {
 });
 
 describe('where a port of a task is reached', () => {
-  const reachable = { hostname: 'h', hostPorts: [31_005], ipAddresses: [{ ipAddress: '10.1.1.1', protocol: 'IPv4' as const }] };
+  const reachable = {
+    hostname: 'h',
+    hostPorts: [31_005],
+    ipAddresses: [{ ipAddress: '10.1.1.1', protocol: 'IPv4' as const }],
+  };
   const app = appRecord(
     '/web',
     withImage([mapping({ containerPort: 9 }), mapping({ containerPort: 80, hostPort: 0 }), mapping({})], {}, [

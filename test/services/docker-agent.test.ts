@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { isTerminalState, type TaskInfo, type TaskState } from '../../src/embedded-mesos/protocol/v1.js';
 import { AgentWorld } from '../embedded-mesos/agent/agent-world.js';
 import { waitFor } from '../support/wait-for.js';
-import { DockerEngine, testImage } from './support/docker-engine.js';
 import { describeWithDocker } from './support/describe-with-docker.js';
+import { DockerEngine, testImage } from './support/docker-engine.js';
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -32,7 +32,8 @@ describeWithDocker('an agent with tasks in a Docker engine', () => {
 
   it('runs each task once and ends it in one status, wherever in the launch it is killed', async () => {
     const sent: TaskInfo[] = [];
-    const over = (id: string): boolean => world.states(id).some((state) => isTerminalState(state as TaskState));
+    const over = (id: string): boolean =>
+      world.states(id).some((state) => isTerminalState(state as TaskState));
     for (const afterMs of [0, 10, 30, 60, 120, 200, 350]) {
       const tasks = Array.from({ length: 2 }, () => task('echo ran >> /mnt/mesos/sandbox/ran; sleep 0.2'));
       sent.push(...tasks);
@@ -64,7 +65,9 @@ describeWithDocker('an agent with tasks in a Docker engine', () => {
     const [id = ''] = world.run(task('trap "" TERM; while true; do sleep 0.1; done'));
     await world.status(id, 'TASK_RUNNING');
     world.kill(id);
-    await waitFor(async () => (await world.get('/metrics/snapshot')).text.includes('"slave/tasks_killing":1'));
+    await waitFor(async () =>
+      (await world.get('/metrics/snapshot')).text.includes('"slave/tasks_killing":1'),
+    );
     await pause(20);
     await world.crash();
     await world.start();

@@ -12,8 +12,8 @@ import { silentLog } from '../../src/logging/log.js';
 import { SystemClock } from '../../src/util/clock.js';
 import { SystemDice } from '../../src/util/ids.js';
 import { waitFor } from '../support/wait-for.js';
-import { DockerEngine, testImage } from './support/docker-engine.js';
 import { describeWithDocker } from './support/describe-with-docker.js';
+import { DockerEngine, testImage } from './support/docker-engine.js';
 
 describeWithDocker('containers of a real engine', () => {
   let engine: DockerEngine;

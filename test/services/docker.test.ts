@@ -1,11 +1,19 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AppJson, Longrun } from '../e2e/support/longrun.js';
 import { waitFor } from '../support/wait-for.js';
-import { DockerEngine, testImage } from './support/docker-engine.js';
 import { describeWithDocker } from './support/describe-with-docker.js';
+import { DockerEngine, testImage } from './support/docker-engine.js';
 import { DockerRegistry } from './support/docker-registry.js';
 
 interface DockerAppJson extends AppJson {
@@ -18,7 +26,11 @@ interface DockerAppJson extends AppJson {
 const IMAGE_BYTES = 8_000_000;
 const BYTES_PER_SECOND = 3_000_000;
 
-const imageApp = (id: string, more: Record<string, unknown> = {}, image = testImage): Record<string, unknown> => ({
+const imageApp = (
+  id: string,
+  more: Record<string, unknown> = {},
+  image = testImage,
+): Record<string, unknown> => ({
   id,
   cpus: 0.05,
   mem: 32,
@@ -75,7 +87,10 @@ describeWithDocker('apps with an image', () => {
     ((await show(id))?.waiting ?? []).map(({ reason }) => reason);
   const remove = async (id: string): Promise<void> => {
     await longrun.request('DELETE', `/v2/apps${id}`);
-    await waitFor(async () => (await show(id)) === undefined, { what: `${id} to be gone`, timeoutMs: 20_000 });
+    await waitFor(async () => (await show(id)) === undefined, {
+      what: `${id} to be gone`,
+      timeoutMs: 20_000,
+    });
   };
   const pullable = async (name: string, bytes: number): Promise<void> => {
     const tree = join(folder, 'tree');
@@ -134,7 +149,9 @@ describeWithDocker('apps with an image', () => {
   it('say which limit of memory they met', async () => {
     const cmd = 'exec dd if=/dev/zero of=/dev/null bs=200M count=1';
     await longrun.request('POST', '/v2/apps', imageApp('/greedy', { cmd }));
-    const failure = await waitFor(async () => (await show('/greedy'))?.lastTaskFailure, { timeoutMs: 20_000 });
+    const failure = await waitFor(async () => (await show('/greedy'))?.lastTaskFailure, {
+      timeoutMs: 20_000,
+    });
     expect(failure).toMatchObject({ message: expect.stringContaining('limit of 32 MiB') });
     await remove('/greedy');
   }, 30_000);
@@ -176,12 +193,17 @@ describeWithDocker('apps with an image', () => {
   it('wait for an engine that is not there, say so, and run when it is', async () => {
     await engine.suspend('SIGTERM');
     await longrun.request('POST', '/v2/apps', imageApp('/patient', { cmd: 'exec sleep 1000' }));
-    await waitFor(async () => (await waitingTexts('/patient')).some((text) => text.includes('out of reach')), {
-      what: 'the reason',
-    });
+    await waitFor(
+      async () => (await waitingTexts('/patient')).some((text) => text.includes('out of reach')),
+      {
+        what: 'the reason',
+      },
+    );
     await engine.resume();
     expect(await longrun.settled('/patient')).toMatchObject({ tasksRunning: 1 });
     await remove('/patient');
-    await waitFor(async () => (await engine.containers()).length === 0, { what: 'an engine without containers' });
+    await waitFor(async () => (await engine.containers()).length === 0, {
+      what: 'an engine without containers',
+    });
   }, 60_000);
 });

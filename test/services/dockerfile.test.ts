@@ -41,7 +41,7 @@ describeWithDocker('the image of the Dockerfile', () => {
       env: { ...programEnvironment, DOCKER_HOST: `unix://${engine.socketPath}`, DOCKER_BUILDKIT: '1' },
     });
     if (status !== 0) throw new Error(`docker ${words.join(' ')}: ${stderr}${stdout}`);
-    return stdout;
+    return words[0] === 'logs' ? stdout + stderr : stdout;
   };
   const logs = (): string => docker('logs', name).slice(-4_000);
   const ask = (method: string, path: string, body?: unknown): Promise<{ status: number; text: string }> =>
@@ -104,7 +104,10 @@ describeWithDocker('the image of the Dockerfile', () => {
     let last = '';
     await waitFor(
       async () => {
-        const answer = await ask('GET', '/v2/info').catch((error: Error) => ({ status: 0, text: error.message }));
+        const answer = await ask('GET', '/v2/info').catch((error: Error) => ({
+          status: 0,
+          text: error.message,
+        }));
         last = `${answer.status} ${answer.text}`;
         return answer.status === 200;
       },

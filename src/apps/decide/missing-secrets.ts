@@ -16,6 +16,8 @@ export function missingSecretProblems(
       return [{ ...at, errors: [`${path} is not for this app`], hint }];
     }
     if (hasSecret(path)) return [];
-    return [{ ...at, errors: [`secret ${path} does not exist`], hint: `\`longrun secret set ${path}\` makes it.` }];
+    return [
+      { ...at, errors: [`secret ${path} does not exist`], hint: `\`longrun secret set ${path}\` makes it.` },
+    ];
   });
 }

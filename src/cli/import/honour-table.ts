@@ -46,7 +46,7 @@ export const honourTable: readonly HonourEntry[] = [
     'honoured',
     `images with the host’s, the bridge’s or one network of the engine’s own; of the rest ${RUNNABLE}`,
   ),
-  ...field('fetch', 'honoured', `as far as it asks for nothing; else ${RUNNABLE}`),
+  ...field('fetch', 'honoured', `over http and https, and files of the agent’s host; of others ${RUNNABLE}`),
   ...field('gpus tty secrets executor executorResources', 'honoured', `at its default; else ${RUNNABLE}`),
   ...field('ports', 'translated', 'becomes `portDefinitions`, or service ports of `container.portMappings`'),
   ...field('uris storeUrls', 'translated', 'becomes `fetch`'),

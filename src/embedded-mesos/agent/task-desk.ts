@@ -3,18 +3,17 @@ import { assertNever } from '../../util/assert.js';
 import type { Clock } from '../../util/clock.js';
 import type { Dice } from '../../util/ids.js';
 import type { Accounts } from '../containers/accounts.js';
-import type { ContainerEvent, Containerizer, ContainerSpec, KnownContainer } from '../containers/containerizer.js';
+import type {
+  ContainerEvent,
+  Containerizer,
+  ContainerSpec,
+  KnownContainer,
+} from '../containers/containerizer.js';
 import type { AgentTask } from '../protocol/agent-line.js';
 import { isTerminalState, type KillPolicy, type TaskInfo, type TaskStatus } from '../protocol/v1.js';
 import type { CheckpointLog } from './checkpoint-log.js';
 import type { CheckNews } from './checks/task-checks.js';
-import {
-  killGraceMs,
-  portsRefusal,
-  type RunAsRules,
-  refusalOf,
-  userFor,
-} from './decide/admit-task.js';
+import { killGraceMs, portsRefusal, type RunAsRules, refusalOf, userFor } from './decide/admit-task.js';
 import { hasImage } from './decide/docker-task.js';
 import { bareStatus, type Outcome, type StatusFacts } from './decide/status.js';
 import { stepTask, type TaskEffect, type TaskEvent } from './decide/task-step.js';
@@ -77,8 +76,7 @@ export class TaskDesk {
     const known: KnownContainer[] = [];
     for (const record of records) {
       this.#add(record);
-      if (record.phase !== 'ended' && record.fetched !== false)
-        known.push({ spec: this.#container(record) });
+      if (record.phase !== 'ended' && record.fetched !== false) known.push({ spec: this.#container(record) });
       this.#sendFirst(record);
     }
     return known;
@@ -124,9 +122,8 @@ export class TaskDesk {
     const user = userFor(task, this.parts.rules);
     const account = user === undefined ? undefined : await this.parts.accounts.find(user);
     const wanted = (): boolean => !this.#stopped && entry.record.phase === 'launching';
-    const { rules, listening } = this.parts;
-    const refusal =
-      refusalOf(task, account, rules) ?? portsRefusal(await listening.takenBefore(task, wanted));
+    const taken = (): Promise<readonly number[]> => this.parts.listening.takenBefore(task, wanted);
+    const refusal = refusalOf(task, account, this.parts.rules) ?? portsRefusal(await taken());
     if (refusal) return this.#refuse(entry, refusal);
     const volumes = await this.parts.preparation.volumes(task);
     if (volumes && 'refusal' in volumes) return this.#refuse(entry, volumes.refusal);
@@ -145,8 +142,7 @@ export class TaskDesk {
     try {
       await this.parts.checkpoints.put(checkpointKeys.task(task.task_id.value), entry.record);
     } catch (error) {
-      this.#dropUnwritten(entry, error as Error);
-      return;
+      return this.#dropUnwritten(entry, error as Error);
     }
     if (this.#stopped) return;
     if (isToFetch) void this.#fetch(entry);
@@ -188,10 +184,9 @@ export class TaskDesk {
     this.#taskByContainer.delete(containerId);
     this.parts.containerizer.forget(containerId);
     this.totals.launchErrors++;
-    const message = `The agent cannot write its checkpoint: ${error.message}`;
     this.parts.tell(frameworkId, {
       ...this.#bare(task.task_id.value, 'TASK_DROPPED'),
-      message,
+      message: `The agent cannot write its checkpoint: ${error.message}`,
       reason: 'REASON_CONTAINER_LAUNCH_FAILED',
     });
   }

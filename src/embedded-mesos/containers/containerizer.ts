@@ -62,6 +62,8 @@ export interface Entrance {
   readonly environment: readonly { readonly name: string; readonly value: string }[];
   /** Where it starts, as seen inside. */
   readonly workingFolder: string;
+  /** A container of an engine, which is to be asked to start the program: it alone can give it the container's rights. */
+  readonly engine?: { readonly socketPath: string; readonly container: string };
 }
 
 /** Everything needed to run one container. */

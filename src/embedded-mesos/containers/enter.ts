@@ -1,7 +1,13 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Entrance } from './containerizer.js';
-import { type Entering, enteringWords, networkWords, privilegesOf } from './decide/enter-words.js';
+import {
+  type Entering,
+  enteringWords,
+  networkWords,
+  type ProgramSource,
+  privilegesOf,
+} from './decide/enter-words.js';
 
 let setpriv: boolean | undefined;
 
@@ -21,10 +27,13 @@ function hasSetpriv(): boolean {
 
 /**
  * How to start a program in a running container: as its user, with what its main process may do, in its cgroups and
- * namespaces. `argv` is the program and its arguments as seen inside; `terminal`: its input is one. Throws when the container's process is gone.
+ * namespaces. `argv` is the program and its arguments as seen inside; `terminal`: its input is one. Throws when the
+ * container's process is gone.
  */
-export function enterContainer(entrance: Entrance, argv: readonly string[], terminal = false): Entering {
-  const status = readFileSync(`/proc/${entrance.pid}/status`, 'utf8');
+export function enterContainer(entrance: Entrance, argv: readonly string[], terminal = false): ProgramSource {
+  const { pid, engine, environment, workingFolder } = entrance;
+  if (engine) return { ...engine, argv, environment, workingFolder };
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const privileges = privilegesOf(status, readFileSync('/proc/self/status', 'utf8'));
   return enteringWords(entrance, argv, privileges, { hasSetpriv: hasSetpriv(), terminal });
 }

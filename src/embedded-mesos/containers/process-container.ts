@@ -316,7 +316,7 @@ export class ProcessContainer {
     await drainOutput(host, id);
     if (host.stopped) return;
     if (identity) dismissSupervisor(identity);
-    await host.bridges?.detach(id);
+    if (this.spec.bridge) await host.bridges?.detach(id);
     const use = useOf(host, id);
     if (stuckPids.length === 0) await this.#removeGroups();
     if (host.stopped) return;

@@ -3,6 +3,7 @@ import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import type { ContainerHost } from './container-host.js';
 import type { ContainerSpec, MountSpec } from './containerizer.js';
 import { stageScript } from './decide/stage-script.js';
+import { resolverMount } from './network/resolver-mount.js';
 
 /**
  * Writes what is to be done in a container's namespaces before its program starts: mounts, a network, strict bounds. Idempotent;
@@ -10,7 +11,8 @@ import { stageScript } from './decide/stage-script.js';
  */
 export function prepareStage(host: ContainerHost, spec: ContainerSpec, network: string | undefined): void {
   const { files, namespaces } = host;
-  const asked = spec.mounts ?? [];
+  const resolver = network === undefined ? undefined : resolverMount();
+  const asked = [...(resolver ? [resolver] : []), ...(spec.mounts ?? [])];
   const needs = needsOf(spec);
   if (needs.length > 0 && (!namespaces.own || namespaces.gaps.length > 0))
     throw new Error(`it asks for ${needs.join(' and ')}, but ${namespaces.gaps.join('; ')}`);

@@ -8,7 +8,8 @@ const segment = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$/;
 /** What is wrong with a secret's absolute path, as a sentence; undefined when nothing is. */
 export function secretPathProblem(path: string): string | undefined {
   const segments = path.split('/').slice(1);
-  if (!path.startsWith('/') || path === '/') return 'a secret has an absolute path, such as /shop/db-password';
+  if (!path.startsWith('/') || path === '/')
+    return 'a secret has an absolute path, such as /shop/db-password';
   if (path.length > MAX_SECRET_PATH) return `a secret's path has at most ${MAX_SECRET_PATH} characters`;
   if (segments.every((each) => segment.test(each))) return undefined;
   return 'the parts of a secret’s path are letters, digits and inner `.`, `_` and `-`, 64 at most';

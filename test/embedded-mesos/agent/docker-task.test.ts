@@ -89,7 +89,9 @@ describe('a task with an image', () => {
   });
 
   it('runs as the image’s user or the one it names, who need not be known on the host', () => {
-    expect(refusalOf(task(docker(), { command: { value: 'x', user: 'app' } }), undefined, rules)).toBeUndefined();
+    expect(
+      refusalOf(task(docker(), { command: { value: 'x', user: 'app' } }), undefined, rules),
+    ).toBeUndefined();
   });
 
   it('is told at the address of its own network', () => {
@@ -103,7 +105,12 @@ describe('a task with an image', () => {
       latest: { task_id: { value: 'web.1' }, state: 'TASK_STAGING' },
     };
     expect(containerOf(record, 'agent-1').docker?.image).toBe('web:1');
-    const facts = { agentId: 'agent-1', ip: '10.0.0.1', wallMs: 1, uuid: '00000000-0000-4000-8000-000000000000' };
+    const facts = {
+      agentId: 'agent-1',
+      ip: '10.0.0.1',
+      wallMs: 1,
+      uuid: '00000000-0000-4000-8000-000000000000',
+    };
     const started = stepTask(record, { type: 'started', pid: 5, ipAddress: '172.17.0.2' }, facts).record;
     const ended = stepTask(started, { type: 'ended', end: { exit: { code: 0 } } }, facts).record;
     for (const { container_status } of ended.updates)

@@ -8,6 +8,7 @@ import type { ContainerSpec } from '../../../src/embedded-mesos/containers/conta
 import {
   bridgePrefix,
   freeAddress,
+  hasLoopbackResolversOnly,
   networkName,
   rulesText,
   tableName,
@@ -170,6 +171,12 @@ describe('the network of plain processes', () => {
         },
       ),
     );
+  });
+
+  it('knows a host that asks itself for names', () => {
+    expect(hasLoopbackResolversOnly('# stub\nnameserver 127.0.0.53\noptions edns0\n')).toBe(true);
+    expect(hasLoopbackResolversOnly('nameserver 127.0.0.53\nnameserver 10.0.0.2\n')).toBe(false);
+    expect(hasLoopbackResolversOnly('search example.org\n')).toBe(false);
   });
 
   it('has no rules when nobody is in it', () => {

@@ -1,10 +1,14 @@
 import fc from 'fast-check';
 import { cgroupFolders } from '../../../src/embedded-mesos/containers/decide/cgroup-membership.js';
-import { afterPullEvent, type PullEvent, pullText } from '../../../src/embedded-mesos/containers/decide/pull-progress.js';
+import {
+  afterPullEvent,
+  type PullEvent,
+  pullText,
+} from '../../../src/embedded-mesos/containers/decide/pull-progress.js';
 import { registryLogin, registryOf } from '../../../src/embedded-mesos/containers/decide/registry-login.js';
 import { sandboxOwner } from '../../../src/embedded-mesos/containers/decide/sandbox-owner.js';
-import { ImagePulls } from '../../../src/embedded-mesos/containers/docker/image-pulls.js';
 import type { Engine } from '../../../src/embedded-mesos/containers/docker/engine.js';
+import { ImagePulls } from '../../../src/embedded-mesos/containers/docker/image-pulls.js';
 import { VirtualClock } from '../../../src/util/virtual-clock.js';
 
 const downloading = (id: string, current: number, total: number): PullEvent => ({
@@ -80,7 +84,9 @@ describe('pulls of one image', () => {
     });
     const images = new ImagePulls(engine, clock, 1_000);
     const told: string[] = [];
-    const all = ['x', 'y'].map((who) => images.provide('web:1', false, noLogin, (text) => told.push(`${who} ${text}`)));
+    const all = ['x', 'y'].map((who) =>
+      images.provide('web:1', false, noLogin, (text) => told.push(`${who} ${text}`)),
+    );
     await new Promise(setImmediate);
     finish();
     await Promise.all(all);
@@ -134,7 +140,9 @@ describe('the login for an image', () => {
       serveraddress: 'registry.example:5000',
     });
     expect(registryLogin(config, 'registry.example/web')).toBeUndefined();
-    expect(registryLogin(JSON.stringify({ 'https://r.example/v1/': auth('x:y') }), 'r.example/a')).toMatchObject({
+    expect(
+      registryLogin(JSON.stringify({ 'https://r.example/v1/': auth('x:y') }), 'r.example/a'),
+    ).toMatchObject({
       username: 'x',
     });
     expect(() => registryLogin('nonsense', 'web')).toThrow(SyntaxError);

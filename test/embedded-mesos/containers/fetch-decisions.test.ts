@@ -81,6 +81,7 @@ describe('an archive that is found good', () => {
 
 describe('an archive is refused that', () => {
   it.each<[string, ArchiveEntry[], string]>([
+    ['has names with ..', [file('a/../../x')], "leads out of its folder with '..'"],
     ['has a device', [file('dev', { kind: 'other' })], 'is a device'],
     ['has a setgid program', [file('x', { mode: 0o2755 })], 'setuid or setgid'],
     ['climbs by a link in a link', [link('s', '.'), link('t', 's/..')], "'..' after a name"],

@@ -159,6 +159,7 @@ asRoot('a container with namespaces of its own', () => {
 
   const probe = [
     'grep -E "NoNewPrivs|CapBnd" /proc/self/status | tr -d "\\t"',
+    'echo "by name" >/dev/stdout',
     'touch /tmp/mine /var/tmp/mine2 /dev/shm/mine3 mine4 && echo "own places"',
     'for place in / /etc /home /run /usr /sys/kernel; do touch $place/mine 2>/dev/null && echo "wrote $place"; done',
     'ls /tmp',
@@ -176,6 +177,7 @@ asRoot('a container with namespaces of its own', () => {
     const output = world.output(id);
     expect(output).toContain('NoNewPrivs:1');
     expect(output).toContain(`CapBnd:${rights}`);
+    expect(output).toContain('by name');
     expect(output).toContain('own places');
     expect(output).toContain('read-only');
     expect(output).not.toContain('wrote');

@@ -4,8 +4,14 @@ import { dirname, join, relative } from 'node:path';
 import { packageRoot } from '../../support/package-root.js';
 import { programPath } from './docker-programs.js';
 
-/** What longrun starts beside Node, in the image that a Debian with Node would have. */
-const programs = ['sh', 'unshare', 'nsenter', 'setpriv', 'mount', 'umount', 'mkfifo', 'sleep', 'id', 'getent'];
+/**
+ * What longrun starts beside Node, and what starts other programs: those of busybox would start busybox's own, which know
+ * fewer words.
+ */
+const programs = [
+  ...['sh', 'env', 'nice', 'setsid', 'timeout', 'unshare', 'nsenter', 'setpriv'],
+  ...['mount', 'umount', 'mkfifo', 'sleep', 'id', 'getent'],
+];
 const users = 'root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/nonexistent:/bin/sh\n';
 
 /** Puts the programs of this host, their libraries and Node over a tree that has the small programs already. */
@@ -17,13 +23,14 @@ export function addHostPrograms(tree: string): void {
   writeFileSync(join(tree, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n');
   for (const name of ['usr/bin', 'usr/local/bin', 'var/lib', 'dev', 'proc', 'sys'])
     mkdirSync(join(tree, name), { recursive: true });
-  symlinkSync('/bin/busybox', join(tree, 'usr/bin/env'));
+  symlinkSync('/bin/env', join(tree, 'usr/bin/env'));
 }
 
 function addProgram(tree: string, path: string, to: string): void {
   copyInto(tree, path, to);
   const { stdout } = spawnSync('ldd', [path], { encoding: 'utf8' });
-  for (const [, library] of stdout.matchAll(/(?:=> )?(\/\S+) \(0x/g)) if (library) copyInto(tree, library, library);
+  for (const [, library] of stdout.matchAll(/(?:=> )?(\/\S+) \(0x/g))
+    if (library) copyInto(tree, library, library);
 }
 
 function copyInto(tree: string, from: string, to: string): void {

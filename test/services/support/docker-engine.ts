@@ -78,7 +78,13 @@ export class DockerEngine {
       [
         ...folders,
         ...network,
-        ...['--ip-masq=false', '--pidfile', join(this.root, 'dockerd.pid'), '-H', `unix://${this.socketPath}`],
+        ...[
+          '--ip-masq=false',
+          '--pidfile',
+          join(this.root, 'dockerd.pid'),
+          '-H',
+          `unix://${this.socketPath}`,
+        ],
         ...['--cgroup-parent', `/${this.#name}`, ...this.flags],
       ],
       { stdio: ['ignore', log, log], env: programEnvironment },
@@ -122,7 +128,10 @@ export class DockerEngine {
     const { status } = spawnSync('tar', ['-C', folder, '-cf', archive, '.']);
     if (status !== 0) throw new Error(`tar ended with ${status}`);
     const [repo, tag] = splitName(name);
-    const stream = await this.docker.importImage(createReadStream(archive) as unknown as string, { repo, tag });
+    const stream = await this.docker.importImage(createReadStream(archive) as unknown as string, {
+      repo,
+      tag,
+    });
     await this.finished(stream);
     rmSync(archive);
   }
@@ -145,7 +154,10 @@ export class DockerEngine {
   }
 
   /** Until a stream of the engine's events ends; throws with the error that it tells. */
-  finished(stream: NodeJS.ReadableStream, onEvent: (event: unknown) => void = () => undefined): Promise<void> {
+  finished(
+    stream: NodeJS.ReadableStream,
+    onEvent: (event: unknown) => void = () => undefined,
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
       this.docker.modem.followProgress(
         stream,
@@ -185,7 +197,8 @@ export class DockerEngine {
 function removeGroups(folder: string): void {
   if (!existsSync(folder)) return;
   for (const name of readdirSync(folder))
-    if (statSync(join(folder, name), { throwIfNoEntry: false })?.isDirectory()) removeGroups(join(folder, name));
+    if (statSync(join(folder, name), { throwIfNoEntry: false })?.isDirectory())
+      removeGroups(join(folder, name));
   try {
     rmdirSync(folder);
   } catch {

@@ -31,7 +31,8 @@ export class DockerRegistry {
   }
 
   get slowAddress(): string {
-    return `127.0.0.1:${(this.#slow?.address() as AddressInfo).port}`;
+    const address = this.#slow?.address() as AddressInfo | undefined;
+    return `127.0.0.1:${address?.port ?? 0}`;
   }
 
   /** For `--docker-config`. */
@@ -53,11 +54,10 @@ export class DockerRegistry {
     };
     // JSON is YAML.
     writeFileSync(join(this.#folder, 'config.yml'), JSON.stringify(config));
-    this.#process = spawn(
-      programPath('docker-registry') ?? '',
-      ['serve', join(this.#folder, 'config.yml')],
-      { stdio: 'ignore', env: programEnvironment },
-    );
+    this.#process = spawn(programPath('docker-registry') ?? '', ['serve', join(this.#folder, 'config.yml')], {
+      stdio: 'ignore',
+      env: programEnvironment,
+    });
     await waitFor(
       () =>
         fetch(`http://${this.address}/v2/`).then(
@@ -86,7 +86,8 @@ export class DockerRegistry {
     let credit = slice;
     const pump = (): void => {
       while (credit > 0) {
-        const chunk: Buffer | null = server.read(Math.min(credit, server.readableLength || credit)) ?? server.read();
+        const chunk: Buffer | null =
+          server.read(Math.min(credit, server.readableLength || credit)) ?? server.read();
         if (chunk === null) return;
         credit -= chunk.length;
         client.write(chunk);

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { Log } from '../../../logging/log.js';
 import type { Dice } from '../../../util/ids.js';
-import type { Entering } from '../../containers/decide/enter-words.js';
+import type { ProgramSource } from '../../containers/decide/enter-words.js';
 import type { FromExecHost, ProgramEnd, SessionOrder, ToExecHost } from './host-messages.js';
 
 /** How a program ended, and the last of what it wrote. */
@@ -38,7 +38,10 @@ export class ExecHost {
   }
 
   /** Runs a program to its end; `timeoutMs` Infinity: however long that takes. Never rejects. */
-  run(entering: Entering, timeoutMs: number): { readonly done: Promise<RunEnd>; cancel(why: string): void } {
+  run(
+    entering: ProgramSource,
+    timeoutMs: number,
+  ): { readonly done: Promise<RunEnd>; cancel(why: string): void } {
     const id = this.options.dice.uuid();
     const done = new Promise<RunEnd>((resolve) => {
       this.#runs.set(id, resolve);

@@ -1,4 +1,4 @@
-import type { Entering } from '../../containers/decide/enter-words.js';
+import type { ProgramSource } from '../../containers/decide/enter-words.js';
 
 /** A terminal's size in characters. */
 export interface TerminalSize {
@@ -23,7 +23,7 @@ export interface OpeningRequest {
 
 /** A session: a program that somebody talks to. */
 export interface SessionOrder {
-  readonly entering: Entering;
+  readonly entering: ProgramSource;
   /** Absent: pipes. */
   readonly terminal?: TerminalSize;
   /** Whether it may be written to; otherwise its input is empty. */
@@ -38,7 +38,7 @@ export type ToExecHost =
   | {
       readonly type: 'run';
       readonly id: string;
-      readonly entering: Entering;
+      readonly entering: ProgramSource;
       /** Absent: no limit. */
       readonly timeoutMs?: number;
     }

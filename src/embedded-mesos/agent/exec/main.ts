@@ -7,15 +7,12 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { WebSocketServer } from 'ws';
 import { EXEC_PROTOCOL, MAX_FRAME_BYTES } from '../decide/exec-protocol.js';
-import type { FromExecHost, ProgramEnd, SessionOrder, ToExecHost } from './host-messages.js';
-import { type Program, pipedProgram } from './program.js';
+import type { FromExecHost, SessionOrder, ToExecHost } from './host-messages.js';
+import { ProgramRun } from './program-run.js';
 import { Session } from './session.js';
-import { terminalProgram } from './terminal-program.js';
+import { startProgram } from './start-program.js';
 
-/** What is kept of a check's output, for the sentence that tells of its failure. */
-const OUTPUT_BYTES = 4 * 1024;
-
-const runs = new Map<string, (why: string) => void>();
+const runs = new Map<string, ProgramRun>();
 const sessions = new Map<string, Session>();
 const sockets = new WebSocketServer({
   noServer: true,
@@ -29,30 +26,12 @@ function tell(message: FromExecHost): void {
 }
 
 function run({ id, entering, timeoutMs }: Extract<ToExecHost, { type: 'run' }>): void {
-  let output = Buffer.alloc(0);
-  let forced: ProgramEnd | undefined;
-  let timer: NodeJS.Timeout | undefined;
-  const program: Program = pipedProgram(entering, false, {
-    onOutput: (_stream, chunk) => {
-      output = Buffer.concat([output, chunk]).subarray(-OUTPUT_BYTES);
-    },
-    onDrain: () => undefined,
-    onEnd: (end) => {
-      clearTimeout(timer);
-      runs.delete(id);
-      tell({ type: 'ran', id, end: forced ?? end, output: output.toString('utf8') });
-    },
+  const made = new ProgramRun((end, output) => {
+    runs.delete(id);
+    tell({ type: 'ran', id, end, output });
   });
-  if (timeoutMs !== undefined) {
-    timer = setTimeout(() => {
-      forced = { timedOut: true };
-      program.kill();
-    }, timeoutMs);
-  }
-  runs.set(id, (why) => {
-    forced = { failure: why };
-    program.kill();
-  });
+  runs.set(id, made);
+  void made.start(entering, timeoutMs);
 }
 
 function attach(id: string, order: SessionOrder, socket: Socket): void {
@@ -74,14 +53,13 @@ function attach(id: string, order: SessionOrder, socket: Socket): void {
       },
     });
     sessions.set(id, session);
-    void session.start((listeners) =>
-      terminal ? terminalProgram(entering, terminal, listeners) : pipedProgram(entering, input, listeners),
-    );
+    const how = { input, ...(terminal && { terminal }) };
+    void session.start((listeners) => startProgram(entering, how, listeners));
   });
 }
 
 function endAll(why: string): void {
-  for (const end of runs.values()) end(why);
+  for (const each of runs.values()) each.end(why);
   for (const session of sessions.values()) session.end(why);
 }
 
@@ -95,7 +73,7 @@ process.on('message', (message: ToExecHost, handle: unknown) => {
       else tell({ type: 'closed', id: message.id, end: { failure: 'the connection was closed' } });
       return;
     case 'end':
-      runs.get(message.id)?.(message.why);
+      runs.get(message.id)?.end(message.why);
       sessions.get(message.id)?.end(message.why);
       return;
   }

@@ -36,7 +36,8 @@ export class SecretFiles {
 
   /** Why this host must not be told any secret, as a sentence. */
   get fault(): string | undefined {
-    if (this.volatile === undefined) return 'this host has no folder in memory (tmpfs) for the values of secrets';
+    if (this.volatile === undefined)
+      return 'this host has no folder in memory (tmpfs) for the values of secrets';
     return statfsSync(this.scripts).type === TMPFS_MAGIC
       ? undefined
       : 'containers of a former release keep this agent’s scripts on a disk; secrets can be used once they have ended';
@@ -50,7 +51,12 @@ export class SecretFiles {
    * Writes what a container is to get. `account`: whose the files are, for its eyes only; undefined: a container of an image,
    * whose users are its own (only it sees them: on the host nobody passes the folder above).
    */
-  write(containerId: string, environment: Environment, files: readonly Buffer[], account: Account | undefined | 'any'): void {
+  write(
+    containerId: string,
+    environment: Environment,
+    files: readonly Buffer[],
+    account: Account | undefined | 'any',
+  ): void {
     const folder = this.#folder(containerId);
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true, mode: 0o700 });

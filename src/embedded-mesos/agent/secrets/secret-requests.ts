@@ -38,7 +38,10 @@ export class SecretRequests {
   }
 
   answered({ taskId, values, failure }: Extract<ToAgent, { type: 'SECRETS' }>): void {
-    this.#end(taskId, values === undefined ? { failure: failure ?? 'the server gave no secrets' } : { values });
+    this.#end(
+      taskId,
+      values === undefined ? { failure: failure ?? 'the server gave no secrets' } : { values },
+    );
   }
 
   /** What was asked on a former registration may have been dropped. */

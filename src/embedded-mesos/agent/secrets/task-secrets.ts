@@ -115,12 +115,19 @@ export class TaskSecrets {
     }
   }
 
-  async #rewrite({ task, frameworkId, containerId }: TaskRecord, refs: SecretRefs, names: ReadonlySet<string>): Promise<void> {
+  async #rewrite(
+    { task, frameworkId, containerId }: TaskRecord,
+    refs: SecretRefs,
+    names: ReadonlySet<string>,
+  ): Promise<void> {
     const taskId = task.task_id.value;
     const answer = await this.requests.ask(frameworkId, taskId, [...names]);
     if ('cancelled' in answer || !this.#refreshed.has(taskId)) return;
     if ('failure' in answer) {
-      this.log.warn('the files of a task keep the former values of its secrets', { task: taskId, why: answer.failure });
+      this.log.warn('the files of a task keep the former values of its secrets', {
+        task: taskId,
+        why: answer.failure,
+      });
       return;
     }
     try {

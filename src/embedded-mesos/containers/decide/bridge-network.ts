@@ -167,3 +167,9 @@ ${redirect}
 }
 `;
 }
+
+/** Whether a resolv.conf(5) names servers of names, and all of them on loopback. */
+export function hasLoopbackResolversOnly(text: string): boolean {
+  const servers = [...text.matchAll(/^nameserver\s+(\S+)/gm)].map(([, server]) => server ?? '');
+  return servers.length > 0 && servers.every((server) => server.startsWith('127.') || server === '::1');
+}

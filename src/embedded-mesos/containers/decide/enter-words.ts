@@ -8,6 +8,19 @@ export interface Entering {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+/** A program that a Docker engine starts in one of its containers. */
+export interface EngineEntering {
+  readonly socketPath: string;
+  /** The engine's name or id of it. */
+  readonly container: string;
+  readonly argv: readonly string[];
+  readonly environment: Entrance['environment'];
+  readonly workingFolder: string;
+}
+
+/** Either way to start a program in a container. */
+export type ProgramSource = Entering | EngineEntering;
+
 /** What the container's main process is held to besides its user. */
 export interface Privileges {
   /** Numbers of capabilities that it can never have and that the agent could. */

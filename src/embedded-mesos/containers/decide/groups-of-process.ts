@@ -14,7 +14,8 @@ export function groupsOfProcess(
   const folders: { -readonly [Name in keyof Version1Groups]: string } = {};
   let unified: string | undefined;
   for (const line of cgroupText.split('\n')) {
-    const [, names, path] = /^\d+:([^:]*):(\/.+)$/.exec(line) ?? [];
+    // Neither the root, nor a group that is not seen from here.
+    const [, names, path] = /^\d+:([^:]*):(\/(?!\.\.).+)$/.exec(line) ?? [];
     if (names === undefined || path === undefined) continue;
     for (const hierarchy of hierarchies) {
       const folder = `${hierarchy.mountPoint}${path}`;

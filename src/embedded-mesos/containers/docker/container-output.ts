@@ -1,6 +1,12 @@
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type LogEntry, type LogPosition, LogResume, readLogFrames, sinceText } from '../decide/docker-log.js';
+import {
+  type LogEntry,
+  type LogPosition,
+  LogResume,
+  readLogFrames,
+  sinceText,
+} from '../decide/docker-log.js';
 import { bytesAfterMark, type OutputFileFacts, type OutputMark } from '../decide/output-mark.js';
 import { OutputFile } from '../log-pump/output-file.js';
 import type { Engine } from './engine.js';
@@ -57,7 +63,9 @@ export class ContainerOutput {
     const stream = await engine.output(name, sinceText(this.#resume.at), abortSignal);
     let rest: Buffer = Buffer.alloc(0);
     for await (const chunk of stream) {
-      const read = readLogFrames(rest.length === 0 ? (chunk as Buffer) : Buffer.concat([rest, chunk as Buffer]));
+      const read = readLogFrames(
+        rest.length === 0 ? (chunk as Buffer) : Buffer.concat([rest, chunk as Buffer]),
+      );
       rest = read.rest;
       const fresh = read.entries.filter((entry) => this.#resume.accept(entry));
       if (fresh.length > 0) this.#take(fresh);

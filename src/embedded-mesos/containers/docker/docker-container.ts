@@ -206,7 +206,8 @@ export class DockerContainer {
   /** How to join it; undefined when it does not run. */
   async entrance(): Promise<Entrance | undefined> {
     const found = this.running ? await this.host.engine.inspect(this.name) : undefined;
-    return found && dockerEntrance(found, this.docker);
+    const joined = found && dockerEntrance(found, this.docker);
+    return joined && { ...joined, engine: { socketPath: this.host.engine.socketPath, container: this.name } };
   }
 
   /** As Containerizer.kill. Before the program runs it never will. */

@@ -165,12 +165,14 @@ export class CgroupVersion1 implements Isolation {
       const folder = this.#folder.get(controller as Controller);
       return folder === undefined ? undefined : join(folder, id);
     };
+    // Only containers with a limit of their own have it.
+    const io = this.#io && join(this.#io, id);
     const folders = {
       cpu: folderOf('cpu'),
       cpuacct: folderOf('cpuacct'),
       memory: folderOf('memory'),
       pids: folderOf('pids'),
-      blkio: folderOf('blkio'),
+      blkio: io !== undefined && existsSync(io) ? io : undefined,
     };
     return readGroups({ version: 1, folders }, timestamp, this.members(id).length);
   }

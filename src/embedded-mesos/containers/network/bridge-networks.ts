@@ -95,10 +95,11 @@ export class BridgeNetworks {
     return this.#places.get(id)?.address;
   }
 
-  /** Takes everything away that was made for a container; harmless when there is nothing. */
-  async detach(id: string): Promise<void> {
-    if (!this.#places.has(id) && !existsSync(join(this.options.folder, id))) return;
-    await this.#inTurn(() => this.#remove(id));
+  /** Takes everything away that was made for a container, or is just being made; harmless when there is nothing. */
+  detach(id: string): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#places.has(id) || existsSync(join(this.options.folder, id))) await this.#remove(id);
+    });
   }
 
   async #remove(id: string): Promise<void> {
