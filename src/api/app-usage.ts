@@ -14,6 +14,8 @@ import { sendJson } from './write-json.js';
 const HOUR_MS = 3_600_000;
 /** What an advice is based on: the longest stretch that has enough points. */
 const basisMs = { '15m': 7 * 24 * HOUR_MS, '1m': 24 * HOUR_MS, '10s': HOUR_MS } as const;
+/** A slot is shown when the looks that reach into it have come: they are 10 s apart, and take a moment. */
+const SETTLED_MS = 12_000;
 /** Ended tasks that are looked through for those that ran out of memory. */
 const ENDS_LOOKED_AT = 20;
 
@@ -42,11 +44,19 @@ export function answerAppUsage(context: ApiContext, appId: AppId): MethodTable {
             presentTaskNow(task, (taskId) => context.scheduler.instances.byTask(taskId)?.task?.hostname),
           ),
         },
-        points: points.map(presentPoint),
+        points: settled(points, resolution, nowMs).map(presentPoint),
         rightSize: await adviceFor(context, app, nowMs),
       });
     },
   };
+}
+
+function settled(
+  points: readonly UsagePoint[],
+  { slotSeconds }: Resolution,
+  nowMs: number,
+): readonly UsagePoint[] {
+  return points.filter(({ atMs }) => atMs + slotSeconds * 1_000 <= nowMs - SETTLED_MS);
 }
 
 interface Wanted {

@@ -121,6 +121,12 @@ const matrix: readonly Row[] = [
   row('GET /v2/tokens', '/v2/tokens', administer),
   row('POST /v2/tokens', '/v2/tokens', changeAll, { name: 'x', grants: [{ right: 'view', path: '/' }] }),
   row('DELETE /v2/tokens/{tokenId}', '/v2/tokens/none', changeAll),
+  row('GET /v2/secrets', '/v2/secrets', self),
+  row('GET /v2/secrets/{+secretPath}', '/v2/secrets/shop/key', see),
+  row('PUT /v2/secrets/{+secretPath}', '/v2/secrets/shop/key', change, { value: 'x' }),
+  row('DELETE /v2/secrets/{+secretPath}', '/v2/secrets/shop/key', change),
+  row('GET /v2/secret-key', '/v2/secret-key', administer),
+  row('POST /v2/secret-key', '/v2/secret-key', changeAll),
   row('GET /v2/audit', '/v2/audit', administer),
 ];
 

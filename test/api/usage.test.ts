@@ -91,7 +91,7 @@ describe('/v2/apps/{id}/usage', () => {
       },
     });
     const points = json['points'] as readonly Record<string, unknown>[];
-    expect(points.length).toBeGreaterThanOrEqual(59);
+    expect(points.length).toBeGreaterThanOrEqual(57);
     expect(points[10]).toMatchObject({
       instances: 1,
       cpus: 0.1,

@@ -156,7 +156,11 @@ describe('longrun exec', () => {
     refusal = '{"message":"ann has no right exec on /web","hint":"Ask for it."}';
     const error = await run().catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(RestError);
-    expect(error).toMatchObject({ message: 'ann has no right exec on /web', hint: 'Ask for it.', status: 403 });
+    expect(error).toMatchObject({
+      message: 'ann has no right exec on /web',
+      hint: 'Ask for it.',
+      status: 403,
+    });
   });
 
   it('does not take a pipe for a terminal', async () => {

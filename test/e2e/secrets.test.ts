@@ -69,12 +69,10 @@ function filesWith(folder: string, texts: readonly string[]): string[] {
       },
     });
     const pid = await waitFor(() => taskWith(first), { what: 'a task with the value' });
-    const inTask = (command: string): string =>
-      spawnSync('nsenter', ['-t', String(pid), '-m', 'sh', '-c', `cd /proc/${pid}/cwd && ${command}`], {
-        encoding: 'utf8',
-      }).stdout;
-    expect(inTask('cat token')).toBe(first);
-    expect(inTask('stat -c %a token').trim()).toBe('400');
+    const inTask = (...command: string[]): string =>
+      spawnSync('nsenter', ['-t', String(pid), '-m', '-w', ...command], { encoding: 'utf8' }).stdout;
+    expect(inTask('cat', 'token')).toBe(first);
+    expect(inTask('stat', '-c', '%a', 'token').trim()).toBe('400');
     const inUse = await longrun.request('DELETE', '/v2/secrets/shop/db');
     expect(inUse.status).toBe(409);
     expect(inUse.body['apps']).toEqual(['/shop/web']);
@@ -82,19 +80,21 @@ function filesWith(folder: string, texts: readonly string[]): string[] {
     // A file that is refreshed: the same process sees the new value.
     writeFileSync(file, second, { mode: 0o600 });
     expect(runCommand(['secret', 'set', '/shop/token', '--file', file, ...url]).out).toContain('version 2');
-    await waitFor(() => inTask('cat token') === second, { what: 'the new value in the file' });
+    await waitFor(() => inTask('cat', 'token') === second, { what: 'the new value in the file' });
     expect(taskWith(first)).toBe(pid);
 
     const everywhere = ['/v2/apps/shop/web', '/v2/secrets', '/v2/audit', '/v2/tasks', '/v2/queue'];
     const answers = await Promise.all(
-      everywhere.map(async (path) => JSON.stringify((await longrun.request(path === '' ? 'GET' : 'GET', path)).body)),
+      everywhere.map(async (path) => JSON.stringify((await longrun.request('GET', path)).body)),
     );
     const states = await Promise.all(
-      [`${longrun.ready.master}/state`, `${longrun.ready.agent}/state`, `${longrun.ready.agent}/containers`].map(
-        async (each) => (await fetch(each)).text(),
-      ),
+      [
+        `${longrun.ready.master}/state`,
+        `${longrun.ready.agent}/state`,
+        `${longrun.ready.agent}/containers`,
+      ].map(async (each) => (await fetch(each)).text()),
     );
-    expect(states[0]).toContain('/shop/db');
+    expect(states[0]).toContain('/shop/token');
 
     // A variable: a new process has it, by a deployment of its own.
     expect(runCommand(['secret', 'set', '/shop/db', '--file', file, ...url]).err).toContain('/shop/web');

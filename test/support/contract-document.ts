@@ -24,7 +24,7 @@ export interface ContractOperation {
 }
 
 /** These stand for one or more segments: an id is a path. */
-const paths: ReadonlySet<string> = new Set(['appId', 'groupId', 'podId']);
+const paths: ReadonlySet<string> = new Set(['appId', 'groupId', 'podId', 'secretPath']);
 
 export const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1847,6 +1847,7 @@ export interface components {
             readonly containerPath: string;
             /** @enum {string|null} */
             readonly mode?: "RO" | "RW" | null;
+            /** @description An absolute path of the agent's host; the agent's `--host-volumes` has to allow it */
             readonly hostPath?: string | null;
             readonly persistent?: components["schemas"]["PersistentVolumeInput"];
             readonly external?: components["schemas"]["ExternalVolumeInput"];
@@ -1932,6 +1933,7 @@ export interface components {
         } & {
             readonly [key: string]: unknown;
         };
+        /** @description A file that is in the task's sandbox before it starts: over http or https, or of the agent's host (a file URI or an absolute path), as far as the task's user may read it */
         readonly ArtifactInput: {
             readonly uri: string;
             /** @default true */
@@ -4222,7 +4224,7 @@ export interface components {
                 readonly memMiB: number;
                 readonly tasks: readonly components["schemas"]["TaskUsage"][];
             };
-            /** @description Oldest first; slots in which nothing was seen are left out */
+            /** @description Oldest first, without slots in which nothing was seen or that are not over for 12 s */
             readonly points: readonly components["schemas"]["UsagePoint"][];
             readonly rightSize: components["schemas"]["RightSize"];
         };
@@ -4956,7 +4958,7 @@ export interface components {
                 readonly id: string;
                 readonly endpoints: readonly {
                     readonly taskId: string;
-                    /** @description Address of the task */
+                    /** @description Address of the task; of its container where it has one of its own */
                     readonly host: string;
                     /** @description Address of its agent */
                     readonly agentHost: string;
@@ -5275,6 +5277,8 @@ export interface components {
                 readonly code?: string;
                 readonly hint?: string;
             }[];
+            /** @description Apps that use the secret, 20 at most (longrun addition) */
+            readonly apps?: readonly string[];
             /** @description The deployments that lock the app */
             readonly deployments?: readonly components["schemas"]["DeploymentRef"][];
         };

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { ReadStream, WriteStream } from 'node:tty';
+import type { WriteStream } from 'node:tty';
 import { exitCodes } from './carry-out.js';
 import { type CommandIo, paint, printable } from './command-io.js';
 import { type ExecEnd, ExecSession } from './exec-session.js';
@@ -17,7 +17,7 @@ export interface ExecArguments {
 
 /** The user's own terminal or pipes. */
 export interface ExecStreams {
-  readonly stdin: NodeJS.ReadableStream & Partial<Pick<ReadStream, 'isTTY' | 'setRawMode'>>;
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean; setRawMode?(mode: boolean): unknown };
   readonly stdout: NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY' | 'rows' | 'columns'>>;
   readonly stderr: NodeJS.WritableStream;
 }

@@ -37,21 +37,22 @@ export async function appUsage(
   return exitCodes.ok;
 }
 
-function showTotals(io: CommandIo, { points, now, resolution, resolutionSeconds }: AppUsage): void {
-  const last = points.at(-1);
-  if (!last) return;
+function showTotals(
+  io: CommandIo,
+  { points, now, requested, resolution, resolutionSeconds }: AppUsage,
+): void {
   const rows = [
     [
       'cpus',
       now.cpus,
-      last.requestedCpus,
+      requested.cpus * now.instances,
       highest(points, ({ cpus }) => cpus),
       highest(points, ({ peakCpus }) => peakCpus),
     ],
     [
       'mem MiB',
       now.memMiB,
-      last.requestedMemMiB,
+      requested.memMiB * now.instances,
       highest(points, ({ memMiB }) => memMiB),
       highest(points, ({ peakMemMiB }) => peakMemMiB),
     ],

@@ -1,4 +1,15 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import type { ContainerHost } from './container-host.js';
 import type { ContainerSpec, MountSpec } from './containerizer.js';
@@ -38,7 +49,13 @@ function makeTmp(folder: string): void {
   if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink())
     throw new Error('its sandbox has a link where its own /tmp is to be');
   mkdirSync(folder, { recursive: true });
-  chmodSync(folder, 0o1777);
+  // By its descriptor: another task of the same user may put a link there this very moment.
+  const opened = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    fchmodSync(opened, 0o1777);
+  } finally {
+    closeSync(opened);
+  }
 }
 
 function needsOf({ isolation, mounts, bridge }: ContainerSpec): readonly string[] {

@@ -26,6 +26,7 @@ import {
   FakeRegistry,
   FakeScheduler,
 } from './fakes.js';
+import { SecretWorld } from './secrets.js';
 import { AnswerWatch } from './watched-listener.js';
 
 export interface Answer {
@@ -102,6 +103,7 @@ export class ApiWorld {
       dice: new SystemDice(),
       log,
       logLevels: this.logLevels,
+      secrets: (await new SecretWorld(this.registry).open()).secrets,
       documents: {
         contract: join(packageRoot(), 'openapi.yaml'),
         page: join(packageRoot(), 'src/api/docs-page'),

@@ -16,8 +16,8 @@ export const unsupported: readonly UnsupportedRow[] = [
   [
     'a registry login in a secret',
     app({ container: { ...docker({ pullConfig: { secret: 's' } }), type: 'MESOS' }, secrets }),
-    ['/container/docker/pullConfig', '/secrets'],
-    'registry logins in secrets, secrets',
+    ['/container/docker/pullConfig'],
+    'registry logins in secrets',
   ],
   [
     'several networks with an image',
@@ -83,13 +83,6 @@ export const unsupported: readonly UnsupportedRow[] = [
     app({ healthChecks: [{}, command, { protocol: 'MESOS_HTTP' }] }),
     ['/healthChecks'],
     'more than one health check by the agent',
-  ],
-  ['secrets', app({ secrets }), ['/secrets'], 'secrets'],
-  [
-    'a secret in a variable',
-    app({ secrets, env: { A: { secret: 's' } } }),
-    ['/secrets', '/env'],
-    'secrets, secrets in the environment',
   ],
   [
     'several at once',

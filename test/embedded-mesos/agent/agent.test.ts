@@ -114,7 +114,7 @@ asRoot('an agent', () => {
       "Failed to launch container: there is no user 'no-such-user' on this host",
     );
     await world.status(fallback, 'TASK_FINISHED');
-    expect((await world.get(`/files/read?path=/tasks/${fallback}/stdout&offset=0`)).json).toEqual({
+    expect((await world.get(`/files/read?path=/tasks/${fallback}/stdout&offset=0`)).json).toMatchObject({
       offset: 0,
       data: 'nobody\n',
     });
@@ -197,15 +197,15 @@ asRoot('an agent', () => {
       ['stdout', '-'],
       ['sub', 'd'],
     ]);
-    expect((await world.get(`/files/read?path=/tasks/${task}/sub/file`)).json).toEqual({
+    expect((await world.get(`/files/read?path=/tasks/${task}/sub/file`)).json).toMatchObject({
       offset: 5,
       data: '',
     });
-    expect((await world.get(`/files/read?path=/tasks/${task}/sub/file&offset=1&length=2`)).json).toEqual({
+    expect((await world.get(`/files/read?path=/tasks/${task}/sub/file&offset=1&length=2`)).json).toMatchObject({
       offset: 1,
       data: 'ee',
     });
-    expect((await world.get(`/files/read?path=/tasks/${task}/sub/file&offset=99`)).json).toEqual({
+    expect((await world.get(`/files/read?path=/tasks/${task}/sub/file&offset=99`)).json).toMatchObject({
       offset: 99,
       data: '',
     });
@@ -320,7 +320,7 @@ asRoot('an agent', () => {
     const secret = join(world.workDir, 'secret');
     writeFileSync(secret, 'secret');
     symlinkSync(secret, join(world.workDir, 'agent/sandboxes', id, 'stdout'));
-    expect((await world.get(`/files/read?path=/tasks/${task}/stdout&offset=0`)).json).toEqual({
+    expect((await world.get(`/files/read?path=/tasks/${task}/stdout&offset=0`)).json).toMatchObject({
       offset: 0,
       data: '',
     });

@@ -1,4 +1,13 @@
-import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { diskBreach, diskLimitMiB } from '../../../src/embedded-mesos/agent/decide/disk-breach.js';
@@ -10,6 +19,7 @@ import {
 import { stepTask } from '../../../src/embedded-mesos/agent/decide/task-step.js';
 import { walkFolder } from '../../../src/embedded-mesos/agent/disk/walk-folder.js';
 import type { TaskRecord } from '../../../src/embedded-mesos/agent/task-record.js';
+import { removeTree } from '../../../src/embedded-mesos/containers/remove-tree.js';
 
 const MIB = 1024 * 1024;
 const facts = { agentId: 'a', ip: '127.0.0.1', wallMs: 0, uuid: '7f6d3a1e-0000-4000-8000-000000000000' };
@@ -117,6 +127,22 @@ describe('the size of a folder', () => {
     }
     process.chdir('/');
     expect(walkFolder(folder).incomplete).toBe('too deep');
+  });
+});
+
+describe('a sandbox that is removed', () => {
+  it('takes nothing with it that its links lead to', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'longrun-removed-'));
+    mkdirSync(join(folder, 'outside/kept'), { recursive: true });
+    mkdirSync(join(folder, 'sandbox/deep'), { recursive: true });
+    writeFileSync(join(folder, 'outside/kept/file'), 'kept');
+    symlinkSync('../../outside', join(folder, 'sandbox/deep/out'));
+    symlinkSync(join(folder, 'outside/kept/file'), join(folder, 'sandbox/file'));
+    await removeTree(join(folder, 'sandbox'));
+    await removeTree(join(folder, 'sandbox'));
+    expect(readdirSync(folder)).toEqual(['outside']);
+    expect(readFileSync(join(folder, 'outside/kept/file'), 'utf8')).toBe('kept');
+    rmSync(folder, { recursive: true });
   });
 });
 

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { packageRoot } from '../../support/package-root.js';
 import { programPath } from './docker-programs.js';
 
@@ -41,20 +41,37 @@ function copyInto(tree: string, from: string, to: string): void {
   cpSync(realpathSync(from), target);
 }
 
+/** What no program reads. */
+const unread = ['*.d.ts', '*.d.mts', '*.d.cts', '*.map', '*.md', 'bench-cjs'];
+
 /** The project as its image needs it: what is built, and the packages that it runs with. */
 export function copyProject(to: string): void {
   const root = packageRoot();
-  for (const name of ['bin', 'dist', 'examples', 'package.json', 'openapi.yaml', 'LICENSE', 'Dockerfile'])
-    cpSync(join(root, name), join(to, name), { recursive: true });
   const { stdout } = spawnSync('npm', ['ls', '--omit=dev', '--all', '--parseable'], {
     cwd: root,
     encoding: 'utf8',
   });
-  const modules = realpathSync(join(root, 'node_modules'));
-  for (const line of stdout.split('\n').filter((each) => existsSync(each))) {
-    const within = relative(modules, realpathSync(line));
-    // Packages within packages come with them.
-    if (within === '' || within.startsWith('..') || within.includes('/node_modules/')) continue;
-    cpSync(line, join(to, 'node_modules', within), { recursive: true });
+  // Packages within packages come with them.
+  const packages = stdout
+    .split('\n')
+    .map((line) => line.slice(line.indexOf('/node_modules/') + 1))
+    .filter((path) => /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path) && existsSync(join(root, path)));
+  const names = ['bin', 'dist', 'examples', 'package.json', 'openapi.yaml', 'LICENSE', 'Dockerfile'];
+  const archive = join(to, 'project.tar');
+  for (const words of [
+    [
+      '-C',
+      root,
+      '-chf',
+      archive,
+      ...unread.map((each) => `--exclude=${each}`),
+      ...names,
+      ...new Set(packages),
+    ],
+    ['-C', to, '-xf', archive],
+  ]) {
+    const { status, stderr } = spawnSync('tar', words, { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`tar: ${stderr}`);
   }
+  rmSync(archive);
 }
