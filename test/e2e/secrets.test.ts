@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitFor } from '../support/wait-for.js';
 import { runCommand } from './support/command.js';
@@ -115,6 +115,8 @@ function filesWith(folder: string, texts: readonly string[]): string[] {
       expect(told).not.toContain(Buffer.from(value).toString('base64').replace(/=+$/, ''));
     }
     expect(events.join('')).toContain('/shop/web');
+    rmSync(file);
+    expect(filesWith(longrun.workDir, ['/shop/db'])).not.toEqual([]);
     expect(filesWith(longrun.workDir, [first, second])).toEqual([]);
   }, 150_000);
 });

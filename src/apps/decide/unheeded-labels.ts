@@ -12,28 +12,18 @@ const unheeded = (name: string, why: string, todo: string): UnheededLabel => ({ 
 
 /** Labels about load balancing that are kept and have no effect; the first that matches counts. */
 export const unheededLabels: readonly UnheededLabel[] = [
-  ...[
-    'HAPROXY_{n}_PATH',
-    'HAPROXY_{n}_HTTP_BACKEND_PROXYPASS_PATH',
-    'HAPROXY_{n}_HTTP_BACKEND_REVPROXY_PATH',
-  ].map((name) =>
+  ...['HAPROXY_{n}_HTTP_BACKEND_PROXYPASS_PATH', 'HAPROXY_{n}_HTTP_BACKEND_REVPROXY_PATH'].map((name) =>
     unheeded(
       name,
-      'no routing by path yet: the virtual host as a whole goes to this app',
-      'Give it a virtual host of its own, or leave a proxy that knows paths in front.',
+      'paths are passed on as they came',
+      'Let the app answer below that path, or leave a proxy that rewrites paths in front.',
     ),
   ),
   unheeded('HAPROXY_{n}_HTTP_BACKEND_REDIR', 'no redirects yet', 'Let the app redirect.'),
   ...['HAPROXY_{n}_SSL_CERT', 'HAPROXY_{n}_REDIRECT_TO_HTTPS', 'HAPROXY_{n}_USE_HSTS'].map((name) =>
     unheeded(name, 'no TLS in the load balancer yet', 'End TLS in a proxy in front of it.'),
   ),
-  unheeded(
-    'HAPROXY_{n}_BALANCE',
-    'requests go round robin, whatever it says',
-    'Nothing, unless it said `source` and the app counts on it.',
-  ),
-  unheeded('HAPROXY_{n}_STICKY', 'no sticky sessions yet', 'Keep sessions outside of the instances.'),
-  unheeded('HAPROXY_{n}_BACKEND_WEIGHT', 'it orders rules about paths, of which there are none', ''),
+  unheeded('HAPROXY_{n}_BACKEND_WEIGHT', 'it orders rules about paths; here the longest path wins', ''),
   ...['HAPROXY_{n}_AUTH', 'HAPROXY_{n}_BACKEND_NETWORK_ALLOWED_ACL'].map((name) =>
     unheeded(
       name,
@@ -61,7 +51,7 @@ export const unheededLabels: readonly UnheededLabel[] = [
 ];
 
 /** Those of the same kind that count (docs/labels.md). */
-const heeded = /^HAPROXY_(\d+_(VHOST|PORT|MODE|ENABLED|GROUP)|GROUP)$/;
+const heeded = /^HAPROXY_(\d+_(VHOST|PATH|PORT|MODE|BALANCE|STICKY|ENABLED|GROUP)|GROUP)$/;
 const patterns = unheededLabels.map((entry) => {
   const text = entry.name.replaceAll('{n}', '\\d+').replaceAll('*', '.*');
   return { entry, pattern: new RegExp(`^${text}$`) };

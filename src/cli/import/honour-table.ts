@@ -69,6 +69,13 @@ export const honourTable: readonly HonourEntry[] = [
     'left out, as Marathon ignores it since 1.10: that an app keeps data follows from its volumes',
   ),
   label('HAPROXY_{n}_VHOST', 'honoured'),
+  label('HAPROXY_{n}_PATH', 'honoured'),
+  label(
+    'HAPROXY_{n}_BALANCE',
+    'partly',
+    'roundrobin, leastconn, random, first, source and uri; any other is round robin',
+  ),
+  label('HAPROXY_{n}_STICKY', 'honoured'),
   label('HAPROXY_{n}_PORT', 'honoured'),
   label('HAPROXY_{n}_MODE', 'honoured'),
   label('HAPROXY_{n}_ENABLED', 'honoured'),
