@@ -42,7 +42,8 @@ if (build.status !== 0) process.exit(1);
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 writeFileSync(join(out, 'package.json'), '{"type":"commonjs"}');
-for (const dir of ['bench', 'src', 'test/support', 'test/e2e/support', 'test/services/support']) transpile(join(root, dir));
+for (const dir of ['bench', 'src', 'test/support', 'test/e2e/support', 'test/services/support'])
+  transpile(join(root, dir));
 const run = spawnSync(process.execPath, [join(out, 'bench', `${name}.js`), ...options], {
   stdio: 'inherit',
   cwd: root,

@@ -79,7 +79,8 @@ const answersFolder = mkdtempSync(join(tmpdir(), 'longrun-answers-'));
 process.env.CONTRACT_ANSWERS_SEEN = answersFolder;
 install();
 const withoutDocker = prepareDocker();
-if (withoutDocker !== undefined) leftOut.push(`suites with a real Docker engine and registry: ${withoutDocker}`);
+if (withoutDocker !== undefined)
+  leftOut.push(`suites with a real Docker engine and registry: ${withoutDocker}`);
 if (!isRoot) leftOut.push('users, cgroups and limits: these suites need root');
 const build = spawnSync(process.execPath, [join(root, 'scripts/build.mjs'), '--if-stale'], {
   stdio: 'inherit',

@@ -102,6 +102,12 @@ const matrix: readonly Row[] = [
   row('PUT /v2/pods/{+podId}', '/v2/pods/shop/pod', change, { id: '/shop/pod', containers: [{ name: 'c' }] }),
   row('DELETE /v2/pods/{+podId}', '/v2/pods/shop::instances/x', change),
   row('GET /v2/tasks', '/v2/tasks', self),
+  // Without an upgrade to a WebSocket it is 426 for whoever may.
+  row(
+    'GET /v2/tasks/{taskId}/exec',
+    `/v2/tasks/${task}/exec?command=id`,
+    '401  401 403 403 403 403 ok  ok     401',
+  ),
   row('POST /v2/tasks/delete', '/v2/tasks/delete', change, { ids: [task] }),
   row('GET /v2/deployments', '/v2/deployments', self),
   row('GET /v2/deployments/{deploymentId}', '/v2/deployments/d1', self),

@@ -508,7 +508,7 @@ describe('an If-Match on what is no definition', () => {
 
 describe('what of a definition has no effect', () => {
   const head = 'x-longrun-warning';
-  const labels = { HAPROXY_0_PATH: '/shop', HAPROXY_0_VHOST: 'a.test', team: 'x' };
+  const labels = { HAPROXY_0_USE_HSTS: 'true', HAPROXY_0_VHOST: 'a.test', team: 'x' };
 
   it('is said in the head of the answer, and in a dry run; and nothing is refused for it', async () => {
     const definition = { ...app('/web'), labels, instnaces: 3 };
@@ -516,7 +516,7 @@ describe('what of a definition has no effect', () => {
     expectContract('Announcement', dry.json);
     expect(dry.json['warnings']).toEqual([
       '/web: the field instnaces is unknown and was left out',
-      '/web: label HAPROXY_0_PATH has no effect: no routing by path yet: the virtual host as a whole goes to this app',
+      '/web: label HAPROXY_0_USE_HSTS has no effect: no TLS in the load balancer yet',
     ]);
     const made = await world.ask('POST', '/v2/apps', definition);
     expect(made.status).toBe(201);
@@ -533,8 +533,10 @@ describe('what of a definition has no effect', () => {
     const echoed = await world.ask('PUT', '/v2/apps/web', json['app']);
     expect([echoed.status, echoed.headers[head]]).toEqual([200, undefined]);
     await world.calm();
-    const changed = await world.ask('PATCH', '/v2/apps/web', { labels: { ...labels, HAPROXY_0_PATH: '/b' } });
-    expect(changed.headers[head]).toContain('HAPROXY_0_PATH');
+    const changed = await world.ask('PATCH', '/v2/apps/web', {
+      labels: { ...labels, HAPROXY_0_USE_HSTS: 'false' },
+    });
+    expect(changed.headers[head]).toContain('HAPROXY_0_USE_HSTS');
   });
 
   it('is one line of plain characters, however it was named', async () => {

@@ -70,7 +70,6 @@ describe('an app as it was read', () => {
     const translated = translateApp(web);
     expect(noteOf(translated, 'label HAPROXY_0_VHOST')).toMatchObject({ honour: 'honoured' });
     expect(noteOf(translated, 'label HAPROXY_GROUP')).toMatchObject({ honour: 'partly' });
-    expect(noteOf(translated, 'label HAPROXY_0_PATH')).toMatchObject({ honour: 'honoured' });
     expect(noteOf(translated, 'label HAPROXY_0_USE_HSTS')).toMatchObject({
       honour: 'not',
       todo: expect.stringContaining('proxy'),

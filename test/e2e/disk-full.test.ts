@@ -25,7 +25,7 @@ describe('a full disk under the log', () => {
       { timeoutMs: 20_000, what: 'another server' },
     );
     await longrun.deploy({ id: '/b', cmd: 'sleep 1000', cpus: 0.01, mem: 16, portDefinitions: [] });
-    expect((await longrun.app('/a')).tasksRunning).toBe(1);
+    expect((await longrun.app('/a'))?.tasksRunning).toBe(1);
     expect(longrun.process.exitCode).toBeNull();
   }, 60_000);
 });

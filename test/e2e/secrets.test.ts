@@ -107,7 +107,7 @@ function filesWith(folder: string, texts: readonly string[]): string[] {
     expect(statSync(join(longrun.workDir, 'secrets.key')).mode & 0o777).toBe(0o600);
 
     const backup = join(longrun.workDir, 'copy');
-    runCommand(['backup', backup, '--work-dir', longrun.workDir]);
+    expect(runCommand(['backup', backup, '--work-dir', longrun.workDir])).toMatchObject({ status: 0 });
     ended.abort();
     const told = [...answers, ...states, ...events, ...longrun.output].join('\n');
     for (const value of [first, second]) {

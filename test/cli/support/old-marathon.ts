@@ -96,7 +96,7 @@ export const web: Json = shownBy110({
   labels: {
     HAPROXY_GROUP: 'external',
     HAPROXY_0_VHOST: 'shop.example',
-    HAPROXY_0_PATH: '/api',
+    HAPROXY_0_USE_HSTS: 'true',
     owner: 'shop',
   },
   portDefinitions: [{ port: 10_007, protocol: 'tcp', name: 'http' }],

@@ -201,7 +201,9 @@ asRoot('an agent', () => {
       offset: 5,
       data: '',
     });
-    expect((await world.get(`/files/read?path=/tasks/${task}/sub/file&offset=1&length=2`)).json).toMatchObject({
+    expect(
+      (await world.get(`/files/read?path=/tasks/${task}/sub/file&offset=1&length=2`)).json,
+    ).toMatchObject({
       offset: 1,
       data: 'ee',
     });

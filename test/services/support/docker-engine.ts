@@ -179,7 +179,13 @@ export class DockerEngine {
   async destroy(): Promise<void> {
     if (this.#process && this.#process.exitCode === null && this.#process.signalCode === null) {
       for (const { Id } of await this.docker.listContainers({ all: true }))
-        await this.docker.getContainer(Id).remove({ force: true });
+        await this.docker
+          .getContainer(Id)
+          .remove({ force: true })
+          .catch((error: { readonly statusCode?: number }) => {
+            // Gone, or being removed, by whoever it belonged to.
+            if (error.statusCode !== 404 && error.statusCode !== 409) throw error;
+          });
       await this.suspend('SIGTERM');
     }
     const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
