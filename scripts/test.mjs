@@ -17,6 +17,7 @@ const leftOut = [];
 const needs = [
   ['setpriv', 'util-linux', 'users and sessions of tasks'],
   ['haproxy', 'haproxy', 'comparison with HAProxy'],
+  ['dig', 'bind9-dnsutils', 'names, asked by dig'],
 ];
 
 function onPath(program) {

@@ -1,9 +1,7 @@
-import type { Server as HttpServer } from 'node:http';
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
-import type { ApiAuth } from '../api/api-context.js';
 import { loadContract } from '../api/contract/load-contract.js';
-import { type Api, createApi, createApiServer } from '../api/create-api.js';
+import { createApi, createApiServer } from '../api/create-api.js';
 import { AppChanges } from '../apps/app-changes.js';
 import { checkPutBack } from '../apps/decide/put-back.js';
 import { GroupChanges } from '../apps/group-changes.js';
@@ -35,27 +33,25 @@ import type { AgentId } from '../scheduler/instance.js';
 import type { Drainer } from '../scheduler/scheduler.js';
 import { SchedulerService } from '../scheduler/scheduler-service.js';
 import { LmdbStore } from '../store/lmdb-store.js';
-import type { UsageBook } from '../usage/usage-book.js';
 import type { Clock } from '../util/clock.js';
 import { hostAllowed } from '../util/host-allowed.js';
 import type { Dice } from '../util/ids.js';
 import { LineServer } from '../util/line/line-server.js';
 import { listen, urlOf } from '../util/listen.js';
-import type { PidLock } from '../util/pid-lock.js';
 import { VersionSource } from '../util/timestamp.js';
 import { startAccess, tlsFilesOf } from './access.js';
 import { EventLoopLag } from './event-loop-lag.js';
 import { guardedReads } from './guarded-reads.js';
-import { type History, startHistory } from './history.js';
+import { startHistory } from './history.js';
 import { leaderAddress } from './leader-address.js';
 import { countStates } from './metric-gauges.js';
 import { Narrator } from './narrator.js';
 import { nextEpoch } from './next-epoch.js';
 import { OperatorRoutes } from './operator-routes.js';
 import { FileProxyMemory } from './proxy-memory.js';
-import { openSecrets, type ServerSecrets } from './secrets.js';
+import { openSecrets } from './secrets.js';
 import { takeServerLock } from './server-lock.js';
-import type { TlsFiles } from './tls-files.js';
+import { type ServerParts, stopParts } from './server-parts.js';
 import { startUsage } from './usage.js';
 
 export interface ServerFiles {
@@ -90,36 +86,12 @@ export interface ServerOptions {
 /** Most changes of apps that may wait for their turn. */
 const MAX_QUEUED_CHANGES = 5_000;
 
-interface Running {
-  readonly lock: PidLock;
-  readonly store: LmdbStore;
-  readonly master: Master;
-  readonly scheduler: SchedulerService;
-  readonly proxyControl: ProxyControl;
-  readonly endpoints: EndpointBook;
-  readonly names: NamesFeed;
-  readonly health: HealthService;
-  readonly deployments: DeploymentService;
-  readonly api: Api;
-  readonly apiServer: HttpServer;
-  readonly masterServer: HttpServer;
-  readonly agentLines: LineServer<FromAgent, ToAgent>;
-  readonly proxyLines: LineServer<FromProxy, ToProxy>;
-  readonly loopLag: EventLoopLag;
-  readonly narrator: Narrator;
-  readonly history: History;
-  readonly usage: UsageBook;
-  readonly vault: ServerSecrets;
-  readonly tokens: ApiAuth['tokens'];
-  readonly tls: TlsFiles | undefined;
-}
-
 /**
  * The server process: builds every service, starts them from the store upwards, stops them from the API downwards.
  * Nothing else happens here.
  */
 export class Server {
-  #running: Running | undefined;
+  #running: ServerParts | undefined;
   #ready = false;
   readonly #sockets = new Set<Socket>();
 
@@ -412,27 +384,8 @@ export class Server {
     this.#running = undefined;
     this.#ready = false;
     if (!running) return;
-    await running.api.stop();
-    running.apiServer.close();
-    running.vault.stop();
-    await running.deployments.stop();
-    await running.health.stop();
-    await running.scheduler.stop();
-    await running.history.stop();
-    await running.usage.stop();
-    running.names.stop();
-    running.endpoints.stop();
-    running.proxyControl.stop();
-    running.master.stop();
-    running.agentLines.close();
-    running.proxyLines.close();
-    running.loopLag.stop();
-    running.narrator.stop();
-    running.tls?.stop();
-    running.tokens.stop();
-    running.masterServer.close();
-    running.apiServer.closeIdleConnections();
-    this.#hangUp();
+    await stopParts(running);
+    for (const socket of this.#sockets) socket.destroy();
     await running.store.close();
     running.lock.release();
   }
@@ -440,9 +393,5 @@ export class Server {
   #track(socket: Socket): void {
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
-  }
-
-  #hangUp(): void {
-    for (const socket of this.#sockets) socket.destroy();
   }
 }
