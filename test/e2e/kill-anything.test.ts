@@ -2,7 +2,7 @@ import { SeededDice } from '../../src/util/ids.js';
 import { waitFor } from '../support/wait-for.js';
 import { Load, stopLoads } from './support/load.js';
 import { type AppJson, Longrun, webApp } from './support/longrun.js';
-import { isAlive, type Parts, parentOf } from './support/parts.js';
+import { isAlive, type Parts, supervisorOf } from './support/parts.js';
 
 /**
  * Proof 2 of the first slice: seeded random kill -9 of every part, each in the middle of a rolling deployment under load.
@@ -215,17 +215,18 @@ describe(`kill -9 of anything during deployments (seed ${seed}, rounds ${rounds}
             const started = longrun.taskPids().filter((pid) => !old.includes(pid));
             const pids = which === 'a new' ? started : started.length > 0 && old.filter(isAlive);
             const supervisors = longrun.parts().supervisor;
-            const found = (pids || []).filter((pid) => supervisors.includes(parentOf(pid) ?? 0));
+            const found = (pids || []).flatMap((task) => {
+              const supervisor = supervisorOf(task, supervisors);
+              return supervisor === undefined ? [] : [{ task, supervisor }];
+            });
             return found.length > 0 && found;
           },
           { timeoutMs: 20_000, what: `${which} task beside the others` },
         );
-        const victim = victims[Math.floor(dice.random() * victims.length)] ?? 0;
-        const supervisor = parentOf(victim);
-        // 0 and 1 would mean our own group, and init.
-        if (supervisor === undefined || supervisor <= 1) throw new Error(`task ${victim} has no supervisor`);
-        process.kill(supervisor, 'SIGKILL');
-        await waitFor(() => !isAlive(victim), {
+        const victim = victims[Math.floor(dice.random() * victims.length)];
+        if (victim === undefined) throw new Error('no task has a supervisor');
+        process.kill(victim.supervisor, 'SIGKILL');
+        await waitFor(() => !isAlive(victim.task), {
           timeoutMs: 20_000,
           what: 'the end of the task without a supervisor',
         });

@@ -127,6 +127,13 @@ export function parentOf(pid: number): number | undefined {
   }
 }
 
+/** Which of these supervisors a task belongs to: between the two stands what made the task's namespaces. */
+export function supervisorOf(pid: number, supervisors: readonly number[]): number | undefined {
+  for (let above = parentOf(pid); above !== undefined && above > 1; above = parentOf(above))
+    if (supervisors.includes(above)) return above;
+  return undefined;
+}
+
 /** Names of the containers that have a group below any hierarchy's `longrun/<instance id>`, with the processes in them. */
 export function containerGroups(instanceId: string): ReadonlyMap<string, ReadonlySet<number>> {
   const root = '/sys/fs/cgroup';
