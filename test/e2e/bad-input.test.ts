@@ -101,8 +101,8 @@ const badFields: Readonly<Record<string, readonly unknown[]>> = {
   taskKillGracePeriodSeconds: ['x', -1, 2 ** 53],
   killSelection: [1, 'RANDOM', {}],
   dependencies: ['x', [1], ['/bad'], ['no good'], [null], ['/']],
-  container: [{ type: 'DOCKER', docker: { image: 'busybox' } }, 'x'],
-  fetch: [[{ uri: 'http://example.test/x' }], 'x'],
+  container: [{ type: 'DOCKER', docker: {} }, { type: 'DOCKER' }, 'x'],
+  fetch: [[{ uri: 'hdfs://example.test/x' }], [{}], 'x'],
   gpus: ['x', -1, 1],
   loadBalancer: ['x', { drainSeconds: -1 }, { drainSeconds: 'x' }, { drainSeconds: 1e9 }],
 };

@@ -5,6 +5,7 @@ import { StoreError } from '../../store/state-store.js';
 import type { Clock } from '../../util/clock.js';
 import type { Dice } from '../../util/ids.js';
 import { storeHint } from '../decide/store-hint.js';
+import { WARNING_HEADER } from '../warnings.js';
 import { sendJson } from '../write-json.js';
 import { dropRest } from './drop-rest.js';
 import { requestIdOf } from './request-id.js';
@@ -19,6 +20,7 @@ const headersOfSuccess = [
   'Marathon-Deployment-Id',
   'Location',
   'X-Event-Position',
+  WARNING_HEADER,
 ] as const;
 
 /** The catalogued form of whatever was thrown; undefined for a defect of our own. */
