@@ -44,7 +44,7 @@ describe('moving in', () => {
     source: string,
     to: Longrun,
     ...flags: string[]
-  ): Promise<{ code: number | null; out: string }> {
+  ): Promise<{ code: number | null; out: string; json: string }> {
     const bin = join(packageRoot(), 'bin/longrun.js');
     const args = [
       bin,
@@ -58,7 +58,7 @@ describe('moving in', () => {
     ];
     return new Promise((resolve) => {
       const child = execFile(process.execPath, args, { cwd: folder, timeout: 60_000 }, (_error, out, err) =>
-        resolve({ code: child.exitCode, out: out + err }),
+        resolve({ code: child.exitCode, out: out + err, json: out }),
       );
     });
   }
@@ -99,7 +99,7 @@ describe('moving in', () => {
     try {
       const moved = await runImport(longrun.ready.api, second, '--stopped', '--json');
       expect(moved.code).toBe(0);
-      expect((JSON.parse(moved.out) as Report).apps.map(({ outcome }) => outcome)).toEqual([
+      expect((JSON.parse(moved.json) as Report).apps.map(({ outcome }) => outcome)).toEqual([
         'new',
         'new',
         'new',
