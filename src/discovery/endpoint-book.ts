@@ -3,12 +3,15 @@ import type { AppId, AppRecord } from '../apps/app.js';
 import type { AppRegistry } from '../apps/app-registry.js';
 import type { InstanceReadModel } from '../scheduler/scheduler.js';
 import type { Clock, Timer } from '../util/clock.js';
-import { appEndpoints } from './decide/app-endpoints.js';
-import type { AppEndpoints } from './endpoint.js';
+import { appEndpoints, type KnownEndpoints } from './decide/app-endpoints.js';
+import type { AppEndpoints, Endpoint } from './endpoint.js';
 import { HostAddresses, type Lookup } from './host-addresses.js';
 
 /** Changes of one moment are taken up together. */
 const COALESCE_MS = 2;
+/** An app with so many endpoints is taken up a millisecond later each; but not later than LONGEST_WAIT_MS. */
+const ENDPOINTS_PER_MS = 5;
+const LONGEST_WAIT_MS = 2_000;
 /** Apps taken up in one turn of the event loop. */
 const APPS_PER_TURN = 100;
 
@@ -35,7 +38,10 @@ export class EndpointBook {
   readonly #byHost = new Map<string, Set<AppId>>();
   readonly #hostsOf = new Map<AppId, ReadonlySet<string>>();
   readonly #dirty = new Set<AppId>();
+  /** Large apps whose turn is yet to come. */
+  readonly #waiting = new Map<AppId, Timer>();
   readonly #listeners = new Set<(changed: readonly AppEndpoints[]) => void>();
+  readonly #known = new Map<AppId, KnownEndpoints>();
   readonly #changedAt = new Map<AppId, number>();
   /** Apps among them without anything usable, in the order in which they went. */
   readonly #gone = new Set<AppId>();
@@ -72,6 +78,7 @@ export class EndpointBook {
     for (const end of this.#unsubscribe) end();
     this.#unsubscribe = [];
     this.#timer?.cancel();
+    for (const timer of this.#waiting.values()) timer.cancel();
     this.#addresses.stop();
     this.#listeners.clear();
   }
@@ -112,9 +119,22 @@ export class EndpointBook {
     return () => this.#listeners.delete(listener);
   }
 
+  /** A large app is a long message to everybody: it has its turn the less often, the larger it is. */
   #mark(appId: AppId): void {
-    this.#dirty.add(appId);
-    this.#schedule();
+    const waitMs = Math.min(LONGEST_WAIT_MS, this.ofApp(appId).endpoints.length / ENDPOINTS_PER_MS);
+    if (waitMs < COALESCE_MS || !this.#complete) {
+      this.#dirty.add(appId);
+      this.#schedule();
+    } else if (!this.#waiting.has(appId)) {
+      this.#waiting.set(
+        appId,
+        this.options.clock.after(waitMs, () => {
+          this.#waiting.delete(appId);
+          this.#dirty.add(appId);
+          this.#schedule();
+        }),
+      );
+    }
   }
 
   #schedule(afterMs = COALESCE_MS): void {
@@ -147,15 +167,32 @@ export class EndpointBook {
   #update(appId: AppId, record: AppRecord | undefined): AppEndpoints | undefined {
     const instances = record ? this.options.instances.ofApp(appId) : [];
     this.#follow(appId, new Set(instances.flatMap(({ task }) => (task ? [task.hostname] : []))));
-    const now: AppEndpoints = record
-      ? appEndpoints(record, instances, (hostname) => this.#addresses.of(hostname))
-      : { appId, endpoints: [] };
-    const before = this.ofApp(appId);
-    if (JSON.stringify(before.endpoints) === JSON.stringify(now.endpoints)) return undefined;
+    const known = this.#known.get(appId) ?? new Map();
+    const endpoints = record
+      ? appEndpoints(record, instances, (hostname) => this.#addresses.of(hostname), known)
+      : [];
+    const before = this.ofApp(appId).endpoints;
+    // What did not change is the same object as before.
+    if (before.length === endpoints.length && endpoints.every((each, i) => each === before[i]))
+      return undefined;
+    this.#remember(appId, known, endpoints);
+    const now: AppEndpoints = { appId, endpoints };
     if (now.endpoints.length > 0) this.#endpoints.set(appId, now);
     else this.#endpoints.delete(appId);
     this.#note(appId, now.endpoints.length === 0);
     return now;
+  }
+
+  /** Endpoints that are no longer there are forgotten now and then, not one by one. */
+  #remember(appId: AppId, known: KnownEndpoints, endpoints: readonly Endpoint[]): void {
+    if (endpoints.length === 0) {
+      this.#known.delete(appId);
+      return;
+    }
+    this.#known.set(appId, known);
+    if (known.size <= 2 * endpoints.length + 16) return;
+    const present = new Set(endpoints.map(({ taskId }) => taskId));
+    for (const taskId of [...known.keys()]) if (!present.has(taskId)) known.delete(taskId);
   }
 
   #note(appId: AppId, isGone: boolean): void {

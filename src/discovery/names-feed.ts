@@ -1,8 +1,12 @@
+import type { AppEndpoints } from './endpoint.js';
 import type { EndpointBook } from './endpoint-book.js';
 import type { NamesMessage } from './names-message.js';
 
 /** Apps in one message. */
 const APPS_PER_MESSAGE = 200;
+
+/** Instances of one app that have names: more than any answer has room for, and few enough to be taken over in one turn. */
+export const MAX_NAMED = 500;
 
 export interface NamesFeedOptions {
   readonly book: EndpointBook;
@@ -18,7 +22,8 @@ export class NamesFeed {
 
   start(): void {
     let told = this.options.book.complete;
-    this.#unsubscribe = this.options.book.onChange((apps) => {
+    this.#unsubscribe = this.options.book.onChange((changed) => {
+      const apps = changed.map(named);
       for (const send of this.#followers) {
         if (told) send({ type: 'NAMES', apps });
         else this.#tellAll(send);
@@ -41,7 +46,7 @@ export class NamesFeed {
 
   #tellAll(send: (message: NamesMessage) => void): void {
     const { book, leader } = this.options;
-    const apps = [...book.all()];
+    const apps = [...book.all()].map(named);
     for (let from = 0; from === 0 || from < apps.length; from += APPS_PER_MESSAGE) {
       const isLast = from + APPS_PER_MESSAGE >= apps.length;
       const series = from === 0 ? (isLast ? 'only' : 'first') : isLast ? 'last' : undefined;
@@ -53,4 +58,8 @@ export class NamesFeed {
       });
     }
   }
+}
+
+function named(app: AppEndpoints): AppEndpoints {
+  return app.endpoints.length <= MAX_NAMED ? app : { ...app, endpoints: app.endpoints.slice(0, MAX_NAMED) };
 }

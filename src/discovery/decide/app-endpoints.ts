@@ -3,32 +3,48 @@ import { type AppPort, appPorts } from '../../apps/app-ports.js';
 import { isRoutable, isServed } from '../../proxy/decide/build-table.js';
 import type { Instance, InstanceTask } from '../../scheduler/instance.js';
 import { endpointOf } from '../../scheduler/instance-endpoint.js';
-import type { AppEndpoints, Endpoint, EndpointPort } from '../endpoint.js';
+import type { Endpoint, EndpointPort } from '../endpoint.js';
 
 const nobody: ReadonlySet<never> = new Set();
 
 /**
  * The instances that others may be told of: for an app that the load balancer serves or that has checks, those which get
  * requests; for any other, those that run. `addressOf` gives the address of an agent's host name; an instance whose address
- * is not known yet is left out.
+ * is not known yet is left out. `known` is looked into, and written to, for endpoints that need not be made again.
  */
 export function appEndpoints(
   record: AppRecord,
   instances: readonly Instance[],
   addressOf: (hostname: string) => string | undefined,
-): AppEndpoints {
+  known: KnownEndpoints = new Map(),
+): readonly Endpoint[] {
   const { app } = record;
   const isProven = isServed(record) || app.healthChecks.length > 0 || app.readinessChecks.length > 0;
-  const endpoints = instances.flatMap((instance): Endpoint[] => {
-    const usable = isProven ? isRoutable(app, instance, nobody) : runs(instance);
+  const endpoints: Endpoint[] = [];
+  for (const instance of instances) {
     const { task } = instance;
-    const agentIp = usable && task ? addressOf(task.hostname) : undefined;
-    if (!task || agentIp === undefined) return [];
+    if (!task || !(isProven ? isRoutable(app, instance, nobody) : runs(instance))) continue;
+    const agentIp = addressOf(task.hostname);
+    if (agentIp === undefined) continue;
+    const same = known.get(task.id);
+    if (same?.app === app && same.task === task && same.endpoint.agentIp === agentIp) {
+      endpoints.push(same.endpoint);
+      continue;
+    }
     const ip = ownAddress(app, task) ?? agentIp;
-    return [{ taskId: task.id, agentId: task.agentId, ip, agentIp, ports: portsOf(app, task) }];
-  });
-  return { appId: app.id, endpoints };
+    const made = { taskId: task.id, agentId: task.agentId, ip, agentIp, ports: portsOf(app, task) };
+    const endpoint = same && JSON.stringify(same.endpoint) === JSON.stringify(made) ? same.endpoint : made;
+    known.set(task.id, { app, task, endpoint });
+    endpoints.push(endpoint);
+  }
+  return endpoints;
 }
+
+/** What was made before, by task, and of what: most of a large app stays as it is. */
+export type KnownEndpoints = Map<
+  string,
+  { readonly app: App; readonly task: InstanceTask; readonly endpoint: Endpoint }
+>;
 
 function runs({ goal, condition, takingOut }: Instance): boolean {
   return goal === 'Running' && condition === 'Running' && takingOut === undefined;
