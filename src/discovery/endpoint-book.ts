@@ -9,8 +9,8 @@ import { HostAddresses, type Lookup } from './host-addresses.js';
 
 /** Changes of one moment are taken up together. */
 const COALESCE_MS = 2;
-/** An app with so many endpoints is taken up a millisecond later each; but not later than LONGEST_WAIT_MS. */
-const ENDPOINTS_PER_MS = 5;
+/** An app is taken up a millisecond later for so many instances each; but not later than LONGEST_WAIT_MS. */
+const INSTANCES_PER_MS = 5;
 const LONGEST_WAIT_MS = 2_000;
 /** Apps taken up in one turn of the event loop. */
 const APPS_PER_TURN = 100;
@@ -42,6 +42,8 @@ export class EndpointBook {
   readonly #waiting = new Map<AppId, Timer>();
   readonly #listeners = new Set<(changed: readonly AppEndpoints[]) => void>();
   readonly #known = new Map<AppId, KnownEndpoints>();
+  /** Instances that an app had when it was last taken up. */
+  readonly #sizes = new Map<AppId, number>();
   readonly #changedAt = new Map<AppId, number>();
   /** Apps among them without anything usable, in the order in which they went. */
   readonly #gone = new Set<AppId>();
@@ -121,7 +123,7 @@ export class EndpointBook {
 
   /** A large app is a long message to everybody: it has its turn the less often, the larger it is. */
   #mark(appId: AppId): void {
-    const waitMs = Math.min(LONGEST_WAIT_MS, this.ofApp(appId).endpoints.length / ENDPOINTS_PER_MS);
+    const waitMs = Math.min(LONGEST_WAIT_MS, (this.#sizes.get(appId) ?? 0) / INSTANCES_PER_MS);
     if (waitMs < COALESCE_MS || !this.#complete) {
       this.#dirty.add(appId);
       this.#schedule();
@@ -167,6 +169,8 @@ export class EndpointBook {
   #update(appId: AppId, record: AppRecord | undefined): AppEndpoints | undefined {
     const instances = record ? this.options.instances.ofApp(appId) : [];
     this.#follow(appId, new Set(instances.flatMap(({ task }) => (task ? [task.hostname] : []))));
+    if (instances.length > 0) this.#sizes.set(appId, instances.length);
+    else this.#sizes.delete(appId);
     const known = this.#known.get(appId) ?? new Map();
     const endpoints = record
       ? appEndpoints(record, instances, (hostname) => this.#addresses.of(hostname), known)
