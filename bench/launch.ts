@@ -2,13 +2,27 @@ import { readdirSync } from 'node:fs';
 import { Longrun } from '../test/e2e/support/longrun.js';
 import { waitFor } from '../test/support/wait-for.js';
 import { EventStream } from './_events.js';
-import { report } from './_report.js';
+import { type Row, report } from './_report.js';
 
-/** N real `sleep` instances on one agent, each in its own cgroup with its limits: up, and down. Usage: npm run bench -- launch [instances] */
+/**
+ * N real `sleep` instances on one agent, each in its own cgroup with its limits: up, and down; as tasks are isolated by
+ * default, and beside it without namespaces of their own. Usage: npm run bench -- launch [instances]
+ */
 const instances = Number(process.argv[2] ?? 1000);
 
 async function main(): Promise<void> {
+  const byDefault = await measured('default');
+  const without = await measured('none');
+  report('launch', [
+    ...byDefault,
+    ...without.map((row) => ({ ...row, what: `${row.what}, with --isolation none` })),
+  ]);
+}
+
+async function measured(isolation: string): Promise<Row[]> {
   const longrun = await Longrun.start(
+    '--isolation',
+    isolation,
     '--resources',
     'cpus:64;mem:131072;disk:10000;ports:[31000-32000]',
     '--log-level',
@@ -49,7 +63,7 @@ async function main(): Promise<void> {
     );
     const down = performance.now() - stopping;
     stream.close();
-    report('launch', [
+    return [
       {
         what: `${instances} instances up`,
         value: instances / (up / 1000),
@@ -65,7 +79,7 @@ async function main(): Promise<void> {
       { what: 'up', value: up / 1000, unit: 's', target: "Marathon's CI allows 60 s" },
       { what: 'down', value: down / 1000, unit: 's' },
       { what: 'cgroups of their own while up', value: cgroups, unit: 'cgroups' },
-    ]);
+    ];
   } finally {
     await longrun.destroy();
   }
