@@ -163,7 +163,8 @@ describe('a distribution', () => {
         const ordered = [d.min, d.p50, d.p75, d.p95, d.p98, d.p99, d.p999, d.max];
         for (let i = 1; i < ordered.length; i++)
           expect(ordered[i]).toBeGreaterThanOrEqual((ordered[i - 1] ?? 0) - 1e-6);
-        expect(d.min).toBe(sample.length > 0 ? Math.min(...sample) + 0 : 0);
+        // Adding 0 makes -0 the same as 0.
+        expect(d.min + 0).toBe(sample.length > 0 ? Math.min(...sample) + 0 : 0);
         expect(d.stddev).toBeGreaterThanOrEqual(0);
       }),
     );
