@@ -275,7 +275,7 @@ describe('reading apps', () => {
   });
 
   it('stays responsive while a list of thousands of apps is written', async () => {
-    for (let number = 0; number < 20_000; number++) world.registry.put(record(`/many/app-${number}`));
+    for (let number = 0; number < 50_000; number++) world.registry.put(record(`/many/app-${number}`));
     const { request } = await import('node:http');
     const read = (): Promise<number> =>
       new Promise<number>((resolve, reject) => {

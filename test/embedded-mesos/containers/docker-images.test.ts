@@ -88,9 +88,9 @@ describe('pulls of one image', () => {
       images.provide('web:1', false, noLogin, (text) => told.push(`${who} ${text}`)),
     );
     await new Promise(setImmediate);
+    expect(pulls).toBe(1);
     finish();
     await Promise.all(all);
-    expect(pulls).toBe(1);
     expect(told).toContain('y Pulling image web:1: 0 of 1 layers, 1.0 of 2.0 MB');
   });
 
