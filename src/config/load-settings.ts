@@ -4,7 +4,8 @@ import { parse as parseYaml } from 'yaml';
 import { hashPassword, type PasswordHash } from '../util/password-hash.js';
 import { isOrigin, originList } from './origins.js';
 import { parseResolver, resolverList } from './resolvers.js';
-import { type DefaultsContext, machineName, type SettingEntry, settingTable } from './setting-table.js';
+import type { DefaultsContext, SettingEntry } from './setting-entry.js';
+import { machineName, settingTable } from './setting-table.js';
 import type { Settings } from './settings.js';
 
 /** A setting is unknown or wrong. The message says which, where it came from, and what is allowed. */

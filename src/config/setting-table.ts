@@ -1,43 +1,12 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { Settings } from './settings.js';
-
-/** What a value from a flag, variable or file must look like; each says in a sentence what is allowed. */
-export type SettingKind =
-  | { readonly kind: 'text' }
-  | { readonly kind: 'flag' }
-  | { readonly kind: 'port' }
-  | { readonly kind: 'whole'; readonly min: number; readonly max: number }
-  | { readonly kind: 'port-range' }
-  | { readonly kind: 'one-of'; readonly values: readonly string[] }
-  /** `user:password`, or `@` and the path of a file that holds it. */
-  | { readonly kind: 'credentials' };
-
-export interface SettingEntry {
-  readonly name: keyof Settings;
-  /** Without the dashes: `http-port`. */
-  readonly flag: string;
-  readonly kind: SettingKind;
-  readonly help: string;
-  readonly fallback: (context: DefaultsContext) => Settings[keyof Settings];
-}
-
-/** What defaults depend on. */
-export interface DefaultsContext {
-  readonly root: boolean;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly home: string;
-}
+import { loadBalancerSettings } from './load-balancer-settings.js';
+import { type DefaultsContext, flag, port, type SettingEntry, text, whole } from './setting-entry.js';
 
 function stateDir({ root, env, home }: DefaultsContext): string {
   if (root) return '/var/lib/longrun';
   return join(env['XDG_STATE_HOME'] || join(home, '.local', 'state'), 'longrun');
 }
-
-const text = { kind: 'text' } as const;
-const flag = { kind: 'flag' } as const;
-const port = { kind: 'port' } as const;
-const whole = (min: number, max: number): SettingKind => ({ kind: 'whole', min, max });
 
 /** Every setting there is: flag, LONGRUN_ variable and key of the file all come from this table. */
 export const settingTable: readonly SettingEntry[] = [
@@ -53,13 +22,6 @@ export const settingTable: readonly SettingEntry[] = [
     flag: 'address',
     kind: text,
     help: 'address that API, master and agent listen on',
-    fallback: () => '127.0.0.1',
-  },
-  {
-    name: 'lbAddress',
-    flag: 'lb-address',
-    kind: text,
-    help: 'address that the load balancer listens on',
     fallback: () => '127.0.0.1',
   },
   {
@@ -90,76 +52,7 @@ export const settingTable: readonly SettingEntry[] = [
     help: 'port of the agent: sandbox files and statistics',
     fallback: () => 5051,
   },
-  {
-    name: 'lbHttpPort',
-    flag: 'lb-http-port',
-    kind: port,
-    help: 'port of the load balancer for virtual hosts',
-    fallback: () => 9080,
-  },
-  {
-    name: 'lbStatsPort',
-    flag: 'lb-stats-port',
-    kind: port,
-    help: "port of the load balancer's statistics page",
-    fallback: () => 9090,
-  },
-  {
-    name: 'lbWorkers',
-    flag: 'lb-workers',
-    kind: whole(1, 64),
-    help: 'number of load balancer processes',
-    fallback: () => 1,
-  },
-  {
-    name: 'dnsPort',
-    flag: 'dns-port',
-    kind: port,
-    help: 'port of the name server (UDP and TCP), on the address of the load balancer',
-    fallback: () => 8053,
-  },
-  {
-    name: 'dnsHttpPort',
-    flag: 'dns-http-port',
-    kind: port,
-    help: "port of the name server's HTTP interface",
-    fallback: () => 8123,
-  },
-  {
-    name: 'disableDns',
-    flag: 'disable-dns',
-    kind: flag,
-    help: 'serve no names',
-    fallback: () => false,
-  },
-  {
-    name: 'dnsDomain',
-    flag: 'dns-domain',
-    kind: text,
-    help: 'domain that names end with, as in web.marathon.mesos',
-    fallback: () => 'mesos',
-  },
-  {
-    name: 'dnsTtlSeconds',
-    flag: 'dns-ttl-seconds',
-    kind: whole(0, 3_600),
-    help: 'how long answers of the name server may be kept',
-    fallback: () => 5,
-  },
-  {
-    name: 'dnsResolvers',
-    flag: 'dns-resolvers',
-    kind: text,
-    help: "servers asked about other domains, e.g. 10.0.0.2,10.0.0.3:5353; none to refuse such questions (default: this host's)",
-    fallback: () => undefined,
-  },
-  {
-    name: 'servicePorts',
-    flag: 'service-ports',
-    kind: { kind: 'port-range' },
-    help: 'range that service ports are assigned from',
-    fallback: () => ({ min: 10_000, max: 20_000 }),
-  },
+  ...loadBalancerSettings,
   {
     name: 'resources',
     flag: 'resources',

@@ -1,4 +1,5 @@
 import type { AppId } from '../apps/app.js';
+import type { CarriedRouting } from '../apps/port-routing.js';
 import type { NamesMessage } from '../discovery/names-message.js';
 import type { TaskId } from '../scheduler/instance.js';
 
@@ -20,22 +21,21 @@ export interface RoutingTable {
   readonly kept?: readonly AppId[];
 }
 
-/** How servers are chosen, by HAProxy's names. */
-export type Balance = 'roundrobin' | 'leastconn' | 'random' | 'first' | 'source' | 'uri';
+export type { Balance } from '../apps/port-routing.js';
 
-/** One service port of one app: a backend with its frontends. */
-export interface Service {
+/** One service port of one app: a backend with its frontends. What is not said here is as in PortRouting. */
+export interface Service extends CarriedRouting {
   readonly appId: AppId;
   readonly portIndex: number;
   readonly servicePort: number;
   readonly mode: 'tcp' | 'http';
   /** Lower case; from HAPROXY_{n}_VHOST; `*.example.com` for all names below. Served on the lb port. */
   readonly vhosts: readonly string[];
+  /** Datagrams of the service port are passed on: besides (`too`) or instead of connections (`only`). Absent: none. */
+  readonly udp?: 'too' | 'only';
   /** Beginnings of the paths that it answers for on its virtual hosts; absent: all. In lower case with `ignorePathCase`. */
   readonly paths?: readonly string[];
   readonly ignorePathCase?: true;
-  /** Absent: roundrobin. */
-  readonly balance?: Balance;
   /** Clients get a cookie that brings them back to the same server. */
   readonly sticky?: true;
   /** Bind the service port itself (false when a task of this pool demands that host port). */
@@ -53,6 +53,12 @@ export interface Server {
   readonly port: number;
   /** Boot id of its agent's host; a cached server of another boot is not used until confirmed. Empty when unknown. */
   readonly bootId: string;
+  /** Of its app: the version that this instance runs. */
+  readonly version?: string;
+  /** Instead of the service's. */
+  readonly weight?: number;
+  /** Gets nothing new though it is there (blue and green: the deployment group is moving away from it). */
+  readonly disabled?: true;
 }
 
 /** A change from one version to the next; undefined service = removed. */

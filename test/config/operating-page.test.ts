@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { variableOf } from '../../src/config/load-settings.js';
-import { type SettingEntry, settingTable } from '../../src/config/setting-table.js';
+import type { SettingEntry } from '../../src/config/setting-entry.js';
+import { settingTable } from '../../src/config/setting-table.js';
 
 const page = readFileSync(join(__dirname, '../../docs/operating.md'), 'utf8');
 

@@ -1,4 +1,4 @@
-import type { SettingEntry } from '../../config/setting-table.js';
+import type { SettingEntry } from '../../config/setting-entry.js';
 import type { Settings } from '../../config/settings.js';
 
 /** What stands where a secret was, as Marathon masks. */
