@@ -5,7 +5,9 @@ module.exports = {
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   extensionsToTreatAsEsm: [],
-  transform: { '^.+\\.ts$': swc },
+  // unixcrypt comes as ES modules only.
+  transform: { '^.+\\.ts$': swc, '/unixcrypt/.+\\.js$': swc },
+  transformIgnorePatterns: ['/node_modules/(?!unixcrypt/)'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   testTimeout: 30000,
 };
