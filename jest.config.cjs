@@ -8,6 +8,6 @@ module.exports = {
   // unixcrypt comes as ES modules only.
   transform: { '^.+\\.ts$': swc, '/unixcrypt/.+\\.js$': swc },
   transformIgnorePatterns: ['/node_modules/(?!unixcrypt/)'],
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  moduleNameMapper: { '^unixcrypt$': '<rootDir>/node_modules/unixcrypt/dist/index.js', '^(\\.{1,2}/.*)\\.js$': '$1' },
   testTimeout: 30000,
 };
