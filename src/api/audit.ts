@@ -1,8 +1,7 @@
 import type { RequestHandler } from 'express';
 import { resolvePath } from '../apps/path.js';
 import type { AuditTrail } from '../auth/audit-trail.js';
-import { CatalogError } from '../errors/registry.js';
-import { queryText } from './decide/query.js';
+import { queryText, queryWhole } from './decide/query.js';
 import { resource } from './middleware/methods.js';
 import { queryOf } from './request-query.js';
 import { sendJson } from './write-json.js';
@@ -15,8 +14,8 @@ export function auditResource(trail: AuditTrail): RequestHandler {
   return resource({
     GET: async (request, response) => {
       const query = queryOf(request);
-      const after = wholeNumber(query, 'after', 0, Number.MAX_SAFE_INTEGER);
-      const limit = wholeNumber(query, 'limit', 1, MAX_LIMIT) ?? DEFAULT_LIMIT;
+      const after = queryWhole(query, 'after', { min: 0, max: Number.MAX_SAFE_INTEGER });
+      const limit = queryWhole(query, 'limit', { min: 1, max: MAX_LIMIT }) ?? DEFAULT_LIMIT;
       const who = queryText(query, 'who');
       const app = queryText(query, 'app');
       const filter = {
@@ -25,16 +24,5 @@ export function auditResource(trail: AuditTrail): RequestHandler {
       };
       sendJson(response, 200, await trail.page({ after, limit }, filter));
     },
-  });
-}
-
-function wholeNumber(query: URLSearchParams, name: string, min: number, max: number): number | undefined {
-  const text = queryText(query, name);
-  if (text === undefined || text === '') return undefined;
-  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= min && value <= max) return value;
-  throw new CatalogError('bad-request', {
-    reason: `The query parameter '${name}' must be a whole number from ${min} to ${max}`,
-    hint: 'Give the `next` of one answer as the `after` of the following request.',
   });
 }

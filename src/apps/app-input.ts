@@ -15,8 +15,10 @@ export interface AppDraft extends Omit<App, 'constraints' | 'version' | 'version
 
 /** What the rules depend on besides the definition itself. */
 export interface DefinitionSettings {
-  /** The role of every app; Marathon's `--mesos_role`. */
+  /** The role of an app that names none; Marathon's `--mesos_role`, or the group's where that is enforced. */
   readonly defaultRole: string;
+  /** The roles that it may have; absent: the default one. */
+  readonly roles?: readonly string[];
   /** The name of container networks that have none; Marathon's `--default_network_name`. Absent: they must have one. */
   readonly defaultNetworkName?: string;
   /** The network that the deprecated `ipAddress` means as the bridge; Marathon's `--mesos_bridge_name`. */

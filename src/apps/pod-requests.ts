@@ -2,14 +2,16 @@ import type { Contract } from '../api/contract/load-contract.js';
 import { CatalogError } from '../errors/registry.js';
 import type { AppId } from './app.js';
 import type { DefinitionSettings } from './app-input.js';
+import { withRolesOf } from './decide/app-roles.js';
 import { podClashes } from './decide/pods/pod-clashes.js';
 import { readPod, refusePod } from './decide/pods/read-pod.js';
+import type { GroupRecord } from './group.js';
 import { resolvePath } from './path.js';
 
 export interface PodRequestsDependencies {
   readonly registry: {
     get(appId: AppId): unknown;
-    readonly groups: { get(groupId: string): unknown };
+    readonly groups: { get(groupId: string): Pick<GroupRecord, 'enforceRole'> | undefined };
   };
   readonly contract: Contract;
   readonly settings: DefinitionSettings;
@@ -42,7 +44,11 @@ export class PodRequests {
     const { contract, registry, settings } = this.dependencies;
     const input = contract.read('PodInput', body);
     const id = resolvePath(input.id);
-    const draft = readPod(input, id, settings);
+    const draft = readPod(
+      input,
+      id,
+      withRolesOf(settings, id, undefined, (path) => registry.groups.get(path)),
+    );
     if (expected !== undefined && id !== expected) {
       const reason = `'${expected}' does not match definition's id ('${id}')`;
       throw new CatalogError('bad-request', { reason, hint: 'The id in the body is that in the URL.' });

@@ -68,6 +68,13 @@ export const settingTable: readonly SettingEntry[] = [
     fallback: () => undefined,
   },
   {
+    name: 'mesosRole',
+    flag: 'mesos-role',
+    kind: text,
+    help: 'role of apps that name none; an app may also have the name of its top-level group',
+    fallback: () => '*',
+  },
+  {
     name: 'defaultUser',
     flag: 'default-user',
     kind: text,

@@ -27,6 +27,7 @@ export interface Settings {
   /** Mesos's text; undefined = detect. */
   readonly resources?: string;
   readonly attributes?: string;
+  readonly mesosRole: string;
   readonly defaultUser: string;
   readonly allowRootTasks: boolean;
   /** How much tasks are kept apart besides their limits. */

@@ -126,10 +126,14 @@ function launcherOf(
     drainer,
     clock,
     dice,
-    demand: new OfferDemand((call) => {
-      if (call.type !== 'DECLINE') memory.metrics.count(`mesos.calls.${call.type.toLowerCase()}.counter`);
-      subscription.call(call);
-    }),
+    needRoles: (roles, suppressed) => subscription.needRoles(roles, suppressed),
+    demand: new OfferDemand(
+      (call) => {
+        if (call.type !== 'DECLINE') memory.metrics.count(`mesos.calls.${call.type.toLowerCase()}.counter`);
+        subscription.call(call);
+      },
+      () => subscription.roles,
+    ),
     accept: (accept) => subscription.call({ type: 'ACCEPT', accept }),
   });
 }

@@ -116,6 +116,14 @@ export class LaunchQueue {
     return false;
   }
 
+  /** Roles of what may be launched now. */
+  launchableRoles(): ReadonlySet<string> {
+    const roles = new Set<string>();
+    for (const entry of this.#entries.values())
+      if (!roles.has(entry.role) && this.#readyRecord(entry)) roles.add(entry.role);
+    return roles;
+  }
+
   /** Entries that may be launched now, the one whose turn it is first, with their definitions. */
   launchable(): { readonly entry: AppQueue; readonly record: AppRecord }[] {
     const ready: { entry: AppQueue; record: AppRecord }[] = [];

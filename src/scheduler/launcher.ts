@@ -33,6 +33,8 @@ export interface LauncherParts extends DispatchParts {
   readonly book: PlacementBook;
   readonly drainer: Drainer;
   readonly deadlines: Deadlines;
+  /** Apps of these roles wait: the subscription must have them. */
+  needRoles(roles: ReadonlySet<string>, suppressed: readonly string[]): void;
   readonly clock: Clock;
   readonly dice: Dice;
 }
@@ -75,7 +77,7 @@ export class Launcher {
   subscribed(): void {
     this.#connected = true;
     this.#drop();
-    this.parts.demand.subscribed();
+    this.parts.demand.begun();
     this.poke();
   }
 
@@ -139,14 +141,14 @@ export class Launcher {
     if (this.#stopped || !this.#connected) return;
     const { journal, queue, demand } = this.parts;
     const able = this.#launching && journal.writable && !journal.saturated;
+    const wanted = able ? queue.launchableRoles() : new Set<string>();
+    this.parts.needRoles(wanted, demand.suppressedRoles);
     if (this.#held.length > 0) {
       if (able) this.#slice();
       else this.#declineHeld();
       return;
     }
-    const wanted = able && queue.launchable().length > 0;
-    if (wanted) demand.want();
-    else demand.suppress();
+    demand.want(wanted);
   }
 
   #slice(): void {
@@ -181,10 +183,9 @@ export class Launcher {
   /** After all held offers are used or declined. */
   #askAgain(): void {
     const { queue, deadlines, demand } = this.parts;
-    if (queue.launchable().length === 0) {
-      demand.suppress();
-      return;
-    }
+    const wanted = queue.launchableRoles();
+    demand.only(wanted);
+    if (wanted.size === 0) return;
     const inMs = this.#sawResting ? RESTING_RETRY_MS : RETRY_MS;
     this.#sawResting = false;
     deadlines.set('retry', inMs, () => this.poke());

@@ -36,6 +36,7 @@ export class Subscription {
   #superseded = false;
   #attempt = 0;
   #timer: Timer | undefined;
+  readonly #roles: Set<string>;
 
   constructor(
     private readonly driver: SchedulerDriver,
@@ -44,7 +45,25 @@ export class Subscription {
     private readonly log: Log,
     private readonly settings: CompleteSettings,
     private readonly handlers: SubscriptionHandlers,
-  ) {}
+  ) {
+    this.#roles = new Set(settings.roles);
+  }
+
+  /** Every role that was needed so far. */
+  get roles(): ReadonlySet<string> {
+    return this.#roles;
+  }
+
+  /** Offers for these roles are wanted, too: the master is told of those that are new to it, and which it still need not offer (Mesos reference 1.6). */
+  needRoles(roles: ReadonlySet<string>, suppressed: readonly string[]): void {
+    const before = this.#roles.size;
+    for (const role of roles) this.#roles.add(role);
+    if (this.#roles.size === before) return;
+    this.call({
+      type: 'UPDATE_FRAMEWORK',
+      update_framework: { framework_info: this.#frameworkInfo(), suppressed_roles: suppressed },
+    });
+  }
 
   get frameworkId(): string | undefined {
     return this.#frameworkId;
@@ -80,7 +99,7 @@ export class Subscription {
       ...(id === undefined ? {} : { id: { value: id } }),
       failover_timeout: FAILOVER_TIMEOUT_SECONDS,
       checkpoint: true,
-      roles: this.settings.roles,
+      roles: [...this.#roles],
       hostname: this.settings.hostname,
       capabilities: [
         { type: 'PARTITION_AWARE' },

@@ -169,6 +169,7 @@ export class Server {
       settings: {
         agentReregisterTimeoutSeconds: settings.agentReregisterTimeoutSeconds,
         frameworkName: 'longrun',
+        roles: [settings.mesosRole],
         hostname: settings.hostname,
         ...(settings.envVarsPrefix === undefined ? {} : { envVarsPrefix: settings.envVarsPrefix }),
       },
@@ -247,7 +248,7 @@ export class Server {
       registry,
       contract,
       settings: {
-        defaultRole: '*',
+        defaultRole: settings.mesosRole,
         hasSecret: vault.has,
         restartOnAnyChange: settings.restartOnAnyChange,
         bridgeName: settings.mesosBridgeName,

@@ -63,7 +63,7 @@ describe('/v2/discovery', () => {
     expect(hosts(news)).toEqual({ '/shop/web': ['10.0.0.2'], '/db': [] });
     expect((await told('?after=6-1')).complete).toBe(true);
     expect((await world.ask('GET', '/v2/discovery?after=x')).status).toBe(400);
-    expect((await world.ask('GET', '/v2/discovery?waitSeconds=61')).status).toBe(400);
+    expect((await world.ask('GET', '/v2/discovery?waitSeconds=61')).status).toBe(422);
   });
 
   it('waits for a change of what was asked for', async () => {

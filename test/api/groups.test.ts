@@ -404,8 +404,47 @@ describe('PUT of a group', () => {
   });
 });
 
+describe('roles of groups', () => {
+  const app = (id: string, role?: string) => ({
+    id,
+    cmd: 'sleep 1',
+    ...(role === undefined ? {} : { role }),
+  });
+  const roleOf = async (id: string): Promise<unknown> =>
+    ((await world.ask('GET', `/v2/apps${id}`)).json['app'] as { role: string }).role;
+  const problem = async (id: string, role?: string): Promise<unknown> => {
+    const answer = await world.ask('POST', '/v2/apps', app(id, role));
+    if (answer.status !== 422) return answer.status;
+    const [detail] = answer.json['details'] as { path: string; errors: string[] }[];
+    return `${detail?.path}: ${detail?.errors[0]}`;
+  };
+
+  it('let an app have the default role or that of its top-level group', async () => {
+    await world.write('POST', '/v2/apps', app('/shop/a/web'));
+    expect(await roleOf('/shop/a/web')).toBe('*');
+    await world.write('POST', '/v2/apps', app('/shop/a/db', 'shop'));
+    expect(await roleOf('/shop/a/db')).toBe('shop');
+    expect(await problem('/shop/b', 'a')).toBe('/role: got a, expected one of: [*, shop]');
+    expect(await problem('/web', 'shop')).toBe('/role: got shop, expected one of: [*]');
+  });
+
+  it('that are enforced are what new apps get; what an app has already it may keep', async () => {
+    await world.write('POST', '/v2/apps', app('/shop/old'));
+    await world.write('PATCH', '/v2/groups/shop', { enforceRole: true });
+    await world.write('POST', '/v2/apps', app('/shop/new'));
+    expect(await roleOf('/shop/new')).toBe('shop');
+    expect(await problem('/shop/other', '*')).toBe('/role: got *, expected one of: [shop]');
+    await world.write('PATCH', '/v2/apps/shop/old', { cpus: 0.2 });
+    expect(await roleOf('/shop/old')).toBe('*');
+    await world.write('PATCH', '/v2/apps/shop/old', { role: 'shop' });
+    expect(await problem('/shop/old', '*')).not.toBe(201);
+    await world.write('PATCH', '/v2/groups/shop', { enforceRole: false });
+    expect(await problem('/shop/other', '*')).toBe(201);
+  });
+});
+
 describe('PATCH of a group', () => {
-  it('answers 200 with nothing and deploys nothing; roles that are enforced are not supported yet', async () => {
+  it('answers 200 with nothing and deploys nothing', async () => {
     await world.write('POST', '/v2/groups', shop);
     const answer = await world.ask('PATCH', '/v2/groups/shop', { enforceRole: false });
     expect([answer.status, answer.text, answer.headers['marathon-deployment-id']]).toEqual([
@@ -413,10 +452,8 @@ describe('PATCH of a group', () => {
       '',
       undefined,
     ]);
-    expect(await world.ask('PATCH', '/v2/groups/shop', { enforceRole: true })).toMatchObject({
-      status: 422,
-      json: { code: 'unsupported' },
-    });
+    expect(await world.ask('PATCH', '/v2/groups/shop', { enforceRole: true })).toMatchObject({ status: 200 });
+    expect((await world.ask('GET', '/v2/groups/shop')).json['enforceRole']).toBe(true);
     for (const path of ['/v2/groups/shop/back', '/v2/groups'])
       expect(await world.ask('PATCH', path, { enforceRole: true })).toMatchObject({
         status: 422,

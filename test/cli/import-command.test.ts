@@ -96,6 +96,7 @@ const run = (changes: Partial<ImportArguments> = {}): Promise<number> =>
     ...changes,
   });
 const idsOf = (body: unknown): unknown => (body as readonly { readonly id: string }[]).map(({ id }) => id);
+const lastApps = (): unknown => idsOf(destination.asked.findLast(({ body }) => Array.isArray(body))?.body);
 
 describe('an import', () => {
   it('tells groups their dependencies, then sends all apps at once, and never a group of apps', async () => {
@@ -110,6 +111,7 @@ describe('an import', () => {
       ['PUT', '/v2/groups/shop?force=false', { dependencies: ['/worker'] }],
       ['PUT', '/v2/groups/shop/later?force=false', { dependencies: [] }],
       ['PUT', '/v2/apps?partialUpdate=false&force=false', ['/worker', '/shop/db', '/shop/web']],
+      ['PATCH', '/v2/groups/shop', { enforceRole: true }],
     ]);
     expect(marathon.writes).toEqual([]);
   });
@@ -133,7 +135,7 @@ describe('an import', () => {
         : { status: 200, body: {} };
     expect(await run({ dryRun: true, aside: undefined })).toBe(5);
     expect(destination.asked.every(({ url }) => url.includes('dryRun=true'))).toBe(true);
-    expect(idsOf(destination.asked.at(-1)?.body)).toEqual(['/worker', '/shop/web']);
+    expect(lastApps()).toEqual(['/worker', '/shop/web']);
     expect(text).toContain('/shop/db  would be KEPT ASIDE\n  because of /role: no such role');
   });
 
@@ -146,7 +148,7 @@ describe('an import', () => {
           }
         : { status: 200, body: {} };
     expect(await run()).toBe(5);
-    expect(idsOf(destination.asked.at(-1)?.body)).toEqual(['/worker', '/shop/web']);
+    expect(lastApps()).toEqual(['/worker', '/shop/web']);
     expect(text).toContain('/shop/db  KEPT ASIDE\n  because of /role: no');
     const file = JSON.parse(readFileSync(join(folder, 'aside.json'), 'utf8')) as { apps: { id: string }[] };
     expect(file.apps.map(({ id }) => id)).toEqual(['/legacy/bridged', '/shop/db']);
@@ -205,7 +207,7 @@ describe('a source', () => {
     const groups = tree['groups'] as { id: string }[];
     marathon.answers['/v2/groups/shop'] = groups.find(({ id }) => id === '/shop');
     await run({ group: '/shop' });
-    expect(idsOf(destination.asked.at(-1)?.body)).toEqual(['/shop/db', '/shop/web']);
+    expect(lastApps()).toEqual(['/shop/db', '/shop/web']);
   });
 
   it('that is no Marathon, or none at all, is said to be so', async () => {

@@ -78,7 +78,7 @@ describe('the history of an app', () => {
     const second = (await world.ask('GET', `/v2/apps//web/history?limit=3&after=${first['next']}`)).json;
     expect(ids(second, 'tasks', 'message')).toEqual(['status 1']);
     expect(second).not.toHaveProperty('next');
-    expect((await world.ask('GET', '/v2/apps//web/history?limit=0')).status).toBe(400);
+    expect((await world.ask('GET', '/v2/apps//web/history?limit=0')).status).toBe(422);
     expect((await world.ask('GET', '/v2/apps//none/history')).status).toBe(404);
   });
 

@@ -98,4 +98,62 @@ describe('with the embedded master', () => {
     await master.stop();
     agent.crash();
   });
+
+  it('launches apps of a group’s role beside those of the default one, and goes on with both after a restart', async () => {
+    const ports = { portDefinitions: [{ port: 10000, protocol: 'tcp' as const }] };
+    const [web, shop] = [appRecord('/plain', ports), appRecord('/shop/web', { ...ports, role: 'shop' })];
+    for (const record of [web, shop]) apps.set(record.app.id, record);
+    const store = new FakeStore();
+    let { master, scheduler } = await server(store);
+    const line = new SimLine<FromAgent, ToAgent>({ clock, accept: (end) => master.acceptLine(end) });
+    const agent = new SimAgent({
+      hostname: 'h1',
+      clock,
+      dice,
+      dial: (handlers) => line.dial(handlers),
+      launchDelayMs: 5,
+      resources: [
+        { name: 'cpus', type: 'SCALAR', scalar: { value: 12 } },
+        { name: 'mem', type: 'SCALAR', scalar: { value: 4096 } },
+        { name: 'ports', type: 'RANGES', ranges: { range: [{ begin: 31000, end: 31999 }] } },
+      ],
+    });
+    agent.start();
+    await clock.advanceAsync(100);
+    const start = (record: AppRecord, count: number) =>
+      scheduler.want(record.app.id, { start: count, stop: [], reason: 'surplus' });
+    const running = (record: AppRecord): readonly string[] =>
+      scheduler.instances.ofApp(record.app.id).map(({ condition, role }) => `${role} ${condition}`);
+    const times = (count: number, text: string): readonly string[] => Array(count).fill(text);
+
+    // The default role has nothing to launch and is suppressed when the other comes, and the other way about.
+    for (const round of [1, 2]) {
+      for (const record of [web, shop]) {
+        await start(record, 1);
+        await clock.advanceAsync(300);
+      }
+      expect([running(web), running(shop)]).toEqual([
+        times(round, '* Running'),
+        times(round, 'shop Running'),
+      ]);
+    }
+    await Promise.all([start(web, 2), start(shop, 2)]);
+    await clock.advanceAsync(300);
+    expect([running(web), running(shop)]).toEqual([times(4, '* Running'), times(4, 'shop Running')]);
+
+    await scheduler.stop();
+    await master.stop();
+    line.cut();
+    ({ master, scheduler } = await server(store));
+    line.heal();
+    line.restartServer((end) => master.acceptLine(end));
+    await clock.advanceAsync(5_000);
+    expect([running(web), running(shop)]).toEqual([times(4, '* Running'), times(4, 'shop Running')]);
+    await start(shop, 1);
+    await clock.advanceAsync(300);
+    expect(running(shop)).toEqual(times(5, 'shop Running'));
+    await scheduler.stop();
+    await master.stop();
+    agent.crash();
+  });
 });

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runCommand } from '../e2e/support/command.js';
 import { type AppJson, Longrun } from '../e2e/support/longrun.js';
 import { waitFor } from '../support/wait-for.js';
 import { describeWithDocker } from './support/describe-with-docker.js';
@@ -145,6 +146,57 @@ describeWithDocker('apps with an image', () => {
     expect(failure.message).toMatch(/private\/other.*(auth|denied|credentials)/);
     await remove('/stranger');
   }, 30_000);
+
+  it('get their secrets as variable and file, which are renewed, cannot be changed, and lie on no disk of ours', async () => {
+    const [first, second] = ['first-value-5b1c', 'second-value-93fe'];
+    const file = join(folder, 'value');
+    const set = async (path: string, value: string): Promise<void> => {
+      writeFileSync(file, value, { mode: 0o600 });
+      const words = ['secret', 'set', path, '--file', file, '--url', longrun.ready.api];
+      expect(runCommand(words)).toMatchObject({ status: 0 });
+      rmSync(file);
+    };
+    await set('/password', first);
+    await set('/token', first);
+    const sum = (value: string): string => createHash('sha256').update(value).digest('hex');
+    const token = '/mnt/mesos/sandbox/keys/token';
+    const cmd = `echo "env $(printf %s "$PASSWORD" | sha256sum)"; echo x >>${token} || echo refused; while true; do echo "file $(sha256sum <${token})"; sleep 0.2; done`;
+    await longrun.deploy(
+      imageApp('/keeper', {
+        cmd,
+        secrets: { password: { source: '/password' }, token: { source: 'token' } },
+        env: { PASSWORD: { secret: 'password' } },
+        container: {
+          type: 'DOCKER',
+          docker: { image: testImage },
+          volumes: [{ containerPath: 'keys/token', secret: 'token', refresh: true }],
+        },
+      }),
+    );
+    const outputs = join(longrun.workDir, 'agent/outputs');
+    const said = (): string =>
+      readdirSync(outputs)
+        .map((id) => join(outputs, id, 'stdout'))
+        .map((path) => (existsSync(path) ? readFileSync(path, 'utf8') : ''))
+        .find((text) => text.startsWith('env ')) ?? '';
+    await waitFor(() => said().includes(`file ${sum(first)}`), { what: () => `the file; so far ${said()}` });
+    expect(said()).toContain(`env ${sum(first)}`);
+    expect(said()).toContain('refused');
+    await set('/token', second);
+    await waitFor(() => said().includes(`file ${sum(second)}`), { what: 'the new value in the file' });
+    const kept = readdirSync(longrun.workDir, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .filter((path) => [first, second].some((value) => readFileSync(path, 'latin1').includes(value)));
+    expect(kept).toEqual([]);
+    const inMemory = (): readonly string[] =>
+      ['/run', '/dev/shm']
+        .map((base) => join(base, `longrun-${longrun.instanceId}`, 'secrets'))
+        .flatMap((path) => (existsSync(path) ? readdirSync(path) : []));
+    expect(inMemory()).toHaveLength(1);
+    await remove('/keeper');
+    await waitFor(() => inMemory().length === 0, { what: 'the values to be gone' });
+  }, 60_000);
 
   it('say which limit of memory they met', async () => {
     const cmd = 'exec dd if=/dev/zero of=/dev/null bs=200M count=1';

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { waitFor } from '../support/wait-for.js';
 import { addHostPrograms, copyProject } from './support/base-image.js';
+import { boundedRuntime } from './support/bounded-runtime.js';
 import { describeWithDocker } from './support/describe-with-docker.js';
 import { DockerEngine } from './support/docker-engine.js';
 import { dockerCommand, programEnvironment } from './support/docker-programs.js';
@@ -19,13 +20,6 @@ function freePort(): Promise<number> {
       server.close(() => resolve(port));
     });
   });
-}
-
-/** Whether this machine itself has every capability that a privileged container is given; without them it limits nothing. */
-function mayAll(): boolean {
-  const last = Number(readFileSync('/proc/sys/kernel/cap_last_cap', 'utf8'));
-  const [, bounding = '0'] = /^CapBnd:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
-  return BigInt(`0x${bounding}`) === (1n << BigInt(last + 1)) - 1n;
 }
 
 describeWithDocker('the image of the Dockerfile', () => {
@@ -66,9 +60,26 @@ describeWithDocker('the image of the Dockerfile', () => {
       what: () => `hello to run in the container\n${logs()}`,
     });
 
+  /** Of hello's one task, as the container around it sees it: its limit, and whether its processes are numbered apart. */
+  const seenOfTask = (): { memoryBytes: number | undefined; ownProcesses: boolean } => {
+    const script = `for process in /proc/[0-9]*; do
+        tr '\\0' ' ' <$process/cmdline 2>/dev/null | grep -q 'echo h[e]llo' || continue
+        grep NSpid $process/status
+        group=$(grep -o 'longrun/.*' $process/cgroup | head -n 1)
+        cat /sys/fs/cgroup/memory/$group/memory.limit_in_bytes /sys/fs/cgroup/$group/memory.max 2>/dev/null
+        break
+      done`;
+    const [ids = '', memory] = docker('exec', name, 'sh', '-c', script).trim().split('\n');
+    if (!ids.startsWith('NSpid:')) throw new Error(`no task is seen: ${ids}\n${logs()}`);
+    return {
+      memoryBytes: memory === undefined ? undefined : Number(memory),
+      ownProcesses: ids.trim().split(/\s+/).length > 2,
+    };
+  };
+
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'longrun-image-'));
-    engine = await DockerEngine.start();
+    engine = await DockerEngine.start(...boundedRuntime(join(folder, 'runtime')));
     const tree = join(folder, 'tree');
     engine.unpackBusybox(tree);
     addHostPrograms(tree);
@@ -79,7 +90,7 @@ describeWithDocker('the image of the Dockerfile', () => {
     docker('build', '-q', '--build-arg', `BASE=${base}`, '--build-arg', 'PARTS=given', '-t', image, context);
     port = await freePort();
     const published = ['-p', `127.0.0.1:${port}:8080`, '-v', 'work:/var/lib/longrun'];
-    docker('run', '-d', '--name', name, ...(mayAll() ? ['--privileged'] : []), ...published, image);
+    docker('run', '-d', '--name', name, '--privileged', ...published, image);
   }, 180_000);
 
   afterAll(async () => {
@@ -123,6 +134,11 @@ describeWithDocker('the image of the Dockerfile', () => {
     await untilRunning();
   }, 90_000);
 
+  it('keeps tasks of a privileged container apart: limits, and namespaces of their own', () => {
+    expect(seenOfTask()).toEqual({ memoryBytes: 32 * 1024 * 1024, ownProcesses: true });
+    expect(logs()).not.toContain('not isolated');
+  }, 30_000);
+
   it('leaves no zombie behind: its first process reaps what nobody waits for', async () => {
     // Children whose parent is gone before them belong to the first process.
     docker('exec', name, 'sh', '-c', 'for i in 1 2 3; do (sleep 0.2 &) ; done');
@@ -145,4 +161,14 @@ describeWithDocker('the image of the Dockerfile', () => {
     const exit = docker('inspect', '--format', '{{.State.Running}}', name).trim();
     expect(exit).toBe('true');
   }, 150_000);
+
+  it('runs tasks without limits and namespaces where it has no rights for them, and says so', async () => {
+    docker('rm', '-f', name);
+    // The volume has the app still.
+    docker('run', '-d', '--name', name, '-p', `127.0.0.1:${port}:8080`, '-v', 'work:/var/lib/longrun', image);
+    await untilRunning();
+    expect(seenOfTask()).toEqual({ memoryBytes: undefined, ownProcesses: false });
+    expect(logs()).toMatch(/not isolated: the cgroup hierarchies cannot be written to/);
+    expect(logs()).toMatch(/not isolated: namespaces cannot be made here/);
+  }, 90_000);
 });

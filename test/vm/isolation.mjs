@@ -12,6 +12,7 @@ function running({ assert, http, until }, api) {
     assert(posted.status === 201, posted.text);
     const found = await until(`${app.id} to run`, async () => {
       const { app: now } = (await http(`${api}/v2/apps${app.id}`)).json();
+      if (now.lastTaskFailure) throw new Error(now.lastTaskFailure.message);
       return now.tasksRunning === 1 && now;
     });
     return found.tasks[0].id;

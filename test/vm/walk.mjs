@@ -10,8 +10,8 @@ const resultFile = '/var/lib/vm-walk.json';
 const api = 'http://127.0.0.1:8080';
 const state = existsSync(resultFile) ? JSON.parse(readFileSync(resultFile, 'utf8')) : { boot: 1, passed: 0, failed: 0 };
 
-function say(line) {
-  process.stdout.write(`VM ${line}\n`);
+function say(text) {
+  for (const line of text.trimEnd().split('\n')) process.stdout.write(`VM ${line}\n`);
 }
 
 async function check(what, run) {
@@ -163,7 +163,7 @@ if (state.boot === 1) {
   say('rebooting');
   execFileSync('systemctl', ['reboot']);
 } else {
-  if (state.failed > 0) say(spawnSync('journalctl', ['-u', 'longrun', '--no-pager', '-n', '60'], { encoding: 'utf8' }).stdout);
+  if (state.failed > 0) say(spawnSync('journalctl', ['-u', 'longrun', '-u', 'longrun-ann', '--no-pager', '-n', '60'], { encoding: 'utf8' }).stdout);
   say(`RESULT: ${state.passed} passed, ${state.failed} failed`);
   execFileSync('systemctl', ['poweroff']);
 }

@@ -5595,7 +5595,7 @@ export interface components {
         readonly limit: number;
         /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
         readonly after: string;
-        /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+        /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it, a name that an item does not have is left out */
         readonly fields: readonly string[];
         /**
          * @description Id of a task, as `/v2/tasks` lists it
@@ -6059,7 +6059,7 @@ export interface operations {
                 readonly limit?: components["parameters"]["limit"];
                 /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
                 readonly after?: components["parameters"]["after"];
-                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it, a name that an item does not have is left out */
                 readonly fields?: components["parameters"]["fields"];
             };
             readonly header?: {
@@ -6238,7 +6238,7 @@ export interface operations {
                 readonly limit?: components["parameters"]["limit"];
                 /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
                 readonly after?: components["parameters"]["after"];
-                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it, a name that an item does not have is left out */
                 readonly fields?: components["parameters"]["fields"];
             };
             readonly header?: {
@@ -6277,7 +6277,7 @@ export interface operations {
                 readonly limit?: components["parameters"]["limit"];
                 /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
                 readonly after?: components["parameters"]["after"];
-                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it, a name that an item does not have is left out */
                 readonly fields?: components["parameters"]["fields"];
             };
             readonly header?: {
@@ -6320,7 +6320,7 @@ export interface operations {
                 readonly limit?: components["parameters"]["limit"];
                 /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
                 readonly after?: components["parameters"]["after"];
-                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it, a name that an item does not have is left out */
                 readonly fields?: components["parameters"]["fields"];
             };
             readonly header?: {
@@ -6367,7 +6367,7 @@ export interface operations {
                 readonly limit?: components["parameters"]["limit"];
                 /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
                 readonly after?: components["parameters"]["after"];
-                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it, a name that an item does not have is left out */
                 readonly fields?: components["parameters"]["fields"];
             };
             readonly header?: {
@@ -6414,7 +6414,7 @@ export interface operations {
             readonly query?: {
                 /** @description Repeatable, with prefix `apps.`, `app.` or none: `tasks`, `counts`, `deployments`, `readiness`, `lastTaskFailure`, `taskStats`, `failures` */
                 readonly embed?: components["parameters"]["embed"];
-                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it, a name that an item does not have is left out */
                 readonly fields?: components["parameters"]["fields"];
             };
             readonly header?: {
@@ -6634,7 +6634,7 @@ export interface operations {
                 readonly limit?: components["parameters"]["limit"];
                 /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
                 readonly after?: components["parameters"]["after"];
-                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it, a name that an item does not have is left out */
                 readonly fields?: components["parameters"]["fields"];
             };
             readonly header?: {
@@ -6823,6 +6823,7 @@ export interface operations {
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
             readonly 406: components["responses"]["NotAcceptable"];
+            readonly 422: components["responses"]["Unprocessable"];
             readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
@@ -7140,7 +7141,7 @@ export interface operations {
                 readonly limit?: components["parameters"]["limit"];
                 /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
                 readonly after?: components["parameters"]["after"];
-                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it, a name that an item does not have is left out */
                 readonly fields?: components["parameters"]["fields"];
             };
             readonly header?: {
@@ -7480,7 +7481,7 @@ export interface operations {
                 readonly limit?: components["parameters"]["limit"];
                 /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
                 readonly after?: components["parameters"]["after"];
-                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it, a name that an item does not have is left out */
                 readonly fields?: components["parameters"]["fields"];
             };
             readonly header?: {
@@ -7976,7 +7977,7 @@ export interface operations {
                 readonly limit?: components["parameters"]["limit"];
                 /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
                 readonly after?: components["parameters"]["after"];
-                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it, a name that an item does not have is left out */
                 readonly fields?: components["parameters"]["fields"];
             };
             readonly header?: {
@@ -8115,7 +8116,7 @@ export interface operations {
                 readonly limit?: number;
                 /** @description The `next` of the page before */
                 readonly after?: number;
-                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it, a name that an item does not have is left out */
                 readonly fields?: components["parameters"]["fields"];
             };
             readonly header?: never;
@@ -8229,7 +8230,7 @@ export interface operations {
                 readonly limit?: components["parameters"]["limit"];
                 /** @description Only what comes after this key (the id of an app or a task); it need not exist any more */
                 readonly after?: components["parameters"]["after"];
-                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it */
+                /** @description Only these members of each item, separated by commas; what is not embedded by itself is embedded for it, a name that an item does not have is left out */
                 readonly fields?: components["parameters"]["fields"];
             };
             readonly header?: never;
@@ -8476,6 +8477,7 @@ export interface operations {
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 406: components["responses"]["NotAcceptable"];
+            readonly 422: components["responses"]["Unprocessable"];
             readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };
@@ -8917,6 +8919,7 @@ export interface operations {
             readonly 401: components["responses"]["Unauthenticated"];
             readonly 403: components["responses"]["Forbidden"];
             readonly 406: components["responses"]["NotAcceptable"];
+            readonly 422: components["responses"]["Unprocessable"];
             readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];
         };

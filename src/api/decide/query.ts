@@ -23,7 +23,7 @@ export function queryFlag(query: URLSearchParams, name: string, fallback: boolea
   return value === 'false' ? false : fallback;
 }
 
-/** A whole number within bounds; undefined when it is absent or empty. Anything else is a bad request. */
+/** A whole number within bounds; undefined when it is absent or empty. Throws `invalid-argument` for anything else. */
 export function queryWhole(
   query: URLSearchParams,
   name: string,
@@ -33,7 +33,7 @@ export function queryWhole(
   if (text === undefined || text === '') return undefined;
   const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= min && value <= max) return value;
-  throw new CatalogError('bad-request', {
+  throw new CatalogError('invalid-argument', {
     reason: `The query parameter '${name}' must be a whole number from ${min} to ${max}`,
     hint: 'Give the `next` of one answer as the `after` of the following request.',
   });

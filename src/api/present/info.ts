@@ -48,7 +48,7 @@ function marathonConfig({ settings, masterUrl, httpPort }: InfoFacts): Readonly<
     mesos_heartbeat_failure_threshold: null,
     mesos_heartbeat_interval: null,
     mesos_leader_ui_url: `http://${masterUrl}/`,
-    mesos_role: '*',
+    mesos_role: settings.mesosRole,
     mesos_user: settings.defaultUser,
     new_group_enforce_role: 'off',
     min_revive_offers_interval: null,

@@ -5,6 +5,7 @@ import type { AppId, AppRecord } from '../app.js';
 import type { AppDraft, AppInput, DefinitionSettings } from '../app-input.js';
 import type { AppsView } from '../apps-view.js';
 import { presentApp } from '../present-app.js';
+import { withRolesOf } from './app-roles.js';
 import { sameJson } from './canonical-json.js';
 import { versionRequest } from './merge-app.js';
 import { fieldsOfDraft, nextRecord, restartedRecord } from './next-record.js';
@@ -131,7 +132,7 @@ function readOne(definition: Definition, view: AppsView, settings: DefinitionSet
     input,
     id,
     { current: mode === 'merge' ? before?.app : undefined, before: before?.app, at },
-    settings,
+    withRolesOf(settings, id, before?.app.role, (groupId) => view.groups.record(groupId)),
   );
   if (before && mode === 'create') throw new CatalogError('app-exists', { id });
   return { definition, draft, before };

@@ -80,7 +80,7 @@ function changedGroup(
   return sameGroup(current, after) ? undefined : after;
 }
 
-/** Whether the role of a group may become what is asked. Apps run in one role so far. */
+/** Whether the role of a group may become what is asked: not beside changes of apps. */
 function checkRoles(parts: readonly GroupPart[], apps: readonly AppAfter[], view: AppsView): void {
   const turned = parts.filter(
     ({ groupId, enforceRole }) =>
@@ -100,21 +100,6 @@ function checkRoles(parts: readonly GroupPart[], apps: readonly AppAfter[], view
     );
     throw new CatalogError('invalid-object', {}, details);
   }
-  refuseEnforcedRoles(turned.filter(({ enforceRole }) => enforceRole));
-}
-
-/** The engine runs every app in one role. Throws CatalogError `unsupported`. */
-function refuseEnforcedRoles(parts: readonly Pick<GroupPart, 'at'>[]): void {
-  if (parts.length === 0) return;
-  const details = parts.map(
-    ({ at }): ErrorDetail => ({
-      path: `${at}/enforceRole`,
-      errors: ['is not supported yet'],
-      code: 'unsupported',
-      hint: 'Leave it out, or false: apps of every group run in one role.',
-    }),
-  );
-  throw new CatalogError('unsupported', { what: 'roles of groups' }, details);
 }
 
 /** PATCH: whether apps in a top-level group run in its role. Throws CatalogError. */
@@ -131,7 +116,6 @@ export function prepareEnforceRole(
     });
   }
   if (enforceRole === undefined) return { groupId, apps: [], groups: [] };
-  if (enforceRole) refuseEnforcedRoles([{ at: '' }]);
   const after = changedGroup(groupId, { enforceRole }, view, version);
   return { groupId, apps: [], groups: after ? [{ groupId, after }] : [] };
 }

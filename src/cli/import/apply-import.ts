@@ -3,7 +3,7 @@ import type { CommandIo } from '../rest/command-io.js';
 import { appPath, type RestClient, RestError } from '../rest/rest-client.js';
 import { chunksOf } from './decide/chunks.js';
 import type { Reason } from './decide/judge-app.js';
-import type { PlannedApp, PlannedGroup } from './decide/plan-import.js';
+import type { ImportPlan, PlannedApp, PlannedGroup } from './decide/plan-import.js';
 import { refusedApps } from './decide/refused-apps.js';
 
 export interface ApplyOptions extends ChangeArguments {
@@ -38,7 +38,7 @@ export async function applyImport(
   client: RestClient,
   io: CommandIo,
   apps: readonly PlannedApp[],
-  groups: readonly PlannedGroup[],
+  { groups, enforcingRole }: Pick<ImportPlan, 'groups' | 'enforcingRole'>,
   options: ApplyOptions,
 ): Promise<Applied> {
   const run = new ImportRun(client, io, options);
@@ -54,6 +54,7 @@ export async function applyImport(
       else await run.together(chunk);
       done++;
     }
+    for (const id of enforcingRole) if (!io.interrupted.aborted) await run.enforceRole(id);
     return run.applied(chunks.slice(done).flat());
   } catch (error) {
     return { ...run.applied(chunks.slice(done).flat()), error };
@@ -82,6 +83,10 @@ export async function rehearseImport(
   }
 }
 
+function groupPath(id: string): string {
+  return id === '/' ? '/v2/groups' : appPath(id).replace('/v2/apps', '/v2/groups');
+}
+
 class ImportRun {
   #code: number = exitCodes.ok;
   readonly #refused = new Map<string, readonly Reason[]>();
@@ -107,8 +112,16 @@ class ImportRun {
 
   /** `dependencies` alone touches neither apps nor groups inside. */
   async group({ id, dependencies }: PlannedGroup): Promise<void> {
-    const path = id === '/' ? '/v2/groups' : appPath(id).replace('/v2/apps', '/v2/groups');
-    await this.#carryOut(`group ${id}`, 'PUT', `${path}?${this.#query}`, { dependencies });
+    await this.#carryOut(`group ${id}`, 'PUT', `${groupPath(id)}?${this.#query}`, { dependencies });
+  }
+
+  /** After its apps: what they have already they may keep. A group whose apps were all left out is not there. */
+  async enforceRole(id: string): Promise<void> {
+    try {
+      await this.client.ask('PATCH', groupPath(id), { enforceRole: true });
+    } catch (error) {
+      if (!(error instanceof RestError) || error.status !== 404) throw error;
+    }
   }
 
   together(chunk: readonly PlannedApp[]): Promise<void> {

@@ -54,13 +54,13 @@ export const honourTable: readonly HonourEntry[] = [
   ...field(
     'role',
     'translated',
-    'left out: every app runs in one role',
+    'kept when it is `*` or the name of the top-level group; another is left out',
     'Where the role picked machines, give the agents an attribute and the app a constraint.',
   ),
   ...field(
     'acceptedResourceRoles',
     'translated',
-    'left out when it names another role than `*`: every app runs in one role',
+    'left out when it names another role than `*` and the app’s own',
     'Where the role picked machines, give the agents an attribute and the app a constraint.',
   ),
   ...field(

@@ -58,7 +58,7 @@ export async function importFrom(client: RestClient, io: CommandIo, args: Import
   }
   const applied = args.dryRun
     ? await rehearseImport(client, io, wanted, args)
-    : await applyImport(client, io, wanted, groups, args);
+    : await applyImport(client, io, wanted, { groups, enforcingRole: plan.enforcingRole }, args);
   const report = await finish(plan, applied, args, sourceClient.url, client.url);
   if (args.json) io.out(JSON.stringify(report, undefined, 2));
   else for (const line of reportLines(report)) io.out(printable(line));

@@ -71,6 +71,25 @@ asRoot('checks by the agent', () => {
     });
   });
 
+  it('have no more rights than a task in strict isolation has', async () => {
+    const task = world.launch('exec sleep 1000', {
+      labels: { labels: [{ key: 'LONGRUN_ISOLATION', value: 'strict' }] },
+      check: {
+        ...soon,
+        type: 'COMMAND',
+        command: { command: { value: 'grep -E "^(NoNewPrivs|Cap)" /proc/self/status >told' } },
+      },
+    });
+    const { container_status } = await world.status(task, 'TASK_RUNNING');
+    await news(task, ({ check_status }) => check_status?.command?.exit_code === 0);
+    const container = container_status?.container_id?.value ?? '';
+    const told = readFileSync(`${world.workDir}/agent/sandboxes/${container}/told`, 'utf8');
+    expect(told).toContain('NoNewPrivs:\t1');
+    expect(told).toContain('CapBnd:\t0000000000000000');
+    const own = readFileSync(`/proc/${container_status?.executor_pid}/status`, 'latin1');
+    expect(told.trim().split('\n')).toEqual(own.split('\n').filter((line) => /^(NoNewPrivs|Cap)/.test(line)));
+  });
+
   it('end a task after so many failures in a row, and the last status says that it was not healthy', async () => {
     const task = world.launch('sleep 1000', {
       health_check: { ...soon, consecutive_failures: 3, ...command('test -e /no-such-file') },

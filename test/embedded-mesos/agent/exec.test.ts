@@ -1,4 +1,5 @@
-import { readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { WebSocket } from 'ws';
 import { waitFor } from '../../support/wait-for.js';
 import { AgentWorld } from './agent-world.js';
@@ -127,6 +128,32 @@ asRoot('a session in a running task', () => {
     expect(await session.end()).toEqual({ type: 'exit', code: 0 });
     expect(session.out.length).toBe(4 + 8 * 60_000);
   });
+
+  it.each([[{}], [{ tty: 'true' }]])(
+    'gives a program no more rights than a task in strict isolation has, with %j',
+    async (how: Record<string, string>) => {
+      task = world.launch('exec sleep 1000', {
+        labels: { labels: [{ key: 'LONGRUN_ISOLATION', value: 'strict' }] },
+      });
+      const { container_status } = await world.status(task, 'TASK_RUNNING');
+      const rights = (text: string): string[] =>
+        text.match(/^(NoNewPrivs|CapBnd|CapEff|CapPrm|CapInh|CapAmb):\s*\w+/gm) ?? [];
+      const own = rights(readFileSync(`/proc/${container_status?.executor_pid}/status`, 'latin1'));
+      expect(own).toContain('NoNewPrivs:\t1');
+      expect(own).toContain('CapBnd:\t0000000000000000');
+      const mine = `of-${task}`;
+      const session = await talk(
+        ['sh', '-c', `cat /proc/self/status; touch /etc/mine 2>/dev/null && echo "wrote /etc"; touch /tmp/${mine}`],
+        how,
+      );
+      await session.end();
+      expect(rights(session.out.replaceAll('\r', ''))).toEqual(own);
+      expect(session.out).not.toContain('wrote /etc');
+      const container = container_status?.container_id?.value ?? '';
+      expect(existsSync(join(world.workDir, 'agent/sandboxes', container, 'tmp', mine))).toBe(true);
+      expect(existsSync(join('/tmp', mine))).toBe(false);
+    },
+  );
 
   it('has a terminal: its size, its changes, what is typed, Ctrl-C', async () => {
     const session = await talk(['sh'], { tty: 'true', rows: '30', columns: '100' });

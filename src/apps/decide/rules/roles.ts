@@ -19,13 +19,17 @@ function roleNameProblem(role: string): string | undefined {
   return found && `A role name must not include ${found[1]} character.`;
 }
 
+function rolesIn({ roles, defaultRole }: DefinitionSettings): readonly string[] {
+  return roles ?? [defaultRole];
+}
+
 /** The role of an app or a pod. */
 export function* roleFindings(role: string, settings: DefinitionSettings): Iterable<Finding> {
   const nameProblem = roleNameProblem(role);
   if (nameProblem) yield ['/role', nameProblem, 'role', `Leave \`role\` out: it is ${settings.defaultRole}.`];
-  else if (role !== settings.defaultRole) {
-    const hint = `Other roles are not supported yet; leave \`role\` out.`;
-    yield ['/role', `got ${role}, expected one of: [${settings.defaultRole}]`, 'role', hint];
+  else if (!rolesIn(settings).includes(role)) {
+    const hint = 'An app may have the default role, or the name of its top-level group.';
+    yield ['/role', `got ${role}, expected one of: [${rolesIn(settings).join(', ')}]`, 'role', hint];
   }
 }
 

@@ -1,4 +1,5 @@
 import type { AppDraft, AppInput, DefinitionSettings } from '../../../apps/app-input.js';
+import { withRolesOf } from '../../../apps/decide/app-roles.js';
 import { type AppFields, changedFields } from '../../../apps/decide/changed-fields.js';
 import { readPod, refusePod } from '../../../apps/decide/pods/read-pod.js';
 import { readDefinition, readModel } from '../../../apps/decide/read-definition.js';
@@ -42,13 +43,15 @@ export function judgeApp(definition: JsonObject, present: JsonObject | undefined
   let wanted: AppDraft;
   try {
     const input = judge.read(definition);
-    wanted = readDefinition(input, resolvePath(input.id ?? ''), { current: undefined }, judge.settings);
+    const id = resolvePath(input.id ?? '');
+    wanted = readDefinition(input, id, { current: undefined }, rolesFor(id, judge));
   } catch (error) {
     return { kind: 'aside', reasons: reasonsOf(error) };
   }
   if (!present) return { kind: 'new' };
   const input = judge.read(present);
-  const there = readModel(input, resolvePath(input.id ?? ''), { current: undefined }, judge.settings);
+  const id = resolvePath(input.id ?? '');
+  const there = readModel(input, id, { current: undefined }, rolesFor(id, judge));
   const fields = changedFields(asFields(there), asFields(portsFilled(wanted, there))).filter(
     (field) => field !== 'instances',
   );
@@ -60,10 +63,16 @@ export function judgeApp(definition: JsonObject, present: JsonObject | undefined
 export function reasonsAgainstPod(definition: JsonObject, judge: Judge): readonly Reason[] {
   try {
     const input = judge.readPod(definition);
-    return refusePod(readPod(input, resolvePath(input.id), judge.settings));
+    const id = resolvePath(input.id);
+    return refusePod(readPod(input, id, rolesFor(id, judge)));
   } catch (error) {
     return reasonsOf(error);
   }
+}
+
+/** Groups are held to their roles after their apps are there. */
+function rolesFor(id: string, { settings }: Judge): DefinitionSettings {
+  return withRolesOf(settings, id, undefined, () => undefined);
 }
 
 /** What was said against it. Throws what is no refusal. */

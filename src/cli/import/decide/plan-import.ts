@@ -62,8 +62,16 @@ export function planImport({ source, pods, destination, judge, stopped }: Import
       definition,
       reasons: reasonsAgainstPod(definition, judge),
     })),
-    enforcingRole: source.groups.filter(({ enforceRole }) => enforceRole).map(({ id }) => id),
+    enforcingRole: source.groups
+      .filter(({ id, enforceRole }) => enforceRole && mayEnforce(id, destination, judge.replace))
+      .map(({ id }) => id),
   };
+}
+
+/** A group that is here already keeps its own word, unless it may be replaced. */
+function mayEnforce(id: string, destination: SourceTree, replace: boolean): boolean {
+  const there = destination.groups.find((group) => group.id === id);
+  return there === undefined || (replace && !there.enforceRole);
 }
 
 function planGroup(

@@ -11,7 +11,7 @@ export interface ImportReport {
   readonly apps: readonly AppReport[];
   readonly groups: ImportPlan['groups'];
   readonly pods: readonly { readonly id: string; readonly reasons: readonly Reason[] }[];
-  /** Groups that hold their apps to a role, which is not done here. */
+  /** Groups that hold their apps to a role. */
   readonly enforcingRole: readonly string[];
   /** Where what was kept aside is, if anything was and it was written. */
   readonly asideFile?: string;
@@ -85,7 +85,7 @@ export function reportLines(report: ImportReport): readonly string[] {
     }),
     ...report.pods.flatMap(({ id, reasons }) => [`pod ${id}  ${word('aside')}`, ...reasons.map(reasonLine)]),
     ...report.enforcingRole.map(
-      (id) => `group ${id}  enforceRole is not honoured: every app runs in one role`,
+      (id) => `group ${id}  ${report.dryRun ? 'would hold' : 'holds'} its apps to its role (enforceRole)`,
     ),
     ...legend(report.apps.flatMap(({ notes }) => notes)),
     '',

@@ -30,7 +30,7 @@ export function translateApp(read: JsonObject): TranslatedApp {
     oneFormOfMappings,
     oneFormOfNetworks,
     oneFormOfPorts,
-    oneRole,
+    knownRoles,
     checksWithoutPorts,
   ];
   const definition = steps.reduce((done, step) => step(done), app);
@@ -130,15 +130,20 @@ function usesHostNetwork({ networks, ipAddress, container }: JsonObject): boolea
   return network === undefined || network === 'HOST' || network === 'NONE';
 }
 
-/** There is but one role. */
-function oneRole(app: JsonObject): JsonObject {
-  const { role, acceptedResourceRoles: accepted } = app;
-  const isOther = Array.isArray(accepted) && accepted.some((name) => name !== '*');
-  const left =
-    isOther || (Array.isArray(accepted) && accepted.length === 0)
-      ? without(app, 'acceptedResourceRoles')
-      : app;
-  return without(left, 'residency', ...(role === '*' ? [] : ['role']));
+/** An app may have the default role, or the name of its top-level group, and resources of those two. */
+function knownRoles(app: JsonObject): JsonObject {
+  const { id, role, acceptedResourceRoles: accepted } = app;
+  const known = ['*', String(id).split('/')[1]];
+  const isOther = role !== undefined && !(typeof role === 'string' && known.includes(role));
+  const allowed = isOther ? ['*'] : ['*', role ?? '*'];
+  const isWrong =
+    Array.isArray(accepted) && (accepted.length === 0 || accepted.some((name) => !allowed.includes(name)));
+  return without(
+    app,
+    'residency',
+    ...(isOther ? ['role'] : []),
+    ...(isWrong ? ['acceptedResourceRoles'] : []),
+  );
 }
 
 /** Old releases write a port index into checks that run a command. */

@@ -74,7 +74,11 @@ export async function engineProgram(
   };
   return {
     write: (chunk) => socket.destroyed || socket.write(chunk),
-    endInput: () => void socket.end(),
+    endInput: () => {
+      socket.end();
+      // A stream that ends says no more when it is empty.
+      listeners.onDrain();
+    },
     resize,
     signal: (name) => withPid((pid) => void signal(pid, name)),
     kill: () => withPid(killTree),

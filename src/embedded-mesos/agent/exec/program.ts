@@ -7,7 +7,7 @@ export type OutputStream = 'stdout' | 'stderr';
 
 /** A program in a container, by pipes or by a terminal. Every method may be called at any time. */
 export interface Program {
-  /** False: more than it reads is waiting; `onDrain` says when that is over. */
+  /** False: more than it reads is waiting; `onDrain` says when that is over, or when nothing more can be written. */
   write(chunk: Buffer): boolean;
   endInput(): void;
   resize(rows: number, columns: number): void;
@@ -72,7 +72,11 @@ export function pipedProgram(entering: Entering, input: boolean, listeners: Prog
   tellEnd(child, listeners.onEnd);
   return {
     write: (chunk) => stdin === null || stdin.destroyed || stdin.write(chunk),
-    endInput: () => void stdin?.end(),
+    endInput: () => {
+      stdin?.end();
+      // A stream that ends says no more when it is empty.
+      listeners.onDrain();
+    },
     resize: () => undefined,
     signal: (name) => {
       if (lives()) signal(ownProcess(child.pid ?? 0, entering), name);

@@ -28,6 +28,7 @@ export class Session {
   #program: Program | undefined;
   #held = false;
   #over = false;
+  #inputEnded = false;
   #idle: NodeJS.Timeout | undefined;
   #ping: NodeJS.Timeout | undefined;
   #answered = true;
@@ -76,11 +77,11 @@ export class Session {
   }
 
   #heard(data: Buffer, isBinary: boolean): void {
+    if (this.#over) return;
     this.#stirred();
     if (isBinary) {
       if (data[0] !== FRAME_INPUT) this.end('a frame of bytes must begin with the number of an input');
-      else if (this.options.input && this.#program && !this.#program.write(data.subarray(1)))
-        this.socket.pause();
+      else this.#write(data.subarray(1));
       return;
     }
     const order = decodeControl(data.toString('utf8'));
@@ -90,7 +91,19 @@ export class Session {
     }
     if (order.type === 'resize') this.#program?.resize(order.rows, order.columns);
     else if (order.type === 'signal') this.#program?.signal(order.signal);
-    else if (this.options.input) this.#program?.endInput();
+    else this.#endInput();
+  }
+
+  /** What is said after the end of the input goes nowhere. */
+  #write(bytes: Buffer): void {
+    if (!this.options.input || this.#inputEnded || !this.#program) return;
+    if (!this.#program.write(bytes)) this.socket.pause();
+  }
+
+  #endInput(): void {
+    if (!this.options.input || this.#inputEnded) return;
+    this.#inputEnded = true;
+    this.#program?.endInput();
   }
 
   #said(stream: OutputStream, chunk: Buffer): void {
@@ -123,6 +136,8 @@ export class Session {
     this.#over = true;
     clearTimeout(this.#idle);
     clearInterval(this.#ping);
+    // Held for a program that is gone, it would not hear the other side's close.
+    this.socket.resume();
     this.#program?.kill();
     this.options.onOver(end);
   }
