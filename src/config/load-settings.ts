@@ -23,6 +23,8 @@ export interface SettingSources {
 }
 
 /** Variables of ours that are not settings of `up`, server, agent or proxy. */
+/** What tasks are told of their surroundings; a longrun in a task is not set by them. */
+const TASK_VARIABLES = /^LONGRUN_TASK_(LB|DNS)/;
 const OTHER_VARIABLES = new Set(['LONGRUN_CONFIG', 'LONGRUN_URL', 'LONGRUN_TOKEN']);
 
 /** The name of a setting's environment variable: `http-port` is LONGRUN_HTTP_PORT. */
@@ -134,7 +136,8 @@ function readFile(file: SettingSources['file']): Readonly<Record<string, unknown
 function refuseUnknownVariables(env: SettingSources['env']): void {
   const known = new Set(settingTable.map((entry) => variableOf(entry.flag)));
   for (const name of Object.keys(env)) {
-    if (name.startsWith('LONGRUN_') && !known.has(name) && !OTHER_VARIABLES.has(name)) {
+    if (TASK_VARIABLES.test(name) || OTHER_VARIABLES.has(name)) continue;
+    if (name.startsWith('LONGRUN_') && !known.has(name)) {
       throw new SettingsError(`unknown environment variable ${name}${nearest(name, known)}`);
     }
   }

@@ -262,13 +262,14 @@ export class Launcher {
   }
 
   #place(id: InstanceId, record: AppRecord, held: HeldOffer, hostPorts: readonly number[]): void {
-    const { tracker, life, clock } = this.parts;
+    const { tracker, life, clock, settings } = this.parts;
     const instance = tracker.get(id);
     if (!instance) return;
     const { agentId, hostname, attributes, region, zone } = held.pool.agent;
     const taskId = makeTaskId(id, instance.incarnation + 1);
     const resources = takeResources(record, held.pool, hostPorts);
     const generatedPorts = this.#generatePorts(record);
+    const context = settings.taskContext(record.app, hostname);
     const task: InstanceTask = {
       id: taskId,
       agentId,
@@ -290,8 +291,8 @@ export class Launcher {
       taskId,
       info: taskInfo(
         record,
-        { taskId, agentId, hostname, hostPorts, generatedPorts, resources },
-        this.parts.settings.envVarsPrefix,
+        { taskId, agentId, hostname, hostPorts, generatedPorts, resources, context },
+        settings.envVarsPrefix,
       ),
     });
     life.launch(id, { kind: 'launched', task, record }, held.group);

@@ -1,3 +1,5 @@
+import type { App } from '../apps/app.js';
+
 /** What the scheduler can be told; every limit has a name. */
 export interface SchedulerSettings {
   readonly agentReregisterTimeoutSeconds: number;
@@ -9,6 +11,8 @@ export interface SchedulerSettings {
   readonly roles?: readonly string[];
   /** Before the names of the variables that tell tasks their host and ports; default none. */
   readonly envVarsPrefix?: string;
+  /** Variables that tell a task of an app on a host what is around it; default none. */
+  readonly taskContext?: (app: App, hostname: string) => Readonly<Record<string, string>>;
   /** Provisioned longer than this is overdue. */
   readonly launchConfirmTimeoutMs?: number;
   /** Staging or Starting longer than this is overdue. */
@@ -33,6 +37,7 @@ export function completeSettings(settings: SchedulerSettings): CompleteSettings 
     user: '',
     roles: ['*'],
     envVarsPrefix: '',
+    taskContext: () => ({}),
     launchConfirmTimeoutMs: 300_000,
     launchTimeoutMs: 300_000,
     killRetryMs: 30_000,

@@ -52,6 +52,7 @@ import { FileProxyMemory } from './proxy-memory.js';
 import { openSecrets } from './secrets.js';
 import { takeServerLock } from './server-lock.js';
 import { type ServerParts, stopParts } from './server-parts.js';
+import { taskContext } from './task-context.js';
 import { startUsage } from './usage.js';
 
 export interface ServerFiles {
@@ -171,6 +172,7 @@ export class Server {
         frameworkName: 'longrun',
         roles: [settings.mesosRole],
         hostname: settings.hostname,
+        taskContext: taskContext(settings, registry.groups),
         ...(settings.envVarsPrefix === undefined ? {} : { envVarsPrefix: settings.envVarsPrefix }),
       },
       metrics: { count: (name, by) => metrics.counter(name).inc(by) },

@@ -115,6 +115,8 @@ export interface EnvironmentOfTask {
   readonly hostPorts: readonly number[];
   /** For port mappings that name neither a host port nor a container port. */
   readonly generatedPorts?: readonly number[];
+  /** What the server says of its surroundings. */
+  readonly context?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -140,6 +142,7 @@ export function taskEnvironment(
     MARATHON_APP_RESOURCE_DISK: javaDouble(app.disk),
     MARATHON_APP_RESOURCE_GPUS: String(app.gpus),
     MARATHON_APP_ENFORCE_GROUP_ROLE: 'FALSE',
+    ...task.context,
     ...labelVariables(app.labels),
     ...prefixed(prefix, {
       HOST: task.hostname,

@@ -24,6 +24,8 @@ export interface TaskPlacement {
   /** For port mappings with neither host port nor container port. */
   readonly generatedPorts?: readonly number[];
   readonly resources: readonly Resource[];
+  /** Variables that say what is around it. */
+  readonly context?: Readonly<Record<string, string>>;
 }
 
 /** The grace between SIGTERM and SIGKILL as Mesos carries it; undefined leaves it to the agent. */
