@@ -1,177 +1,217 @@
-import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { Agent, createServer, get } from 'node:http';
-import { createServer as createTcpServer } from 'node:net';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createProxyServer } from 'http-proxy';
-import type { ProxyParent } from '../src/proxy/listeners/proxy-parent.js';
-import type { RoutingTable } from '../src/proxy/table.js';
-import { packageRoot } from '../test/support/package-root.js';
+import {
+  answers,
+  benchService,
+  freePort,
+  LARGE_BYTES,
+  LOAD_CPU,
+  makeOwn,
+  PROXY_CPU,
+  pin,
+  SMALL_BODY,
+  startBackend,
+  startHaproxy,
+  startHttpProxy,
+} from './_lb-peers.js';
 import { type Row, report } from './_report.js';
+import { type Loaded, medianOf, residentMiB, wrk } from './_wrk.js';
 
 /**
- * HTTP proxying on loopback: a small answer over keep-alive connections, forwarded headers on, beside HAProxy with one
- * thread and http-proxy with keep-alive agents. Needs `wrk` and `haproxy`. The peers take turns in each round; the median
- * of a peer's rounds counts. Usage: npm run bench -- proxy [--seconds N] [--connections N] [--rounds N]
+ * The load balancer beside HAProxy with one thread and http-proxy with keep-alive agents. What is measured has one core, load
+ * and backends the other; two backends; 20 request fields; forwarded fields, retries, counters and an access log to a file
+ * in all. Peers take turns in each round; the median of a peer's rounds counts. Needs `wrk`, `haproxy` and `taskset`.
+ * Usage: npm run bench -- proxy [--seconds N] [--rounds N] [--only small,rate,tcp,large,fresh,many]
  */
-interface Measured {
-  readonly name: string;
-  readonly requestsPerSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly errors: number;
-  readonly rssMiB: number;
-}
-
 interface Peer {
   readonly name: string;
   readonly url: string;
-  readonly pid: number;
+  readonly pids: readonly number[];
 }
 
-const BACKEND_BODY = 'hello from the backend of this benchmark\n';
-
-/** Child: http-proxy as its users run it, with a keep-alive agent and forwarded headers. */
-function runHttpProxy(target: string): void {
-  const proxy = createProxyServer({
-    target,
-    agent: new Agent({ keepAlive: true, maxSockets: 256 }),
-    xfwd: true,
-  });
-  const server = createServer((request, response) =>
-    proxy.web(request, response, {}, () => response.destroy()),
-  );
-  server.listen(0, '127.0.0.1', () => process.send?.((server.address() as { port: number }).port));
+interface Conditions {
+  readonly connections: number;
+  readonly path?: string;
+  readonly perSecond?: number;
+  readonly fresh?: boolean;
+  readonly rounds?: number;
 }
+
+const LONGRUN = 'longrun';
+const HAPROXY = 'haproxy, 1 thread';
+const HTTP_PROXY = 'http-proxy';
+/** As a browser behind a gateway sends them. */
+const HEADERS = [
+  'Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
+  'Accept-Encoding: gzip, deflate, br',
+  'Accept-Language: en-GB,en;q=0.5',
+  'Cache-Control: no-cache',
+  'Cookie: session=0123456789abcdef0123456789abcdef; theme=dark',
+  'DNT: 1',
+  'Origin: http://localhost',
+  'Pragma: no-cache',
+  'Referer: http://localhost/a/page/of/the/shop',
+  'Sec-Fetch-Dest: document',
+  'Sec-Fetch-Mode: navigate',
+  'Sec-Fetch-Site: same-origin',
+  'Upgrade-Insecure-Requests: 1',
+  'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+  'X-B3-SpanId: 0123456789abcdef',
+  'X-B3-TraceId: 0123456789abcdef0123456789abcdef',
+  'X-Client-Version: 4.20.1',
+  'X-Correlation-Id: 7f4e1f0a-51aa-4f1c-9b9d-2f6d1f3f2f10',
+  'X-Requested-With: XMLHttpRequest',
+];
 
 function option(name: string, fallback: string): string {
   const at = process.argv.indexOf(`--${name}`);
   return at < 0 ? fallback : (process.argv[at + 1] ?? fallback);
 }
 
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await new Promise((listening) => server.once('listening', listening));
-  const { port } = server.address() as { port: number };
-  await new Promise((closed) => server.close(closed));
-  return port;
-}
+const seconds = Number(option('seconds', '3'));
+const rounds = Number(option('rounds', '5'));
+const only = option('only', 'small,rate,tcp,large,fresh,many').split(',');
 
-/** The backend (answers by itself) and the HAProxy to compare with, each a process of its own. */
-async function startHaproxy(dir: string, name: string, lines: readonly string[]): Promise<ChildProcess> {
-  const file = join(dir, `${name}.cfg`);
-  const defaults = [
-    'defaults',
-    ' mode http',
-    ' timeout connect 3s',
-    ' timeout client 30s',
-    ' timeout server 30s',
-    ' timeout http-keep-alive 60s',
-  ];
-  writeFileSync(file, ['global', ' nbthread 1', ' maxconn 4096', ...defaults, ...lines, ''].join('\n'));
-  return spawn('haproxy', ['-db', '-f', file], { stdio: ['ignore', 'ignore', 'inherit'] });
-}
-
-async function answers(url: string): Promise<void> {
-  for (let attempt = 0; attempt < 400; attempt++) {
-    const body = await new Promise<string>((resolve) => {
-      get(url, { agent: false }, (response) => {
-        let text = '';
-        response.on('data', (piece: Buffer) => {
-          text += piece.toString();
-        });
-        response.on('end', () => resolve(text));
-      }).on('error', () => resolve(''));
-    });
-    if (body === BACKEND_BODY) return;
-    await new Promise((again) => setTimeout(again, 10));
+/** Every peer in turn, round by round. */
+async function measure(
+  peers: readonly Peer[],
+  { connections, path = '/', perSecond, fresh = false, rounds: asked = rounds }: Conditions,
+): Promise<Map<string, Loaded>> {
+  const runs = new Map<string, Loaded[]>(peers.map(({ name }) => [name, []]));
+  for (let round = 0; round < asked; round++) {
+    for (const { name, url, pids } of peers) {
+      const load = { url: new URL(path, url).href, connections, seconds, headers: HEADERS, cpu: LOAD_CPU };
+      const paced = { ...load, fresh, ...(perSecond === undefined ? {} : { perSecond }) };
+      runs.get(name)?.push(await wrk(paced, pids));
+    }
   }
-  throw new Error(`${url} does not answer as the backend does`);
+  return new Map([...runs].map(([name, all]) => [name, medianOf(all)]));
 }
 
-function residentMiB(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024;
+/** Rows of one scenario: each peer, then ours as a multiple of theirs. */
+function* rowsOf(
+  what: string,
+  results: ReadonlyMap<string, Loaded>,
+  targets: Readonly<Record<string, string>> = {},
+): Iterable<Row> {
+  for (const [name, { requestsPerSecond, p50Ms, p99Ms, errors, cpuUsPerRequest }] of results) {
+    yield { what: `${what}: ${name}`, value: requestsPerSecond, unit: 'req/s' };
+    yield { what: `${what}: ${name}, processor time`, value: cpuUsPerRequest, unit: 'µs/request' };
+    yield { what: `${what}: ${name}, p50`, value: p50Ms, unit: 'ms' };
+    const limit = targets[`${name} p99`];
+    yield { what: `${what}: ${name}, p99`, value: p99Ms, unit: 'ms', ...(limit ? { target: limit } : {}) };
+    const failed = name === LONGRUN ? { target: '0' } : {};
+    yield { what: `${what}: ${name}, failed`, value: errors, unit: 'requests', ...failed };
+  }
+  const own = results.get(LONGRUN);
+  for (const [name, { requestsPerSecond }] of results) {
+    if (name === LONGRUN || !own) continue;
+    const target = targets[name];
+    const value = own.requestsPerSecond / requestsPerSecond;
+    yield { what: `${what}: longrun is, of ${name}`, value, unit: 'times', ...(target ? { target } : {}) };
+  }
 }
 
-function measure(peer: Peer, connections: string, seconds: string): Measured {
-  const text = execFileSync('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', peer.url], {
-    encoding: 'utf8',
-  });
-  const milliseconds = (label: string): number => {
-    const found = new RegExp(`${label}\\s+([\\d.]+)(us|ms|s)`).exec(text);
-    const unit = { us: 0.001, ms: 1, s: 1_000 }[found?.[2] ?? 'ms'] ?? 1;
-    return Number(found?.[1] ?? Number.NaN) * unit;
-  };
-  const socketErrors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(text);
-  const bad = Number(/Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? 0);
-  return {
-    name: peer.name,
-    requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1] ?? Number.NaN),
-    p50Ms: milliseconds('50%'),
-    p99Ms: milliseconds('99%'),
-    errors: (socketErrors ?? []).slice(1).reduce((sum, count) => sum + Number(count), bad),
-    rssMiB: residentMiB(peer.pid),
-  };
-}
-
-function median(rounds: readonly Measured[]): Measured {
-  const sorted = [...rounds].sort((a, b) => a.requestsPerSecond - b.requestsPerSecond);
-  const middle = sorted[Math.floor(sorted.length / 2)];
-  if (!middle) throw new Error('nothing was measured');
-  return { ...middle, errors: rounds.reduce((sum, { errors }) => sum + errors, 0) };
+async function run(http: readonly Peer[], tcp: readonly Peer[]): Promise<Row[]> {
+  const rows: Row[] = [
+    { what: 'conditions', value: `${rounds} rounds of ${seconds} s, two backends, 20 fields`, unit: '' },
+  ];
+  const pair = http.filter(({ name }) => name !== HTTP_PROXY);
+  const wants = (scenario: string): boolean => only.includes(scenario);
+  if (wants('small') || wants('rate')) {
+    const small = await measure(http, { connections: 64 });
+    rows.push(...rowsOf('HTTP, 64 connections', small, { [HTTP_PROXY]: '>= 3', [HAPROXY]: '>= 0.5' }));
+    if (wants('rate')) {
+      const perSecond = (small.get(HAPROXY)?.requestsPerSecond ?? 0) / 2;
+      const paced = await measure(pair, { connections: 256, perSecond, rounds: 3 });
+      rows.push(...rowsOf("HTTP at half HAProxy's rate", paced, { [`${LONGRUN} p99`]: '<= 5' }));
+    }
+  }
+  if (wants('tcp')) {
+    const small = await measure(tcp, { connections: 64 });
+    rows.push(...rowsOf('TCP, small answers', small, { [HAPROXY]: '>= 0.6' }));
+    const large = await measure(tcp, { connections: 64, path: '/large' });
+    rows.push(...rowsOf('TCP, 64 KiB', large, { [HAPROXY]: '>= 0.35' }));
+  }
+  if (wants('large'))
+    rows.push(...rowsOf('HTTP, 64 KiB', await measure(http, { connections: 64, path: '/large', rounds: 3 })));
+  if (wants('fresh'))
+    rows.push(
+      ...rowsOf('HTTP, fresh connections', await measure(pair, { connections: 64, fresh: true, rounds: 3 })),
+    );
+  if (wants('many'))
+    rows.push(...rowsOf('HTTP, 512 connections', await measure(http, { connections: 512, rounds: 3 })));
+  for (const { name, pids } of http)
+    rows.push({ what: `${name}: resident memory at the end`, value: residentMiB(pids), unit: 'MiB' });
+  return rows;
 }
 
 async function main(): Promise<void> {
-  const [seconds, connections, rounds] = [
-    option('seconds', '4'),
-    option('connections', '64'),
-    Number(option('rounds', '3')),
-  ];
   const dir = mkdtempSync(join(tmpdir(), 'longrun-bench-proxy-'));
-  const [backendPort, haproxyPort] = [await freePort(), await freePort()];
   const children: ChildProcess[] = [];
-  const parent = await makeOwn(dir, backendPort);
+  const backends = [await freePort(), await freePort()];
+  const [haproxyPort, haproxyTcpPort, tcpPort] = [await freePort(), await freePort(), await freePort()];
+  const parent = await makeOwn(
+    dir,
+    [
+      benchService('web', 1, backends, { vhosts: ['localhost'] }),
+      benchService('raw', tcpPort, backends, { mode: 'tcp', bindPort: true }),
+    ],
+    { accessLog: 'json' },
+  );
   try {
-    const returned = ` http-request return status 200 content-type text/plain string "${BACKEND_BODY.trim()}\\n"`;
-    children.push(
-      await startHaproxy(dir, 'backend', ['listen backend', ` bind 127.0.0.1:${backendPort}`, returned]),
+    backends.forEach((port, index) => {
+      children.push(startBackend(dir, `backend${index}`, port));
+    });
+    const servers = backends.map((port, index) => ` server s${index} 127.0.0.1:${port}`);
+    const log = [' log stdout format raw local0', ' option httplog'];
+    const haproxy = startHaproxy(
+      dir,
+      'peer',
+      [
+        'listen http',
+        ` bind 127.0.0.1:${haproxyPort}`,
+        ...log,
+        ' option forwardfor',
+        ' http-reuse always',
+        ' http-request set-header X-Forwarded-Proto http',
+        ' http-request set-header X-Forwarded-Host %[req.hdr(Host)]',
+        ' http-request set-header X-Forwarded-Port %[dst_port]',
+        ...servers,
+        'listen tcp',
+        ' mode tcp',
+        ` bind 127.0.0.1:${haproxyTcpPort}`,
+        ' log stdout format raw local0',
+        ' option tcplog',
+        ...servers,
+      ],
+      { cpu: PROXY_CPU },
     );
-    const haproxy = await startHaproxy(dir, 'peer', [
-      'listen peer',
-      ` bind 127.0.0.1:${haproxyPort}`,
-      ' option forwardfor',
-      ' http-reuse always',
-      ' http-request set-header X-Forwarded-Proto http',
-      ' http-request set-header X-Forwarded-Host %[req.hdr(Host)]',
-      ' http-request set-header X-Forwarded-Port %[dst_port]',
-      ` server one 127.0.0.1:${backendPort}`,
-    ]);
-    const httpProxy = fork(process.argv[1] ?? '', ['--http-proxy', `http://127.0.0.1:${backendPort}`]);
-    children.push(haproxy, httpProxy);
-    const httpProxyPort = await new Promise<number>((resolve) =>
-      httpProxy.once('message', (port) => resolve(port as number)),
+    children.push(haproxy);
+    const { child: httpProxy, port: httpProxyPort } = await startHttpProxy(
+      dir,
+      backends.map((port) => `http://127.0.0.1:${port}`),
     );
+    children.push(httpProxy);
     const { lbUrl, pids } = await parent.start();
-    const hosted = `http://localhost:${new URL(lbUrl).port}/`;
-    const peers: Peer[] = [
-      { name: 'backend alone', url: `http://127.0.0.1:${backendPort}/`, pid: children[0]?.pid ?? 0 },
-      { name: 'longrun', url: hosted, pid: pids[0] ?? 0 },
-      { name: 'haproxy, 1 thread', url: `http://127.0.0.1:${haproxyPort}/`, pid: haproxy.pid ?? 0 },
-      { name: 'http-proxy', url: `http://127.0.0.1:${httpProxyPort}/`, pid: httpProxy.pid ?? 0 },
+    for (const pid of pids) await pin(pid, PROXY_CPU);
+    const haproxyPids = [haproxy.pid ?? 0];
+    const http: Peer[] = [
+      { name: LONGRUN, url: `http://localhost:${new URL(lbUrl).port}/`, pids },
+      { name: HAPROXY, url: `http://127.0.0.1:${haproxyPort}/`, pids: haproxyPids },
+      { name: HTTP_PROXY, url: `http://127.0.0.1:${httpProxyPort}/`, pids: [httpProxy.pid ?? 0] },
     ];
-    for (const peer of peers) await answers(peer.url);
-    const measured = new Map<string, Measured[]>(peers.map(({ name }) => [name, []]));
-    for (let round = 0; round < rounds; round++) {
-      for (const peer of peers) measured.get(peer.name)?.push(measure(peer, connections, seconds));
+    const tcp: Peer[] = [
+      { name: LONGRUN, url: `http://127.0.0.1:${tcpPort}/`, pids },
+      { name: HAPROXY, url: `http://127.0.0.1:${haproxyTcpPort}/`, pids: haproxyPids },
+    ];
+    for (const { url } of [...http, ...tcp]) {
+      await answers(url, SMALL_BODY);
+      await answers(new URL('/large', url).href, 'x'.repeat(LARGE_BYTES));
     }
-    report(
-      'proxy',
-      rows(
-        [...measured.values()].map(median),
-        `${connections} connections, ${rounds} rounds of ${seconds} s`,
-      ),
-    );
+    report('proxy', await run(http, tcp));
   } finally {
     await parent.stop({ leaveWorkers: false });
     for (const child of children) child.kill('SIGKILL');
@@ -179,81 +219,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** Our own proxy as it runs in production, its table read from the cache: no server is needed. */
-async function makeOwn(dir: string, backendPort: number): Promise<ProxyParent> {
-  const appId = '/bench' as RoutingTable['services'][string]['appId'];
-  const taskId = 'bench.instance-1._app.1' as RoutingTable['services'][string]['servers'][number]['taskId'];
-  const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  const servers = [{ name: 'one', taskId, host: '127.0.0.1', port: backendPort, bootId }];
-  const service = {
-    appId,
-    portIndex: 0,
-    servicePort: 10_000,
-    mode: 'http',
-    vhosts: ['localhost'],
-    bindPort: false,
-    drainMs: 1_000,
-    servers,
-  } as const;
-  const table: RoutingTable = { version: 1, epoch: 1, services: { '/bench:10000': service } };
-  mkdirSync(join(dir, 'proxy'), { recursive: true });
-  writeFileSync(join(dir, 'proxy', 'table.json'), JSON.stringify({ format: 1, localBootId: bootId, table }));
-  const dist = (path: string): Promise<Record<string, unknown>> =>
-    import(join(packageRoot(), 'dist', path)) as Promise<Record<string, unknown>>;
-  const { ProxyParent: Parent } = (await dist(
-    'proxy/listeners/proxy-parent.js',
-  )) as typeof import('../src/proxy/listeners/proxy-parent.js');
-  const { SystemClock } = (await dist('util/clock.js')) as typeof import('../src/util/clock.js');
-  const { silentLog } = (await dist('logging/log.js')) as typeof import('../src/logging/log.js');
-  return new Parent({
-    workDir: dir,
-    lbAddress: '127.0.0.1',
-    lbHttpPort: 0,
-    lbStatsPort: 0,
-    workers: 1,
-    workerEntry: join(packageRoot(), 'dist/proxy/worker-main.js'),
-    execArgv: ['--max-semi-space-size=2'],
-    serverUrl: () => 'http://127.0.0.1:1',
-    token: 'unused',
-    hostname: 'localhost',
-    logLevel: 'error',
-    clock: new SystemClock(),
-    log: silentLog,
-  });
-}
-
-function rows(results: readonly Measured[], conditions: string): Row[] {
-  const own = results.find(({ name }) => name === 'longrun')?.requestsPerSecond ?? Number.NaN;
-  const table: Row[] = [{ what: 'conditions', value: conditions, unit: '' }];
-  for (const { name, requestsPerSecond, p50Ms, p99Ms, errors, rssMiB } of results) {
-    table.push({ what: name, value: requestsPerSecond, unit: 'req/s' });
-    table.push(
-      { what: `${name}: p50`, value: p50Ms, unit: 'ms' },
-      { what: `${name}: p99`, value: p99Ms, unit: 'ms' },
-    );
-    table.push({
-      what: `${name}: failed`,
-      value: errors,
-      unit: 'requests',
-      ...(name === 'longrun' ? { target: '0' } : {}),
-    });
-    table.push({ what: `${name}: resident memory`, value: rssMiB, unit: 'MiB' });
-    const target = name === 'http-proxy' ? { target: '>= 2' } : {};
-    if (name !== 'longrun')
-      table.push({
-        what: `longrun is, of ${name}`,
-        value: own / requestsPerSecond,
-        unit: 'times',
-        ...target,
-      });
-  }
-  return table;
-}
-
-if (process.argv[2] === '--http-proxy') runHttpProxy(process.argv[3] ?? '');
-else {
-  main().catch((error: unknown) => {
-    console.error(error);
-    process.exitCode = 1;
-  });
-}
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});
