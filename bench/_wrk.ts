@@ -9,7 +9,7 @@ export interface Load {
   readonly connections: number;
   readonly seconds: number;
   readonly headers?: readonly string[];
-  /** So many requests per second in all instead of as many as can be, by pauses of each connection. */
+  /** About so many requests per second in all instead of as many as can be, by random pauses of each connection. */
   readonly perSecond?: number;
   /** Every request over a connection of its own. */
   readonly fresh?: boolean;
@@ -58,7 +58,7 @@ export async function wrk(load: Load, pids: readonly number[]): Promise<Loaded> 
     const script = join(dir, 'load.lua');
     const pauseMs =
       load.perSecond === undefined ? 0 : Math.round((1_000 * load.connections) / load.perSecond);
-    writeFileSync(script, pauseMs > 0 ? `function delay() return ${pauseMs} end\n` : '');
+    writeFileSync(script, pauseMs > 0 ? `function delay() return math.random(0, ${2 * pauseMs}) end\n` : '');
     const headers = [...(load.headers ?? []), ...(load.fresh ? ['Connection: close'] : [])];
     const before = cpuSeconds(pids);
     const text = await output('taskset', [
