@@ -1,7 +1,17 @@
-// npm run test:vm: Debian 12 with systemd and cgroup v2 in an emulated machine walks the README's tour as root.
+// npm run test:vm: Debian 12 with systemd and cgroup v2 in an emulated machine walks the README's tour as root,
+// and runs the suites of plain processes.
 // Needs root on Debian (debootstrap, qemu-system-x86, e2fsprogs). Keeps its summary in docs/measurements/vm.txt.
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -59,6 +69,14 @@ function prepare() {
   run(process.execPath, [join(root, 'scripts/build.mjs'), '--if-stale']);
 }
 
+/** The suites of plain processes, which the machine runs for itself, and what they need. */
+function stageSuite(home) {
+  mkdirSync(home, { recursive: true });
+  for (const part of ['src', 'test', 'jest.config.cjs', 'biome.json', 'package.json'])
+    cpSync(join(root, part), join(home, part), { recursive: true });
+  run('cp', ['-a', realpathSync(join(root, 'node_modules')), join(home, 'node_modules')]);
+}
+
 function stage() {
   rmSync(staging, { recursive: true, force: true });
   run('cp', ['-a', base, staging]);
@@ -79,6 +97,7 @@ function stage() {
   symlinkSync('/opt/longrun/bin/longrun.js', join(staging, 'usr/local/bin/longrun'));
   cpSync(join(root, 'test/vm/walk.mjs'), join(staging, 'opt/vm-walk.mjs'));
   cpSync(join(root, 'test/vm/isolation.mjs'), join(staging, 'opt/isolation.mjs'));
+  stageSuite(join(staging, 'opt/suite'));
   const units = join(staging, 'etc/systemd/system');
   writeFileSync(
     join(units, 'longrun.service'),

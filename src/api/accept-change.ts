@@ -43,6 +43,7 @@ export async function acceptChange(
       warnAbout(
         response,
         changes.map((each) => ({ ...each, before: context.registry.get(each.appId) })),
+        context.registry.routeClaims,
       );
       for (const { appId, after } of changes.slice(0, MAX_NAMED))
         noteApp(request, appId, { before: context.registry.get(appId), after });

@@ -32,6 +32,7 @@ export async function acceptTree(
       warnAbout(
         response,
         tree.apps.map((each) => ({ ...each, before: context.registry.get(each.appId) })),
+        context.registry.routeClaims,
       );
       for (const { appId, after } of tree.apps.slice(0, MAX_NAMED))
         noteApp(request, appId, { before: context.registry.get(appId), after });

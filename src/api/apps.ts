@@ -27,7 +27,7 @@ import { accessOf } from './middleware/access.js';
 import type { JsonBodies } from './middleware/json-body.js';
 import { dispatch, type MethodTable } from './middleware/methods.js';
 import { requestIdOf } from './middleware/request-id.js';
-import { appInfoPieces, waitingFor } from './present/app-info.js';
+import { appInfoPieces, appWarnings, waitingFor } from './present/app-info.js';
 import { appsBelow, presentTree } from './present/group-info.js';
 import { segmentsOf } from './request-path.js';
 import { isDryRun, queryOf } from './request-query.js';
@@ -260,11 +260,17 @@ const isTimeless = (embeds: ReadonlySet<AppEmbed>): boolean =>
 function singleTag(
   context: ApiContext,
   request: Request,
-  { app }: AppRecord,
+  record: AppRecord,
   embeds: ReadonlySet<AppEmbed>,
 ): string {
   const { deployments, tags, notServed } = context;
-  const shown = [deployments.affecting(app.id), notServed(app.id), waitingFor(context, app.id)];
+  const { app } = record;
+  const shown = [
+    deployments.affecting(app.id),
+    notServed(app.id),
+    waitingFor(context, app.id),
+    appWarnings(context, record),
+  ];
   return tags.app(request, app.id, app.version, shown, isTimeless(embeds));
 }
 

@@ -61,7 +61,7 @@ export async function answerDryRun(
   if (checkVersion !== undefined) response.setHeader('ETag', checkVersion);
   const placements = await judgePlacement(context, changed.map(toPlace));
   const { groups } = prepared;
-  const warnings = warnAbout(response, changed);
+  const warnings = warnAbout(response, changed, registry.routeClaims);
   const announcement = { preview, checkVersion, apps, changed, groups, placements, warnings };
   const pieces = dryRunPieces(context, announcement);
   await sendPieces(request, response, pieces, clock);

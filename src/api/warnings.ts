@@ -1,6 +1,6 @@
 import type { Response } from 'express';
-import type { AppId, AppRecord } from '../apps/app.js';
-import { labelWarnings, unknownFieldWarnings, warningLine } from './decide/warnings.js';
+import type { ClaimsView } from '../apps/decide/route-conflicts.js';
+import { type Change, conflictWarnings, labelWarnings, unknownFieldWarnings, warningLine } from './decide/warnings.js';
 
 /** Says in an answer what of an accepted definition has no effect: nothing is refused for it, and nothing is hidden. */
 export const WARNING_HEADER = 'X-Longrun-Warning';
@@ -16,16 +16,17 @@ export function noteUnknownFields(
   ofBodies.set(response, unknownFieldWarnings(body, isKnown));
 }
 
-/** Everything that has no effect in what the request brings; names it in the answer's head. */
+/** Everything that has no effect, or is another app's, in what the request brings; names it in the answer's head. */
 export function warnAbout(
   response: Response,
-  changes: readonly {
-    readonly appId: AppId;
-    readonly before: AppRecord | undefined;
-    readonly after: AppRecord | undefined;
-  }[],
+  changes: readonly Change[],
+  claims: ClaimsView | undefined,
 ): readonly string[] {
-  const warnings = [...(ofBodies.get(response) ?? []), ...labelWarnings(changes)];
+  const warnings = [
+    ...(ofBodies.get(response) ?? []),
+    ...labelWarnings(changes),
+    ...(claims ? conflictWarnings(changes, claims) : []),
+  ];
   const line = warningLine(warnings);
   if (line === undefined) response.removeHeader(WARNING_HEADER);
   else response.setHeader(WARNING_HEADER, line);

@@ -1,6 +1,7 @@
 import type { StoreWrite } from '../store/state-store.js';
 import type { Timestamp } from '../util/timestamp.js';
 import type { AppId, AppRecord } from './app.js';
+import type { ClaimsView } from './decide/route-conflicts.js';
 import type { GroupAfter, GroupChange, GroupReadModel, GroupRecord } from './group.js';
 
 /** A change of what is wanted, already normalised, validated, ports and versions assigned: old and new record per app. */
@@ -51,6 +52,8 @@ export interface AppRegistry {
   /** Takes staged changes back; several sets are taken back newest first. */
   unstage?(changes: readonly AppChange[], tree?: TreeChange): void;
   readonly groups?: GroupReadModel;
+  /** Who claims which hosts and service ports, staged changes included. */
+  readonly routeClaims?: ClaimsView;
   /** A group's record, staged changes included. */
   prospectiveGroup?(groupId: string): GroupRecord | undefined;
   /**

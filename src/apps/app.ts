@@ -1,6 +1,7 @@
 import type { Brand } from '../util/brand.js';
 import type { Timestamp } from '../util/timestamp.js';
 import type { Container } from './container.js';
+import type { LoadBalancerOptions } from './load-balancer-options.js';
 
 /** Absolute path of an app: `/a/b`. Made only by `apps/path.ts`. */
 export type AppId = Brand<string, 'AppId'>;
@@ -111,11 +112,7 @@ export type UnreachableStrategy =
   | 'disabled'
   | { readonly inactiveAfterSeconds: number; readonly expungeAfterSeconds: number };
 
-/** longrun: how the load balancer treats this app. */
-export interface LoadBalancerOptions {
-  /** How long requests in flight may take when an instance is taken out; default 30 s for HTTP, 10 s for TCP. */
-  readonly drainSeconds?: number;
-}
+export type { LoadBalancerOptions } from './load-balancer-options.js';
 
 /** An app as it is wanted, normalised and validated; what `/v2/apps` answers, without the counters. */
 export interface App {

@@ -1,5 +1,6 @@
 import type { AppId, AppRecord } from './app.js';
 import type { GroupIndex } from './group-index.js';
+import type { RouteClaimIndex } from './route-claim-index.js';
 import type { ServicePortIndex } from './service-port-index.js';
 
 /** The tree of groups, for reading. */
@@ -13,4 +14,6 @@ export interface AppsView {
   get(appId: AppId): AppRecord | undefined;
   readonly groups: GroupsView;
   readonly servicePorts: Pick<ServicePortIndex, 'choose'>;
+  /** Who claims which hosts and service ports; absent: conflicts are not looked for. */
+  readonly routeClaims?: Pick<RouteClaimIndex, 'claimants'>;
 }

@@ -16,6 +16,8 @@ export interface RequestMatch {
 export interface Redirect {
   /** The beginning of a path; absent: every path. */
   readonly path?: string;
+  /** Only this very path, not what begins with it. */
+  readonly exact?: true;
   /** An absolute URL or path. What follows the matched beginning is appended with `keepRest`. */
   readonly to: string;
   readonly keepRest?: true;
@@ -136,6 +138,8 @@ export interface PortRouting {
   readonly match?: RequestMatch;
   readonly port?: number;
   readonly mode?: 'tcp' | 'http';
+  /** Where no mode is given: the port whose health check tells it, instead of this one. */
+  readonly healthCheckPortIndex?: number;
   readonly groups: readonly string[];
   /** Apps of one deployment group may share a host and path or a service port; their servers serve as one. */
   readonly deploymentGroup?: string;

@@ -17,6 +17,7 @@ import { GroupView } from './group-view.js';
 import { type LoadedApps, loadApps } from './load-apps.js';
 import { pruning } from './pruning.js';
 import { RecentVersions } from './recent-versions.js';
+import { RouteClaimIndex } from './route-claim-index.js';
 import { type PortRange, ServicePortIndex } from './service-port-index.js';
 import { Tombstones } from './tombstones.js';
 
@@ -33,7 +34,7 @@ export interface AppRegistryDependencies {
  *
  * INVARIANTS
  * - Readers see durable changes only; `prospect` also sees those staged for the batch in the making.
- * - Service ports and groups follow the prospect; every change costs the same however many apps there are.
+ * - Service ports, claims to routes and groups follow the prospect; every change costs the same however many apps there are.
  * - Staged changes of one app end in the order in which they were staged (`apply`) or the other way round (`unstage`).
  * - What a listed version of a group needs of a deleted app stays stored.
  */
@@ -48,6 +49,7 @@ export class AppRegistryImpl implements AppRegistry {
   readonly #apps = new AppBook({ recent: this.#recent, tombstones: this.#tombstones });
   readonly #groupBook: GroupBook;
   readonly #servicePorts: ServicePortIndex;
+  readonly routeClaims = new RouteClaimIndex();
   #setAside: Map<string, string> = new Map();
 
   /** What preparing a change reads. */
@@ -68,6 +70,7 @@ export class AppRegistryImpl implements AppRegistry {
       get: (appId) => this.#apps.prospective(appId).record,
       groups: this.#prospectTree,
       servicePorts: this.#servicePorts,
+      routeClaims: this.routeClaims,
     };
     this.groups = new GroupView({
       index: this.#durableTree,
@@ -263,11 +266,17 @@ export class AppRegistryImpl implements AppRegistry {
     });
   }
 
-  /** Ports and the tree as the next `prepare` sees them. */
+  /** Ports, claims and the tree as the next `prepare` sees them. */
   #index(before: AppRecord | undefined, after: AppRecord | undefined): void {
     if (before === after) return;
-    if (before) this.#servicePorts.remove(servicePortsOf(before.app));
-    if (after) this.#servicePorts.add(servicePortsOf(after.app));
+    if (before) {
+      this.#servicePorts.remove(servicePortsOf(before.app));
+      this.routeClaims.remove(before);
+    }
+    if (after) {
+      this.#servicePorts.add(servicePortsOf(after.app));
+      this.routeClaims.add(after);
+    }
     if (before && !after) this.#prospectTree.remove(before.app.id);
     if (after && !before) this.#prospectTree.add(after.app.id);
   }

@@ -5,8 +5,10 @@ import { openWorkDir } from '../config/work-dir.js';
 import { makeLog } from '../logging/pino-log.js';
 import { ProxyParent } from '../proxy/listeners/proxy-parent.js';
 import { SystemClock } from '../util/clock.js';
+import { trafficSettings } from './balancer-options.js';
 import type { ChildService } from './child-entry.js';
 import { namesSettings, namesUrls } from './names-settings.js';
+import { tellingSettings } from './telling-settings.js';
 
 /** The load balancer as a service of its own: what `longrun proxy` runs. Workers outlive a SIGTERM, as under `up`. */
 export function makeProxyService(
@@ -21,6 +23,7 @@ export function makeProxyService(
     lbAddress: settings.lbAddress,
     lbHttpPort: settings.lbHttpPort,
     lbStatsPort: settings.lbStatsPort,
+    lbAppIdPort: settings.lbAppIdPort,
     workers: settings.lbWorkers,
     workerEntry: worker.entry,
     execArgv: worker.execArgv,
@@ -28,6 +31,8 @@ export function makeProxyService(
     token: readFileSync(settings.tokenFile ?? join(workDir.path, 'token'), 'utf8').trim(),
     hostname: settings.hostname,
     ...(names && { names }),
+    traffic: trafficSettings(settings),
+    telling: tellingSettings(settings),
     logLevel: settings.logLevel,
     logFormat: settings.logFormat,
     clock: new SystemClock(),
@@ -35,8 +40,8 @@ export function makeProxyService(
   });
   return {
     start: async () => {
-      const { lbUrl, statsUrl, names: served } = await parent.start();
-      return { lb: lbUrl, stats: statsUrl, ...namesUrls(served) };
+      const { lbUrl, statsUrl, appIdUrl, names: served } = await parent.start();
+      return { lb: lbUrl, stats: statsUrl, ...(appIdUrl && { apps: appIdUrl }), ...namesUrls(served) };
     },
     stop: (mode) => parent.stop({ leaveWorkers: mode === 'leave-tasks' }),
   };

@@ -34,7 +34,7 @@ dir takes over.
 
 Examples:
   longrun up                                               on the default ports
-  longrun up --work-dir /tmp/try --http-port 0 --master-port 0 --agent-port 0 --lb-http-port 0 --lb-stats-port 0 --dns-port 0 --dns-http-port 0
+  longrun up --work-dir /tmp/try --http-port 0 --master-port 0 --agent-port 0 --lb-http-port 0 --lb-stats-port 0 --lb-app-id-port 0 --dns-port 0 --dns-http-port 0
                                                            a second one beside it, on free ports
   longrun up --resources 'cpus:4;mem:4096' --attributes 'rack:r1'
   LONGRUN_HTTP_PORT=8081 longrun up --config settings.yaml`,

@@ -6,10 +6,12 @@ import { ProxyParent } from '../proxy/listeners/proxy-parent.js';
 import type { Clock } from '../util/clock.js';
 import { LockHeld, PidLock } from '../util/pid-lock.js';
 import { entries, execArgv } from './entries.js';
+import { trafficSettings } from './balancer-options.js';
 import { namesSettings, namesUrls } from './names-settings.js';
 import type { FromChild, StopMode } from './process-messages.js';
 import { writeReadyFile } from './ready-file.js';
 import { SupervisedChild } from './supervised-child.js';
+import { tellingSettings } from './telling-settings.js';
 
 export interface UpIo {
   /** A line for the person at the terminal. */
@@ -134,13 +136,14 @@ export class Up {
 
   #startOthers(): void {
     this.#agent.start();
-    const { lbAddress, lbHttpPort, lbStatsPort, lbWorkers } = this.#settings;
+    const { lbAddress, lbHttpPort, lbStatsPort, lbAppIdPort, lbWorkers } = this.#settings;
     const names = namesSettings(this.#settings);
     this.#proxy = new ProxyParent({
       workDir: this.#workDir.path,
       lbAddress,
       lbHttpPort,
       lbStatsPort,
+      lbAppIdPort,
       workers: lbWorkers,
       workerEntry: entries.proxyWorker,
       execArgv: [...execArgv.small],
@@ -148,6 +151,8 @@ export class Up {
       token: this.#workDir.token,
       hostname: this.#settings.hostname,
       ...(names && { names }),
+      traffic: trafficSettings(this.#settings),
+      telling: tellingSettings(this.#settings),
       logLevel: this.#settings.logLevel,
       logFormat: this.#settings.logFormat,
       clock: this.clock,
@@ -155,8 +160,13 @@ export class Up {
       onAccepting: () => this.#refreshReadyFile(),
     });
     this.#proxy.start().then(
-      ({ lbUrl, statsUrl, names: served }) => {
-        this.#proxyUrls = { lb: lbUrl, stats: statsUrl, ...namesUrls(served) };
+      ({ lbUrl, statsUrl, appIdUrl, names: served }) => {
+        this.#proxyUrls = {
+          lb: lbUrl,
+          stats: statsUrl,
+          ...(appIdUrl && { apps: appIdUrl }),
+          ...namesUrls(served),
+        };
         this.#announce();
       },
       (error: unknown) => this.#fatal(error instanceof Error ? error.message : String(error)),

@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { parse as parseYaml } from 'yaml';
 import { hashPassword, type PasswordHash } from '../util/password-hash.js';
+import { blockList, isAddressBlock } from './address-blocks.js';
+import { readTimeouts, timeoutNames } from './balancer-timeouts.js';
+import { readLogTarget } from './log-target.js';
 import { isOrigin, originList } from './origins.js';
 import { parseResolver, resolverList } from './resolvers.js';
 import type { DefaultsContext, SettingEntry } from './setting-entry.js';
@@ -82,6 +85,20 @@ function finished(settings: Settings): Settings {
         `--dns-resolvers '${resolver}' is not an address; write e.g. 10.0.0.2,10.0.0.3:5353, or none`,
       );
   }
+  const unread = readTimeouts(settings.lbTimeouts);
+  if (typeof unread === 'string')
+    throw new SettingsError(
+      `--lb-timeouts '${unread}' is no time limit; write name=length with one of ${timeoutNames.join(', ')} and e.g. 500ms, 30s, 5m, 1h`,
+    );
+  const noBlock = blockList(settings.lbAcceptProxy).find((block) => !isAddressBlock(block));
+  if (noBlock !== undefined)
+    throw new SettingsError(
+      `--lb-accept-proxy '${noBlock}' is neither an address nor a block of them; write e.g. 10.0.0.0/8,192.168.1.7`,
+    );
+  if (readLogTarget(settings.lbAccessLogTo) === undefined)
+    throw new SettingsError(
+      `--lb-access-log-to '${settings.lbAccessLogTo}' is no place for a log; write file, stdout or syslog://127.0.0.1:514`,
+    );
   if (settings.server !== undefined && !isWebAddress(settings.server))
     throw new SettingsError(
       `--server '${settings.server}' is not the address of a server's master port; write it like http://10.0.0.1:5050`,

@@ -13,7 +13,23 @@ export interface Settings {
   readonly agentPort: number;
   readonly lbHttpPort: number;
   readonly lbStatsPort: number;
+  /** Requests name their app in a header there. */
+  readonly lbAppIdPort: number;
   readonly lbWorkers: number;
+  /** Groups of apps that this load balancer serves, comma separated; `*`: all. */
+  readonly lbGroup: string;
+  /** What becomes of an app that claims a host, path or service port of another one. */
+  readonly lbConflicts: 'reject' | 'warn';
+  /** As config/balancer-timeouts.ts reads them; and CIDR blocks, comma separated, that send a PROXY header. */
+  readonly lbTimeouts?: string;
+  readonly lbAcceptProxy?: string;
+  /** A line per request: its format, where it goes (config/log-target.ts), the size of its files in MiB and how many are kept. */
+  readonly lbAccessLog: 'off' | 'json' | 'haproxy';
+  readonly lbAccessLogTo: string;
+  readonly lbAccessLogMiB: number;
+  readonly lbAccessLogFiles: number;
+  readonly lbLogQuery: boolean;
+  readonly lbOmitServerMetrics: boolean;
   /** UDP and TCP port of the name server, beside the load balancer; its HTTP interface; and whether there is one at all. */
   readonly dnsPort: number;
   readonly dnsHttpPort: number;

@@ -44,6 +44,11 @@ export const errors = {
     message: 'An app with id [{id}] already exists.',
     hint: 'Use PUT or PATCH /v2/apps{id} to change it.',
   },
+  'route-conflict': {
+    status: 409,
+    message: 'Another app already gets what this asks of the load balancer',
+    hint: 'See `details`: each names the other app; --lb-conflicts=warn accepts such apps, and the first one is served.',
+  },
   'app-not-found': {
     status: 404,
     message: "App '{id}' does not exist",

@@ -31,6 +31,8 @@ export interface Service extends CarriedRouting {
   readonly mode: 'tcp' | 'http';
   /** Lower case; from HAPROXY_{n}_VHOST; `*.example.com` for all names below. Served on the lb port. */
   readonly vhosts: readonly string[];
+  /** Load balancers of one of these groups serve it, and those of `*`; absent: only the latter. */
+  readonly groups?: readonly string[];
   /** Datagrams of the service port are passed on: besides (`too`) or instead of connections (`only`). Absent: none. */
   readonly udp?: 'too' | 'only';
   /** Beginnings of the paths that it answers for on its virtual hosts; absent: all. In lower case with `ignorePathCase`. */
@@ -42,6 +44,8 @@ export interface Service extends CarriedRouting {
   readonly bindPort: boolean;
   readonly drainMs: number;
   readonly servers: readonly Server[];
+  /** Instances that the app is meant to have; absent: not said. */
+  readonly wanted?: number;
 }
 
 /** One instance behind a service. */
@@ -81,6 +85,8 @@ export type FromProxy =
       readonly host: string;
       /** It serves names, too. */
       readonly names?: true;
+      /** Groups of apps that it serves: of the table it takes only those; absent: all. */
+      readonly groups?: readonly string[];
     }
   /** The table of this version is in force in this proxy. */
   | { readonly type: 'ACK'; readonly epoch: number; readonly version: number }
@@ -88,8 +94,11 @@ export type FromProxy =
   | { readonly type: 'IN_FLIGHT'; readonly taskId: TaskId; readonly count: number }
   /** Service ports that could not be bound, with the reason; the whole list at each change. */
   | { readonly type: 'NOT_SERVED'; readonly ports: Readonly<Record<number, string>> }
-  /** Cumulative statistics since the proxy's start, every second while they change. */
-  | { readonly type: 'STATS'; readonly stats: unknown }
+  /**
+   * Cumulative statistics since the proxy's start, every second while they change. `traffic` (stats/traffic-report.ts): how
+   * requests went since it was last told, every few seconds.
+   */
+  | { readonly type: 'STATS'; readonly stats: unknown; readonly traffic?: unknown }
   | { readonly type: 'LEASE' }
   /** This proxy ends in order: it routes nothing any more and need not be waited for. */
   | { readonly type: 'GOODBYE' };

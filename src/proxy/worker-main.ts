@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { SystemClock } from '../util/clock.js';
 import { LineClient } from '../util/line/line-client.js';
 import { outliveOutput } from '../util/outlive-output.js';
@@ -7,6 +7,7 @@ import { bootId } from '../util/process-identity.js';
 import type { ToParent, ToWorker, WorkerConfig } from './listeners/worker-messages.js';
 import { type FromProxy, PROXY_LINE_PATH, PROXY_PROTOCOL_VERSION, type ToProxy } from './table.js';
 import { controlSocketPath } from './worker/control-socket.js';
+import { PasswordThread } from './worker/password-thread.js';
 import { MAX_CONNECTIONS, ProxyWorker } from './worker/proxy-worker.js';
 import { WorkerLog } from './worker/worker-log.js';
 
@@ -58,6 +59,9 @@ function run(config: WorkerConfig): ProxyWorker {
       return line;
     },
     exit: () => process.exit(0),
+    // Beside this very file, which the process was started with.
+    verifyPassword: new PasswordThread(join(dirname(process.argv[1] ?? ''), 'password-thread-main.js'), clock)
+      .verify,
     clock,
     log,
   });

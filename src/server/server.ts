@@ -253,6 +253,7 @@ export class Server {
         defaultRole: settings.mesosRole,
         hasSecret: vault.has,
         restartOnAnyChange: settings.restartOnAnyChange,
+        routeConflicts: settings.lbConflicts,
         bridgeName: settings.mesosBridgeName,
         ...(settings.defaultNetworkName === undefined
           ? {}

@@ -297,8 +297,8 @@ describe('service ports', () => {
     ]);
   });
 
-  it('may be shared when both apps name them', async () => {
-    const world = new AppWorld({ servicePorts });
+  it('may be shared when both apps name them and conflicts are only warned of', async () => {
+    const world = new AppWorld({ servicePorts, routeConflicts: 'warn' });
     await world.post({ ...web, id: '/a', ports: [10_000] });
     await world.post({ ...web, id: '/b', ports: [10_000] });
     await world.accept(world.changes.deleteApp('/a' as AppId));

@@ -149,7 +149,7 @@ describe('the registry', () => {
         fc.array(step, { maxLength: 6 }),
         fc.array(step, { maxLength: 6 }),
         async (kept, takenBack) => {
-          const world = new AppWorld();
+          const world = new AppWorld({ routeConflicts: 'warn' });
           for (const one of kept) {
             const changes = prepare(world, one);
             world.registry.stage(changes);

@@ -120,8 +120,8 @@ describe('an import', () => {
     await run({ dryRun: true });
     expect(text).toContain('/shop/web  would be imported');
     expect(text).toMatch(/honoured: .*cmd.*label HAPROXY_0_VHOST/);
-    expect(text).toContain('not honoured: label HAPROXY_0_USE_HSTS');
-    expect(text).toMatch(/label HAPROXY_0_USE_HSTS: no TLS in the load balancer yet.*\. End TLS in a proxy/);
+    expect(text).toContain('not honoured: label HAPROXY_0_HTTP_FRONTEND_ACL');
+    expect(text).toMatch(/label HAPROXY_0_HTTP_FRONTEND_ACL: templates in HAProxy.*\. See which setting/);
     expect(text).toContain('4 apps: 3 would be imported, 1 would be KEPT ASIDE; 1 pod kept aside');
     expect(destination.asked.map(({ method, url }) => [method, url])).toEqual([
       ['PUT', '/v2/apps?partialUpdate=false&force=false&dryRun=true'],

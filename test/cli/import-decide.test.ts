@@ -69,10 +69,10 @@ describe('an app as it was read', () => {
   it('says of each label whether it is honoured, and what to do', () => {
     const translated = translateApp(web);
     expect(noteOf(translated, 'label HAPROXY_0_VHOST')).toMatchObject({ honour: 'honoured' });
-    expect(noteOf(translated, 'label HAPROXY_GROUP')).toMatchObject({ honour: 'partly' });
-    expect(noteOf(translated, 'label HAPROXY_0_USE_HSTS')).toMatchObject({
+    expect(noteOf(translated, 'label HAPROXY_GROUP')).toMatchObject({ honour: 'honoured' });
+    expect(noteOf(translated, 'label HAPROXY_0_HTTP_FRONTEND_ACL')).toMatchObject({
       honour: 'not',
-      todo: expect.stringContaining('proxy'),
+      todo: expect.stringContaining('--lb haproxy'),
     });
     expect(noteOf(translated, 'label owner')).toMatchObject({ honour: 'honoured' });
   });
@@ -118,7 +118,8 @@ describe('the table of what is honoured', () => {
   it('takes the nearest row: an index, a family, anything', () => {
     expect(honourOf('label', 'HAPROXY_12_VHOST').honour).toBe('honoured');
     expect(honourOf('label', 'HAPROXY_x_VHOST').name).toBe('HAPROXY_*');
-    expect(honourOf('label', 'HAPROXY_0_BACKEND_HEAD').honour).toBe('not');
+    expect(honourOf('label', 'HAPROXY_0_BACKEND_HEAD').honour).toBe('partly');
+    expect(honourOf('label', 'HAPROXY_0_HTTP_FRONTEND_ACL').honour).toBe('not');
     expect(honourOf('label', 'team').name).toBe('*');
     expect(honourOf('field', 'cmdline').honour).toBe('not');
   });

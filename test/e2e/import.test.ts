@@ -23,7 +23,7 @@ function definitionOf(app: AppInfo): Record<string, unknown> {
     deployments,
     ...said
   } = app;
-  const { tasks, waiting, notServed, lastTaskFailure, ...definition } = said;
+  const { tasks, waiting, notServed, warnings, lastTaskFailure, ...definition } = said;
   return definition;
 }
 

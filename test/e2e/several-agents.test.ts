@@ -37,7 +37,7 @@ describe('several agents on one host', () => {
     ];
     proxy = new RunningCommand([
       'proxy',
-      ...join_(['--lb-http-port', '0', '--lb-stats-port', '0', '--disable-dns']),
+      ...join_(['--lb-http-port', '0', '--lb-stats-port', '0', '--lb-app-id-port', '0', '--disable-dns']),
     ]);
     await proxy.up();
     for (const [i, attributes] of racks.entries()) {

@@ -139,6 +139,8 @@ describe('stopping and coming back', () => {
       '0',
       '--lb-http-port',
       '0',
+      '--lb-app-id-port',
+      '0',
       '--lb-stats-port',
       '0',
     ]);

@@ -50,7 +50,7 @@ describe('labels of a port', () => {
     { port: 10_002, protocol: 'udp' },
   ] as const;
 
-  it('set hosts, mode and service port; UDP is left out', () => {
+  it('set hosts, mode and service port; datagrams are told', () => {
     const services = build({
       id: '/a',
       portDefinitions,
@@ -60,9 +60,12 @@ describe('labels of a port', () => {
         HAPROXY_1_MODE: 'http',
       },
     });
-    expect(services.map(({ servicePort, mode, vhosts }) => ({ servicePort, mode, vhosts }))).toEqual([
+    expect(
+      services.map(({ servicePort, mode, vhosts, udp }) => ({ servicePort, mode, vhosts, udp })),
+    ).toEqual([
       { servicePort: 10_000, mode: 'http', vhosts: ['web.test', 'www.web.test'] },
       { servicePort: 9_000, mode: 'http', vhosts: [] },
+      { servicePort: 10_002, mode: 'tcp', vhosts: [], udp: 'only' },
     ]);
   });
 
@@ -71,7 +74,7 @@ describe('labels of a port', () => {
       build({ id: '/a', portDefinitions, labels: { HAPROXY_0_ENABLED: 'false' } }).map(
         ({ portIndex }) => portIndex,
       ),
-    ).toEqual([1]);
+    ).toEqual([1, 2]);
   });
 
   it('that make no sense count as absent', () => {
@@ -92,7 +95,7 @@ describe('labels of a port', () => {
       build({ id: '/a', portDefinitions, healthChecks: [{ ...httpCheck, portIndex: 1 }] }).map(
         ({ mode }) => mode,
       ),
-    ).toEqual(['tcp', 'http']);
+    ).toEqual(['tcp', 'http', 'tcp']);
     expect(build({ id: '/a', healthChecks: [httpCheck], labels: { HAPROXY_0_MODE: 'tcp' } })[0]?.mode).toBe(
       'tcp',
     );
@@ -169,6 +172,7 @@ describe('which instances are servers', () => {
       host: '10.0.0.1',
       port: 31_000,
       bootId: 'boot',
+      version: '2026-01-01T00:00:00.000Z',
     });
   });
 });

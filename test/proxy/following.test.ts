@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import type { AppId } from '../../src/apps/app.js';
 import { silentLog } from '../../src/logging/log.js';
-import { pickServer } from '../../src/proxy/decide/pick-server.js';
 import { mayRetry } from '../../src/proxy/decide/retry.js';
 import { parseCachedTable, usableTable } from '../../src/proxy/decide/usable-cache.js';
 import type { FromProxy, RoutingTable, ToProxy } from '../../src/proxy/table.js';
@@ -214,26 +213,6 @@ describe('virtual hosts claimed by several', () => {
 });
 
 describe('decisions of the data plane', () => {
-  it('pick every server once in a round, never a tried or ejected one while there is another', () => {
-    const candidates = fc.array(
-      fc.record({ ejectedUntilMs: fc.integer({ min: 0, max: 20 }), tried: fc.boolean() }),
-      { maxLength: 8 },
-    );
-    fc.assert(
-      fc.property(candidates, fc.nat(20), (servers, start) => {
-        const index = pickServer(servers, start, 10, ({ tried }) => tried);
-        if (servers.length === 0) expect(index).toBeUndefined();
-        else {
-          const chosen = servers[index ?? -1];
-          expect(chosen).toBeDefined();
-          if (servers.some(({ tried, ejectedUntilMs }) => !tried && ejectedUntilMs <= 10))
-            expect(chosen?.tried || (chosen?.ejectedUntilMs ?? 0) > 10).toBe(false);
-          else if (servers.some(({ tried }) => !tried)) expect(chosen?.tried).toBe(false);
-        }
-      }),
-    );
-  });
-
   it('repeat nothing that was sent and may not be repeated, nor anything for ever', () => {
     const attempt = { tries: 1, nothingSent: false, idempotent: false, replayable: true };
     expect(mayRetry(attempt)).toBe(false);

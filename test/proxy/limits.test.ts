@@ -13,7 +13,7 @@ async function planeFor(backend: Backend, options: Parameters<typeof Plane.start
 describe('time limits', () => {
   it('end a head that comes too slowly with 408', async () => {
     const client = await (
-      await planeFor(await Backend.answering('x'), { timeouts: { requestHeadMs: 150 } })
+      await planeFor(await Backend.answering('x'), { timeouts: { httpRequestMs: 150 } })
     ).client();
     const drip = setInterval(() => client.send('a'), 20);
     client.send('GET / HTTP/1.1\r\nX-Slow: ');
@@ -24,14 +24,14 @@ describe('time limits', () => {
 
   it('close a client that never says anything', async () => {
     const client = await (
-      await planeFor(await Backend.answering('x'), { timeouts: { requestHeadMs: 100 } })
+      await planeFor(await Backend.answering('x'), { timeouts: { httpRequestMs: 100 } })
     ).client();
     expect(await client.seesEnd()).toBe('');
   });
 
   it('close a client that rests too long between requests', async () => {
     const client = await (
-      await planeFor(await Backend.answering('x'), { timeouts: { keepAliveMs: 100 } })
+      await planeFor(await Backend.answering('x'), { timeouts: { httpKeepAliveMs: 100 } })
     ).client();
     await client.send(get()).sees(/x$/);
     await client.seesEnd();
@@ -40,7 +40,7 @@ describe('time limits', () => {
 
   it('answer 504 for a silent server and 408 for a client whose body stops', async () => {
     const backend = await Backend.start(() => undefined);
-    const started = await planeFor(backend, { timeouts: { clientServerMs: 150 } });
+    const started = await planeFor(backend, { timeouts: { clientMs: 150, serverMs: 150 } });
     const waiting = await started.client();
     await waiting
       .send(get())

@@ -1,12 +1,18 @@
 import { connect, createServer, type Server as NetServer, type Socket } from 'node:net';
+import { verify } from 'unixcrypt';
 import type { AppId } from '../../src/apps/app.js';
 import { silentLog } from '../../src/logging/log.js';
 import { serviceKey } from '../../src/proxy/decide/names.js';
 import type { Server, Service } from '../../src/proxy/table.js';
+import { APP_ID_FRONTEND, AppIdPort } from '../../src/proxy/worker/app-id-port.js';
 import type { DataPlane } from '../../src/proxy/worker/data-plane.js';
-import { Deadlines, defaultTimeouts, type Timeouts } from '../../src/proxy/worker/deadlines.js';
+import { Deadlines } from '../../src/proxy/worker/deadlines.js';
+import { PasswordDesk } from '../../src/proxy/worker/http/rules/password-desk.js';
 import { IngressPort, Sessions } from '../../src/proxy/worker/ingress.js';
 import { Routes } from '../../src/proxy/worker/routes.js';
+import { CertificateShelf } from '../../src/proxy/worker/tls/certificate-shelf.js';
+import { HTTPS_FRONTEND, HttpsPort } from '../../src/proxy/worker/tls/https-port.js';
+import { defaultTimeouts, type Timeouts } from '../../src/proxy/worker/timeouts.js';
 import type { TaskId } from '../../src/scheduler/instance.js';
 import { SystemClock } from '../../src/util/clock.js';
 import { waitFor } from '../support/wait-for.js';
@@ -157,6 +163,7 @@ export class Plane {
     inFlight: (taskId, count) => void this.inFlight.push([taskId, count]),
   });
   readonly sessions: Sessions;
+  readonly certificates = new CertificateShelf(silentLog, () => Date.now());
   readonly shared: DataPlane & { retiring: boolean };
   readonly #deadlines: Deadlines;
   readonly #open: IngressPort[] = [];
@@ -169,7 +176,13 @@ export class Plane {
   private constructor(timeouts: Partial<Timeouts>, maxConnections: number) {
     this.#deadlines = new Deadlines(this.clock, { ...defaultTimeouts, ...timeouts });
     this.#deadlines.start();
-    this.shared = { clock: this.clock, deadlines: this.#deadlines, retiring: false };
+    this.shared = {
+      clock: this.clock,
+      deadlines: this.#deadlines,
+      retiring: false,
+      certificates: this.certificates,
+      passwords: new PasswordDesk(this.clock, async (password, hash) => verify(password, hash), silentLog),
+    };
     this.sessions = new Sessions(maxConnections);
   }
 
@@ -200,6 +213,36 @@ export class Plane {
   /** Opens the port of a service; returns where. */
   openService(of: Service): Promise<number> {
     return this.#make('service', serviceKey(of.appId, of.servicePort)).open({ host: '127.0.0.1', port: 0 });
+  }
+
+  /** Opens the port for virtual hosts over TLS; returns where. */
+  openHttps(): Promise<number> {
+    const made = new HttpsPort(
+      HTTPS_FRONTEND,
+      9_443,
+      undefined,
+      this.routes,
+      this.sessions,
+      this.shared,
+      silentLog,
+    );
+    this.#open.push(made);
+    return made.open({ host: '127.0.0.1', port: 0 });
+  }
+
+  /** Opens the port where requests name their app; returns where. */
+  openApps(): Promise<number> {
+    const made = new AppIdPort(
+      APP_ID_FRONTEND,
+      9_091,
+      undefined,
+      this.routes,
+      this.sessions,
+      this.shared,
+      silentLog,
+    );
+    this.#open.push(made);
+    return made.open({ host: '127.0.0.1', port: 0 });
   }
 
   serve(services: readonly Service[]): void {

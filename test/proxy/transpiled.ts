@@ -21,7 +21,7 @@ export class Transpiled {
     const root = packageRoot();
     writeFileSync(join(this.dir, 'package.json'), '{"type":"module"}');
     symlinkSync(join(root, 'node_modules'), join(this.dir, 'node_modules'));
-    for (const room of ['proxy', 'discovery', 'config', 'util', 'logging'])
+    for (const room of ['proxy', 'discovery', 'config', 'util', 'logging', 'apps'])
       this.#copy(join(root, 'src', room), join(root, 'src'));
   }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { AppId } from '../../src/apps/app.js';
-import { type Claim, chooseClaim, wildcardsOf } from '../../src/proxy/decide/choose-claim.js';
-import { portLabels } from '../../src/proxy/decide/port-labels.js';
+import { portRouting } from '../../src/apps/decide/port-routing.js';
+import { type Claim, HostClaims, wildcardsOf } from '../../src/proxy/decide/choose-claim.js';
 import type { Service } from '../../src/proxy/table.js';
 import { waitFor } from '../support/wait-for.js';
 import { Backend, Plane, serverAt, service } from './rig.js';
@@ -14,7 +14,7 @@ afterEach(async () => {
 });
 
 const claim = (...paths: string[]): Claim => ({ paths, ignoreCase: false, hasServers: true });
-const labelled = (labels: Record<string, string>) => portLabels(record({ id: '/a', labels }, true).app, 0);
+const labelled = (labels: Record<string, string>) => portRouting(record({ id: '/a', labels }, true).app, 0);
 
 describe('whose path it is', () => {
   it('is the longest beginning’s, whatever the order (property)', () => {
@@ -28,7 +28,7 @@ describe('whose path it is', () => {
             : Math.max(-1, ...paths.filter((each) => asked.startsWith(each)).map((each) => each.length)),
         );
         const longest = Math.max(-1, ...lengths);
-        const found = chooseClaim(claims, asked);
+        const found = new HostClaims(claims).choose(asked, '');
         if (longest < 0) expect(found).toBeUndefined();
         else expect(lengths[claims.indexOf(found as Claim)]).toBe(longest);
       }),
@@ -38,8 +38,41 @@ describe('whose path it is', () => {
   it('is of equals the one’s that has servers', () => {
     const empty = { ...claim('/api'), hasServers: false };
     const full = claim('/api');
-    expect(chooseClaim([empty, full], '/api/x')).toBe(full);
-    expect(chooseClaim([empty, { ...empty }], '/api/x')).toBe(empty);
+    expect(new HostClaims([empty, full]).choose('/api/x', '')).toBe(full);
+    expect(new HostClaims([empty, { ...empty }]).choose('/api/x', '')).toBe(empty);
+  });
+
+  it('is within one beginning theirs who ask for most of what the request carries', () => {
+    const plain = claim('/api');
+    const beta = { ...claim('/api'), match: { headers: { 'x-beta': '1' } } };
+    const both = { ...claim('/api'), match: { headers: { 'x-beta': '*' }, cookies: { who: 'me' } } };
+    const deep = { ...claim('/api/deep'), match: { headers: { 'x-beta': '1' } }, ignoreCase: true };
+    const claims = new HostClaims([plain, beta, both, deep]);
+    const of = (path: string, lines: string): Claim | undefined => claims.choose(path, lines);
+    expect(of('/api/x', '')).toBe(plain);
+    expect(of('/api/x', 'X-Beta:  1\r\n')).toBe(beta);
+    expect(of('/api/x', 'X-BETA: 2, 1 ,3\r\n')).toBe(beta);
+    expect(of('/api/x', 'x-beta: 2\r\nx-betamax: 1\r\nnot-x-beta: 1\r\n')).toBe(plain);
+    expect(of('/api/x', 'x-beta: 2\r\nCookie: a=b; who="me"\r\n')).toBe(both);
+    expect(of('/api/x', 'x-beta: 1\r\nCookie: Who=me\r\n')).toBe(beta);
+    expect(of('/API/DEEP', 'x-beta: 1\r\n')).toBe(deep);
+    expect(of('/api/deep', '')).toBe(plain);
+    expect(of('/else', 'x-beta: 1\r\n')).toBeUndefined();
+  });
+
+  it('is found among thousands without looking at them all', () => {
+    let looked = 0;
+    const claims = Array.from({ length: 5_000 }, (_, i) => ({
+      ...claim(`/app-${i}/`),
+      get hasServers() {
+        looked += 1;
+        return true;
+      },
+    }));
+    const host = new HostClaims(claims);
+    expect(host.choose('/app-4321/x/y?z', '')).toBe(claims[4321]);
+    expect(host.choose('/app-4321', '')).toBeUndefined();
+    expect(looked).toBeLessThan(5);
   });
 
   it('falls under wildcards from the nearest to the farthest', () => {

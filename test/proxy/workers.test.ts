@@ -174,6 +174,21 @@ describe('a worker without a server', () => {
     );
   });
 
+  it('finds apps by a header, and binds a service port where its app says', async () => {
+    cacheTable([
+      service([{ ...serverAt(backend.port), bootId: bootId() }], { servicePort, bindAddress: '127.0.0.2' }),
+    ]);
+    const { started } = await start({ lbAppIdPort: 0 });
+    const port = portOf(started.appIdUrl ?? '');
+    const to = async (host: string, at: number, appId?: string): Promise<number> =>
+      (await fetch(`http://${host}:${at}/`, { headers: appId ? { 'X-Marathon-App-Id': appId } : {} })).status;
+    expect(await to('127.0.0.1', port, '/Shop/web')).toBe(200);
+    expect(await to('127.0.0.1', port, '/shop/other')).toBe(404);
+    expect(await to('127.0.0.1', port)).toBe(404);
+    await waitFor(async () => (await to('127.0.0.2', servicePort).catch(() => 0)) === 200);
+    await expect(to('127.0.0.1', servicePort)).rejects.toThrow();
+  });
+
   it('tells marathon-lb’s readers what it serves, and refuses its signals', async () => {
     cached();
     const { parent, started } = await start();
@@ -306,6 +321,16 @@ describe('a busy port', () => {
     await expect(start({ lbHttpPort: port })).rejects.toThrow(
       new RegExp(`port ${port} is taken by .*pid ${process.pid}.*--lb-http-port`),
     );
+    taken.close();
+  });
+
+  it('for requests that name their app never ends a start', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await new Promise((listening) => taken.once('listening', listening));
+    cached();
+    const { started } = await start({ lbAppIdPort: (taken.address() as { port: number }).port });
+    expect(started.appIdUrl).toBeUndefined();
+    expect(await ask(portOf(started.lbUrl))).toBe('200 served');
     taken.close();
   });
 

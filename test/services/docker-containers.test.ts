@@ -96,18 +96,6 @@ describeWithDocker('containers of a real engine', () => {
     expect(readFileSync(join(root, 'sandboxes', spec.id, 'file'), 'utf8')).toBe('kept\n');
   });
 
-  it('kills with the image’s signal first, and for good after the grace', async () => {
-    const gentle = specOf('trap "exit 7" TERM; echo up; while true; do sleep 0.1; done');
-    const deaf = specOf('trap "" TERM; echo up; while true; do sleep 0.1; done');
-    containerizer.launch(gentle);
-    containerizer.launch(deaf);
-    await waitFor(() => stdout(gentle.id) === 'up\n' && stdout(deaf.id) === 'up\n', { what: 'both up' });
-    containerizer.kill(gentle.id, 20_000);
-    containerizer.kill(deaf.id, 300);
-    expect(await endOf(gentle.id)).toEqual({ exit: { code: 7 } });
-    expect(await endOf(deaf.id)).toEqual({ exit: { signal: 9 } });
-  });
-
   it('finds its containers again after a restart, with every line once, and runs none twice', async () => {
     const spec = specOf('i=0; while [ $i -lt 40 ]; do i=$((i+1)); echo $i; sleep 0.05; done');
     containerizer.launch(spec);
@@ -130,12 +118,6 @@ describeWithDocker('containers of a real engine', () => {
     containerizer = make();
     await containerizer.start([{ spec }]);
     expect(await endOf(spec.id)).toEqual(first);
-  });
-
-  it('recognises an end for memory', async () => {
-    const spec = specOf('exec dd if=/dev/zero of=/dev/null bs=200M count=1', 16);
-    containerizer.launch(spec);
-    expect((await endOf(spec.id)).limitation?.limitMiB).toBe(16);
   });
 
   it('refuses what the operator does not allow, and tells of an image that cannot be had', async () => {
@@ -200,32 +182,6 @@ describeWithDocker('containers of a real engine', () => {
     containerizer.kill(spec.id, 0);
     await endOf(spec.id);
     expect(containerizer.statistics(spec.id)).toBeUndefined();
-  });
-
-  it('ends one that is killed before it runs at once, and leaves nothing of it in the engine', async () => {
-    const spec = specOf('exec sleep 30');
-    containerizer.launch(spec);
-    containerizer.kill(spec.id, 10_000);
-    expect(await endOf(spec.id)).toEqual({ cancelled: true });
-    containerizer.forget(spec.id);
-    await waitFor(async () => (await engine.containers()).every((name) => !name.includes(spec.id)), {
-      what: 'the container to be gone',
-    });
-  });
-
-  it('touches no container of another work dir', async () => {
-    const spec = specOf('sleep 30');
-    containerizer.launch(spec);
-    await started(spec.id);
-    const mine = instanceId;
-    instanceId = `other${mine}`;
-    const other = make();
-    await other.start([]);
-    await other.stop();
-    instanceId = mine;
-    expect(events.filter(({ type }) => type === 'ended')).toEqual([]);
-    containerizer.kill(spec.id, 0);
-    expect(await endOf(spec.id)).toEqual({ exit: { signal: 9 } });
   });
 
   it('says that the engine is out of reach, and ends nothing for it', async () => {

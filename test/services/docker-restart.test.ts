@@ -1,5 +1,5 @@
-import { waitFor } from '../support/wait-for.js';
 import { type AppJson, Longrun } from '../e2e/support/longrun.js';
+import { waitFor } from '../support/wait-for.js';
 import { describeWithDocker } from './support/describe-with-docker.js';
 import { DockerEngine, testImage } from './support/docker-engine.js';
 
@@ -88,7 +88,8 @@ describeWithDocker('an engine whose containers end with it', () => {
       },
       {
         timeoutMs: 40_000,
-        what: () => `another task of ${id}; ends ${JSON.stringify([...ends.byTask])}\n${longrun.output.join('').slice(-2_000)}`,
+        what: () =>
+          `another task of ${id}; ends ${JSON.stringify([...ends.byTask])}\n${longrun.output.join('').slice(-2_000)}`,
       },
     );
     expect(ends.byTask.get(former ?? '')).toEqual(['TASK_FAILED']);

@@ -61,16 +61,21 @@ describeWithDocker('the image of the Dockerfile', () => {
     });
 
   /** Of hello's one task, as the container around it sees it: its limit, and whether its processes are numbered apart. */
-  const seenOfTask = (): { memoryBytes: number | undefined; ownProcesses: boolean } => {
+  const seenOfTask = async (): Promise<{ memoryBytes: number | undefined; ownProcesses: boolean }> => {
     const script = `for process in /proc/[0-9]*; do
         tr '\\0' ' ' <$process/cmdline 2>/dev/null | grep -q 'echo h[e]llo' || continue
         grep NSpid $process/status
-        group=$(grep -o 'longrun/.*' $process/cgroup | head -n 1)
-        cat /sys/fs/cgroup/memory/$group/memory.limit_in_bytes /sys/fs/cgroup/$group/memory.max 2>/dev/null
+        group=$(sed -n -e 's|^[0-9]*:memory:.*/longrun/|longrun/|p' -e 's|^0::.*/longrun/|longrun/|p' $process/cgroup | head -n 1)
+        [ -z "$group" ] || cat /sys/fs/cgroup/memory/$group/memory.limit_in_bytes /sys/fs/cgroup/$group/memory.max 2>/dev/null
         break
       done`;
-    const [ids = '', memory] = docker('exec', name, 'sh', '-c', script).trim().split('\n');
-    if (!ids.startsWith('NSpid:')) throw new Error(`no task is seen: ${ids}\n${logs()}`);
+    const [ids = '', memory] = await waitFor(
+      () => {
+        const lines = docker('exec', name, 'sh', '-c', script).trim().split('\n');
+        return lines[0]?.startsWith('NSpid:') ? lines : undefined;
+      },
+      { timeoutMs: 20_000, what: () => `a task\n${logs()}` },
+    );
     return {
       memoryBytes: memory === undefined ? undefined : Number(memory),
       ownProcesses: ids.trim().split(/\s+/).length > 2,
@@ -134,8 +139,8 @@ describeWithDocker('the image of the Dockerfile', () => {
     await untilRunning();
   }, 90_000);
 
-  it('keeps tasks of a privileged container apart: limits, and namespaces of their own', () => {
-    expect(seenOfTask()).toEqual({ memoryBytes: 32 * 1024 * 1024, ownProcesses: true });
+  it('keeps tasks of a privileged container apart: limits, and namespaces of their own', async () => {
+    expect(await seenOfTask()).toEqual({ memoryBytes: 32 * 1024 * 1024, ownProcesses: true });
     expect(logs()).not.toContain('not isolated');
   }, 30_000);
 
@@ -167,7 +172,7 @@ describeWithDocker('the image of the Dockerfile', () => {
     // The volume has the app still.
     docker('run', '-d', '--name', name, '-p', `127.0.0.1:${port}:8080`, '-v', 'work:/var/lib/longrun', image);
     await untilRunning();
-    expect(seenOfTask()).toEqual({ memoryBytes: undefined, ownProcesses: false });
+    expect(await seenOfTask()).toEqual({ memoryBytes: undefined, ownProcesses: false });
     expect(logs()).toMatch(/not isolated: the cgroup hierarchies cannot be written to/);
     expect(logs()).toMatch(/not isolated: namespaces cannot be made here/);
   }, 90_000);

@@ -1,9 +1,12 @@
+/** In machines that are slow throughout (emulated ones) everything may take so many times longer. */
+const patience = Number(process.env['TEST_PATIENCE'] ?? 1);
+
 /** Waits until `condition` holds (or gives a value); fails after `timeoutMs` with what was awaited. */
 export async function waitFor<T>(
   condition: () => T | undefined | false | Promise<T | undefined | false>,
   { timeoutMs = 10_000, what = 'the condition' }: { timeoutMs?: number; what?: string | (() => string) } = {},
 ): Promise<T> {
-  const deadline = performance.now() + timeoutMs;
+  const deadline = performance.now() + timeoutMs * patience;
   for (;;) {
     const value = await condition();
     if (value !== undefined && value !== false) return value;

@@ -151,12 +151,33 @@ async function secondBoot() {
   await check('and answers', () => until('hello', async () => (await http('http://127.0.0.1:9080/', { headers: { host: 'hello.localhost' } })).text.includes('Hello')));
 }
 
+/** The same suites as on cgroup v1, in this slow machine: each of their tests is one check. */
+function runSuites() {
+  const out = '/var/tmp/suites.json';
+  const suites = ['process-contract', 'hostile', 'namespaces', 'process-containerizer', 'statistics'].map((name) => `test/embedded-mesos/containers/${name}.test.ts`);
+  const words = ['node_modules/jest/bin/jest.js', '--runInBand', '--ci', '--json', `--outputFile=${out}`, '--testTimeout=300000', ...suites];
+  const ran = spawnSync('node', words, { cwd: '/opt/suite', encoding: 'utf8', timeout: 30 * 60_000, env: { ...process.env, TEST_PATIENCE: '10' } });
+  if (!existsSync(out)) {
+    state.failed += 1;
+    say(`FAILED  the suites of plain processes: ${ran.stderr.slice(-2000)}`);
+    return;
+  }
+  for (const { testResults, assertionResults = testResults } of JSON.parse(readFileSync(out, 'utf8')).testResults) {
+    for (const { status, fullName, failureMessages } of assertionResults) {
+      if (status === 'pending') continue;
+      state[status === 'passed' ? 'passed' : 'failed'] += 1;
+      say(`${status === 'passed' ? 'ok     ' : 'FAILED '} suite: ${fullName}${status === 'passed' ? '' : `: ${failureMessages.join(' ').slice(0, 1500)}`}`);
+    }
+  }
+}
+
 const tools = { check, assert, http, until, cgroupOf };
 if (state.boot === 1) await firstBoot();
 else {
   await secondBoot();
   await checkIsolation(tools);
   await checkDelegation(tools);
+  runSuites();
 }
 if (state.boot === 1) {
   writeFileSync(resultFile, JSON.stringify({ ...state, boot: 2 }));

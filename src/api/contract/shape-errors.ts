@@ -67,6 +67,15 @@ const readings: Readonly<Record<string, Reading>> = {
     text: 'error.unknown.enum.literal',
     hint: `Must be one of ${(params['allowedValues'] as unknown[]).filter((value) => value !== null).join(', ')}.`,
   }),
+  maxProperties: ({ params }) => ({
+    text: 'error.maxLength',
+    hint: `Must have at most ${String(params['limit'])} members.`,
+  }),
+  additionalProperties: ({ params, parentSchema }) => ({
+    text: 'error.unknown.member',
+    hint: `Known here: ${Object.keys((parentSchema?.['properties'] as object | undefined) ?? {}).join(', ')}.`,
+    member: String(params['additionalProperty']),
+  }),
   required: ({ params, data }) => {
     const member = String(params['missingProperty']);
     return {

@@ -1705,17 +1705,213 @@ export interface components {
              * @enum {string|null}
              */
             readonly isolation?: "strict" | null;
-            /** @description How the load balancer treats this app (longrun addition) */
-            readonly loadBalancer?: ({
-                /** @description How long requests in flight may take when an instance is taken out */
-                readonly drainSeconds?: number | null;
-            } & {
-                readonly [key: string]: unknown;
-            }) | null;
+            readonly loadBalancer?: components["schemas"]["LoadBalancerInput"];
             /** @description Rollback to this version */
             readonly version?: string | null;
         } & {
             readonly [key: string]: unknown;
+        };
+        /** @description How the load balancer treats the app (longrun addition) */
+        readonly LoadBalancerInput: {
+            /** @description How long requests in flight may take when an instance is taken out */
+            readonly drainSeconds?: number | null;
+            /** @description Groups of load balancers that serve the app, besides those of all groups */
+            readonly groups?: readonly string[] | null;
+            /** @description Apps of one deployment group may share hosts, paths and service ports; their instances serve together */
+            readonly deploymentGroup?: string | null;
+            readonly ports?: readonly components["schemas"]["LoadBalancerPortInput"][] | null;
+        } | null;
+        /** @description How the load balancer treats one port */
+        readonly LoadBalancerPortInput: {
+            /** @description Which port; default: its place in the list */
+            readonly portIndex?: number | null;
+            /** @description Which port, by its name */
+            readonly portName?: string | null;
+            /** @description Whether it is served; default true */
+            readonly enabled?: boolean | null;
+            /**
+             * @description What it speaks; default http when it has a virtual host, a rule that only HTTP knows or an HTTP health check
+             * @enum {string|null}
+             */
+            readonly mode?: "http" | "tcp" | null;
+            /** @description Its service port, instead of that of the definition */
+            readonly port?: number | null;
+            /** @description Groups of load balancers that serve it, besides those of all groups */
+            readonly groups?: readonly string[] | null;
+            /** @description Names on the shared ports; `*.example.com` for all below */
+            readonly vhosts?: readonly string[] | null;
+            /** @description Beginnings of the paths that it answers for there; the longest wins */
+            readonly paths?: readonly string[] | null;
+            /** @description Paths in either case */
+            readonly ignorePathCase?: boolean | null;
+            /** @description A request must carry all of these besides */
+            readonly match?: {
+                /** @description `*` for any value */
+                readonly headers?: {
+                    readonly [key: string]: string;
+                } | null;
+                /** @description `*` for any value */
+                readonly cookies?: {
+                    readonly [key: string]: string;
+                } | null;
+            } | null;
+            /** @description How servers are chosen; default roundrobin */
+            readonly balance?: {
+                /** @enum {string|null} */
+                readonly algorithm?: "roundrobin" | "leastconn" | "random" | "first" | "source" | "uri" | "header" | null;
+                /** @description Hashed by the algorithm `header` */
+                readonly header?: string | null;
+                /** @description Most load of a server in per cent of the mean, for algorithms that hash; 0: no bound */
+                readonly hashBalanceFactor?: number | null;
+            } | null;
+            /** @description Clients get a cookie that brings them back to the same instance */
+            readonly sticky?: boolean | null;
+            /** @description Of each instance; 0: only clients whose cookie names it */
+            readonly weight?: number | null;
+            /** @description A new instance reaches its weight within that time */
+            readonly slowStartSeconds?: number | null;
+            /** @description Instead of the load balancer's own */
+            readonly timeouts?: {
+                /** @description Until a server has accepted a connection */
+                readonly connectSeconds?: number | null;
+                /** @description How long a client may be silent */
+                readonly clientSeconds?: number | null;
+                /** @description How long a server may be silent */
+                readonly serverSeconds?: number | null;
+                /** @description How long a request waits for a server with room */
+                readonly queueSeconds?: number | null;
+                /** @description Until the head of a request is there */
+                readonly httpRequestSeconds?: number | null;
+                /** @description How long an idle connection waits for its next request */
+                readonly httpKeepAliveSeconds?: number | null;
+                /** @description How long a WebSocket or TCP connection may be silent */
+                readonly tunnelSeconds?: number | null;
+                /** @description The same once the client has ended its side */
+                readonly clientFinSeconds?: number | null;
+                /** @description The same once the server has ended its side */
+                readonly serverFinSeconds?: number | null;
+            } | null;
+            /** @description When a request is tried again elsewhere */
+            readonly retries?: {
+                /** @description Beyond the first attempt; default 2 */
+                readonly count?: number | null;
+                /** @description Besides refused connections; only requests that may be repeated */
+                readonly on?: readonly ("empty-response" | "response-timeout" | "502" | "503" | "504")[] | null;
+            } | null;
+            /** @description When an instance that fails is left alone */
+            readonly ejection?: {
+                /** @description So many in a row; 0: never */
+                readonly failures?: number | null;
+                /** @description How long at first */
+                readonly baseSeconds?: number | null;
+                /** @description How long at most */
+                readonly longestSeconds?: number | null;
+                /** @description With more than this share ejected all are asked again */
+                readonly panicThreshold?: number | null;
+            } | null;
+            /** @description What is allowed at once */
+            readonly limits?: {
+                /** @description Requests or connections at an instance; more wait */
+                readonly connectionsPerServer?: number | null;
+                /** @description Most that wait */
+                readonly queueLength?: number | null;
+                /** @description Of all clients together */
+                readonly requestsPerSecond?: number | null;
+                /** @description Of one client address */
+                readonly requestsPerSecondPerClient?: number | null;
+                /** @description Above the rate at once */
+                readonly burst?: number | null;
+                /** @description Further ones get 503 at once */
+                readonly requestsUnderWay?: number | null;
+            } | null;
+            /** @description Client addresses or blocks that may come; none: all */
+            readonly allow?: readonly string[] | null;
+            /** @description Client addresses or blocks that may not; counts before `allow` */
+            readonly deny?: readonly string[] | null;
+            /** @description Clients must name themselves */
+            readonly basicAuth?: {
+                /** @description Shown to them */
+                readonly realm: string;
+                /** @description Hashes as `openssl passwd -6` makes them, by user */
+                readonly users: {
+                    readonly [key: string]: string;
+                };
+            } | null;
+            /** @description Answered with another address; the first that matches counts */
+            readonly redirects?: readonly {
+                /** @description Beginning of the paths; absent: every path */
+                readonly path?: string | null;
+                /** @description Only this very path */
+                readonly exact?: boolean | null;
+                /** @description Absolute http(s) URL, or a path */
+                readonly to: string;
+                /** @description What follows the beginning is appended */
+                readonly keepRest?: boolean | null;
+                /**
+                 * @description Default 302
+                 * @enum {integer|null}
+                 */
+                readonly status?: 301 | 302 | 303 | 307 | 308 | null;
+            }[] | null;
+            /** @description Requests without TLS are sent to https */
+            readonly redirectToHttps?: boolean | null;
+            /** @description Strict-Transport-Security on answers over TLS */
+            readonly hsts?: {
+                readonly maxAgeSeconds: number;
+                readonly includeSubdomains?: boolean | null;
+                readonly preload?: boolean | null;
+            } | null;
+            /** @description A beginning of the path is another one for the app */
+            readonly rewrite?: {
+                readonly from: string;
+                readonly to: string;
+                /** @description Turned back in `Location` */
+                readonly restoreLocation?: boolean | null;
+            } | null;
+            /** @description Headers for the app */
+            readonly requestHeaders?: {
+                /** @description Set in place of those there */
+                readonly set?: {
+                    readonly [key: string]: string;
+                } | null;
+                /** @description Removed */
+                readonly remove?: readonly string[] | null;
+            } | null;
+            /** @description Headers for the client */
+            readonly responseHeaders?: {
+                /** @description Set in place of those there */
+                readonly set?: {
+                    readonly [key: string]: string;
+                } | null;
+                /** @description Removed */
+                readonly remove?: readonly string[] | null;
+            } | null;
+            /** @description Whether the app is told X-Forwarded-*; default true */
+            readonly forwardedHeaders?: boolean | null;
+            /** @description HAProxy's PROXY protocol */
+            readonly proxyProtocol?: {
+                /** @description Clients of the service port begin with a header of it */
+                readonly accept?: boolean | null;
+                /**
+                 * @description Instances are sent one
+                 * @enum {string|null}
+                 */
+                readonly send?: "v1" | "v2" | null;
+            } | null;
+            /**
+             * @description What the app speaks; h2c for gRPC
+             * @enum {string|null}
+             */
+            readonly serverProtocol?: "http/1.1" | "h2c" | null;
+            /** @description The service port itself speaks TLS */
+            readonly tls?: {
+                /** @description Names of stored certificates, or files */
+                readonly certificates?: readonly string[] | null;
+                /** @description Clients must show a certificate of one of these */
+                readonly clientAuthorities?: readonly string[] | null;
+            } | null;
+            /** @description The service port is bound to this address instead of the load balancer's */
+            readonly bindAddress?: string | null;
         };
         readonly EnvironmentValueInput: string | ({
             readonly secret: string;
@@ -2404,6 +2600,122 @@ export interface components {
         } & {
             readonly [key: string]: unknown;
         };
+        readonly LoadBalancer: {
+            readonly drainSeconds?: number;
+            readonly groups?: readonly string[];
+            readonly deploymentGroup?: string;
+            readonly ports?: readonly components["schemas"]["LoadBalancerPort"][];
+        };
+        readonly LoadBalancerPort: {
+            readonly portIndex?: number;
+            readonly portName?: string;
+            readonly enabled?: boolean;
+            /** @enum {string} */
+            readonly mode?: "http" | "tcp";
+            readonly port?: number;
+            readonly groups?: readonly string[];
+            readonly vhosts?: readonly string[];
+            readonly paths?: readonly string[];
+            readonly ignorePathCase?: boolean;
+            readonly match?: {
+                readonly headers?: {
+                    readonly [key: string]: string;
+                };
+                readonly cookies?: {
+                    readonly [key: string]: string;
+                };
+            };
+            readonly balance?: {
+                /** @enum {string} */
+                readonly algorithm?: "roundrobin" | "leastconn" | "random" | "first" | "source" | "uri" | "header";
+                readonly header?: string;
+                readonly hashBalanceFactor?: number;
+            };
+            readonly sticky?: boolean;
+            readonly weight?: number;
+            readonly slowStartSeconds?: number;
+            readonly timeouts?: {
+                readonly connectSeconds?: number;
+                readonly clientSeconds?: number;
+                readonly serverSeconds?: number;
+                readonly queueSeconds?: number;
+                readonly httpRequestSeconds?: number;
+                readonly httpKeepAliveSeconds?: number;
+                readonly tunnelSeconds?: number;
+                readonly clientFinSeconds?: number;
+                readonly serverFinSeconds?: number;
+            };
+            readonly retries?: {
+                readonly count?: number;
+                readonly on?: readonly ("empty-response" | "response-timeout" | "502" | "503" | "504")[];
+            };
+            readonly ejection?: {
+                readonly failures?: number;
+                readonly baseSeconds?: number;
+                readonly longestSeconds?: number;
+                readonly panicThreshold?: number;
+            };
+            readonly limits?: {
+                readonly connectionsPerServer?: number;
+                readonly queueLength?: number;
+                readonly requestsPerSecond?: number;
+                readonly requestsPerSecondPerClient?: number;
+                readonly burst?: number;
+                readonly requestsUnderWay?: number;
+            };
+            readonly allow?: readonly string[];
+            readonly deny?: readonly string[];
+            readonly basicAuth?: {
+                readonly realm: string;
+                readonly users: {
+                    readonly [key: string]: string;
+                };
+            };
+            readonly redirects?: readonly {
+                readonly path?: string;
+                readonly exact?: boolean;
+                readonly to: string;
+                readonly keepRest?: boolean;
+                /** @enum {integer} */
+                readonly status?: 301 | 302 | 303 | 307 | 308;
+            }[];
+            readonly redirectToHttps?: boolean;
+            readonly hsts?: {
+                readonly maxAgeSeconds: number;
+                readonly includeSubdomains?: boolean;
+                readonly preload?: boolean;
+            };
+            readonly rewrite?: {
+                readonly from: string;
+                readonly to: string;
+                readonly restoreLocation?: boolean;
+            };
+            readonly requestHeaders?: {
+                readonly set?: {
+                    readonly [key: string]: string;
+                };
+                readonly remove?: readonly string[];
+            };
+            readonly responseHeaders?: {
+                readonly set?: {
+                    readonly [key: string]: string;
+                };
+                readonly remove?: readonly string[];
+            };
+            readonly forwardedHeaders?: boolean;
+            readonly proxyProtocol?: {
+                readonly accept?: boolean;
+                /** @enum {string} */
+                readonly send?: "v1" | "v2";
+            };
+            /** @enum {string} */
+            readonly serverProtocol?: "http/1.1" | "h2c";
+            readonly tls?: {
+                readonly certificates?: readonly string[];
+                readonly clientAuthorities?: readonly string[];
+            };
+            readonly bindAddress?: string;
+        };
         /**
          * @description A definition, normalised
          * @example {
@@ -2550,6 +2862,8 @@ export interface components {
                 readonly servicePort: components["schemas"]["Port"];
                 readonly reason: string;
             }[];
+            /** @description What the app asks of the load balancer and does not get (longrun addition) */
+            readonly warnings?: readonly string[];
             /** @description What the app, or an instance of it, waits for (longrun addition) */
             readonly waiting?: readonly {
                 readonly instanceId?: string;
@@ -2588,10 +2902,7 @@ export interface components {
             readonly labels: {
                 readonly [key: string]: string;
             };
-            /** @description longrun addition */
-            readonly loadBalancer?: {
-                readonly drainSeconds?: number;
-            };
+            readonly loadBalancer?: components["schemas"]["LoadBalancer"];
             readonly maxLaunchDelaySeconds: number;
             readonly mem: number;
             readonly networks: readonly components["schemas"]["Network"][];

@@ -1,5 +1,6 @@
 import type { AppId, AppRecord } from '../../apps/app.js';
-import { unheededLabel } from '../../apps/decide/unheeded-labels.js';
+import { type ClaimsView, conflictText, findConflicts } from '../../apps/decide/route-conflicts.js';
+import { type RoutingWarning, routingWarnings } from '../../apps/decide/routing-warnings.js';
 
 /** Most warnings of one answer, and most of them in its head. */
 const MAX_WARNINGS = 100;
@@ -8,25 +9,43 @@ const MAX_CHARACTERS = 300;
 /** Most definitions of one body that are looked at. */
 const MAX_DEFINITIONS = 1_000;
 
-/** Labels whose names promise an effect that they do not have; only those that the change brings or alters. */
-export function labelWarnings(
-  changes: readonly {
-    readonly appId: AppId;
-    readonly before: AppRecord | undefined;
-    readonly after: AppRecord | undefined;
-  }[],
-): readonly string[] {
+/** One app of a change. */
+export interface Change {
+  readonly appId: AppId;
+  readonly before: AppRecord | undefined;
+  readonly after: AppRecord | undefined;
+}
+
+/** What of the labels has no effect; only what the change brings, alters or makes so. */
+export function labelWarnings(changes: readonly Change[]): readonly string[] {
   const warnings: string[] = [];
   for (const { appId, before, after } of changes) {
-    if (before === after) continue;
-    for (const [name, value] of Object.entries(after?.app.labels ?? {})) {
-      if (before?.app.labels[name] === value) continue;
-      const found = unheededLabel(name);
-      if (found) warnings.push(`${appId}: label ${name} has no effect: ${found.why}`);
+    if (before === after || !after) continue;
+    const known = before ? routingWarnings(before.app) : [];
+    for (const warning of routingWarnings(after.app)) {
+      const same = before?.app.labels[warning.label] === after.app.labels[warning.label];
+      if (same && isAmong(warning, known)) continue;
+      warnings.push(`${appId}: ${warning.text}`);
       if (warnings.length === MAX_WARNINGS) return warnings;
     }
   }
   return warnings;
+}
+
+/** What the change newly claims though another app has it; they are accepted only with --lb-conflicts=warn. */
+export function conflictWarnings(changes: readonly Change[], claims: ClaimsView): readonly string[] {
+  const after = changes.flatMap(({ before, after }) => (after ? [{ before, after }] : []));
+  const removed = new Set(changes.flatMap(({ appId, after }) => (after ? [] : [appId])));
+  const warnings: string[] = [];
+  for (const { appId, claim, other } of findConflicts(after, removed, claims)) {
+    warnings.push(`${appId}: ${conflictText(claim, other)}`);
+    if (warnings.length === MAX_WARNINGS) break;
+  }
+  return warnings;
+}
+
+function isAmong({ label, text }: RoutingWarning, warnings: readonly RoutingWarning[]): boolean {
+  return warnings.some((each) => each.label === label && each.text === text);
 }
 
 /** Members of a definition, or of a list of them, that nobody reads: spelled wrongly, or another version's. */

@@ -1,4 +1,6 @@
 import type { AppId, AppRecord } from '../../apps/app.js';
+import { standingConflicts } from '../../apps/decide/route-conflicts.js';
+import { routingWarnings } from '../../apps/decide/routing-warnings.js';
 import type { ApiContext, SilentAgent } from '../api-context.js';
 import type { AppEmbed } from '../decide/app-embeds.js';
 import { hasVisibleTask, presentTask } from './task.js';
@@ -12,7 +14,7 @@ export interface WaitingFor {
 
 type InfoContext = Pick<
   ApiContext,
-  'fragments' | 'scheduler' | 'deployments' | 'notServed' | 'clock' | 'silentAgents'
+  'fragments' | 'scheduler' | 'deployments' | 'notServed' | 'clock' | 'silentAgents' | 'registry'
 >;
 
 /** Most reasons that one app shows. */
@@ -48,6 +50,16 @@ export function waitingFor(context: InfoContext, appId: AppId): readonly Waiting
     });
   }
   return waiting;
+}
+
+/** What the app asks of the load balancer and does not get. */
+export function appWarnings(
+  { registry }: Pick<ApiContext, 'registry'>,
+  record: AppRecord,
+): readonly string[] {
+  const own = routingWarnings(record.app).map(({ text }) => text);
+  const { routeClaims } = registry;
+  return routeClaims ? [...own, ...standingConflicts(record, routeClaims)] : own;
 }
 
 /** Of its instances on silent agents, and of silent agents that might take what waits. */
@@ -106,6 +118,8 @@ export function* appInfoPieces(
   }
   const notServed = context.notServed(id);
   if (notServed.length > 0) text += `,"notServed":${JSON.stringify(notServed)}`;
+  const warnings = appWarnings(context, record);
+  if (warnings.length > 0) text += `,"warnings":${JSON.stringify(warnings)}`;
   if (withWaiting) {
     const waiting = waitingFor(context, id);
     if (waiting.length > 0) text += `,"waiting":${JSON.stringify(waiting)}`;

@@ -1,10 +1,8 @@
 import type { AppRecord } from '../app.js';
 import { presentApp } from '../present-app.js';
 import { sameJson } from './canonical-json.js';
+import { hidePasswordUsers, isPasswordLabel, MASKED } from './hide-passwords.js';
 import { type AppFields, changedFields, sameLaunch } from './changed-fields.js';
-
-/** What stands where a value is that is not told. */
-export const MASKED = '***';
 
 /** Names of environment variables whose values are likely to be secrets. */
 const secretName = /(passw|passphrase|secret|token|credential|private|api_?key|access_?key|_key$|^key$)/i;
@@ -26,8 +24,8 @@ export interface DiffEntry {
 
 /**
  * How two definitions of one app differ, field by field, down to members of objects; arrays differ as a whole. Versions
- * are left out: they follow from the rest. Values of environment variables that are named like secrets are masked; that
- * they differ is told. Empty exactly when no field differs.
+ * are left out: they follow from the rest. Values of environment variables that are named like secrets, and the hashes of
+ * passwords, are masked; that they differ is told. Empty exactly when no field differs.
  */
 export function appDiff(before: AppRecord, after: AppRecord, restartOnAnyChange: boolean): DiffEntry[] {
   const changed = new Set<string>(changedFields(before.app, after.app));
@@ -83,8 +81,13 @@ function ofMembers(path: string, old: Members, now: Members): Difference[] {
 }
 
 function masked(entry: Difference): Difference {
+  if (isPasswordLabel(entry.path.slice('/labels/'.length))) return hiding(entry, () => MASKED);
+  if (entry.path.startsWith('/loadBalancer')) return hiding(entry, hidePasswordUsers);
   if (!entry.path.startsWith('/env/') || !secretName.test(entry.path.slice('/env/'.length))) return entry;
-  const hide = (value: unknown): unknown => (typeof value === 'string' ? MASKED : value);
+  return hiding(entry, (value) => (typeof value === 'string' ? MASKED : value));
+}
+
+function hiding(entry: Difference, hide: (value: unknown) => unknown): Difference {
   return {
     path: entry.path,
     ...('old' in entry ? { old: hide(entry.old) } : {}),

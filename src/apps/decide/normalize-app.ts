@@ -15,6 +15,7 @@ import { parentPath, resolvePath } from '../path.js';
 import { distinct, optional, textMembers, unlessEmpty } from './members.js';
 import { normalizeCheck, normalizeHealthCheck, normalizeReadinessCheck } from './normalize-checks.js';
 import { type NetworkMode, normalizeContainer } from './normalize-container.js';
+import { normalizeLoadBalancer } from './normalize-load-balancer.js';
 
 type PortInput = NonNullable<AppInput['portDefinitions']>[number];
 
@@ -73,7 +74,7 @@ export function normalizeApp(input: AppInput, id: string, settings: DefinitionSe
     labels: textMembers(input.labels),
     ...optional('secrets', secrets(input.secrets)),
     ...optional('tty', input.tty),
-    ...optional('loadBalancer', loadBalancer(input.loadBalancer)),
+    ...optional('loadBalancer', normalizeLoadBalancer(input.loadBalancer)),
   };
 }
 
@@ -188,9 +189,4 @@ function unreachableStrategy(
     inactiveAfterSeconds: input?.inactiveAfterSeconds ?? 0,
     expungeAfterSeconds: input?.expungeAfterSeconds ?? 0,
   };
-}
-
-function loadBalancer(input: AppInput['loadBalancer']): { readonly drainSeconds: number } | undefined {
-  const drainSeconds = input?.drainSeconds;
-  return drainSeconds === null || drainSeconds === undefined ? undefined : { drainSeconds };
 }

@@ -10,6 +10,7 @@ import { sameJson } from './canonical-json.js';
 import { versionRequest } from './merge-app.js';
 import { fieldsOfDraft, nextRecord, restartedRecord } from './next-record.js';
 import { prefixed, readDefinition } from './read-definition.js';
+import { checkRouteConflicts } from './route-conflicts.js';
 import { assignServicePorts, type PortsOfApp, servicePortsOf } from './service-ports.js';
 import { checkStructure, type PlacedGroup, type PlacedRecord } from './structure.js';
 import { versionsAfter } from './versions.js';
@@ -22,6 +23,8 @@ export interface AppAfter {
 
 export interface ChangeSettings extends DefinitionSettings {
   readonly restartOnAnyChange: boolean;
+  /** What becomes of an app that claims what another one has; absent: it is refused. */
+  readonly routeConflicts?: 'reject' | 'warn';
 }
 
 /** One definition of a request, of the right shape and with its place known. */
@@ -92,6 +95,8 @@ export function* prepareTree(
     yield;
   }
   yield* checkStructure({ records, removed, groups, kept }, view);
+  if (view.routeClaims && settings.routeConflicts !== 'warn')
+    yield* checkRouteConflicts(records, removed, view.routeClaims);
   return [
     ...records.map(({ after }) => ({ appId: after.app.id, after })),
     ...[...removed].map((appId) => ({ appId, after: undefined })),
@@ -131,7 +136,12 @@ function readOne(definition: Definition, view: AppsView, settings: DefinitionSet
   const draft = readDefinition(
     input,
     id,
-    { current: mode === 'merge' ? before?.app : undefined, before: before?.app, at },
+    {
+      current: mode === 'merge' ? before?.app : undefined,
+      before: before?.app,
+      source: definition.source?.app,
+      at,
+    },
     withRolesOf(settings, id, before?.app.role, (groupId) => view.groups.record(groupId)),
   );
   if (before && mode === 'create') throw new CatalogError('app-exists', { id });

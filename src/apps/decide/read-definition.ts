@@ -2,6 +2,7 @@ import { CatalogError, type ErrorDetail } from '../../errors/registry.js';
 import type { App } from '../app.js';
 import type { AppDraft, AppInput, DefinitionSettings } from '../app-input.js';
 import { deprecatedFormProblems } from './deprecated-forms.js';
+import { labelProblems } from './label-problems.js';
 import { mergeApp } from './merge-app.js';
 import { missingSecretProblems } from './missing-secrets.js';
 import { normalizeApp } from './normalize-app.js';
@@ -16,6 +17,8 @@ export interface ReadingContext {
   readonly current: App | undefined;
   /** What the app is before the change, merged or replaced; `current` unless it is given. */
   readonly before?: App | undefined;
+  /** The stored version that is put back: what was let be in it then is let be again. */
+  readonly source?: App | undefined;
   /** Prefix of the paths told: `/(2)` for the third element of a bulk request. */
   readonly at?: string;
 }
@@ -47,14 +50,14 @@ export function readDefinition(
 export function readModel(
   input: AppInput,
   id: string,
-  { current, before = current, at = '' }: ReadingContext,
+  { current, before = current, source, at = '' }: ReadingContext,
   settings: DefinitionSettings,
 ): AppDraft {
   refuse(deprecatedFormProblems(input), at);
   const translated = translateDeprecated(input, current, settings);
   const complete = current ? mergeApp(current, translated) : translated;
   const draft = normalizeApp(complete, id, settings);
-  refuse(validateApp(draft, complete, settings), at);
+  refuse([...validateApp(draft, complete, settings), ...labelProblems(draft, [before, source])], at);
   if (before) refuse(residentChangeProblems(before, draft), at);
   return draft;
 }

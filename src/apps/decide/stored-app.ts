@@ -112,7 +112,14 @@ const fieldChecks: { readonly [Field in keyof App]-?: Check } = {
   labels: membersOf(isText),
   secrets: maybe(membersOf(withMembers({ source: isText }))),
   tty: maybe(isFlag),
-  loadBalancer: maybe(isObject),
+  loadBalancer: maybe(
+    withMembers({
+      drainSeconds: maybe(isNumber),
+      groups: maybe(arrayOf(isText)),
+      deploymentGroup: maybe(isText),
+      ports: maybe(arrayOf(withMembers({ vhosts: maybe(arrayOf(isText)), paths: maybe(arrayOf(isText)) }))),
+    }),
+  ),
   version: isTime,
   versionInfo: withMembers({ lastScalingAt: isTime, lastConfigChangeAt: isTime }),
 };

@@ -1,3 +1,7 @@
+import { deploymentLabelNames } from './routing/deployment-labels.js';
+import { templateNames } from './routing/label-findings.js';
+import { portLabelNames } from './routing/port-labels.js';
+
 /** A label that something of Marathon's world reads, and nothing here does. */
 export interface UnheededLabel {
   /** `{n}` stands for the index of a port, `*` for anything. */
@@ -12,46 +16,18 @@ const unheeded = (name: string, why: string, todo: string): UnheededLabel => ({ 
 
 /** Labels about load balancing that are kept and have no effect; the first that matches counts. */
 export const unheededLabels: readonly UnheededLabel[] = [
-  ...['HAPROXY_{n}_HTTP_BACKEND_PROXYPASS_PATH', 'HAPROXY_{n}_HTTP_BACKEND_REVPROXY_PATH'].map((name) =>
-    unheeded(
-      name,
-      'paths are passed on as they came',
-      'Let the app answer below that path, or leave a proxy that rewrites paths in front.',
-    ),
-  ),
-  unheeded('HAPROXY_{n}_HTTP_BACKEND_REDIR', 'no redirects yet', 'Let the app redirect.'),
-  ...['HAPROXY_{n}_SSL_CERT', 'HAPROXY_{n}_REDIRECT_TO_HTTPS', 'HAPROXY_{n}_USE_HSTS'].map((name) =>
-    unheeded(name, 'no TLS in the load balancer yet', 'End TLS in a proxy in front of it.'),
-  ),
-  unheeded('HAPROXY_{n}_BACKEND_WEIGHT', 'it orders rules about paths; here the longest path wins', ''),
-  ...['HAPROXY_{n}_AUTH', 'HAPROXY_{n}_BACKEND_NETWORK_ALLOWED_ACL'].map((name) =>
-    unheeded(
-      name,
-      'access is not limited: whoever reaches the load balancer reaches the app',
-      'Let the app, a proxy in front or a firewall ask, before you move this app.',
-    ),
-  ),
-  ...['HAPROXY_{n}_BIND_ADDR', 'HAPROXY_{n}_BIND_OPTIONS', 'HAPROXY_{n}_BACKEND_HEALTHCHECK_PORT_INDEX'].map(
-    (name) =>
-      unheeded(name, 'has no effect', 'See the settings of the load balancer (`longrun proxy --help`).'),
-  ),
-  ...['HAPROXY_DEPLOYMENT_*', 'HAPROXY_APP_ID'].map((name) =>
-    unheeded(
-      name,
-      'the protocol of zdd.py has no effect: an ordinary deployment drains instances',
-      'Deploy by changing the app; let go of the second app.',
-    ),
-  ),
   unheeded(
     'HAPROXY_*',
     'templates in HAProxy’s language are not taken from labels',
-    'See which setting it stood for.',
+    'See which setting it stood for, or run with `--lb haproxy --lb-raw-labels`.',
   ),
   unheeded('VIP_*', 'no virtual addresses', 'Use the service port, or a virtual host of the load balancer.'),
 ];
 
-/** Those of the same kind that count (docs/labels.md). */
-const heeded = /^HAPROXY_(\d+_(VHOST|PATH|PORT|MODE|BALANCE|STICKY|ENABLED|GROUP)|GROUP)$/;
+/** Those of the same kind that count, if perhaps not every value of them (docs/labels.md). */
+const heededOfPort: ReadonlySet<string> = new Set([...portLabelNames, ...templateNames]);
+const heededOfApp: ReadonlySet<string> = new Set(['GROUP', ...deploymentLabelNames].map((name) => `HAPROXY_${name}`));
+const ofPort = /^HAPROXY_\d+_(.+)$/;
 const patterns = unheededLabels.map((entry) => {
   const text = entry.name.replaceAll('{n}', '\\d+').replaceAll('*', '.*');
   return { entry, pattern: new RegExp(`^${text}$`) };
@@ -59,6 +35,7 @@ const patterns = unheededLabels.map((entry) => {
 
 /** Why a label has no effect though its name says that it should have one; undefined for every other label. */
 export function unheededLabel(name: string): UnheededLabel | undefined {
-  if (heeded.test(name)) return undefined;
+  if (!name.startsWith('HAPROXY_') && !name.startsWith('VIP_')) return undefined;
+  if (heededOfApp.has(name) || heededOfPort.has(ofPort.exec(name)?.[1] ?? '')) return undefined;
   return patterns.find(({ pattern }) => pattern.test(name))?.entry;
 }

@@ -3,6 +3,7 @@ import type { AppDraft, AppInput, DefinitionSettings } from '../app-input.js';
 import { check, healthChecks, readinessChecks } from './rules/checks.js';
 import { command, dependencies, environment, identity, secrets } from './rules/command.js';
 import { artifacts, container } from './rules/container.js';
+import { loadBalancer } from './rules/load-balancer.js';
 import { networks, portMappings, ports } from './rules/networks.js';
 import { resources } from './rules/resources.js';
 import { roles } from './rules/roles.js';
@@ -32,6 +33,7 @@ const rules: readonly Rule[] = [
   volumesOfApp,
   singleInstance,
   migrationLabels,
+  loadBalancer,
 ];
 
 /**

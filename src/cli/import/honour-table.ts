@@ -1,3 +1,5 @@
+import { deploymentLabelNames } from '../../apps/decide/routing/deployment-labels.js';
+import { templateNames } from '../../apps/decide/routing/label-findings.js';
 import { unheededLabels } from '../../apps/decide/unheeded-labels.js';
 
 /**
@@ -26,6 +28,12 @@ const label = (name: string, honour: Honour, why = '', todo = ''): HonourEntry =
   why,
   todo,
 });
+
+const PASSWORD_TODO = 'Make a new one with `openssl passwd -6`.';
+/** Of the labels of a port those that mean what they mean to marathon-lb. */
+const plainLabels =
+  'VHOST PATH STICKY PORT MODE ENABLED REDIRECT_TO_HTTPS USE_HSTS SSL_CERT BIND_ADDR BACKEND_NETWORK_ALLOWED_ACL ' +
+  'HTTP_BACKEND_PROXYPASS_PATH HTTP_BACKEND_REDIR BACKEND_HEALTHCHECK_PORT_INDEX';
 
 const RUNNABLE = 'what the engine cannot run yet is named, and the app is kept aside';
 
@@ -68,28 +76,40 @@ export const honourTable: readonly HonourEntry[] = [
     'translated',
     'left out, as Marathon ignores it since 1.10: that an app keeps data follows from its volumes',
   ),
-  label('HAPROXY_{n}_VHOST', 'honoured'),
-  label('HAPROXY_{n}_PATH', 'honoured'),
+  ...plainLabels.split(' ').map((name) => label(`HAPROXY_{n}_${name}`, 'honoured')),
   label(
     'HAPROXY_{n}_BALANCE',
     'partly',
-    'roundrobin, leastconn, random, first, source and uri; any other is round robin',
+    'roundrobin, static-rr, leastconn, random, first, source, uri and hdr(NAME); any other is round robin',
   ),
-  label('HAPROXY_{n}_STICKY', 'honoured'),
-  label('HAPROXY_{n}_PORT', 'honoured'),
-  label('HAPROXY_{n}_MODE', 'honoured'),
-  label('HAPROXY_{n}_ENABLED', 'honoured'),
+  label('HAPROXY_{n}_AUTH', 'partly', 'SHA-256 and SHA-512 hashes only; any other is refused', PASSWORD_TODO),
   label(
-    'HAPROXY_GROUP',
+    'HAPROXY_{n}_BIND_OPTIONS',
     'partly',
-    'read; the built-in load balancer belongs to every group, so all are served',
-    'Where groups keep services apart, let a firewall do so.',
+    'accept-proxy, ssl, crt and ca-file; the rest is left out',
+    'See which setting it stood for.',
   ),
+  label('HAPROXY_{n}_BACKEND_WEIGHT', 'partly', 'it orders rules about paths; here the longest path wins'),
   label(
-    'HAPROXY_{n}_GROUP',
+    'HAPROXY_{n}_HTTP_BACKEND_REVPROXY_PATH',
     'partly',
-    'read; the built-in load balancer belongs to every group, so all are served',
-    'Where groups keep services apart, let a firewall do so.',
+    'with the same path in HTTP_BACKEND_PROXYPASS_PATH',
+    'Say it with `loadBalancer.ports[].rewrite`.',
+  ),
+  ...['HAPROXY_GROUP', 'HAPROXY_{n}_GROUP'].map((name) =>
+    label(name, 'honoured', 'by load balancers that are told their groups: `--lb-group`'),
+  ),
+  ...deploymentLabelNames
+    .filter((name) => name !== 'APP_ID')
+    .map((name) => label(`HAPROXY_${name}`, 'honoured', 'though an ordinary deployment drains instances, too')),
+  label('HAPROXY_APP_ID', 'honoured', 'kept; a label like any other'),
+  ...templateNames.map((name) =>
+    label(
+      `HAPROXY_{n}_${name}`,
+      'partly',
+      'lines about timeouts, headers, redirects, retries and servers; the others are told as warnings',
+      'Say what is left with `loadBalancer`, or run with `--lb haproxy --lb-raw-labels`.',
+    ),
   ),
   ...unheededLabels.map(({ name, why, todo }) => label(name, 'not', why, todo)),
   ...['traefik.*', 'linkerd.*', 'DCOS_SERVICE_*'].map((name) =>
@@ -110,7 +130,7 @@ export const honourTable: readonly HonourEntry[] = [
 export const readOnlyFields: ReadonlySet<string> = new Set(
   (
     'tasksStaged tasksRunning tasksHealthy tasksUnhealthy deployments tasks readinessCheckResults lastTaskFailure ' +
-    'tasksStats taskStats version versionInfo notServed waiting'
+    'tasksStats taskStats version versionInfo notServed waiting warnings'
   ).split(' '),
 );
 

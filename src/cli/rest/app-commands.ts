@@ -75,6 +75,7 @@ export async function appShow(
   for (const { servicePort, reason } of app.notServed ?? []) {
     io.out(paint(io, 'yellow', `  service port ${servicePort} is not served: ${printable(reason)}`));
   }
+  for (const warning of app.warnings ?? []) io.out(paint(io, 'yellow', `  ${printable(warning)}`));
   const failure = app.lastTaskFailure;
   if (failure)
     io.out(

@@ -1,6 +1,7 @@
 import type { App, AppRecord } from '../../apps/app.js';
 import { type AppPort, appPorts } from '../../apps/app-ports.js';
-import { isRoutable, isServed } from '../../proxy/decide/build-table.js';
+import { isServed } from '../../apps/decide/served-ports.js';
+import { isRoutable } from '../../proxy/decide/build-table.js';
 import type { Instance, InstanceTask } from '../../scheduler/instance.js';
 import { endpointOf } from '../../scheduler/instance-endpoint.js';
 import type { Endpoint, EndpointPort } from '../endpoint.js';

@@ -48,8 +48,9 @@ export class LogPumpKeeper {
     if (this.pid === undefined) this.#spawn();
   }
 
+  /** One that this process has started tells its end by itself. */
   #look(): void {
-    if (this.#restart || this.pid !== undefined) return;
+    if (this.#restart || this.#spawned !== undefined || this.pid !== undefined) return;
     if (this.clock.monotonicMs() - this.#lastStartMs < LOOK_MS) return;
     this.#again('gone');
   }

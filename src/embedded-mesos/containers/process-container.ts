@@ -1,7 +1,8 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import type { Timer } from '../../util/clock.js';
 import { type ContainerHost, waitUntil } from './container-host.js';
-import type { ContainerEnd, ContainerSpec, MemoryLimitation } from './containerizer.js';
+import type { ContainerEnd, ContainerLimits, ContainerSpec, MemoryLimitation } from './containerizer.js';
+import { updatedLimits } from './decide/cgroup-values.js';
 import { isTasksOwnProgram } from './decide/launch-script.js';
 import {
   type Condition,
@@ -49,6 +50,7 @@ export class ProcessContainer {
   /** Nothing of the task can run yet: it is a warm container that was launched in this life, and has no orders. */
   #idle: boolean;
   #kill: { deadlineMs: number; timer: Timer; termSent: boolean } | undefined;
+  #limits: ContainerLimits;
 
   /** `recovered`: it may have been launched, as far as it came, in an earlier life of the agent. `warm`: it waits for orders. */
   constructor(
@@ -56,6 +58,7 @@ export class ProcessContainer {
     private readonly host: ContainerHost,
     origin: 'cold' | 'warm' | 'recovered',
   ) {
+    this.#limits = spec.limits;
     this.#askedAtMs = host.clock.monotonicMs();
     this.#warm =
       origin === 'warm' || (origin === 'recovered' && existsSync(host.files.record(spec.id, 'warm')));
@@ -77,6 +80,18 @@ export class ProcessContainer {
 
   get mainProcess(): LiveProcess | undefined {
     return this.#records.task;
+  }
+
+  /** What holds now. */
+  get limits(): ContainerLimits {
+    return this.#limits;
+  }
+
+  /** As Containerizer.update. */
+  update(limits: ContainerLimits): void {
+    if (!this.running) return;
+    this.host.isolation.update(this.id, limits);
+    this.#limits = updatedLimits(this.#limits, limits);
   }
 
   /** Goes on from whatever the records say: a new container and a recovered one are the same. */

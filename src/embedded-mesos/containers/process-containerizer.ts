@@ -275,16 +275,16 @@ export class ProcessContainerizer implements Containerizer {
   }
 
   update(id: string, limits: ContainerLimits): void {
-    if (this.#containers.get(id)?.running) this.options.isolation.update(id, limits);
+    this.#containers.get(id)?.update(limits);
   }
 
   statistics(id: string): ResourceStatistics | undefined {
     const container = this.#containers.get(id);
     if (!container?.running) return undefined;
-    const { spec, mainProcess } = container;
+    const { spec, limits, mainProcess } = container;
     return {
       ...this.options.isolation.statistics(id, this.options.clock.wallMs() / 1000),
-      ...limitStatistics(spec.limits, { cpus: availableParallelism(), memBytes: totalmem() }),
+      ...limitStatistics(limits, { cpus: availableParallelism(), memBytes: totalmem() }),
       ...(spec.bridge && mainProcess && networkCounters(mainProcess.pid)),
     };
   }
@@ -344,7 +344,8 @@ export class ProcessContainerizer implements Containerizer {
     for (const container of this.#containers.values())
       container.tick(index++ % THOROUGH_EVERY === thoroughShare);
     for (const orphan of this.#orphans.values()) orphan.tick(true);
-    this.#warm.tick();
+    this.#memory.tick();
+    if (thoroughShare === 0) this.#warm.tick();
     for (const id of this.#leftovers) {
       this.options.isolation.killMembers(id);
       if (this.options.isolation.remove(id)) this.#leftovers.delete(id);

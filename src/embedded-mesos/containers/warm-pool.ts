@@ -93,7 +93,7 @@ export class WarmPool {
     }
   }
 
-  /** Called about once a second: notices those that died or never came to be. */
+  /** Called every few seconds: notices those that died or never came to be. None is given out without a look. */
   tick(): void {
     const nowMs = this.host.clock.monotonicMs();
     for (const [id, { askedAtMs, records }] of this.#stock) {
@@ -102,7 +102,7 @@ export class WarmPool {
       this.#stock.delete(id);
       this.#failed(id);
     }
-    this.#refillAfter(0);
+    if (this.#stock.size < this.parts.size) this.#refillAfter(0);
   }
 
   /** The launcher is a new one: it was not told of what the old one had not begun. */

@@ -1,5 +1,6 @@
 import type { App, AppRecord, HealthCheck } from '../../apps/app.js';
 import { appPorts } from '../../apps/app-ports.js';
+import { asksForLoadBalancer } from '../../apps/decide/port-routing.js';
 import type { Instance, InstanceHealth, InstanceTask } from '../../scheduler/instance.js';
 import { type Endpoint, endpointOf, hostOf } from '../../scheduler/instance-endpoint.js';
 import type { ProbeTarget } from '../health.js';
@@ -61,9 +62,9 @@ export function probePath(path: string | undefined): string {
   return path.startsWith('/') ? path : `/${path}`;
 }
 
-/** The load balancer serves apps with ports of their author's choice, or with one of its labels. */
+/** The load balancer serves apps with ports of their author's choice, or with one of its labels or its typed object. */
 function isServedWithoutChecks({ app, explicitPorts }: AppRecord): boolean {
-  return explicitPorts || Object.keys(app.labels).some((label) => label.startsWith('HAPROXY_'));
+  return explicitPorts || asksForLoadBalancer(app);
 }
 
 /** Where a check goes: to a port that it names by its number, else to one of the app's own. */

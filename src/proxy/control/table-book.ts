@@ -1,8 +1,12 @@
 import type { AppId, AppRecord } from '../../apps/app.js';
+import { appRouting } from '../../apps/decide/port-routing.js';
+import { isServed } from '../../apps/decide/served-ports.js';
 import type { AgentId, Instance, TaskId } from '../../scheduler/instance.js';
-import { buildServices, drainLimitMs, isServed } from '../decide/build-table.js';
+import type { Colour } from '../decide/blue-green.js';
+import { buildServices, drainLimitMs, isRoutable } from '../decide/build-table.js';
 import { serviceKey } from '../decide/names.js';
 import type { RoutingTable, Service, TableDelta } from '../table.js';
+import { DeploymentGroups } from './deployment-groups.js';
 import { PortClaims } from './port-claims.js';
 
 /** Where the book reads what is wanted and what runs. */
@@ -49,6 +53,7 @@ export class TableBook {
   #version = 1;
   readonly #pages = new Map<AppId, AppPage>();
   readonly #claims = new PortClaims();
+  readonly #colours = new DeploymentGroups();
   readonly #unrouted = new Set<TaskId>();
   /** Tasks that were in the table at some time and still exist: their drain limit. */
   readonly #tasks = new Map<TaskId, number>();
@@ -118,19 +123,22 @@ export class TableBook {
     return { delta: { epoch: this.epoch, from, to: this.#version, services: changed }, left };
   }
 
-  /** Returns the apps whose service ports are affected by what this app claims or demands now. */
+  /** Returns the apps that are affected by what this app claims or demands now, or by how far its deployment group is. */
   #rebuildApp(appId: AppId, changed: Record<string, Service | null>, left: LeftPort[]): ReadonlySet<AppId> {
     const before = this.#pages.get(appId);
     const record = this.sources.record(appId);
     const served = record !== undefined && isServed(record);
     const affected = this.#claims.demand(appId, record);
     const instances = served ? this.sources.instances(appId) : [];
+    const colour = served ? this.#colourOf(record, instances) : undefined;
+    for (const other of this.#colours.set(appId, colour)) affected.add(other);
     const built = served
       ? buildServices(record, instances, {
           groups: this.sources.groups,
           bootId: (agentId) => this.sources.bootId(agentId),
           unrouted: this.#unrouted,
-          bindRefusal: (port) => this.#claims.claim(appId, port),
+          disabled: this.#colours.disabled(appId),
+          bindRefusal: ({ servicePort, routing }) => this.#claims.claim(appId, servicePort, routing),
         })
       : [];
     for (const other of this.#claims.keepOnly(
@@ -157,6 +165,20 @@ export class TableBook {
     }
     this.#turnPage(appId, before, { entries, ports }, changed, left);
     return affected;
+  }
+
+  #colourOf({ app }: AppRecord, instances: readonly Instance[]): Colour | undefined {
+    const { deployment } = appRouting(app);
+    if (!deployment) return undefined;
+    const running = instances.filter(
+      ({ goal, condition, takingOut }) => goal === 'Running' && condition === 'Running' && !takingOut,
+    );
+    return {
+      appId: app.id,
+      deployment,
+      tasks: running.flatMap(({ task }) => (task ? [task.id] : [])),
+      healthy: running.filter((instance) => isRoutable(app, instance, this.#unrouted)).length,
+    };
   }
 
   #turnPage(

@@ -1,4 +1,4 @@
-import { hash32 } from './balance.js';
+import { hash32 } from './hash.js';
 
 /** The cookie's name in marathon-lb's configurations. */
 export const STICKY_COOKIE = 'mesosphere_server_id';

@@ -1,13 +1,18 @@
 import type { Log } from '../../logging/log.js';
 import { BindError, type BoundSocket, bindSocket } from './bind-socket.js';
-import type { ListenerRole, ToWorker } from './worker-messages.js';
+import type { FixedRole, ToWorker } from './worker-messages.js';
 
 /** Sends a message, with the socket if there is one, to a worker. */
 export type SendToWorker = (message: ToWorker, socket?: BoundSocket) => void;
 
-interface Held {
-  readonly socket: BoundSocket;
+/** Which service port: `address` undefined is the load balancer's own. */
+export interface ServicePort {
   readonly port: number;
+  readonly address?: string | undefined;
+}
+
+interface Held extends ServicePort {
+  readonly socket: BoundSocket;
   /** Slots that use it. A dead worker's slot goes on using it until its successor has said what it needs. */
   readonly slots: Set<number>;
 }
@@ -17,11 +22,11 @@ interface Held {
  * As long as this process or any worker lives, the kernel goes on queueing connections: nothing is refused.
  */
 export class ListenerHolder {
-  readonly #services = new Map<number, Held>();
-  readonly #fixed = new Map<'lb' | 'stats', Held>();
+  readonly #services = new Map<string, Held>();
+  readonly #fixed = new Map<FixedRole, Held>();
   /** What a slot asked for since its present worker started. */
-  readonly #asked = new Map<number, Set<number>>();
-  #waiting: { readonly slot: number; readonly port: number; readonly send: SendToWorker }[] | undefined;
+  readonly #asked = new Map<number, Set<string>>();
+  #waiting: { readonly slot: number; readonly wanted: ServicePort; readonly send: SendToWorker }[] | undefined;
 
   constructor(
     private readonly address: string,
@@ -37,22 +42,22 @@ export class ListenerHolder {
   resume(): void {
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
-    for (const { slot, port, send } of waiting) {
-      if (this.#asked.get(slot)?.has(port)) this.#serve(slot, port, send);
+    for (const { slot, wanted, send } of waiting) {
+      if (this.#asked.get(slot)?.has(nameOf(wanted))) this.#serve(slot, wanted, send);
     }
   }
 
-  /** Binds the vhost or the statistics port; throws BindError. Returns the port. */
-  bindFixed(role: 'lb' | 'stats', port: number): number {
+  /** Binds a port of the load balancer's own; throws BindError. Returns the port. */
+  bindFixed(role: FixedRole, port: number): number {
     const bound = this.bind(this.address, port);
     this.#fixed.set(role, { ...bound, slots: new Set() });
     return bound.port;
   }
 
-  /** Hands the fixed sockets that are bound to a worker. */
-  sendFixed(send: SendToWorker): void {
+  /** Hands the fixed sockets that are bound (or one of them) to a worker. */
+  sendFixed(send: SendToWorker, only?: FixedRole): void {
     for (const [role, { port, socket }] of this.#fixed)
-      send({ type: 'LISTENER', role: role satisfies ListenerRole, port }, socket);
+      if (only === undefined || role === only) send({ type: 'LISTENER', role, port }, socket);
   }
 
   /** A slot has a new worker: what it will not ask for is given up at `synced`. */
@@ -61,30 +66,31 @@ export class ListenerHolder {
   }
 
   /** A worker wants a service port: it gets the socket, or the reason why not. */
-  listen(slot: number, port: number, send: SendToWorker): void {
+  listen(slot: number, wanted: ServicePort, send: SendToWorker): void {
     const asked = this.#asked.get(slot) ?? new Set();
-    this.#asked.set(slot, asked.add(port));
-    if (this.#waiting) this.#waiting.push({ slot, port, send });
-    else this.#serve(slot, port, send);
+    this.#asked.set(slot, asked.add(nameOf(wanted)));
+    if (this.#waiting) this.#waiting.push({ slot, wanted, send });
+    else this.#serve(slot, wanted, send);
   }
 
   /** A worker needs the port no more. */
-  drop(slot: number, port: number): void {
-    this.#asked.get(slot)?.delete(port);
-    this.#release(slot, port);
+  drop(slot: number, unwanted: ServicePort): void {
+    const name = nameOf(unwanted);
+    this.#asked.get(slot)?.delete(name);
+    this.#release(slot, name);
   }
 
   /** The slot's worker has asked for all it needs: the rest of what the slot held is free. */
   synced(slot: number): void {
     const asked = this.#asked.get(slot) ?? new Set();
-    for (const [port, held] of [...this.#services]) {
-      if (held.slots.has(slot) && !asked.has(port)) this.#release(slot, port);
+    for (const [name, held] of [...this.#services]) {
+      if (held.slots.has(slot) && !asked.has(name)) this.#release(slot, name);
     }
   }
 
   /** Ports of services that are bound now. */
   get ports(): readonly number[] {
-    return [...this.#services.keys()];
+    return [...this.#services.values()].map(({ port }) => port);
   }
 
   close(): void {
@@ -94,29 +100,36 @@ export class ListenerHolder {
     this.#asked.clear();
   }
 
-  #serve(slot: number, port: number, send: SendToWorker): void {
-    let held = this.#services.get(port);
+  #serve(slot: number, wanted: ServicePort, send: SendToWorker): void {
+    const { port, address } = wanted;
+    const name = nameOf(wanted);
+    const where = { port, ...(address !== undefined && { address }) };
+    let held = this.#services.get(name);
     if (!held) {
       try {
-        held = { ...this.bind(this.address, port), slots: new Set() };
+        held = { ...this.bind(address ?? this.address, port), address, slots: new Set() };
       } catch (error) {
         if (!(error instanceof BindError)) throw error;
-        send({ type: 'NOT_BOUND', port, reason: error.message });
+        send({ type: 'NOT_BOUND', ...where, reason: error.message });
         return;
       }
-      this.#services.set(port, held);
+      this.#services.set(name, held);
     }
     held.slots.add(slot);
-    send({ type: 'LISTENER', role: 'service', port }, held.socket);
+    send({ type: 'LISTENER', role: 'service', ...where }, held.socket);
   }
 
-  #release(slot: number, port: number): void {
-    const held = this.#services.get(port);
+  #release(slot: number, name: string): void {
+    const held = this.#services.get(name);
     if (!held) return;
     held.slots.delete(slot);
     if (held.slots.size > 0) return;
-    this.#services.delete(port);
+    this.#services.delete(name);
     held.socket.close();
-    this.log.debug('a service port is closed', { port });
+    this.log.debug('a service port is closed', { port: held.port });
   }
+}
+
+function nameOf({ port, address = '' }: ServicePort): string {
+  return `${address} ${port}`;
 }

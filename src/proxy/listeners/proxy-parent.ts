@@ -9,7 +9,8 @@ import { ListenError, urlOf } from '../../util/listen.js';
 import { BindError } from './bind-socket.js';
 import { findFormerWorkers, retireFormerWorkers } from './former-workers.js';
 import { ListenerHolder } from './listener-holder.js';
-import type { ToParent, WorkerConfig } from './worker-messages.js';
+import { OptionalPorts } from './optional-ports.js';
+import type { FixedRole, TellingSettings, ToParent, TrafficSettings, WorkerConfig } from './worker-messages.js';
 import { WorkerSupervisor } from './worker-supervisor.js';
 
 export interface ProxyParentOptions {
@@ -18,6 +19,8 @@ export interface ProxyParentOptions {
   /** 0: any free port, kept from earlier workers when there are any. */
   readonly lbHttpPort: number;
   readonly lbStatsPort: number;
+  /** Where requests name their app in a header; absent: nowhere. */
+  readonly lbAppIdPort?: number;
   /** Number of worker processes. */
   readonly workers: number;
   /** File of worker-main. */
@@ -33,6 +36,8 @@ export interface ProxyParentOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly maxConnections?: number;
+  readonly traffic?: TrafficSettings;
+  readonly telling?: TellingSettings;
   /** A worker accepts connections: a new one, or one in the place of another. */
   readonly onAccepting?: () => void;
   /** Names are served beside the load balancer; absent: not at all. */
@@ -42,6 +47,8 @@ export interface ProxyParentOptions {
 export interface ProxyStarted {
   readonly lbUrl: string;
   readonly statsUrl: string;
+  /** Absent while its port is busy. */
+  readonly appIdUrl?: string;
   /** `dns://address:port`, and the HTTP interface; absent while names are not served. */
   readonly names?: { readonly dns: string; readonly http: string };
   readonly pids: readonly number[];
@@ -60,6 +67,7 @@ const MAX_ERROR_FILE_BYTES = 1_048_576;
  */
 export class ProxyParent {
   readonly #holder: ListenerHolder;
+  readonly #optional: OptionalPorts;
   readonly #workers: WorkerSupervisor[] = [];
   readonly #parentId = randomUUID();
   readonly #ready = new Set<number>();
@@ -72,6 +80,9 @@ export class ProxyParent {
 
   constructor(private readonly options: ProxyParentOptions) {
     this.#holder = new ListenerHolder(options.lbAddress, options.log);
+    this.#optional = new OptionalPorts(this.#holder, options.clock, options.log, (role) =>
+      this.#sendFixed(role),
+    );
   }
 
   /**
@@ -89,9 +100,10 @@ export class ProxyParent {
     const lbPort = options.lbHttpPort || kept?.lbPort || 0;
     const statsPort = options.lbStatsPort || kept?.statsPort || 0;
     let ports: { lb: number; stats: number } | undefined;
-    if (former.length === 0)
+    if (former.length === 0) {
       ports = { lb: await this.#bind('lb', lbPort, 0), stats: await this.#bind('stats', statsPort, 0) };
-    else this.#holder.pause();
+      this.#openOptional(0);
+    } else this.#holder.pause();
     for (let slot = 0; slot < options.workers; slot++) this.#startWorker(slot);
     if (!ports) {
       await this.#until(() => this.#ready.size === options.workers, 'the proxy workers do not start');
@@ -101,8 +113,8 @@ export class ProxyParent {
         lb: await this.#bind('lb', lbPort, BIND_PATIENCE_MS),
         stats: await this.#bind('stats', statsPort, BIND_PATIENCE_MS),
       };
-      for (const worker of this.#workers)
-        this.#holder.sendFixed((message, socket) => worker.send(message, socket));
+      this.#openOptional(kept?.appIdPort ?? 0);
+      this.#sendFixed();
       this.#holder.resume();
       const gapMs = Math.round(options.clock.monotonicMs() - startedMs);
       options.log.info('took over from earlier proxy workers', {
@@ -116,9 +128,11 @@ export class ProxyParent {
     );
     if (options.names) await this.#until(() => this.#namesKnown, 'the name server says nothing');
     const names = this.#namesPorts;
+    const appIdPort = this.#optional.port('app-id');
     return {
       lbUrl: urlOf(options.lbAddress, ports.lb),
       statsUrl: urlOf(options.lbAddress, ports.stats),
+      ...(appIdPort !== undefined && { appIdUrl: urlOf(options.lbAddress, appIdPort) }),
       ...(names && {
         names: {
           dns: urlOf(options.lbAddress, names.dnsPort, 'dns'),
@@ -133,6 +147,7 @@ export class ProxyParent {
   async stop({ leaveWorkers }: { readonly leaveWorkers: boolean }): Promise<void> {
     if (leaveWorkers) for (const worker of this.#workers) worker.leave();
     else await Promise.all(this.#workers.map((worker) => worker.stop(STOP_LIMIT_MS)));
+    this.#optional.stop();
     this.#holder.close();
     if (this.#errorFile !== undefined) closeSync(this.#errorFile);
     this.#errorFile = undefined;
@@ -149,6 +164,7 @@ export class ProxyParent {
       entry: options.workerEntry,
       execArgv: options.execArgv,
       stderr: this.#errorFile ?? 2,
+      writesOutput: options.telling?.accessLog?.to.kind === 'stdout',
       config: () => this.#config(slot),
       onStart: () => {
         this.#ready.delete(slot);
@@ -182,10 +198,10 @@ export class ProxyParent {
         this.#namesNotServed(message.reason);
         break;
       case 'LISTEN':
-        this.#holder.listen(slot, message.port, (answer, socket) => worker.send(answer, socket));
+        this.#holder.listen(slot, message, (answer, socket) => worker.send(answer, socket));
         break;
       case 'DROP':
-        this.#holder.drop(slot, message.port);
+        this.#holder.drop(slot, message);
         break;
       case 'SYNCED':
         this.#holder.synced(slot);
@@ -200,11 +216,12 @@ export class ProxyParent {
   }
 
   #config(slot: number): WorkerConfig {
-    const { workDir, token, hostname, logLevel, maxConnections } = this.options;
+    const { workDir, token, hostname, logLevel, maxConnections, traffic, telling } = this.options;
     const names = this.options.names && { ...this.options.names, ...this.#namesPorts };
     return {
       type: 'CONFIG',
       slot,
+      workers: this.options.workers,
       proxyId: `${this.#parentId}-${slot}`,
       workDir,
       serverUrl: this.options.serverUrl(),
@@ -212,6 +229,9 @@ export class ProxyParent {
       hostname,
       logLevel,
       ...(maxConnections === undefined ? {} : { maxConnections }),
+      ...(traffic && { traffic }),
+      ...(telling && { telling }),
+      ...(slot === 0 && { datagrams: { address: this.options.lbAddress } }),
       ...(slot === 0 && names && { names }),
     };
   }
@@ -231,6 +251,20 @@ export class ProxyParent {
     this.#namesComplaint = reason;
     this.#namesKnown = true;
     this.#onProgress?.();
+  }
+
+  /** `kept`: the port that earlier workers had, for when any will do. */
+  #openOptional(kept: number): void {
+    const { lbAppIdPort } = this.options;
+    if (lbAppIdPort === undefined) return;
+    const what = 'the port for requests that name their app';
+    this.#optional.open([{ role: 'app-id', port: lbAppIdPort || kept, what, flag: '--lb-app-id-port' }]);
+  }
+
+  /** To every worker that is there. */
+  #sendFixed(only?: FixedRole): void {
+    for (const worker of this.#workers)
+      this.#holder.sendFixed((message, socket) => worker.send(message, socket), only);
   }
 
   async #bind(role: 'lb' | 'stats', port: number, patienceMs: number): Promise<number> {

@@ -1,11 +1,34 @@
+import type { RoutingTimeouts } from '../../apps/port-routing.js';
 import type { NamesSettings } from '../../discovery/names-message.js';
 import type { LogFields } from '../../logging/log.js';
 import type { LogLevel } from '../../logging/log-line.js';
+import type { AccessLogSettings } from '../worker/access-log/make-access-log.js';
+
+/** What all traffic of the load balancer is subject to. */
+export interface TrafficSettings {
+  /** Where a service says none of its own. */
+  readonly timeouts: RoutingTimeouts;
+  /** Addresses and blocks of them whose connections begin with a PROXY header. */
+  readonly acceptProxyFrom: readonly string[];
+  /** Groups of apps that are served; absent: all. */
+  readonly groups?: readonly string[];
+}
+
+/** What the load balancer tells, and where. */
+export interface TellingSettings {
+  readonly accessLog?: AccessLogSettings;
+  /** Single servers are left out of Prometheus's text. */
+  readonly omitServerMetrics: boolean;
+  /** The address that it listens on: by this name its pages may be asked for. */
+  readonly address: string;
+}
 
 /** What a worker must know; sent once by the parent, before anything else. */
 export interface WorkerConfig {
   readonly type: 'CONFIG';
   readonly slot: number;
+  /** How many workers share what a service may have as a whole; default 1. */
+  readonly workers?: number;
   /** Stable over restarts of the slot, different for every parent. */
   readonly proxyId: string;
   readonly workDir: string;
@@ -13,19 +36,40 @@ export interface WorkerConfig {
   readonly token: string;
   readonly hostname: string;
   readonly logLevel: LogLevel;
+  readonly traffic?: TrafficSettings;
+  /** This worker serves datagrams, too, on this address. */
+  readonly datagrams?: { readonly address: string };
+  readonly telling?: TellingSettings;
   /** Client connections of this worker at once; default 10 000, less when descriptors are short. */
   readonly maxConnections?: number;
   /** This worker serves names, too. */
   readonly names?: NamesSettings;
 }
 
-export type ListenerRole = 'lb' | 'stats' | 'service';
+/** Ports that there may be beside the vhost port: `app-id` for requests that name their app in a header. */
+export type OptionalRole = 'app-id';
+export type FixedRole = 'lb' | 'stats' | OptionalRole;
+export type ListenerRole = FixedRole | 'service';
+
+/** A socket that a worker listens on. */
+export interface Listener {
+  readonly role: ListenerRole;
+  readonly port: number;
+  /** Of a service port that is bound elsewhere than to the load balancer's address. */
+  readonly address?: string;
+}
 
 /** From the parent to a worker. LISTENER comes with the bound socket as its handle. */
 export type ToWorker =
   | WorkerConfig
-  | { readonly type: 'LISTENER'; readonly role: ListenerRole; readonly port: number }
-  | { readonly type: 'NOT_BOUND'; readonly port: number; readonly reason: string }
+  | ({ readonly type: 'LISTENER' } & Listener)
+  | {
+      readonly type: 'NOT_BOUND';
+      readonly port: number;
+      /** Where the worker wanted it; absent: where the load balancer listens. */
+      readonly address?: string;
+      readonly reason: string;
+    }
   | { readonly type: 'SERVER'; readonly url: string }
   /** Accept nothing more, answer what is in flight, then end. */
   | { readonly type: 'RETIRE' }
@@ -42,8 +86,9 @@ export type ToParent =
   | { readonly type: 'NAMES_SERVED'; readonly dnsPort: number; readonly httpPort: number }
   /** They are not, and why; it is tried again. */
   | { readonly type: 'NAMES_NOT_SERVED'; readonly reason: string }
-  | { readonly type: 'LISTEN'; readonly port: number }
-  | { readonly type: 'DROP'; readonly port: number }
+  /** A service port is wanted, on the load balancer's address or on one of its own; or not any more. */
+  | { readonly type: 'LISTEN'; readonly port: number; readonly address?: string }
+  | { readonly type: 'DROP'; readonly port: number; readonly address?: string }
   /** All ports of the last table were asked for: what this slot held before and did not ask for again is free. */
   | { readonly type: 'SYNCED' }
   /** Where is the server now? */

@@ -10,6 +10,8 @@ export interface WorkerSupervisorOptions {
   readonly execArgv: readonly string[];
   /** Descriptor that the worker's stderr goes to. */
   readonly stderr: number;
+  /** It writes to this process's standard output (its access log). */
+  readonly writesOutput?: boolean;
   /** Made afresh at each start. */
   config(): WorkerConfig;
   onStart(): void;
@@ -46,7 +48,7 @@ export class WorkerSupervisor {
     const child = fork(entry, [], {
       execArgv: [...execArgv],
       detached: true,
-      stdio: ['ignore', 'ignore', stderr, 'ipc'],
+      stdio: ['ignore', this.options.writesOutput ? 'inherit' : 'ignore', stderr, 'ipc'],
     });
     this.#child = child;
     child.on('message', (message) => this.#received(child, message as ToParent));

@@ -1,15 +1,24 @@
-import type { CounterValues, FrontendStats, ProxyStats, ServerStats, ServiceStats } from './proxy-stats.js';
+import type {
+  CounterValues,
+  FrontendStats,
+  ProxyStats,
+  RecentStats,
+  ServerStats,
+  ServiceStats,
+  VersionStats,
+} from './proxy-stats.js';
 
 /** Columns of which the greatest counts, and those that are averaged; all others add up. */
 const greatest: ReadonlySet<string> = new Set([
   'smax',
   'rate_max',
   'req_rate_max',
+  'qtime_max',
   'ctime_max',
   'rtime_max',
   'ttime_max',
 ]);
-const averaged: ReadonlySet<string> = new Set(['ctime', 'rtime', 'ttime']);
+const averaged: ReadonlySet<string> = new Set(['qtime', 'ctime', 'rtime', 'ttime']);
 
 /** Two workers' counters as one. */
 export function mergeValues(a: CounterValues, b: CounterValues): CounterValues {
@@ -37,6 +46,8 @@ export function mergeStats(all: readonly ProxyStats[]): ProxyStats | undefined {
       connected: sum.connected,
       frontends: mergeBy(sum.frontends, next.frontends, ({ port }) => String(port), mergeFrontend),
       services: mergeBy(sum.services, next.services, ({ key }) => key, mergeService),
+      strangers: mergeCounts(sum.strangers, next.strangers),
+      ...mergedLog(sum.accessLog, next.accessLog),
       notServed: { ...next.notServed, ...sum.notServed },
     }),
     first,
@@ -48,16 +59,96 @@ function mergeFrontend(a: FrontendStats, b: FrontendStats): FrontendStats {
 }
 
 function mergeServer(a: ServerStats, b: ServerStats): ServerStats {
-  return { ...a, idle: a.idle + b.idle, values: mergeValues(a.values, b.values) };
+  const recent = a.recent && b.recent ? mergeRecent(a.recent, b.recent) : (a.recent ?? b.recent);
+  return {
+    ...a,
+    // Left alone by one worker only: others still send it requests.
+    status: a.status === 'DOWN' ? b.status : a.status,
+    idle: a.idle + b.idle,
+    qcur: a.qcur + b.qcur,
+    ejections: a.ejections + b.ejections,
+    ejectedMs: Math.max(a.ejectedMs, b.ejectedMs),
+    ...(recent && { recent }),
+    values: mergeValues(a.values, b.values),
+  };
 }
 
 function mergeService(a: ServiceStats, b: ServiceStats): ServiceStats {
-  const values = mergeValues(a.values, b.values);
+  const past = a.past && b.past ? addedUp(a.past, b.past) : (a.past ?? b.past);
+  const versions =
+    a.versions && b.versions
+      ? mergeBy(a.versions, b.versions, ({ version }) => version, mergeVersion)
+      : (a.versions ?? b.versions);
+  const endings = mergeCounts(a.endings, b.endings);
   return {
     ...a,
-    values,
+    qcur: a.qcur + b.qcur,
+    qmax: Math.max(a.qmax, b.qmax),
+    up: Math.max(a.up, b.up),
+    states: mergeStates(a.states, b.states),
+    values: mergeValues(a.values, b.values),
+    ...(past && { past }),
+    ...(versions && { versions }),
+    ...(Object.keys(endings).length > 0 && { endings }),
     servers: mergeBy(a.servers, b.servers, ({ name, taskId }) => `${name} ${taskId}`, mergeServer),
   };
+}
+
+function mergeVersion(a: VersionStats, b: VersionStats): VersionStats {
+  return {
+    ...a,
+    requests: a.requests + b.requests,
+    errors: a.errors + b.errors,
+    recent: mergeRecent(a.recent, b.recent),
+    classes: mergeBy(
+      a.classes,
+      b.classes,
+      ({ code }) => code,
+      (left, right) => ({
+        code: left.code,
+        count: left.count + right.count,
+        sumMs: left.sumMs + right.sumMs,
+        octaves: addedUp(left.octaves, right.octaves),
+      }),
+    ),
+  };
+}
+
+function mergeRecent(a: RecentStats, b: RecentStats): RecentStats {
+  return {
+    requests: a.requests + b.requests,
+    errors: a.errors + b.errors,
+    buckets: addedUp(a.buckets, b.buckets),
+  };
+}
+
+/** A server that one worker leaves alone, another sends requests to. Those that drain are the same ones, more or fewer. */
+function mergeStates(a: string, b: string): string {
+  const [longer, shorter] = a.length >= b.length ? [a, b] : [b, a];
+  return Array.from(longer, (letter, i) => (letter === 'D' ? (shorter[i] ?? letter) : letter)).join('');
+}
+
+function addedUp(a: readonly number[], b: readonly number[]): readonly number[] {
+  return a.map((left, i) => left + (b[i] ?? 0));
+}
+
+function mergeCounts(
+  a: Readonly<Record<string, number>> = {},
+  b: Readonly<Record<string, number>> = {},
+): Readonly<Record<string, number>> {
+  const sum: Record<string, number> = { ...a };
+  for (const [name, count] of Object.entries(b)) sum[name] = (sum[name] ?? 0) + count;
+  return sum;
+}
+
+function mergedLog(
+  a: ProxyStats['accessLog'],
+  b: ProxyStats['accessLog'],
+): Pick<ProxyStats, 'accessLog'> | undefined {
+  const either = a ?? b;
+  if (either === undefined) return undefined;
+  if (a === undefined || b === undefined) return { accessLog: either };
+  return { accessLog: { written: a.written + b.written, dropped: a.dropped + b.dropped } };
 }
 
 function mergeBy<T>(

@@ -3,6 +3,7 @@ import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import type { Log } from '../../logging/log.js';
 import type { ProxyStats } from '../stats/proxy-stats.js';
+import type { Wanted } from './stats-desk.js';
 
 /**
  * Each worker listens on a socket in the work dir's `run` directory (mode 0700), so that its siblings find its statistics
@@ -10,7 +11,9 @@ import type { ProxyStats } from '../stats/proxy-stats.js';
  */
 export type ControlRequest =
   | { readonly do: 'identify' }
-  | { readonly do: 'stats' }
+  | ({ readonly do: 'stats' } & Partial<Wanted>)
+  /** Ask the server for the whole table anew. */
+  | { readonly do: 'refetch' }
   | { readonly do: 'retire' }
   | { readonly do: 'exit' };
 
@@ -18,18 +21,21 @@ export interface WorkerIdentity {
   readonly pid: number;
   readonly lbPort: number;
   readonly statsPort: number;
+  /** Absent: no such port is open. */
+  readonly appIdPort?: number;
   readonly retiring: boolean;
 }
 
 export interface ControlAnswers {
   identify(): WorkerIdentity;
-  stats(): ProxyStats;
+  stats(wanted: Wanted): Promise<ProxyStats>;
+  refetch(): WorkerIdentity;
   /** Resolves when no socket is listened on any more. */
   retire(): Promise<WorkerIdentity>;
   exit(): WorkerIdentity;
 }
 
-const MAX_REQUEST_BYTES = 1_024;
+const MAX_REQUEST_BYTES = 16_384;
 const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 const namePattern = /^proxy-(\d+)\.sock$/;
 
@@ -138,7 +144,9 @@ async function answer(text: string, answers: ControlAnswers): Promise<unknown> {
     case 'identify':
       return answers.identify();
     case 'stats':
-      return answers.stats();
+      return answers.stats({ ...request, detail: request.detail ?? 'all' });
+    case 'refetch':
+      return answers.refetch();
     case 'retire':
       return answers.retire();
     case 'exit':

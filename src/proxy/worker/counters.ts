@@ -1,8 +1,16 @@
+import type { ServerTraffic } from './traffic/server-traffic.js';
+import type { ServiceTraffic } from './traffic/service-traffic.js';
+
+/** Seconds that a rate with a past remembers. */
+export const PAST_SECONDS = 60;
+
 /** Sessions per second over the last whole second, as HAProxy's `rate`. */
 export class Rate {
   #second = -1;
   #count = 0;
   #last = 0;
+  /** Counts of whole seconds, by their number modulo its length. */
+  #past: Float64Array | undefined;
   max = 0;
 
   add(nowMs: number): void {
@@ -16,12 +24,35 @@ export class Rate {
     return Math.max(this.#last, this.#count);
   }
 
+  /** Remembers the last minute from now on. */
+  rememberPast(): void {
+    this.#past ??= new Float64Array(PAST_SECONDS);
+  }
+
+  /** Counts of the last whole seconds, oldest first; empty when no past is remembered. */
+  past(nowMs: number): readonly number[] {
+    this.#turn(nowMs);
+    const past = this.#past;
+    if (past === undefined) return [];
+    return Array.from(past, (_, i) => past[(this.#second + i) % PAST_SECONDS] ?? 0);
+  }
+
   #turn(nowMs: number): void {
     const second = Math.floor(nowMs / 1_000);
     if (second === this.#second) return;
+    if (this.#past) this.#keep(this.#past, second);
     this.#last = second === this.#second + 1 ? this.#count : 0;
     this.#second = second;
     this.#count = 0;
+  }
+
+  #keep(past: Float64Array, second: number): void {
+    if (this.#second < 0 || second - this.#second > PAST_SECONDS) {
+      past.fill(0);
+      return;
+    }
+    past[this.#second % PAST_SECONDS] = this.#count;
+    for (let between = this.#second + 1; between < second; between++) past[between % PAST_SECONDS] = 0;
   }
 }
 
@@ -50,6 +81,11 @@ export class Counters {
   bout = 0;
   /** Requests refused for what they are. */
   ereq = 0;
+  /** Requests and answers that a rule turned away: access lists, passwords, rates. */
+  dreq = 0;
+  dresp = 0;
+  /** Requests answered without a server: redirects and the like. */
+  intercepted = 0;
   /** Connection attempts that failed. */
   econ = 0;
   /** Answers that failed. */
@@ -76,6 +112,10 @@ export class Counters {
   readonly connectTime = new Average();
   readonly responseTime = new Average();
   readonly totalTime = new Average();
+  readonly queueTime = new Average();
+  /** Of a service, and of a server, that requests came to. */
+  traffic: ServiceTraffic | undefined;
+  latency: ServerTraffic | undefined;
 
   begin(nowMs: number): void {
     this.stot += 1;

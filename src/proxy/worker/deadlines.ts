@@ -1,4 +1,6 @@
+import type { RoutingTimeouts } from '../../apps/port-routing.js';
 import type { Clock, Timer } from '../../util/clock.js';
+import { mergeTimeouts, type Timeouts } from './timeouts.js';
 
 /** Something that ends when nothing happened to it for a while. It is in one queue at a time. */
 export interface Expiring {
@@ -58,58 +60,55 @@ export class DeadlineQueue {
   }
 }
 
-/** Timeouts of the data plane; HAProxy's and marathon-lb's defaults. */
-export interface Timeouts {
-  readonly connectMs: number;
-  /** Silence of a client or a server in the middle of an exchange. */
-  readonly clientServerMs: number;
-  readonly tunnelMs: number;
-  /** From a request's first byte to the end of its head. */
-  readonly requestHeadMs: number;
-  /** A client's pause between two requests. */
-  readonly keepAliveMs: number;
-  /** An unused connection to a server is kept for so long; less than the 5 s after which Node.js servers close theirs. */
-  readonly upstreamIdleMs: number;
-  /** A client that is told goodbye may take so long to hang up. */
-  readonly lingerMs: number;
-}
-
-export const defaultTimeouts: Timeouts = {
-  connectMs: 3_000,
-  clientServerMs: 30_000,
-  tunnelMs: 3_600_000,
-  requestHeadMs: 15_000,
-  keepAliveMs: 60_000,
-  upstreamIdleMs: 4_000,
-  lingerMs: 2_000,
-};
-
-const SWEEP_MS = 200;
-
-/** One queue per timeout and the one timer that sweeps them. */
-export class Deadlines {
+/** The queues for one set of time limits. Sets with the same lengths share their queues. */
+export interface DeadlineSet {
+  /** A connection to a server is being made. */
   readonly connect: DeadlineQueue;
-  readonly exchange: DeadlineQueue;
+  /** It is the client's turn: to send the rest of its body, or to take more of the answer. */
+  readonly client: DeadlineQueue;
+  /** It is the server's turn. */
+  readonly server: DeadlineQueue;
+  /** Waiting for a free place at a server. */
+  readonly queue: DeadlineQueue;
+  /** From a request's first byte to the end of its head. */
+  readonly httpRequest: DeadlineQueue;
+  /** A client's pause between two requests. */
+  readonly httpKeepAlive: DeadlineQueue;
   readonly tunnel: DeadlineQueue;
-  readonly requestHead: DeadlineQueue;
-  readonly keepAlive: DeadlineQueue;
+  /** One side has ended; the other, which has not, is the client or the server. */
+  readonly clientFin: DeadlineQueue;
+  readonly serverFin: DeadlineQueue;
   readonly upstreamIdle: DeadlineQueue;
   readonly linger: DeadlineQueue;
+}
+
+const SWEEP_MS = 200;
+/** Most different lengths of time that are kept apart; beyond them the next longer one serves. */
+export const MAX_LENGTHS = 256;
+
+/** One queue per length of time, and the one timer that sweeps them. */
+export class Deadlines {
+  /** Where a service says nothing of its own. */
+  readonly own: DeadlineSet;
+  readonly #byLength = new Map<number, DeadlineQueue>();
+  readonly #ofServices = new WeakMap<RoutingTimeouts, DeadlineSet>();
   #timer: Timer | undefined;
 
   constructor(
     private readonly clock: Clock,
-    timeouts: Timeouts,
+    private readonly timeouts: Timeouts,
   ) {
-    const queue = (timeoutMs: number): DeadlineQueue =>
-      new DeadlineQueue(timeoutMs, () => clock.monotonicMs());
-    this.connect = queue(timeouts.connectMs);
-    this.exchange = queue(timeouts.clientServerMs);
-    this.tunnel = queue(timeouts.tunnelMs);
-    this.requestHead = queue(timeouts.requestHeadMs);
-    this.keepAlive = queue(timeouts.keepAliveMs);
-    this.upstreamIdle = queue(timeouts.upstreamIdleMs);
-    this.linger = queue(timeouts.lingerMs);
+    this.own = this.#set(timeouts);
+  }
+
+  /** The queues for a service's time limits. */
+  of(timeouts: RoutingTimeouts | undefined): DeadlineSet {
+    if (timeouts === undefined) return this.own;
+    const known = this.#ofServices.get(timeouts);
+    if (known) return known;
+    const made = this.#set(mergeTimeouts(this.timeouts, timeouts));
+    this.#ofServices.set(timeouts, made);
+    return made;
   }
 
   start(): void {
@@ -123,16 +122,43 @@ export class Deadlines {
 
   sweep(): void {
     const nowMs = this.clock.monotonicMs();
-    for (const queue of [
-      this.connect,
-      this.exchange,
-      this.tunnel,
-      this.requestHead,
-      this.keepAlive,
-      this.upstreamIdle,
-      this.linger,
-    ]) {
-      queue.sweep(nowMs);
+    for (const queue of this.#byLength.values()) queue.sweep(nowMs);
+  }
+
+  #set(timeouts: Timeouts): DeadlineSet {
+    return {
+      connect: this.#queue(timeouts.connectMs),
+      client: this.#queue(timeouts.clientMs),
+      server: this.#queue(timeouts.serverMs),
+      queue: this.#queue(timeouts.queueMs),
+      httpRequest: this.#queue(timeouts.httpRequestMs),
+      httpKeepAlive: this.#queue(timeouts.httpKeepAliveMs),
+      tunnel: this.#queue(timeouts.tunnelMs),
+      clientFin: this.#queue(timeouts.clientFinMs),
+      serverFin: this.#queue(timeouts.serverFinMs),
+      upstreamIdle: this.#queue(timeouts.upstreamIdleMs),
+      linger: this.#queue(timeouts.lingerMs),
+    };
+  }
+
+  #queue(timeoutMs: number): DeadlineQueue {
+    const known = this.#byLength.get(timeoutMs);
+    if (known) return known;
+    if (this.#byLength.size >= MAX_LENGTHS) return this.#nearest(timeoutMs);
+    const queue = new DeadlineQueue(timeoutMs, () => this.clock.monotonicMs());
+    this.#byLength.set(timeoutMs, queue);
+    return queue;
+  }
+
+  /** The queue of the next longer time there is, or the longest. */
+  #nearest(timeoutMs: number): DeadlineQueue {
+    let best: DeadlineQueue | undefined;
+    for (const queue of this.#byLength.values()) {
+      if (!best) best = queue;
+      else if (queue.timeoutMs >= timeoutMs)
+        best = best.timeoutMs < timeoutMs || queue.timeoutMs < best.timeoutMs ? queue : best;
+      else if (queue.timeoutMs > best.timeoutMs) best = queue;
     }
+    return best ?? new DeadlineQueue(timeoutMs, () => this.clock.monotonicMs());
   }
 }

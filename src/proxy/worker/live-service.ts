@@ -1,30 +1,35 @@
-import { balance } from '../decide/balance.js';
-import { pathOf } from '../decide/choose-claim.js';
 import { backendName, serviceKey } from '../decide/names.js';
-
+import { RetryBudget } from '../decide/retry-budget.js';
 import type { Service } from '../table.js';
 import { Counters } from './counters.js';
 import type { LiveServer } from './live-server.js';
+import { ServiceRules } from './http/rules/service-rules.js';
+import { ServerPool } from './server-pool.js';
+import type { Refusal } from './traffic-gate.js';
+import type { Asking } from './wait-queue.js';
 
-/** Who asks for what, as far as the choice of a server depends on it. */
-export interface Asking {
-  readonly nowMs: number;
-  readonly tried: readonly LiveServer[];
-  /** The client's address. */
-  readonly client: string;
-  /** Path and query. */
-  readonly target: string;
-  /** The server that the client's cookie names. */
-  readonly cookie?: string;
-}
+export type { Asking } from './wait-queue.js';
 
 /** A service as this worker serves it. */
 export class LiveService {
   readonly counters = new Counters();
-  #next = 0;
+  /** Of the repetitions of its requests. */
+  readonly retryBudget = new RetryBudget();
+  readonly #own: ServerPool;
+  #pool: ServerPool;
   #servers: readonly LiveServer[] = [];
+  /** What happens to its requests besides; undefined: nothing. */
+  rules: ServiceRules | undefined;
 
-  constructor(private current: Service) {}
+  constructor(
+    private current: Service,
+    /** How many workers share what the service may have as a whole. */
+    workers = 1,
+  ) {
+    this.#own = new ServerPool(workers);
+    this.#pool = this.#own;
+    this.rules = ServiceRules.of(current);
+  }
 
   get service(): Service {
     return this.current;
@@ -48,36 +53,50 @@ export class LiveService {
     return this.current.ignorePathCase === true;
   }
 
+  /** Somebody can be sent somewhere, be it to another service of the deployment group. */
   get hasServers(): boolean {
-    return this.#servers.length > 0;
+    return this.#pool.hasServers;
   }
 
+  /** Its own; the pool may have more. */
   get servers(): readonly LiveServer[] {
     return this.#servers;
   }
 
-  update(service: Service, servers: readonly LiveServer[]): void {
-    this.current = service;
-    this.#servers = servers;
+  /** The servers among which is chosen. */
+  get pool(): ServerPool {
+    return this.#pool;
   }
 
-  /** The next server by the service's algorithm; those in `tried` only when there is no other. Undefined: there is none at all. */
-  pick({ nowMs, tried, client, target, cookie }: Asking): LiveServer | undefined {
-    if (cookie !== undefined) {
-      const same = this.#servers.find((server) => server.stickyId === cookie);
-      if (same && same.ejectedUntilMs <= nowMs && !tried.includes(same)) return same;
-    }
-    const algorithm = this.current.balance ?? 'roundrobin';
-    const index = balance(algorithm, {
-      candidates: this.#servers,
-      start: this.#next,
-      nowMs,
-      tried: (server) => tried.includes(server),
-      hashed: algorithm === 'uri' ? pathOf(target) : client,
-      random: Math.random,
-    });
-    if (index === undefined) return undefined;
-    this.#next = (index + 1) % this.#servers.length;
-    return this.#servers[index];
+  update(service: Service, servers: readonly LiveServer[]): void {
+    this.rules = ServiceRules.of(service, this.current, this.rules);
+    this.current = service;
+    this.#servers = servers;
+    for (const server of servers) server.owner = this;
+    const { members } = this.#pool;
+    this.#pool.update(members.includes(this) ? members : [this]);
+  }
+
+  /** From now on it serves as one with these, of which the first lends its pool. It is one of them. */
+  serveWith(members: readonly LiveService[]): void {
+    const before = this.#pool;
+    this.#pool = members[0]?.ownPool ?? this.#own;
+    if (before === this.#own && before !== this.#pool) before.moveQueueTo(this.#pool);
+  }
+
+  /** The pool that is its own, whether it is used or not. */
+  get ownPool(): ServerPool {
+    return this.#own;
+  }
+
+  /** Undefined: the request (or connection) may come in. */
+  admit(client: string, nowMs: number): Refusal | undefined {
+    const { gate } = this.#pool;
+    return gate?.admit(client, nowMs, this.#pool.underWay);
+  }
+
+  /** See ServerPool. The server may be another service's of the same deployment group: its `owner`. */
+  pick(asking: Asking): LiveServer | undefined {
+    return this.#pool.pick(asking);
   }
 }

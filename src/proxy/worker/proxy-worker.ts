@@ -2,27 +2,30 @@ import { join } from 'node:path';
 import type { Log } from '../../logging/log.js';
 import type { Clock, Timer } from '../../util/clock.js';
 import type { LineEnd, LineHandlers } from '../../util/line/line.js';
-import type { ToParent, ToWorker, WorkerConfig } from '../listeners/worker-messages.js';
-import { frontendStats, serviceStats } from '../stats/collect.js';
-import { mergeStats } from '../stats/merge.js';
-import type { ProxyStats, ServiceStats } from '../stats/proxy-stats.js';
+import { tableOfGroups } from '../decide/only-groups.js';
+import type { Listener, ToParent, ToWorker, WorkerConfig } from '../listeners/worker-messages.js';
+import type { ProxyStats } from '../stats/proxy-stats.js';
 import type { FromProxy, ToProxy } from '../table.js';
-import {
-  askWorker,
-  ControlSocket,
-  controlSocketPath,
-  findControlSockets,
-  type WorkerIdentity,
-} from './control-socket.js';
+import type { AccessLog } from './access-log/access-log.js';
+import { makeAccessLog } from './access-log/make-access-log.js';
+import { APP_ID_FRONTEND, AppIdPort } from './app-id-port.js';
+import { ControlSocket, controlSocketPath, type WorkerIdentity } from './control-socket.js';
 import type { DataPlane } from './data-plane.js';
-import { Deadlines, defaultTimeouts, type Timeouts } from './deadlines.js';
+import { Deadlines } from './deadlines.js';
+import type { ExchangeRecord } from './exchange-record.js';
+import { PasswordDesk, type PasswordVerifier } from './http/rules/password-desk.js';
 import { type Bound, IngressPort, Sessions, VHOST_FRONTEND } from './ingress.js';
 import { NamesDesk } from './names-desk.js';
+import { prefacedFrom } from './proxy-preface.js';
 import { Routes } from './routes.js';
 import { ServicePorts } from './service-ports.js';
+import { StatsDesk } from './stats-desk.js';
 import { StatsServer } from './stats-server.js';
 import { TableCache } from './table-cache.js';
 import { TableFollower } from './table-follower.js';
+import { defaultTimeouts, mergeTimeouts } from './timeouts.js';
+import { Traffic } from './traffic/traffic.js';
+import { joinNotServed, UdpPorts } from './udp/udp-ports.js';
 
 export interface ProxyWorkerOptions {
   readonly config: WorkerConfig;
@@ -32,9 +35,10 @@ export interface ProxyWorkerOptions {
   makeLine(handlers: LineHandlers<ToProxy>, serverUrl: () => string): LineEnd<FromProxy>;
   /** The worker has retired, or was told to end: the process may end. */
   exit(): void;
+  /** Compares a password with a hash in crypt's notation, off this thread. */
+  readonly verifyPassword: PasswordVerifier;
   readonly clock: Clock;
   readonly log: Log;
-  readonly timeouts?: Timeouts;
 }
 
 export const MAX_CONNECTIONS = 10_000;
@@ -42,7 +46,6 @@ export const MAX_CONNECTIONS = 10_000;
 export const RETIRE_LIMIT_MS = 30_000;
 /** While the line is down, the parent is asked so often where the server is. */
 const WHERE_PERIOD_MS = 500;
-const SIBLING_TIMEOUT_MS = 500;
 const RETIRE_POLL_MS = 50;
 /** Time for the last words to reach the server. */
 const GOODBYE_MS = 50;
@@ -54,14 +57,17 @@ export class ProxyWorker {
   readonly #routes: Routes;
   readonly #sessions: Sessions;
   readonly #ports: ServicePorts;
+  readonly #datagrams: UdpPorts;
   readonly #cache: TableCache;
   readonly #follower: TableFollower;
+  readonly #desk: StatsDesk;
   readonly #stats: StatsServer;
+  readonly #traffic = new Traffic();
+  readonly #accessLog: AccessLog | undefined;
   readonly #control: ControlSocket;
   readonly #names: NamesDesk | undefined;
-  readonly #startedMs: number;
-  readonly #sent = new Map<string, string>();
   #lb: IngressPort | undefined;
+  #appId: IngressPort | undefined;
   #statsPort = 0;
   #serverUrl: string;
   #whereTimer: Timer | undefined;
@@ -70,24 +76,55 @@ export class ProxyWorker {
 
   constructor(private readonly options: ProxyWorkerOptions) {
     const { config, clock, log } = options;
-    this.#startedMs = clock.monotonicMs();
     this.#serverUrl = config.serverUrl;
-    this.#deadlines = new Deadlines(clock, options.timeouts ?? defaultTimeouts);
-    this.#plane = { clock, deadlines: this.#deadlines, retiring: false };
+    this.#deadlines = new Deadlines(clock, mergeTimeouts(defaultTimeouts, config.traffic?.timeouts));
+    const passwords = new PasswordDesk(clock, options.verifyPassword, log);
+    this.#plane = {
+      clock,
+      deadlines: this.#deadlines,
+      passwords,
+      retiring: false,
+      exchangeEnded: (record) => this.#exchangeEnded(record),
+      ...prefacedFrom(config.traffic?.acceptProxyFrom),
+    };
     this.#sessions = new Sessions(config.maxConnections ?? MAX_CONNECTIONS);
-    this.#routes = new Routes({
-      serviceChanged: (key, service) => this.#ports.serviceChanged(key, service),
-      inFlight: (taskId, count) => this.#follower.inFlight(taskId, count),
-    });
+    this.#accessLog =
+      config.telling?.accessLog &&
+      makeAccessLog(config.telling.accessLog, {
+        workDir: config.workDir,
+        slot: config.slot,
+        connections: () => this.#sessions.size,
+        clock,
+        log,
+      });
+    this.#routes = new Routes(
+      {
+        serviceChanged: (key, service) => {
+          this.#ports.serviceChanged(key, service);
+          this.#datagrams.serviceChanged(key, service);
+        },
+        inFlight: (taskId, count) => this.#follower.inFlight(taskId, count),
+      },
+      config.workers,
+    );
     this.#ports = new ServicePorts(
       {
-        listen: (port) => options.tell({ type: 'LISTEN', port }),
-        drop: (port) => options.tell({ type: 'DROP', port }),
+        listen: (port, address) =>
+          options.tell({ type: 'LISTEN', port, ...(address !== undefined && { address }) }),
+        drop: (port, address) =>
+          options.tell({ type: 'DROP', port, ...(address !== undefined && { address }) }),
       },
       (name, port, key) => this.#makePort(name, port, key),
       clock,
       log,
-      (ports) => this.#follower.notServed(ports),
+      () => this.#follower.notServed(this.#notServed()),
+    );
+    this.#datagrams = new UdpPorts(
+      config.datagrams?.address,
+      () => this.#routes,
+      this.#plane,
+      log,
+      () => this.#follower.notServed(this.#notServed()),
     );
     this.#cache = new TableCache(join(config.workDir, 'proxy', 'table.json'), options.bootId, clock, log);
     this.#follower = new TableFollower(
@@ -97,12 +134,18 @@ export class ProxyWorker {
         bootId: options.bootId,
         host: config.hostname,
         ...(config.names && { names: true }),
+        ...(config.traffic?.groups && { groups: config.traffic.groups }),
       },
       this.#routes,
       {
-        notServed: () => this.#ports.notServed,
-        changedStats: () => this.#changedStats(),
-        forgetStats: () => this.#sent.clear(),
+        notServed: () => this.#notServed(),
+        changedStats: () => this.#desk.changed(),
+        traffic: () => this.#traffic.take(),
+        forgetStats: () => {
+          this.#desk.forget();
+          // What the server could not be told meanwhile did not happen in its present minute.
+          this.#traffic.take();
+        },
       },
       clock,
       log,
@@ -117,15 +160,39 @@ export class ProxyWorker {
       (handlers) => options.makeLine(handlers, () => this.#serverUrl),
     );
     this.#names = config.names && new NamesDesk({ ...options, names: config.names });
-    this.#stats = new StatsServer(
-      () => this.#allStats(),
-      () => this.#routes.table(),
-    );
+    this.#desk = new StatsDesk({
+      workDir: config.workDir,
+      routes: this.#routes,
+      ports: () => [
+        ...[this.#lb, this.#appId].filter((port) => port !== undefined),
+        ...this.#ports.open,
+        ...this.#datagrams.open,
+      ],
+      notServed: () => this.#notServed(),
+      connected: () => this.#follower.connected,
+      retiring: () => this.#plane.retiring,
+      strangers: () => this.#traffic.strangers,
+      accessLog: () => this.#accessLog,
+      clock,
+      log,
+    });
+    this.#stats = new StatsServer({
+      stats: (wanted) => this.#desk.all(wanted),
+      table: () => this.#routes.table(),
+      refetch: () => this.#desk.refetchAll(() => this.#follower.refetch()),
+      names: [config.telling?.address ?? '', config.hostname],
+      token: config.token,
+      omitServerMetrics: config.telling?.omitServerMetrics === true,
+    });
     this.#control = new ControlSocket(
       controlSocketPath(join(config.workDir, 'run'), process.pid),
       {
         identify: () => this.#identity(),
-        stats: () => this.stats(),
+        stats: (wanted) => this.#desk.own(wanted),
+        refetch: () => {
+          this.#follower.refetch();
+          return this.#identity();
+        },
         retire: async () => {
           this.retire();
           return this.#identity();
@@ -143,9 +210,10 @@ export class ProxyWorker {
   start(): void {
     const { tell, clock } = this.options;
     this.#deadlines.start();
+    this.#accessLog?.start();
     this.#control.open();
     const table = this.#cache.load();
-    if (table) this.#routes.replace(table);
+    if (table) this.#routes.replace(tableOfGroups(table, this.options.config.traffic?.groups ?? ['*']));
     tell({ type: 'SYNCED' });
     this.#names?.load();
     this.#follower.start();
@@ -159,10 +227,10 @@ export class ProxyWorker {
   async fromParent(message: ToWorker, handle: object | undefined): Promise<void> {
     switch (message.type) {
       case 'LISTENER':
-        if (handle) await this.#bound(message.role, message.port, { handle });
+        if (handle) await this.#bound(message, { handle });
         break;
       case 'NOT_BOUND':
-        this.#ports.notBound(message.port, message.reason);
+        this.#ports.notBound(message.port, message.reason, message.address);
         break;
       case 'SERVER':
         this.#serverUrl = message.url;
@@ -184,7 +252,9 @@ export class ProxyWorker {
     const { clock, log } = this.options;
     this.#plane.retiring = true;
     this.#lb?.close();
+    this.#appId?.close();
     this.#ports.close();
+    this.#datagrams.close();
     this.#stats.close();
     this.#names?.stop();
     this.#retireDeadlineMs = clock.monotonicMs() + RETIRE_LIMIT_MS;
@@ -198,7 +268,9 @@ export class ProxyWorker {
     this.#retirement?.cancel();
     this.#whereTimer?.cancel();
     this.#lb?.close();
+    this.#appId?.close();
     this.#ports.close();
+    this.#datagrams.close();
     this.#stats.close();
     this.#names?.stop();
     this.#control.close();
@@ -207,6 +279,7 @@ export class ProxyWorker {
     this.#follower.stop(true);
     this.#cache.stop();
     this.#deadlines.stop();
+    this.#accessLog?.stop();
   }
 
   /** Cuts the line to the server; what `stop` said last needs a moment before that. */
@@ -214,31 +287,30 @@ export class ProxyWorker {
     this.#follower.close();
   }
 
-  stats(): ProxyStats {
-    const { clock } = this.options;
-    const nowMs = clock.monotonicMs();
-    const frontends = [...(this.#lb ? [this.#lb] : []), ...this.#ports.open];
-    return {
-      workers: [
-        {
-          pid: process.pid,
-          uptimeS: (nowMs - this.#startedMs) / 1_000,
-          rssBytes: process.memoryUsage.rss(),
-          retiring: this.#plane.retiring,
-        },
-      ],
-      table: { epoch: this.#routes.epoch, version: this.#routes.version },
-      connected: this.#follower.connected,
-      frontends: frontends.map((port) => frontendStats(port, nowMs)),
-      services: [...this.#routes.services.values()].map((service) => serviceStats(service, nowMs)),
-      notServed: this.#ports.notServed,
-    };
+  /** This worker's own numbers. */
+  stats(): Promise<ProxyStats> {
+    return this.#desk.own();
   }
 
-  async #bound(role: 'lb' | 'stats' | 'service', port: number, bound: Bound): Promise<void> {
+  async #bound(which: Listener, bound: Bound & { readonly handle: object }): Promise<void> {
+    const { role, port } = which;
     if (this.#plane.retiring) return;
     if (role === 'service') {
-      if (!(await this.#ports.bound(port, bound)) && 'handle' in bound) closeHandle(bound.handle);
+      if (!(await this.#ports.bound(port, bound, which.address))) closeHandle(bound.handle);
+      return;
+    }
+    if (role === 'app-id') {
+      const { log } = this.options;
+      this.#appId = new AppIdPort(
+        APP_ID_FRONTEND,
+        port,
+        undefined,
+        this.#routes,
+        this.#sessions,
+        this.#plane,
+        log,
+      );
+      await this.#appId.open(bound);
       return;
     }
     if (role === 'stats') {
@@ -253,6 +325,10 @@ export class ProxyWorker {
     this.#names?.start();
   }
 
+  #notServed(): Readonly<Record<number, string>> {
+    return joinNotServed(this.#ports.notServed, this.#datagrams.notServed);
+  }
+
   #makePort(name: string, port: number, key: string | undefined): IngressPort {
     return new IngressPort(name, port, key, this.#routes, this.#sessions, this.#plane, this.options.log);
   }
@@ -262,6 +338,7 @@ export class ProxyWorker {
       pid: process.pid,
       lbPort: this.#lb?.port ?? 0,
       statsPort: this.#statsPort,
+      ...(this.#appId && { appIdPort: this.#appId.port }),
       retiring: this.#plane.retiring,
     };
   }
@@ -280,46 +357,9 @@ export class ProxyWorker {
     });
   }
 
-  /** This worker's and its siblings' numbers together; a sibling that does not answer in time is left out. */
-  async #allStats(): Promise<ProxyStats> {
-    const own = this.stats();
-    const runDir = join(this.options.config.workDir, 'run');
-    const siblings = findControlSockets(runDir).filter(({ pid }) => pid !== process.pid);
-    const answers = await Promise.all(
-      siblings.map(({ path }) =>
-        askWorker<ProxyStats>(path, { do: 'stats' }, SIBLING_TIMEOUT_MS).catch((error: unknown) => {
-          this.options.log.debug('a sibling does not answer; its numbers are left out', {
-            path,
-            error: String(error),
-          });
-          return undefined;
-        }),
-      ),
-    );
-    const known = answers.filter((answer) => answer !== undefined);
-    return mergeStats([own, ...known]) ?? own;
-  }
-
-  /** Services whose numbers moved since the last call, without their servers; null = gone. */
-  #changedStats(): Readonly<Record<string, ServiceStats | null>> | undefined {
-    const nowMs = this.options.clock.monotonicMs();
-    const changed: Record<string, ServiceStats | null> = {};
-    let any = false;
-    for (const key of this.#sent.keys()) {
-      if (this.#routes.service(key)) continue;
-      this.#sent.delete(key);
-      changed[key] = null;
-      any = true;
-    }
-    for (const [key, live] of this.#routes.services) {
-      const { reqTot, stot, scur, bin, bout } = live.counters;
-      const mark = `${reqTot} ${stot} ${scur} ${bin} ${bout}`;
-      if (this.#sent.get(key) === mark) continue;
-      this.#sent.set(key, mark);
-      changed[key] = serviceStats(live, nowMs, true);
-      any = true;
-    }
-    return any ? changed : undefined;
+  #exchangeEnded(record: ExchangeRecord): void {
+    this.#traffic.ended(record);
+    this.#accessLog?.ended(record);
   }
 }
 

@@ -1,10 +1,11 @@
 import type { TaskId } from '../../scheduler/instance.js';
-import { chooseClaim, pathOf, wildcardsOf } from '../decide/choose-claim.js';
 import { serviceKey } from '../decide/names.js';
 import type { RoutingTable, Service, TableDelta } from '../table.js';
 import { NoRoute } from './data-plane.js';
+import { DeploymentGroups } from './deployment-groups.js';
 import { LiveServer } from './live-server.js';
 import { LiveService } from './live-service.js';
+import { RouteIndex } from './route-index.js';
 
 /** What others of this worker want to know about the table. */
 export interface RoutesObserver {
@@ -22,16 +23,21 @@ export class Routes {
   #version = 0;
   #epoch = 0;
   readonly #services = new Map<string, LiveService>();
-  readonly #byVhost = new Map<string, LiveService[]>();
-  /** Wildcards among them. */
-  #wildcards = 0;
+  readonly #index = new RouteIndex();
+  readonly #groups = new DeploymentGroups();
   /** How many servers of the table belong to a task. */
   readonly #tasks = new Map<TaskId, number>();
   readonly #leaving = new Map<TaskId, Set<LiveServer>>();
+  /** A table was in force before: servers that come now join others. */
+  #joining = false;
   /** Tasks that lost a server in the change being applied. */
   readonly #newlyLeft = new Set<TaskId>();
 
-  constructor(private readonly observer: RoutesObserver) {}
+  constructor(
+    private readonly observer: RoutesObserver,
+    /** How many workers share what a service may have as a whole. */
+    private readonly workers = 1,
+  ) {}
 
   get version(): number {
     return this.#version;
@@ -50,27 +56,23 @@ export class Routes {
     return this.#services.get(key);
   }
 
-  /**
-   * The service for a host and a request target: by the host itself, else by the nearest wildcard; there by the longest
-   * beginning of the path; of equals the first with servers, in the order of their keys.
-   */
-  byVhost(host: string, target: string): LiveService | NoRoute {
-    const own = this.#byVhost.get(host);
-    const only = own?.length === 1 ? own[0] : undefined;
-    if (only?.service.paths === undefined && only) return only;
-    const path = pathOf(target);
-    const found = own && chooseClaim(own, path);
-    if (found) return found;
-    let known = own !== undefined;
-    for (const wildcard of this.#wildcards > 0 ? wildcardsOf(host) : []) {
-      const claims = this.#byVhost.get(wildcard);
-      known ||= claims !== undefined;
-      const service = claims && chooseClaim(claims, path);
-      if (service) return service;
-    }
-    if (this.#epoch === 0) return new NoRoute(503, 'the load balancer has not got its routing table yet');
-    if (known) return new NoRoute(404, `no app serves this path of the host ${host}`);
-    return new NoRoute(404, host === '' ? 'the request names no host' : `no app serves the host ${host}`);
+  /** The service for a host and a request target; `lines`: the request's header lines, for claims with conditions. */
+  byVhost(host: string, target: string, lines = ''): LiveService | NoRoute {
+    const found = this.#index.byVhost(host, target, lines);
+    return found instanceof LiveService ? found : this.#nobody(found);
+  }
+
+  /** The service of an app by its id, in either case; `portIndex` undefined: its first port that speaks HTTP. */
+  byApp(appId: string, portIndex: number | undefined): LiveService | NoRoute {
+    const found = this.#index.byApp(appId, portIndex);
+    return found instanceof LiveService ? found : this.#nobody(found);
+  }
+
+  /** Of whose certificates clients of a host must show one, before it is known what they ask for; undefined: of nobody's. */
+  clientAuthorities(host: string): readonly string[] | undefined {
+    for (const { service } of this.#index.claimants(host))
+      if (service.tls?.clientAuthorities) return service.tls.clientAuthorities;
+    return undefined;
   }
 
   /** Requests in flight to tasks that have left, by task. */
@@ -81,8 +83,14 @@ export class Routes {
     }
   }
 
+  /** Servers that left the table while something is in flight to them. */
+  *leavingServers(): Iterable<LiveServer> {
+    for (const servers of this.#leaving.values()) yield* servers;
+  }
+
   /** The whole table anew; what did not change stays as it is, and so do the services of apps that nobody can read. */
   replace(table: RoutingTable): void {
+    this.#joining = this.#epoch > 0;
     this.#epoch = table.epoch;
     this.#version = table.version;
     const kept = new Set(table.kept);
@@ -95,6 +103,7 @@ export class Routes {
   /** False when the delta does not follow this table. */
   apply(delta: TableDelta): boolean {
     if (delta.epoch !== this.#epoch || delta.from !== this.#version) return false;
+    this.#joining = true;
     this.#version = delta.to;
     for (const [key, service] of Object.entries(delta.services)) this.#set(key, service);
     this.#reportLeft();
@@ -109,32 +118,38 @@ export class Routes {
 
   #set(key: string, service: Service | null): void {
     const known = this.#services.get(key);
-    for (const host of known?.service.vhosts ?? []) this.#unclaim(host, known);
     if (service === null) {
       if (!known) return;
+      this.#index.remove(known);
       this.#updateServers(known, known.service, []);
+      this.#groups.remove(known);
       this.#services.delete(key);
       this.observer.serviceChanged(key, undefined);
       return;
     }
-    const live = known ?? new LiveService(service);
+    const live = known ?? new LiveService(service, this.workers);
+    const before = known?.service;
     this.#services.set(serviceKey(service.appId, service.servicePort), live);
     this.#updateServers(live, service, service.servers);
-    for (const host of service.vhosts) this.#claim(host, live);
+    this.#groups.put(live);
+    this.#index.put(live, before);
     this.observer.serviceChanged(key, service);
   }
 
   #updateServers(live: LiveService, service: Service, servers: Service['servers']): void {
-    const before = new Map(live.servers.map((server) => [`${server.server.name} ${server.taskId}`, server]));
+    const before = new Map(live.servers.map((server) => [server.taskId, server]));
     const after: LiveServer[] = [];
     for (const server of servers) {
-      const name = `${server.name} ${server.taskId}`;
-      const same = before.get(name);
-      before.delete(name);
+      const known = before.get(server.taskId);
+      const same = known?.server.name === server.name ? known : undefined;
       if (same) {
+        before.delete(server.taskId);
+        same.update(server);
         after.push(same);
       } else {
-        after.push(new LiveServer(server, (left) => this.#leavingChanged(left)));
+        const made = new LiveServer(server, (left) => this.#leavingChanged(left));
+        if (this.#joining) made.joinedMs = 'fresh';
+        after.push(made);
         this.#tasks.set(server.taskId, (this.#tasks.get(server.taskId) ?? 0) + 1);
       }
     }
@@ -178,18 +193,9 @@ export class Routes {
     return count;
   }
 
-  #claim(host: string, live: LiveService): void {
-    if (host.startsWith('*') && !this.#byVhost.has(host)) this.#wildcards += 1;
-    const claimants = [...(this.#byVhost.get(host) ?? []), live];
-    this.#byVhost.set(
-      host,
-      claimants.sort((a, b) => (a.key < b.key ? -1 : 1)),
-    );
-  }
-
-  #unclaim(host: string, live: LiveService | undefined): void {
-    const rest = (this.#byVhost.get(host) ?? []).filter((claimant) => claimant !== live);
-    if (rest.length > 0) this.#byVhost.set(host, rest);
-    else if (this.#byVhost.delete(host) && host.startsWith('*')) this.#wildcards -= 1;
+  /** Before the first table nobody can say that something is not there. */
+  #nobody(found: NoRoute): NoRoute {
+    if (this.#epoch > 0) return found;
+    return new NoRoute(503, 'the load balancer has not got its routing table yet', 'no-table');
   }
 }

@@ -1,33 +1,57 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { statsCsv } from '../stats/csv.js';
 import { appMap, configText, vhostMap } from '../stats/marathon-lb-documents.js';
-import { statsPage } from '../stats/page.js';
+import { livePage, pagePolicy, statsPage } from '../stats/page/page.js';
 import { statsPrometheus } from '../stats/prometheus.js';
 import type { ProxyStats } from '../stats/proxy-stats.js';
+import { statsJson } from '../stats/stats-json.js';
+import { hostAllowed } from '../../util/host-allowed.js';
 import type { RoutingTable } from '../table.js';
 import { type Bound, VHOST_FRONTEND } from './ingress.js';
+import { readStatsQuery } from './stats-query.js';
+import type { Wanted } from './stats-desk.js';
+import { answerSignal } from './stats-signal.js';
 
 /** Long answers are made in slices, so that requests in between do not wait. */
 const SLICE_MS = 4;
 const REQUEST_TIMEOUT_MS = 10_000;
+/** Apps that one look may show in full. */
+const MAX_OPEN = 50;
+const TEXT = 'text/plain; charset=utf-8';
 
-/** The statistics port: HAProxy's page and CSV, Prometheus, and the health check of load balancers in front of us. */
+export interface StatsServerOptions {
+  stats(wanted: Wanted): Promise<ProxyStats>;
+  table(): RoutingTable;
+  /** Has all workers fetch the table anew; false: the server is away. */
+  refetch(): Promise<boolean>;
+  /** Further names of this server in a Host header. */
+  readonly names: readonly string[];
+  /** Whoever knows it may do what changes something. */
+  readonly token: string;
+  readonly omitServerMetrics: boolean;
+}
+
+interface Reply {
+  readonly status?: number;
+  readonly type: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly pieces: Iterable<string>;
+}
+
+/** The statistics port: the page, HAProxy's CSV and JSON, Prometheus, what marathon-lb told, and the health check of load balancers in front of us. */
 export class StatsServer {
   readonly #server: Server;
 
-  constructor(
-    private readonly collect: () => Promise<ProxyStats>,
-    private readonly table: () => RoutingTable,
-  ) {
+  constructor(private readonly options: StatsServerOptions) {
     this.#server = createServer(
       { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: 5_000 },
       (request, response) => {
         this.#answer(request, response).catch((error: unknown) => {
           if (response.headersSent) response.destroy();
-          else
-            send(response, 500, 'text/plain; charset=utf-8', [
-              `${error instanceof Error ? error.message : String(error)}\n`,
-            ]);
+          else {
+            const reason = error instanceof Error ? error.message : String(error);
+            void send(response, plain(500, `${reason}\n`));
+          }
         });
       },
     );
@@ -53,7 +77,7 @@ export class StatsServer {
   }
 
   async #ports(): Promise<{ lb: number; stats: number }> {
-    const { frontends } = await this.collect();
+    const { frontends } = await this.options.stats({ detail: 'row' });
     const address = this.#server.address();
     return {
       lb: frontends.find(({ name }) => name === VHOST_FRONTEND)?.port ?? 0,
@@ -62,57 +86,99 @@ export class StatsServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const url = request.url ?? '/';
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.setHeader('Allow', 'GET, HEAD');
-      await send(response, 405, 'text/plain; charset=utf-8', ['only GET and HEAD are served here\n']);
-    } else if (url === '/_haproxy_health_check') {
-      await send(response, 200, 'text/html', [
-        '<html><body><h1>200 OK</h1>\nService ready.\n</body></html>\n',
-      ]);
-    } else if (url === '/haproxy?stats;csv' || url === '/haproxy?stats;csv;norefresh') {
-      await send(response, 200, 'text/plain', statsCsv(await this.collect()));
-    } else if (url === '/metrics') {
-      await send(
-        response,
-        200,
-        'text/plain; version=0.0.4; charset=utf-8',
-        statsPrometheus(await this.collect()),
-      );
-    } else if (url === '/_haproxy_getpids') {
-      const pids = (await this.collect()).workers.map(({ pid }) => pid);
-      await send(response, 200, 'text/plain; charset=utf-8', [`${pids.join(' ')}\n`]);
-    } else if (url === '/_haproxy_getvhostmap') {
-      await send(response, 200, 'text/plain; charset=utf-8', vhostMap(this.table()));
-    } else if (url === '/_haproxy_getappmap') {
-      await send(response, 200, 'text/plain; charset=utf-8', appMap(this.table()));
-    } else if (url === '/_haproxy_getconfig') {
-      await send(response, 200, 'text/plain; charset=utf-8', configText(this.table(), await this.#ports()));
-    } else if (url === '/_mlb_signal/hup' || url === '/_mlb_signal/usr1') {
-      await send(response, 410, 'text/plain; charset=utf-8', [
-        'nothing needs to be reloaded: the routing table follows every change by itself\n',
-      ]);
-    } else if (url === '/' || url === '/haproxy' || url.startsWith('/haproxy?stats')) {
-      await send(response, 200, 'text/html; charset=utf-8', statsPage(await this.collect()));
-    } else {
-      await send(response, 404, 'text/plain; charset=utf-8', [
-        'served here: /haproxy?stats, /haproxy?stats;csv, /metrics, /_haproxy_health_check, /_haproxy_getconfig, /_haproxy_getvhostmap, /_haproxy_getappmap, /_haproxy_getpids\n',
-      ]);
+    const [path = '/', query = ''] = splitOnce(request.url ?? '/', '?');
+    // What asks this tells nothing else, and often names no host at all.
+    if (path === '/_haproxy_health_check') {
+      await send(response, {
+        type: 'text/html',
+        pieces: ['<html><body><h1>200 OK</h1>\nService ready.\n</body></html>\n'],
+      });
+      return;
     }
+    const { localAddress = '', localPort = 0 } = request.socket;
+    if (!hostAllowed({ host: request.headers.host, localAddress, localPort, names: this.options.names })) {
+      await send(response, plain(403, 'this server is not known by that name: ask it by its address\n'));
+      return;
+    }
+    if (path.startsWith('/_mlb_signal/')) {
+      const { status, text, headers } = await answerSignal(path.slice('/_mlb_signal/'.length), request, this.options);
+      await send(response, { ...plain(status, text), headers });
+      return;
+    }
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      const refusal = plain(405, 'only GET and HEAD are served here\n');
+      await send(response, { ...refusal, headers: { Allow: 'GET, HEAD' } });
+      return;
+    }
+    await send(response, await this.#reply(path, query));
+  }
+
+  async #reply(path: string, query: string): Promise<Reply> {
+    const { stats, table, omitServerMetrics } = this.options;
+    switch (path) {
+      case '/metrics':
+        return {
+          type: 'text/plain; version=0.0.4; charset=utf-8',
+          pieces: statsPrometheus(await stats({ detail: 'all' }), { omitServers: omitServerMetrics }),
+        };
+      case '/live.json': {
+        const keys = new URLSearchParams(query).getAll('app').slice(0, MAX_OPEN).sort();
+        return { type: 'application/json', pieces: livePage(await stats({ detail: 'row', keys }), keys) };
+      }
+      case '/_haproxy_getpids':
+        return plain(200, `${(await stats({ detail: 'row' })).workers.map(({ pid }) => pid).join(' ')}\n`);
+      case '/_haproxy_getvhostmap':
+        return { type: TEXT, pieces: vhostMap(table()) };
+      case '/_haproxy_getappmap':
+        return { type: TEXT, pieces: appMap(table()) };
+      case '/_haproxy_getconfig':
+        return { type: TEXT, pieces: configText(table(), await this.#ports()) };
+      case '/':
+      case '/haproxy':
+        return this.#statistics(query);
+      default:
+        return plain(
+          404,
+          'served here: /haproxy?stats, /haproxy?stats;csv, /haproxy?stats;json, /metrics, /_haproxy_health_check, /_haproxy_getconfig, /_haproxy_getvhostmap, /_haproxy_getappmap, /_haproxy_getpids, /_mlb_signal/hup\n',
+        );
+    }
+  }
+
+  async #statistics(query: string): Promise<Reply> {
+    const { stats } = this.options;
+    const { form, onlyUp, noRefresh, app } = readStatsQuery(query);
+    if (form === 'csv')
+      return { type: 'text/plain', pieces: statsCsv(await stats({ detail: 'all' }), { onlyUp }) };
+    if (form === 'json')
+      return { type: 'application/json', pieces: statsJson(await stats({ detail: 'all' })) };
+    const keys = app === undefined ? [] : [app];
+    return {
+      type: 'text/html; charset=utf-8',
+      headers: { 'Content-Security-Policy': pagePolicy, 'Referrer-Policy': 'no-referrer' },
+      pieces: statsPage(await stats({ detail: 'row', keys }), {
+        noRefresh,
+        ...(app !== undefined && { open: app }),
+      }),
+    };
   }
 }
 
+function plain(status: number, text: string): Reply {
+  return { status, type: TEXT, pieces: [text] };
+}
+
+function splitOnce(text: string, separator: string): readonly string[] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)];
+}
+
 /** Writes the pieces, giving way to others between slices. */
-async function send(
-  response: ServerResponse,
-  status: number,
-  type: string,
-  pieces: Iterable<string>,
-): Promise<void> {
+async function send(response: ServerResponse, { status = 200, type, headers, pieces }: Reply): Promise<void> {
   response.writeHead(status, {
     'Content-Type': type,
     'Cache-Control': 'no-cache',
     'X-Content-Type-Options': 'nosniff',
+    ...headers,
   });
   let text = '';
   let startedMs = performance.now();

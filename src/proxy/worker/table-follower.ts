@@ -3,6 +3,8 @@ import type { Log } from '../../logging/log.js';
 import type { TaskId } from '../../scheduler/instance.js';
 import type { Clock, Timer } from '../../util/clock.js';
 import type { LineEnd, LineHandlers } from '../../util/line/line.js';
+import type { TrafficReport } from '../stats/traffic-report.js';
+import { deltaOfGroups, tableOfGroups } from '../decide/only-groups.js';
 import type { FromProxy, ToProxy } from '../table.js';
 import type { Routes } from './routes.js';
 
@@ -12,13 +14,19 @@ export interface Identity {
   readonly bootId: string;
   readonly host: string;
   readonly names?: true;
+  /** Groups of apps that it serves; absent: all. */
+  readonly groups?: readonly string[];
 }
+
+const ALL_GROUPS = ['*'];
 
 export interface FollowerSource {
   /** Service ports that are not served, with the reason. */
   notServed(): Readonly<Record<number, string>>;
   /** What changed in the statistics since the last call; undefined: nothing. */
   changedStats(): unknown;
+  /** How requests went since the last call; undefined: there were none. */
+  traffic(): TrafficReport | undefined;
   /** The server knows nothing of them any more. */
   forgetStats(): void;
 }
@@ -26,6 +34,8 @@ export interface FollowerSource {
 /** Requests in flight are reported at most so often per task; their end at once. */
 const IN_FLIGHT_PERIOD_MS = 100;
 const STATS_PERIOD_MS = 1_000;
+/** Of these periods, one in so many tells how requests went. */
+const TRAFFIC_EVERY = 5;
 /** Until the server says how long its leases are. */
 const DEFAULT_LEASE_MS = 9_000;
 
@@ -40,6 +50,7 @@ export class TableFollower {
   #statsTimer: Timer | undefined;
   #leaseMs = DEFAULT_LEASE_MS;
   #applying = false;
+  #ticks = 0;
   #stopped = false;
 
   constructor(
@@ -75,8 +86,12 @@ export class TableFollower {
   start(): void {
     this.#beginLease();
     this.#statsTimer = this.clock.every(STATS_PERIOD_MS, () => {
-      const stats = this.#line.connected ? this.source.changedStats() : undefined;
-      if (stats !== undefined) this.#send({ type: 'STATS', stats });
+      if (!this.#line.connected) return;
+      const stats = this.source.changedStats();
+      this.#ticks += 1;
+      const traffic = this.#ticks % TRAFFIC_EVERY === 0 ? this.source.traffic() : undefined;
+      if (stats === undefined && traffic === undefined) return;
+      this.#send({ type: 'STATS', stats: stats ?? {}, ...(traffic && { traffic }) });
     });
   }
 
@@ -92,6 +107,13 @@ export class TableFollower {
 
   close(): void {
     this.#line.close();
+  }
+
+  /** Asks for the whole table anew. False: the server is away; it sends the table when it is back. */
+  refetch(): boolean {
+    if (this.#stopped || !this.#line.connected) return false;
+    this.#hello();
+    return true;
   }
 
   /** From the routes: requests in flight to a task that left the table. */
@@ -134,12 +156,14 @@ export class TableFollower {
     switch (message.type) {
       case 'SNAPSHOT':
         this.#apply(() => {
-          this.routes.replace(message.table);
+          this.routes.replace(tableOfGroups(message.table, this.identity.groups ?? ALL_GROUPS));
           return true;
         });
         break;
       case 'DELTA':
-        this.#apply(() => this.routes.apply(message.delta));
+        this.#apply(() =>
+          this.routes.apply(deltaOfGroups(message.delta, this.identity.groups ?? ALL_GROUPS)),
+        );
         break;
       case 'NAMES':
         this.on.names(message);

@@ -1,35 +1,33 @@
 import type { Socket } from 'node:net';
-import type { Timer } from '../../util/clock.js';
-import { mayRetry } from '../decide/retry.js';
+import { Attempts, type AttemptsUser, type NoServer } from './attempts.js';
+import { type ClientFacts, clientFacts } from './client-facts.js';
 import type { DataPlane, Ingress } from './data-plane.js';
 import { NoRoute } from './data-plane.js';
-import { UpstreamConnection, type UpstreamUser } from './http/upstream-connection.js';
-import type { LiveServer } from './live-server.js';
+import { type EndCause, ExchangeRecord } from './exchange-record.js';
+import { CONNECT_TIMED_OUT } from './http/upstream-connection.js';
 import type { LiveService } from './live-service.js';
+import { prefaceFor } from './proxy-preface.js';
 import { Tunnel } from './tunnel.js';
 
-/** Pause before the same server is tried again. */
-const SAME_SERVER_PAUSE_MS = 100;
-
 /** One client connection of a service in tcp mode: joined to a server as it is. Nothing is read before that. */
-export class TcpSession implements UpstreamUser {
+export class TcpSession implements AttemptsUser {
+  readonly #record: ExchangeRecord;
   #service: LiveService | undefined;
-  #server: LiveServer | undefined;
-  #upstream: UpstreamConnection | undefined;
+  #attempts: Attempts | undefined;
   #tunnel: Tunnel | undefined;
-  #tried: LiveServer[] = [];
-  #pause: Timer | undefined;
   #over = false;
-  readonly #client: string;
 
   constructor(
     readonly socket: Socket,
     private readonly ingress: Ingress,
     private readonly plane: DataPlane,
     private readonly onClosed: (session: TcpSession) => void,
+    private readonly facts: ClientFacts = clientFacts(socket),
   ) {
-    this.#client = socket.remoteAddress ?? '';
-    ingress.counters.begin(plane.clock.monotonicMs());
+    const nowMs = plane.clock.monotonicMs();
+    this.#record = new ExchangeRecord('tcp', ingress, facts, nowMs);
+    this.#record.headMs = nowMs;
+    ingress.counters.begin(nowMs);
     socket.pause();
     socket.on('error', () => this.close());
     socket.on('close', () => this.close());
@@ -41,63 +39,81 @@ export class TcpSession implements UpstreamUser {
   }
 
   start(): void {
+    const { plane } = this;
     const service = this.ingress.route('', '');
     if (service instanceof NoRoute) {
-      this.close();
+      this.#finish('P');
+      return;
+    }
+    if (service.rules?.admits(this.facts.address) === false) {
+      this.#finish('P');
+      return;
+    }
+    const record = this.#record;
+    record.service = service;
+    if (service.admit(this.facts.address, record.startedMs)) {
+      this.#finish('P');
       return;
     }
     this.#service = service;
-    service.counters.begin(this.plane.clock.monotonicMs());
-    this.#attempt();
+    record.phase = 'C';
+    service.counters.begin(record.startedMs);
+    const preface = prefaceFor(service.service, this.facts, this.socket);
+    this.#attempts = new Attempts(plane, service, this, {
+      client: this.facts.address,
+      target: '',
+      idempotent: false,
+      keepsConnections: false,
+      ...(preface && { preface }),
+      deadlines: plane.deadlines.of(service.service.timeouts),
+      record,
+    });
+    this.#attempts.begin();
   }
 
   close(): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#pause?.cancel();
-    this.#upstream?.destroy();
-    this.#server?.end();
-    this.#service?.counters.end();
-    this.ingress.counters.end();
-    this.socket.destroy();
-    this.#tunnel?.destroy();
-    this.onClosed(this);
+    this.#finish(this.plane.retiring ? 'K' : 'C');
   }
 
   connected(): void {
-    const upstream = this.#upstream;
-    const server = this.#server;
+    const taken = this.#over ? undefined : this.#attempts?.detach();
     const service = this.#service;
-    if (this.#over || !upstream || !server || !service) return;
-    this.#upstream = undefined;
+    if (!taken || !service) return;
+    const { server, socket: upstream } = taken;
+    const record = this.#record;
+    record.connectedMs = this.plane.clock.monotonicMs();
+    record.phase = 'D';
     this.socket.removeAllListeners();
     const counted = [this.ingress.counters, server.counters, service.counters];
-    this.#tunnel = new Tunnel(this.socket, upstream.detach(), this.plane, {
+    const deadlines = this.plane.deadlines.of(service.service.timeouts);
+    this.#tunnel = new Tunnel(this.socket, upstream, deadlines, {
       toServer: (bytes) => {
         for (const counters of counted) counters.bin += bytes;
+        record.bytesIn += bytes;
       },
       toClient: (bytes) => {
         for (const counters of counted) counters.bout += bytes;
+        record.bytesOut += bytes;
       },
-      ended: () => this.close(),
+      ended: (cause) => {
+        server.end();
+        if (cause === '-') record.phase = '-';
+        this.#finish(cause);
+      },
     });
   }
 
-  connectFailed(): void {
-    const server = this.#server;
-    this.#upstream = undefined;
-    this.#server = undefined;
-    if (this.#over || !server) return;
-    server.end();
-    this.#tried.push(server);
-    const service = this.#service;
-    if (service) service.counters.econ += 1;
-    if (!mayRetry({ tries: this.#tried.length, nothingSent: true, idempotent: false, replayable: true })) {
-      this.close();
-      return;
-    }
-    if (service) service.counters.wretr += 1;
-    this.#attempt();
+  connectFailed(reason: string): void {
+    if (this.#over || this.#attempts?.retry('connection', true)) return;
+    this.#finish(reason === CONNECT_TIMED_OUT ? 's' : 'S');
+  }
+
+  noServer(why: NoServer): void {
+    this.#finish(why === 'queue-timeout' ? 's' : 'S');
+  }
+
+  queued(): void {
+    // Nothing is read from the client before it is joined to a server.
   }
 
   data(): void {
@@ -105,31 +121,33 @@ export class TcpSession implements UpstreamUser {
   }
 
   ended(): void {
-    this.close();
+    this.#finish('S');
   }
 
   lost(): void {
-    this.close();
+    this.#finish('S');
+  }
+
+  silent(): void {
+    this.#finish('s');
   }
 
   drained(): void {
     // Nothing was written that could drain.
   }
 
-  #attempt(): void {
-    const nowMs = this.plane.clock.monotonicMs();
-    const server = this.#service?.pick({ nowMs, tried: this.#tried, client: this.#client, target: '' });
-    if (!server) {
-      this.close();
-      return;
-    }
-    this.#server = server;
-    server.begin(nowMs);
-    const connect = (): void => {
-      this.#upstream = new UpstreamConnection(server, this.plane, this);
-    };
-    if (this.#tried.includes(server))
-      this.#pause = this.plane.clock.after(SAME_SERVER_PAUSE_MS * this.#tried.length, connect);
-    else connect();
+  #finish(cause: EndCause): void {
+    if (this.#over) return;
+    this.#over = true;
+    const record = this.#record;
+    record.broke(cause);
+    record.endedMs = this.plane.clock.monotonicMs();
+    this.#attempts?.letGo(false);
+    this.#service?.counters.end();
+    this.ingress.counters.end();
+    this.socket.destroy();
+    this.#tunnel?.destroy();
+    this.plane.exchangeEnded?.(record);
+    this.onClosed(this);
   }
 }

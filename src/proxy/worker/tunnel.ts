@@ -1,17 +1,19 @@
 import type { Socket } from 'node:net';
-import { type DataPlane, PAUSE_ABOVE_BYTES } from './data-plane.js';
-import type { DeadlineQueue, Expiring } from './deadlines.js';
+import { PAUSE_ABOVE_BYTES } from './data-plane.js';
+import type { DeadlineQueue, DeadlineSet, Expiring } from './deadlines.js';
+import type { EndCause } from './exchange-record.js';
 
-/** What a tunnel tells: bytes as they pass, and once that it is over. */
+/** What a tunnel tells: bytes as they pass, and once that it is over, and why. */
 export interface TunnelObserver {
   toServer(bytes: number): void;
   toClient(bytes: number): void;
-  ended(): void;
+  ended(cause: EndCause): void;
 }
 
 /**
  * Carries bytes both ways between two connected sockets (made with allowHalfOpen) until both directions have ended, one
- * side breaks, or nothing passes for the tunnel timeout (after one side's end: the client and server timeout). One side's end is passed on and the other direction goes on.
+ * side breaks, or nothing passes for the tunnel timeout (after one side's end: the client-fin or server-fin timeout). One
+ * side's end is passed on and the other direction goes on.
  * Both sockets are paused and without listeners when they come here.
  */
 export class Tunnel implements Expiring {
@@ -20,51 +22,61 @@ export class Tunnel implements Expiring {
   next: Expiring | undefined;
   dueMs = 0;
   #over = false;
-  #open = 2;
+  #clientOpen = true;
+  #serverOpen = true;
 
   constructor(
     private readonly client: Socket,
     private readonly server: Socket,
-    private readonly plane: DataPlane,
+    private readonly deadlines: DeadlineSet,
     private readonly observer: TunnelObserver,
   ) {
-    plane.deadlines.tunnel.wait(this);
-    this.#carry(client, server, (bytes) => observer.toServer(bytes));
-    this.#carry(server, client, (bytes) => observer.toClient(bytes));
+    deadlines.tunnel.wait(this);
+    this.#carry(client, server, 'C', (bytes) => observer.toServer(bytes));
+    this.#carry(server, client, 'S', (bytes) => observer.toClient(bytes));
     client.resume();
     server.resume();
   }
 
   expired(): void {
-    this.destroy();
+    this.#finish(this.#clientOpen ? 'c' : 's');
   }
 
   destroy(): void {
+    this.#finish('K');
+  }
+
+  #finish(cause: EndCause): void {
     if (this.#over) return;
     this.#over = true;
     this.queue?.leave(this);
     this.client.destroy();
     this.server.destroy();
-    this.observer.ended();
+    this.observer.ended(cause);
   }
 
-  #carry(from: Socket, to: Socket, count: (bytes: number) => void): void {
+  #carry(from: Socket, to: Socket, side: 'C' | 'S', count: (bytes: number) => void): void {
     from.on('data', (chunk: Buffer) => {
       this.#moved();
       count(chunk.length);
       to.write(chunk);
       if (to.writableLength > PAUSE_ABOVE_BYTES) from.pause();
     });
-    to.on('drain', () => from.resume());
+    to.on('drain', () => {
+      this.#moved();
+      from.resume();
+    });
     from.on('end', () => {
       to.end();
-      this.#open -= 1;
+      if (side === 'C') this.#clientOpen = false;
+      else this.#serverOpen = false;
       this.#moved();
     });
-    from.on('error', () => this.destroy());
+    from.on('error', () => this.#finish(side));
     // A socket that closes before both directions ended broke. Otherwise the other one still sends out what it has got.
     from.on('close', () => {
-      if (this.#open > 0 || to.destroyed) this.destroy();
+      if (this.#clientOpen || this.#serverOpen) this.#finish(side);
+      else if (to.destroyed) this.#finish('-');
       else this.#moved();
     });
   }
@@ -72,7 +84,8 @@ export class Tunnel implements Expiring {
   /** The silence begins anew. With one direction ended it may not last as long: half of it is usually a dead peer. */
   #moved(): void {
     if (this.#over) return;
-    const { tunnel, exchange } = this.plane.deadlines;
-    (this.#open === 2 ? tunnel : exchange).wait(this);
+    const { tunnel, clientFin, serverFin } = this.deadlines;
+    if (this.#clientOpen && this.#serverOpen) tunnel.wait(this);
+    else (this.#clientOpen ? serverFin : clientFin).wait(this);
   }
 }

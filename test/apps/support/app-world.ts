@@ -60,6 +60,7 @@ export interface WorldOptions {
   readonly servicePorts?: { readonly min: number; readonly max: number };
   readonly restartOnAnyChange?: boolean;
   readonly store?: MapStore;
+  readonly routeConflicts?: 'reject' | 'warn';
 }
 
 /** The apps room whole: requests are prepared, staged, committed and applied, as the deployments do it. */
@@ -73,7 +74,11 @@ export class AppWorld {
     this.store = options.store ?? new MapStore();
     const servicePorts = options.servicePorts ?? { min: 10_000, max: 20_000 };
     this.registry = new AppRegistryImpl({ store: this.store, servicePorts, log: silentLog });
-    const settings = { defaultRole: '*', restartOnAnyChange: options.restartOnAnyChange ?? false };
+    const settings = {
+      defaultRole: '*',
+      restartOnAnyChange: options.restartOnAnyChange ?? false,
+      routeConflicts: options.routeConflicts ?? 'reject',
+    } as const;
     this.changes = new AppChanges({ registry: this.registry, contract, settings });
   }
 

@@ -96,7 +96,7 @@ export const web: Json = shownBy110({
   labels: {
     HAPROXY_GROUP: 'external',
     HAPROXY_0_VHOST: 'shop.example',
-    HAPROXY_0_USE_HSTS: 'true',
+    HAPROXY_0_HTTP_FRONTEND_ACL: 'acl host_{cleanedUpHostname} hdr(host) -i {hostname}',
     owner: 'shop',
   },
   portDefinitions: [{ port: 10_007, protocol: 'tcp', name: 'http' }],

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { Agent, request } from 'node:http';
+import { Agent, type ClientRequest, type RequestOptions, request } from 'node:http';
+import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import { connect } from 'node:net';
 
 export interface Failure {
@@ -18,6 +19,9 @@ export interface LoadResult {
   readonly tasks: ReadonlySet<string>;
   readonly byKind: Readonly<Record<string, number>>;
 }
+
+/** Of a download. */
+const MIB = 1_048_576;
 
 interface Shot {
   readonly kind: string;
@@ -43,6 +47,12 @@ export interface LoadOptions {
   readonly kinds?: readonly string[];
   readonly webSocket?: boolean;
   readonly toleratedMs?: number;
+  /** Clients of each kind; default 2. */
+  readonly clients?: number;
+  /** Silence after which a client gives up; default 20 s. */
+  readonly timeoutMs?: number;
+  /** One more client downloads so much, again and again. */
+  readonly downloadMiB?: number;
 }
 
 /** Failures and slow requests that are kept: a test that finds so many has failed anyway, and must be able to say so. */
@@ -64,16 +74,21 @@ export class Load {
   readonly #slow: { kind: string; tookMs: number }[] = [];
   readonly #tasks = new Set<string>();
   readonly #byKind: Record<string, number> = {};
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 32 });
+  readonly #isTls: boolean;
+  readonly #agent: Agent;
   readonly #startedMs = performance.now();
 
   constructor(private readonly options: LoadOptions) {
     running.add(this);
+    this.#isTls = options.url.startsWith('https:');
+    const kept = { keepAlive: true, maxSockets: 8 + 4 * (options.clients ?? 2) };
+    this.#agent = this.#isTls ? new TlsAgent(kept) : new Agent(kept);
     for (const shot of shots) {
       if (options.kinds && !options.kinds.includes(shot.kind)) continue;
-      for (let i = 0; i < 2; i++) this.#workers.push(this.#client(shot));
+      for (let i = 0; i < (options.clients ?? 2); i++) this.#workers.push(this.#client(shot));
     }
-    if (options.webSocket ?? true) this.#workers.push(this.#webSocket());
+    if (options.downloadMiB !== undefined) this.#workers.push(this.#downloads(options.downloadMiB));
+    if ((options.webSocket ?? true) && !this.#isTls) this.#workers.push(this.#webSocket());
   }
 
   get sent(): number {
@@ -120,17 +135,59 @@ export class Load {
     });
   }
 
+  #request(options: RequestOptions): ClientRequest {
+    const url = new URL(options.path ?? '/', this.options.url);
+    if (!this.#isTls) return request(url, options);
+    // Who the certificate is of is not what is tested here.
+    return tlsRequest(url, { ...options, servername: this.options.host, rejectUnauthorized: false });
+  }
+
+  /** Large answers, counted to the last byte. */
+  async #downloads(mebibytes: number): Promise<void> {
+    while (this.#running) {
+      try {
+        await new Promise<void>((resolve, reject) => {
+          const sent = this.#request({
+            path: `/download?mib=${mebibytes}`,
+            headers: { host: this.options.host },
+            agent: false,
+            timeout: this.options.timeoutMs ?? 20_000,
+          });
+          sent.on('timeout', () => sent.destroy(new Error('the download stands still')));
+          sent.on('error', reject);
+          sent.on('response', (response) => {
+            let bytes = 0;
+            response.on('error', reject);
+            response.on('data', (chunk: Buffer) => {
+              bytes += chunk.length;
+            });
+            response.on('end', () =>
+              response.statusCode === 200 && bytes === mebibytes * MIB
+                ? resolve()
+                : reject(new Error(`status ${response.statusCode}, ${bytes} bytes`)),
+            );
+          });
+          sent.end();
+        });
+        this.#byKind['download'] = (this.#byKind['download'] ?? 0) + 1;
+      } catch (error) {
+        this.#fail('download', error, true);
+      }
+      await new Promise((next) => setTimeout(next, 100));
+    }
+  }
+
   #shoot(shot: Shot): Promise<void> {
     const body = shot.bodyBytes > 0 ? randomBytes(shot.bodyBytes) : undefined;
     return new Promise((resolve, reject) => {
-      const req = request(this.options.url, {
+      const req = this.#request({
         method: shot.method,
         path: shot.path,
         headers: { host: this.options.host, ...(body ? { 'content-length': body.length } : {}) },
         ...(shot.keepAlive ? { agent: this.#agent } : { agent: false }),
-        timeout: 20_000,
+        timeout: this.options.timeoutMs ?? 20_000,
       });
-      req.on('timeout', () => req.destroy(new Error('no answer in 20 s')));
+      req.on('timeout', () => req.destroy(new Error('no answer in time')));
       req.on('error', reject);
       req.on('response', (response) => {
         const chunks: Buffer[] = [];

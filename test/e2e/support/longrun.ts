@@ -25,6 +25,8 @@ export interface Ready {
   readonly agent: string;
   readonly lb: string;
   readonly stats: string;
+  /** Requests name their app there. */
+  readonly apps?: string;
   /** `dns://address:port`, and the HTTP interface of the name server. */
   readonly dns: string;
   readonly names: string;
@@ -175,6 +177,8 @@ export class Longrun {
       port(again?.dns),
       '--dns-http-port',
       port(again?.names),
+      '--lb-app-id-port',
+      port(again?.apps),
       '--lb-stats-port',
       port(again?.stats),
       '--service-ports',

@@ -17,6 +17,21 @@ const server = http.createServer((request, response) => {
   }
   if (path === '/slow') return void setTimeout(() => answer(200, id), 2000);
   if (path === '/crash') process.exit(7);
+  if (path === '/download') {
+    const size = 1048576 * Number(new URL(request.url, 'http://task').searchParams.get('mib'));
+    response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': size, 'x-task': id });
+    let left = size;
+    const more = () => {
+      while (left > 0) {
+        const piece = Buffer.alloc(Math.min(left, 262144), 'd');
+        left -= piece.length;
+        if (!response.write(piece)) return;
+      }
+      response.end();
+    };
+    response.on('drain', more);
+    return more();
+  }
   if (request.method === 'POST') {
     const hash = crypto.createHash('sha256');
     request.on('data', (chunk) => hash.update(chunk));

@@ -6,6 +6,8 @@ import { SystemClock } from './util/clock.js';
 import { SystemDice } from './util/ids.js';
 
 const options = JSON.parse(process.argv[2]);
+const crashAt = process.argv[3];
+if (crashAt) (await import('./crash-points.js')).arm(crashAt);
 let agent;
 const line = (handlers) => {
   process.on('message', (message) => {

@@ -17,6 +17,7 @@ import type { TaskInfo, TaskStatus } from '../../../src/embedded-mesos/protocol/
 import { waitFor } from '../../support/wait-for.js';
 import { compiledFetcher, compiledPump, compiledSources } from '../support/compiled-sources.js';
 import { agentProcess } from './agent-process.js';
+import { type CrashPoint, crashPointsProcess } from './crash-points.js';
 
 export const framework = 'framework-1';
 type TestMessage =
@@ -40,18 +41,20 @@ export class AgentWorld {
     chmodSync(this.workDir, 0o711);
   }
 
-  async start(options: Record<string, unknown> = {}): Promise<this> {
+  /** `crashAt`: the moment at which it dies. */
+  async start(options: Record<string, unknown> = {}, crashAt?: CrashPoint): Promise<this> {
     this.registers.length = 0;
-    const answer = await this.tryStart(options);
+    const answer = await this.tryStart(options, crashAt);
     if (answer.type !== 'TEST-STARTED') throw new Error(`the agent did not start: ${JSON.stringify(answer)}`);
     this.url = answer.url;
     await waitFor(() => this.registers.length > 0, { what: 'a REGISTER' });
     return this;
   }
 
-  async tryStart(options: Record<string, unknown> = {}): Promise<TestMessage> {
+  async tryStart(options: Record<string, unknown> = {}, crashAt?: CrashPoint): Promise<TestMessage> {
     const script = join(compiledSources(), `agent-process-${randomUUID()}.js`);
     writeFileSync(script, agentProcess);
+    writeFileSync(join(compiledSources(), 'crash-points.js'), crashPointsProcess);
     const all = {
       workDir: this.workDir,
       hostname: 'localhost',
@@ -72,8 +75,11 @@ export class AgentWorld {
       ...this.options,
       ...options,
     };
-    const child = fork(script, [JSON.stringify(all)], { execArgv: [] });
+    const words = [JSON.stringify(all), ...(crashAt === undefined ? [] : [crashAt])];
+    const child = fork(script, words, { execArgv: [] });
     let answer: TestMessage | undefined;
+    // What is sent to one that just died; its exit says so.
+    child.on('error', () => undefined);
     child.on('message', (message: FromAgent | TestMessage) => {
       if (message.type === 'TEST-STARTED' || message.type === 'TEST-REFUSED') answer = message;
       this.#receive(message, child);
@@ -106,7 +112,7 @@ export class AgentWorld {
   }
 
   send(message: ToAgent | { test: string; how?: unknown }): void {
-    this.#child?.send(message);
+    if (this.#child?.connected) this.#child.send(message);
   }
 
   task(command: string, more: Partial<TaskInfo> & { user?: string; mem?: number } = {}): TaskInfo {
@@ -165,6 +171,18 @@ export class AgentWorld {
     const gone = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await gone;
+    this.#child = undefined;
+  }
+
+  /** Waits until it died of itself, at the moment that it was started with. */
+  async died(when: CrashPoint): Promise<void> {
+    const child = this.#child;
+    if (!child) throw new Error('no agent was started');
+    await waitFor(() => child.signalCode !== null || child.exitCode !== null, {
+      timeoutMs: 20_000,
+      what: `the agent to die when ${when}`,
+    });
+    if (child.signalCode !== 'SIGKILL') throw new Error(`the agent ended with ${child.exitCode}`);
     this.#child = undefined;
   }
 

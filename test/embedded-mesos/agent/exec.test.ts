@@ -143,7 +143,11 @@ asRoot('a session in a running task', () => {
       expect(own).toContain('CapBnd:\t0000000000000000');
       const mine = `of-${task}`;
       const session = await talk(
-        ['sh', '-c', `cat /proc/self/status; touch /etc/mine 2>/dev/null && echo "wrote /etc"; touch /tmp/${mine}`],
+        [
+          'sh',
+          '-c',
+          `cat /proc/self/status; touch /etc/mine 2>/dev/null && echo "wrote /etc"; touch /tmp/${mine}`,
+        ],
         how,
       );
       await session.end();

@@ -14,6 +14,14 @@ export interface RunEnd {
 const GONE = 'the process that kept it is gone';
 
 /**
+ * From here on only its next owner reads from a socket. Node reads on from one that it gives away, until the other process has
+ * said that it got it, and drops what it reads: the first words of whoever was answered in between would be lost.
+ */
+function stopReading(socket: Socket): void {
+  (socket as Socket & { readonly _handle?: { readStop(): number } | null })._handle?.readStop();
+}
+
+/**
  * The agent's end of the process that keeps programs in containers. It is started when the first one is asked for: an agent
  * without checks and sessions has none. When it dies, what it kept has ended, and the next order starts another.
  */
@@ -55,6 +63,7 @@ export class ExecHost {
   attach(socket: Socket, order: SessionOrder, onEnd: (end: ProgramEnd) => void): (why: string) => void {
     const id = this.options.dice.uuid();
     this.#sessions.set(id, onEnd);
+    stopReading(socket);
     this.#send({ type: 'attach', id, order }, socket);
     return (why) => {
       if (this.#sessions.has(id)) this.#send({ type: 'end', id, why });

@@ -112,3 +112,11 @@ export function raisesMemory(currentBytes: number, limits: ContainerLimits): boo
   const wanted = hardMemoryBytes(limits);
   return wanted === undefined || wanted > currentBytes;
 }
+
+/** The limits that hold after `wanted` was asked of a running container that has `current`. */
+export function updatedLimits(current: ContainerLimits, wanted: ContainerLimits): ContainerLimits {
+  if (raisesMemory(hardMemoryBytes(current) ?? Number.POSITIVE_INFINITY, wanted)) return wanted;
+  const { memMiB, memLimitMiB } = current;
+  const { memLimitMiB: _lower, ...others } = wanted;
+  return { ...others, memMiB: wanted.memMiB, memLimitMiB: memLimitMiB ?? memMiB };
+}

@@ -46,6 +46,8 @@ export interface DockerHost {
 /** One container's life: the same steps whether it is new or found again. */
 export class DockerContainer {
   readonly name: string;
+  /** What holds now; changed by `Containerizer.update`. */
+  limits: ContainerSpec['limits'];
   readonly #detached = new AbortController();
   readonly #output: ContainerOutput;
   #started = false;
@@ -65,6 +67,7 @@ export class DockerContainer {
     private readonly host: DockerHost,
   ) {
     this.name = engineName(spec.id);
+    this.limits = spec.limits;
     this.#output = new ContainerOutput(
       host.outputFolder(spec.id),
       host.record(spec.id, 'position'),
@@ -152,7 +155,7 @@ export class DockerContainer {
     if (!found) return;
     if (step === 'end') {
       if (found.state.everStarted) await this.#output.follow(engine, this.name, this.#detached.signal);
-      return this.#end(dockerEnd(found.state, this.spec.limits));
+      return this.#end(dockerEnd(found.state, this.limits));
     }
     return this.#follow(found);
   }

@@ -13,6 +13,7 @@ import type {
   KnownContainer,
   ResourceStatistics,
 } from '../containerizer.js';
+import { updatedLimits } from '../decide/cgroup-values.js';
 import { engineName, limitOptions } from '../decide/docker-create.js';
 import { dockerRefusal } from '../decide/docker-parameters.js';
 import { DockerContainer, type DockerHost } from './docker-container.js';
@@ -155,19 +156,25 @@ export class DockerContainerizer implements Containerizer {
   }
 
   update(id: string, limits: ContainerLimits): void {
-    if (!this.#containers.get(id)?.running) return;
-    this.#engine.update(engineName(id), limitOptions(limits)).catch((error: Error) => {
-      this.options.log.warn('limits of a container could not be changed; the old ones hold', {
-        container: id,
-        error: error.message,
-      });
-    });
+    const container = this.#containers.get(id);
+    if (!container?.running) return;
+    const updated = updatedLimits(container.limits, limits);
+    this.#engine.update(engineName(id), limitOptions(updated)).then(
+      () => {
+        container.limits = updated;
+      },
+      (error: Error) =>
+        this.options.log.warn('limits of a container could not be changed; the old ones hold', {
+          container: id,
+          error: error.message,
+        }),
+    );
   }
 
   statistics(id: string): ResourceStatistics | undefined {
     const container = this.#containers.get(id);
     if (!container?.running) return undefined;
-    return dockerStatistics(container.pid, container.spec.limits, this.options.clock.wallMs() / 1000);
+    return dockerStatistics(container.pid, container.limits, this.options.clock.wallMs() / 1000);
   }
 
   async entrance(id: string): Promise<Entrance | undefined> {

@@ -27,6 +27,7 @@ import type { Isolation } from './isolation.js';
 const wanted = ['cpu', 'memory', 'pids'] as const;
 /** Only for containers that ask for limits of io. */
 const welcome = ['io'] as const;
+const MOVE_ROUNDS = 10;
 
 /**
  * Containers in cgroup version 2: `<mount>/longrun/<instance id>/<container id>`. Processes live only in groups without
@@ -36,6 +37,8 @@ export class CgroupVersion2 implements Isolation {
   readonly kind = 'cgroup-v2';
   readonly parents: readonly string[];
   readonly supervisorGroups: readonly string[];
+  /** Of the group above all containers: the kernel counts what happens below a group in it too. */
+  readonly memoryEvents: string;
   #gaps: readonly string[] = [];
   readonly #top: string;
   readonly #folder: string;
@@ -52,6 +55,7 @@ export class CgroupVersion2 implements Isolation {
     this.#folder = join(this.#top, instanceId);
     this.parents = [this.#folder];
     this.supervisorGroups = [join(this.#folder, SUPERVISORS)];
+    this.memoryEvents = join(this.#folder, 'memory.events');
   }
 
   get gaps(): readonly string[] {
@@ -77,24 +81,30 @@ export class CgroupVersion2 implements Isolation {
 
   /** Hands the controllers on to the children of a group. */
   #enable(group: string): void {
+    if (group === this.mountPoint) this.#moveAside(group);
     const control = join(group, 'cgroup.subtree_control');
-    for (const controller of [...wanted, ...welcome]) {
-      if (tryControl(control, `+${controller}`)) continue;
-      this.#moveAside(group);
-      tryControl(control, `+${controller}`);
-    }
+    for (const controller of [...wanted, ...welcome]) tryControl(control, `+${controller}`);
   }
 
   /**
-   * The root of a container's own hierarchy is no true root, nor is a delegated group: while processes live in it, it cannot hand
-   * controllers on. They move to a child of their own. True roots and groups of others (which have a cgroup.type and a parent) are left alone.
+   * The root of a container's own hierarchy is no true root, nor is a delegated group: what lives in it moves to a child first.
+   * The kernel would let such a group hand on cpu and pids all the same, but as a threaded one: then neither memory can be
+   * handed on nor any process be moved into a child. True roots have no cgroup.type and are left alone.
    */
   #moveAside(group: string): void {
-    const falseRoot = group === this.mountPoint && existsSync(join(group, 'cgroup.type'));
-    if (!falseRoot) return;
+    const type = textOf(join(group, 'cgroup.type'))?.trim();
+    if (type === undefined) return;
     const aside = join(group, 'longrun-host');
-    makeGroup(aside);
-    for (const pid of pidsOf(group)) tryControl(join(aside, 'cgroup.procs'), String(pid));
+    if (type === 'domain threaded')
+      for (const controller of [...wanted, ...welcome])
+        tryControl(join(group, 'cgroup.subtree_control'), `-${controller}`);
+    // Some may fork meanwhile.
+    for (let round = 0; round < MOVE_ROUNDS; round++) {
+      const pids = pidsOf(group);
+      if (pids.length === 0) return;
+      makeGroup(aside);
+      for (const pid of pids) tryControl(join(aside, 'cgroup.procs'), String(pid));
+    }
   }
 
   makeGroups(id: string): void {

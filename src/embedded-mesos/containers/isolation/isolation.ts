@@ -10,6 +10,8 @@ export interface Isolation {
   readonly parents: readonly string[];
   /** Cgroups in which launcher, supervisors and pump live: apart from tasks, and from whatever may end the agent's own. */
   readonly supervisorGroups: readonly string[];
+  /** A file that changes whenever the kernel does something about memory in any container; absent: it tells nobody. */
+  readonly memoryEvents?: string;
 
   /** Makes the groups of this work dir. `sandboxes`: the folder on whose disk io is limited. */
   setUp(sandboxes: string): void;

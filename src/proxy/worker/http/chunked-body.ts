@@ -21,6 +21,9 @@ export class ChunkedBody {
   #remaining = 0;
   #trailerBytes = 0;
 
+  /** `onTrailer` gets each trailer line, without its end. */
+  constructor(private readonly onTrailer?: (line: string) => void) {}
+
   get done(): boolean {
     return this.#state === 'done';
   }
@@ -83,6 +86,7 @@ export class ChunkedBody {
         this.#trailerBytes += line.length + 2;
         if (this.#trailerBytes > MAX_TRAILER_BYTES) throw new ChunksBroken('the trailers are too long');
         if (!isTrailer(line)) throw new ChunksBroken('malformed trailer');
+        this.onTrailer?.(line);
         break;
       default:
         throw new ChunksBroken(`no line is due in state ${this.#state}`);

@@ -1,55 +1,31 @@
 import type { Socket } from 'node:net';
-import type { Timer } from '../../../util/clock.js';
-import { mayRetry } from '../../decide/retry.js';
+import type { Failure } from '../../decide/retry.js';
 import { stickyCookieOf, stickyFields } from '../../decide/sticky-cookie.js';
-import type { Counters } from '../counters.js';
+import { Attempts, type AttemptsUser, type NoServer } from '../attempts.js';
 import { type DataPlane, PAUSE_ABOVE_BYTES } from '../data-plane.js';
-import type { LiveServer } from '../live-server.js';
+import type { EndCause, ExchangeRecord } from '../exchange-record.js';
 import type { LiveService } from '../live-service.js';
-import { ChunksBroken } from './chunked-body.js';
+import { prefaceFor } from '../proxy-preface.js';
+import type { ErrorCode } from './error-page.js';
+import type { ExchangeClient } from './exchange-client.js';
+import { ExchangeCounts } from './exchange-counts.js';
 import { MAX_REPLAY_BYTES, RequestBody } from './request-body.js';
 import type { RequestHead } from './request-head.js';
 import { ResponseReader, type ResponseSink } from './response-reader.js';
-import { UpstreamConnection, type UpstreamUser } from './upstream-connection.js';
-
-/** The client's side of an exchange. */
-export interface ExchangeClient {
-  /** Its socket takes the answer. */
-  readonly socket: Socket;
-  /** The client's, without its port. */
-  readonly address: string;
-  /** Of the frontend that it came in by. */
-  readonly counters: Counters;
-  pauseReading(): void;
-  resumeReading(): void;
-  /** Something moved: the silence begins anew. */
-  moved(): void;
-  /** The answer is out. `keepAlive`: the connection may carry another request. */
-  finished(keepAlive: boolean): void;
-  /** Answer with an error page; nothing of an answer was sent so far. */
-  refuse(status: number, reason: string): void;
-  /** The answer broke off: the client must see that, so its connection is cut. */
-  cut(): void;
-  /** The server agreed to another protocol: `head` goes to the client, then both sides are joined. */
-  tunnel(upstream: Socket, head: string, first: Buffer, server: LiveServer): void;
-}
-
-/** A connection that rested longer than this is not trusted with a request that cannot be repeated. */
-const MAX_IDLE_UNREPEATABLE_MS = 1_000;
-/** Pause before the same server is tried again. */
-const SAME_SERVER_PAUSE_MS = 100;
+import { Turns } from './turns.js';
+import { CONNECT_TIMED_OUT, type UpstreamConnection } from './upstream-connection.js';
 
 /** One request and its answer, over as many attempts as it may take. */
-export class Exchange implements UpstreamUser, ResponseSink {
+export class Exchange implements AttemptsUser, ResponseSink {
   readonly #body: RequestBody;
   readonly #reader: ResponseReader;
-  readonly #startedMs: number;
-  #tried: LiveServer[] = [];
-  #tries = 0;
-  #server: LiveServer | undefined;
-  #upstream: UpstreamConnection | undefined;
-  #headSent = false;
-  #pause: Timer | undefined;
+  readonly #attempts: Attempts;
+  readonly #turns: Turns;
+  readonly #counts: ExchangeCounts;
+  /** The connection that has been sent the head. */
+  #sentTo: UpstreamConnection | undefined;
+  /** Something of an answer has come, if only a part of its head. */
+  #answerBegun = false;
   #over = false;
   /** Of a sticky service: which server the client wants to come back to. */
   readonly #cookie: string | undefined;
@@ -62,14 +38,28 @@ export class Exchange implements UpstreamUser, ResponseSink {
     /** What servers are sent: request line and fields, with the closing empty line. */
     private readonly upstreamHead: string,
     clientKeepAlive: boolean,
+    private readonly record: ExchangeRecord,
   ) {
-    this.#startedMs = plane.clock.monotonicMs();
-    this.#body = new RequestBody(head.fields);
+    const { fields } = head;
+    this.#body = new RequestBody(fields);
+    this.#turns = new Turns(client, fields.expect !== undefined);
+    this.#counts = new ExchangeCounts(client.counters, service, record);
     this.#reader = new ResponseReader(head, clientKeepAlive, this);
-    this.#cookie = service.service.sticky === undefined ? undefined : stickyCookieOf(head.fields.forward);
-    service.counters.begin(this.#startedMs);
-    service.counters.request(this.#startedMs);
-    service.counters.bin += upstreamHead.length;
+    this.#cookie = service.service.sticky === undefined ? undefined : stickyCookieOf(fields.forward);
+    const preface = prefaceFor(service.service, client.facts, client.socket);
+    this.#attempts = new Attempts(plane, service, this, {
+      client: client.facts.address,
+      target: head.target,
+      lines: fields.forward,
+      cookie: this.#cookie,
+      idempotent: head.idempotent,
+      keepsConnections: preface === undefined,
+      ...(preface && { preface }),
+      deadlines: plane.deadlines.of(service.service.timeouts),
+      record,
+    });
+    record.phase = 'C';
+    this.#counts.begin(upstreamHead.length);
   }
 
   /** False while more of the request's body is due. */
@@ -79,9 +69,21 @@ export class Exchange implements UpstreamUser, ResponseSink {
 
   /** ResponseSink: a client of a sticky service that has no cookie for this server gets one. */
   get ownFields(): string {
-    const server = this.#server;
+    const { server } = this.#attempts;
     if (this.service.service.sticky === undefined || !server || server.stickyId === this.#cookie) return '';
     return stickyFields(server.stickyId);
+  }
+
+  /** ResponseSink */
+  linesToClient(lines: string): string {
+    const { rules } = this.service;
+    if (rules === undefined) return lines;
+    return rules.responseLines(lines, this.client.secure, this.head.fields.host ?? '');
+  }
+
+  /** Nobody wants it any more when the client ends its stream: in the middle of a body, or while it waits (HAProxy's abortonclose). */
+  get endsWithClient(): boolean {
+    return !this.#body.ended || this.#attempts.waiting;
   }
 
   get responseStarted(): boolean {
@@ -97,25 +99,27 @@ export class Exchange implements UpstreamUser, ResponseSink {
   }
 
   start(): void {
-    this.#attempt(false);
+    this.#watch();
+    this.#attempts.begin();
   }
 
   /** Body bytes from the client. Returns how many of them belong to this request. Throws ChunksBroken. */
   fromClient(chunk: Buffer): number {
     const end = this.#body.read(chunk);
     const piece = end === chunk.length ? chunk : chunk.subarray(0, end);
-    this.service.counters.bin += end;
+    const { upstream, server } = this.#attempts;
+    this.#counts.fromClient(end, server);
     if (this.#over || end === 0) return end;
-    if (this.#server) this.#server.counters.bin += end;
+    this.#turns.spoke();
     this.#body.keep(piece);
-    const upstream = this.#upstream;
-    if (this.#headSent && upstream) {
+    if (upstream && this.#sentTo === upstream) {
       upstream.socket.write(piece);
       this.#body.sent(this.head.idempotent && !this.#reader.started);
-      if (upstream.socket.writableLength > PAUSE_ABOVE_BYTES) this.client.pauseReading();
+      if (upstream.socket.writableLength > PAUSE_ABOVE_BYTES) this.#turns.pauseClient();
     } else if (this.#body.keptBytes > MAX_REPLAY_BYTES) {
-      this.client.pauseReading();
+      this.#turns.pauseClient();
     }
+    this.#watch();
     return end;
   }
 
@@ -123,44 +127,52 @@ export class Exchange implements UpstreamUser, ResponseSink {
   clientLost(): void {
     if (this.#over) return;
     this.service.counters.cliAborts += 1;
+    this.record.broke('C');
     this.#end(false);
   }
 
   /** The client's socket has room again. */
   clientDrained(): void {
-    this.#upstream?.socket.resume();
+    this.#turns.resumeServer(this.#attempts.upstream);
+    this.#watch();
   }
 
-  /** Neither side moved for too long. */
-  silent(): void {
+  /** It was the client's turn for too long: its body stopped, or it does not take its answer. */
+  clientSilent(): void {
     if (this.#over) return;
-    if (this.#reader.started) {
-      this.#breakOff('silence');
-    } else if (!this.#body.ended && this.#headSent) {
-      this.#fail(408, 'the request body did not come in time');
-    } else {
-      this.#fail(504, `${this.service.service.appId} did not answer in time`);
-    }
+    this.record.phase = 'D';
+    if (this.#reader.started) this.#breakOff('c');
+    else this.#fail(408, 'the request body did not come in time', 'c');
   }
 
   connected(): void {
-    this.client.moved();
+    this.record.connectedMs = this.plane.clock.monotonicMs();
     this.#send();
   }
 
   connectFailed(reason: string): void {
-    this.#attemptFailed(true, reason);
+    this.#attemptFailed('connection', reason);
+  }
+
+  noServer(why: NoServer): void {
+    if (why === 'queue-timeout') this.#fail(503, `no server of ${this.#app} had room in time`, 's', why);
+    else if (why === 'queue-full') this.#fail(503, `too many wait for a server of ${this.#app}`, 'S', why);
+    else this.#fail(503, `no server of ${this.#app} is up`, 'S');
+  }
+
+  queued(): void {
+    this.#watch();
   }
 
   data(chunk: Buffer): void {
-    this.client.moved();
-    this.client.counters.bout += chunk.length;
-    this.service.counters.bout += chunk.length;
-    if (this.#server) this.#server.counters.bout += chunk.length;
-    if (!this.#reader.started) this.#body.sent(false);
+    const { upstream, server } = this.#attempts;
+    this.#counts.fromServer(chunk.length, server);
+    this.#answerBegun = true;
     this.#reader.push(chunk);
-    const upstream = this.#upstream;
-    if (upstream && this.client.socket.writableLength > PAUSE_ABOVE_BYTES) upstream.socket.pause();
+    if (this.#over || !upstream || this.#attempts.upstream !== upstream) return;
+    this.#turns.spoke();
+    if (this.client.socket.writableLength > PAUSE_ABOVE_BYTES) this.#turns.pauseServer(upstream);
+    this.#watch();
   }
 
   ended(): void {
@@ -170,107 +182,75 @@ export class Exchange implements UpstreamUser, ResponseSink {
 
   lost(reason: string): void {
     if (this.#over) return;
-    if (this.#reader.started) this.#breakOff(reason);
-    else this.#attemptFailed(false, reason);
+    if (this.#reader.started) this.#breakOff('S');
+    else if (this.#answerBegun) this.#broken(reason);
+    else this.#attemptFailed('empty-response', reason);
+  }
+
+  /** It was the server's turn for too long. */
+  silent(): void {
+    if (this.#over) return;
+    if (this.#reader.started) this.#breakOff('s');
+    else if (this.#answerBegun) this.#unanswered();
+    else this.#attemptFailed('response-timeout', 'silence');
   }
 
   drained(): void {
-    this.client.resumeReading();
+    this.#turns.resumeClient();
+    this.#watch();
+  }
+
+  /** ResponseSink: true: this answer is not passed on, another server is asked. */
+  triesElsewhere(status: number): boolean {
+    const { server } = this.#attempts;
+    if (status < 502 || !this.#attempts.retryAnswered(status, this.#body.replayable)) return false;
+    this.#counts.serverError(server);
+    return true;
   }
 
   /** ResponseSink: a final head was read and is about to be sent. */
   responseHead(status: number): void {
-    const elapsed = this.plane.clock.monotonicMs() - this.#startedMs;
-    this.client.counters.response(status);
-    this.service.counters.response(status);
-    this.service.counters.responseTime.add(elapsed);
-    this.#server?.counters.response(status);
-    this.#server?.counters.responseTime.add(elapsed);
+    this.#body.sent(false);
+    this.#counts.answered(status, this.#attempts.server, this.plane.clock.monotonicMs());
   }
 
   /** ResponseSink: the last byte was passed on. */
   responseDone(reusable: boolean, extraBytes: number): void {
     const keepAlive = this.#reader.keepAlive && this.#body.ended;
+    this.record.phase = '-';
     this.#end(reusable && this.#body.ended && extraBytes === 0);
     this.client.finished(keepAlive);
   }
 
   /** ResponseSink: the server's answer makes no sense. */
   responseBroken(reason: string): void {
-    this.#countServerError();
-    if (this.#reader.started) {
-      this.#end(false);
-      this.client.cut();
-    } else {
-      this.#fail(502, `${this.service.service.appId} gave a malformed answer: ${reason}`);
+    if (this.#reader.started) this.#breakOff('S');
+    else {
+      this.#attempts.answerBroke();
+      this.#counts.serverError(this.#attempts.server);
+      this.#fail(502, `${this.#app} gave a malformed answer: ${reason}`, 'P');
     }
   }
 
   /** ResponseSink: 101, the server speaks another protocol from now on. */
   switched(head: string, first: Buffer): void {
-    const upstream = this.#upstream;
-    const server = this.#server;
-    if (!upstream || !server) return;
-    this.#upstream = undefined;
-    this.#server = undefined;
+    const taken = this.#attempts.detach();
+    if (!taken) return;
     this.#over = true;
     // The tunnel goes on counting for the server and the service; its end ends both.
-    this.client.tunnel(upstream.detach(), head, first, server);
-  }
-
-  #attempt(fresh: boolean): void {
-    const nowMs = this.plane.clock.monotonicMs();
-    const server = this.service.pick({
-      nowMs,
-      tried: this.#tried,
-      client: this.client.address,
-      target: this.head.target,
-      ...(this.#cookie !== undefined && { cookie: this.#cookie }),
-    });
-    if (!server) {
-      this.#fail(503, `no server of ${this.service.service.appId} is up`);
-      return;
-    }
-    this.#tries += 1;
-    const again = this.#tried.includes(server);
-    if (this.#tries > 1 && !again) {
-      this.service.counters.wredis += 1;
-      server.counters.wredis += 1;
-    }
-    this.#server = server;
-    server.begin(nowMs);
-    server.counters.request(nowMs);
-    if (again && server.ejectedUntilMs > nowMs) {
-      this.#pause = this.plane.clock.after(SAME_SERVER_PAUSE_MS * (this.#tries - 1), () =>
-        this.#connect(server, true),
-      );
-    } else {
-      this.#connect(server, fresh);
-    }
-  }
-
-  #connect(server: LiveServer, fresh: boolean): void {
-    this.#pause = undefined;
-    const nowMs = this.plane.clock.monotonicMs();
-    const maxIdleMs = this.head.idempotent ? Number.POSITIVE_INFINITY : MAX_IDLE_UNREPEATABLE_MS;
-    const idle = fresh ? undefined : UpstreamConnection.idle(server, this, maxIdleMs, nowMs);
-    if (idle) {
-      this.service.counters.reuse += 1;
-      this.#upstream = idle;
-      this.#send();
-      return;
-    }
-    this.service.counters.connect += 1;
-    this.#upstream = new UpstreamConnection(server, this.plane, this);
+    this.client.tunnel(taken.socket, head, first, taken.server);
   }
 
   #send(): void {
-    const upstream = this.#upstream;
+    const { upstream, server } = this.#attempts;
     if (!upstream || this.#over) return;
     const { socket } = upstream;
     const pieces = this.#body.kept;
-    this.#headSent = true;
-    if (this.#server) this.#server.counters.bin += this.upstreamHead.length;
+    this.#sentTo = upstream;
+    this.#answerBegun = false;
+    this.#reader.reset();
+    this.record.phase = 'H';
+    if (server) server.counters.bin += this.upstreamHead.length;
     if (pieces.length === 0) {
       socket.write(this.upstreamHead, 'latin1');
     } else {
@@ -280,75 +260,67 @@ export class Exchange implements UpstreamUser, ResponseSink {
       socket.uncork();
       this.#body.sent(this.head.idempotent);
     }
-    if (socket.writableLength <= PAUSE_ABOVE_BYTES) this.client.resumeReading();
+    if (this.#turns.clientPaused && socket.writableLength <= PAUSE_ABOVE_BYTES) this.#turns.resumeClient();
+    this.#watch();
   }
 
-  #attemptFailed(nothingSent: boolean, reason: string): void {
+  get #app(): string {
+    return this.service.service.appId;
+  }
+
+  #watch(): void {
     if (this.#over) return;
-    const server = this.#server;
-    this.#letGo(false);
-    this.#headSent = false;
-    const { idempotent } = this.head;
-    if (server) {
-      if (nothingSent) this.service.counters.econ += 1;
-      if (mayRetry({ tries: this.#tries, nothingSent, idempotent, replayable: this.#body.replayable })) {
-        this.service.counters.wretr += 1;
-        server.counters.wretr += 1;
-        this.#tried.push(server);
-        this.#reader.reset();
-        this.#attempt(true);
-        return;
-      }
-    }
-    if (nothingSent) {
-      this.#fail(503, `no server of ${this.service.service.appId} takes connections (${reason})`);
-    } else {
-      this.#countServerError(server);
-      this.#fail(
-        502,
-        `the server of ${this.service.service.appId} broke the connection before it answered (${reason})`,
-      );
+    const { upstream } = this.#attempts;
+    this.#turns.watch({
+      requestEnded: this.#body.ended,
+      responseStarted: this.#reader.started,
+      upstream: this.#sentTo === upstream ? upstream : undefined,
+    });
+  }
+
+  #attemptFailed(failure: Failure, reason: string): void {
+    if (this.#over) return;
+    const { server } = this.#attempts;
+    if (this.#attempts.retry(failure, this.#body.replayable)) return;
+    if (failure === 'response-timeout') this.#unanswered();
+    else if (failure === 'empty-response') this.#broken(reason, server);
+    else {
+      const cause = reason === CONNECT_TIMED_OUT ? 's' : 'S';
+      this.#fail(503, `no server of ${this.#app} takes connections (${reason})`, cause, 'connect-failed');
     }
   }
 
-  #countServerError(server = this.#server): void {
-    this.service.counters.eresp += 1;
-    if (server) server.counters.eresp += 1;
+  #unanswered(): void {
+    this.#attempts.answerBroke();
+    this.#fail(504, `${this.#app} did not answer in time`, 's');
   }
 
-  #breakOff(reason: string): void {
-    this.#countServerError();
-    this.service.counters.srvAborts += reason === 'silence' ? 0 : 1;
+  #broken(reason: string, server = this.#attempts.server): void {
+    this.#attempts.answerBroke();
+    this.#counts.serverError(server);
+    const what = `the server of ${this.#app} broke the connection before it answered (${reason})`;
+    this.#fail(502, what, 'S', 'server-broke');
+  }
+
+  #breakOff(cause: EndCause): void {
+    if (cause !== 'c') this.#counts.serverError(this.#attempts.server);
+    if (cause === 'S') this.service.counters.srvAborts += 1;
+    this.record.broke(cause);
     this.#end(false);
     this.client.cut();
   }
 
-  #fail(status: number, reason: string): void {
+  #fail(status: number, reason: string, cause: EndCause, code?: ErrorCode): void {
     this.service.counters.response(status);
+    this.record.broke(cause);
     this.#end(false);
-    this.client.refuse(status, reason);
+    this.client.refuse(status, reason, code);
   }
 
   #end(reusable: boolean): void {
     if (this.#over) return;
     this.#over = true;
-    this.#pause?.cancel();
-    this.#letGo(reusable);
-    this.service.counters.totalTime.add(this.plane.clock.monotonicMs() - this.#startedMs);
-    this.service.counters.end();
-  }
-
-  #letGo(reusable: boolean): void {
-    const upstream = this.#upstream;
-    const server = this.#server;
-    this.#upstream = undefined;
-    this.#server = undefined;
-    if (upstream) {
-      if (reusable) upstream.release();
-      else upstream.destroy();
-    }
-    server?.end();
+    this.#attempts.letGo(reusable);
+    this.#counts.end(this.plane.clock.monotonicMs());
   }
 }
-
-export { ChunksBroken };

@@ -18,6 +18,8 @@ export interface HeadFields {
   upgrade: string | undefined;
   expect: string | undefined;
   forwardedFor: string | undefined;
+  /** What a client says of its own connection, in lower case; not forwarded. */
+  forwardedProto: string | undefined;
 }
 
 /** Why a head is refused. `tooMany`: only its size is wrong. */
@@ -33,7 +35,7 @@ export class HeadRefused extends Error {
 
 /** Fields that belong to one connection, and those we say ourselves; lengths decide whether a name is looked at closely. */
 const interestingLengths = new Uint8Array(64);
-for (const length of [2, 4, 6, 7, 10, 14, 15, 16, 17]) interestingLengths[length] = 1;
+for (const length of [2, 4, 6, 7, 10, 14, 15, 16, 17, 19]) interestingLengths[length] = 1;
 
 /** Connection must never make us drop these (request smuggling by nomination). */
 const notNominated: ReadonlySet<string> = new Set([
@@ -44,6 +46,9 @@ const notNominated: ReadonlySet<string> = new Set([
   'x-forwarded-proto',
   'x-forwarded-host',
   'x-forwarded-port',
+  'x-ssl-client-verify',
+  'x-ssl-client-dn',
+  'x-ssl-client-cn',
   'authorization',
   'cookie',
 ]);
@@ -78,6 +83,7 @@ export function readFields(
     upgrade: undefined,
     expect: undefined,
     forwardedFor: undefined,
+    forwardedProto: undefined,
   };
   const pass: Pass = { fields, kind, connection: '', upgradeValue: undefined, lengths: 0, encodings: 0 };
   let keptFrom = start;
@@ -141,8 +147,13 @@ function isDropped(pass: Pass, text: string, line: number, colon: number, lineEn
       }
       return pass.kind === 'request';
     case 'x-forwarded-proto':
+      fields.forwardedProto = value().toLowerCase();
+      return pass.kind === 'request';
     case 'x-forwarded-host':
     case 'x-forwarded-port':
+    case 'x-ssl-client-verify':
+    case 'x-ssl-client-dn':
+    case 'x-ssl-client-cn':
       return pass.kind === 'request';
     default:
       return false;

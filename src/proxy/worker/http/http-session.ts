@@ -1,37 +1,43 @@
 import type { Socket } from 'node:net';
+import { type ClientFacts, clientFacts } from '../client-facts.js';
 import type { Counters } from '../counters.js';
-import type { DataPlane, Ingress } from '../data-plane.js';
-import { NoRoute, PAUSE_ABOVE_BYTES } from '../data-plane.js';
-import type { DeadlineQueue, Expiring } from '../deadlines.js';
+import { type DataPlane, type Ingress, NoRoute, PAUSE_ABOVE_BYTES } from '../data-plane.js';
+import type { DeadlineQueue, DeadlineSet, Expiring } from '../deadlines.js';
+import { type EndCause, ExchangeRecord } from '../exchange-record.js';
 import type { LiveServer } from '../live-server.js';
 import type { LiveService } from '../live-service.js';
-import { Tunnel } from '../tunnel.js';
-import { errorPage } from './error-page.js';
-import { ChunksBroken, Exchange, type ExchangeClient } from './exchange.js';
-import { HeadRefused, MAX_HEAD_BYTES } from './head-fields.js';
-import { type RequestHead, readRequestHead } from './request-head.js';
+import { guardedRoute } from '../tls/guarded-route.js';
+import { ChunksBroken } from './chunked-body.js';
+import { type ErrorCode, errorPage, type PageOptions } from './error-page.js';
+import { Exchange } from './exchange.js';
+import type { ExchangeClient } from './exchange-client.js';
+import { HeadRefused } from './head-fields.js';
+import type { RequestHead } from './request-head.js';
+import { RequestReader } from './request-reader.js';
+import { isSecure, requestFacts, ruledHead, subjectOf } from './rules/ruled-request.js';
+import type { OwnAnswer, ServiceRules } from './rules/service-rules.js';
+import { joinTunnel } from './session-tunnel.js';
 import { forwardedFields, upstreamHead } from './upstream-head.js';
-
-const HEAD_END = Buffer.from('\r\n\r\n');
-/** Empty lines before a request that are overlooked (RFC 9112 2.2). */
-const MAX_LEADING_EMPTY_LINES = 2;
 
 /**
  * One client connection: reads requests one after another and has each answered by an Exchange.
  *
  * INVARIANTS
  * - At most one exchange at a time; bytes of the next request wait (reading pauses) until its answer is out.
- * - The connection waits in exactly one deadline queue until it is closed or a tunnel has taken it over.
+ * - Between exchanges the connection waits in one deadline queue; during one, while it is the client's turn.
  * - After a head or body whose end is uncertain nothing more is read from this client.
+ * - Each request has one record, which ends once.
  */
 export class HttpSession implements Expiring, ExchangeClient {
   queue: DeadlineQueue | undefined;
   previous: Expiring | undefined;
   next: Expiring | undefined;
   dueMs = 0;
-  #pending: Buffer | undefined;
-  #searched = 0;
+  readonly #reader = new RequestReader();
+  readonly facts: ClientFacts;
+  #deadlines: DeadlineSet;
   #exchange: Exchange | undefined;
+  #record: ExchangeRecord | undefined;
   #service: LiveService | undefined;
   #headOnly = false;
   /** The client of the present request expects the connection to stay. */
@@ -39,19 +45,22 @@ export class HttpSession implements Expiring, ExchangeClient {
   #advancing = false;
   #closing = false;
   #tunnelled = false;
+  /** A password is being checked. */
+  #judging = false;
   #clientEnded = false;
   #over = false;
-  readonly #address: string;
 
   constructor(
     readonly socket: Socket,
     private readonly ingress: Ingress,
     private readonly plane: DataPlane,
     private readonly onClosed: (session: HttpSession) => void,
+    facts: ClientFacts = clientFacts(socket),
   ) {
-    this.#address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+    this.facts = facts;
+    this.#deadlines = ingress.deadlines;
     ingress.counters.begin(plane.clock.monotonicMs());
-    plane.deadlines.requestHead.wait(this);
+    this.#deadlines.httpRequest.wait(this);
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
     socket.on('drain', () => {
       this.#exchange?.clientDrained();
@@ -64,7 +73,7 @@ export class HttpSession implements Expiring, ExchangeClient {
 
   /** Nothing was asked since the last answer. */
   get idle(): boolean {
-    return !this.#exchange && !this.#tunnelled && this.#pending === undefined;
+    return !this.#exchange && !this.#tunnelled && !this.#judging && this.#reader.empty;
   }
 
   close(): void {
@@ -73,21 +82,22 @@ export class HttpSession implements Expiring, ExchangeClient {
     this.queue?.leave(this);
     this.#exchange?.clientLost();
     this.#exchange = undefined;
-    this.#pending = undefined;
+    this.#endRecord('C');
+    this.#reader.take();
     this.socket.destroy();
     this.ingress.counters.end();
     this.onClosed(this);
   }
 
   expired(): void {
-    if (this.#exchange) {
-      this.moved();
-      this.#exchange.silent();
-    } else if (this.#pending !== undefined && !this.#closing) {
-      this.#refuse(408, 'the request head did not come in time');
-    } else {
-      this.close();
-    }
+    if (this.#exchange) this.#exchange.clientSilent();
+    else if (!this.#reader.empty && !this.#closing)
+      this.#refuse(408, 'the request head did not come in time', 'c');
+    else this.close();
+  }
+
+  get secure(): boolean {
+    return isSecure(this.facts, this.ingress);
   }
 
   get counters(): Counters {
@@ -99,76 +109,79 @@ export class HttpSession implements Expiring, ExchangeClient {
   }
 
   resumeReading(): void {
-    if (this.#pending === undefined) this.socket.resume();
+    if (this.#reader.empty) this.socket.resume();
   }
 
-  moved(): void {
-    if (!this.#over && !this.#tunnelled) this.plane.deadlines.exchange.wait(this);
+  expect(due: boolean): void {
+    if (this.#over || this.#tunnelled) return;
+    if (due) this.#deadlines.client.wait(this);
+    else this.queue?.leave(this);
   }
 
   finished(keepAlive: boolean): void {
     this.#exchange = undefined;
+    this.#endRecord();
     if (this.#over) return;
-    if (!keepAlive || (this.#clientEnded && this.#pending === undefined)) {
+    if (!keepAlive || (this.#clientEnded && this.#reader.empty)) {
       this.#hangUp();
       return;
     }
-    if (this.#pending !== undefined) {
+    if (!this.#reader.empty) {
       this.#advance();
       return;
     }
-    this.plane.deadlines.keepAlive.wait(this);
+    this.#deadlines.httpKeepAlive.wait(this);
     if (this.socket.isPaused()) this.socket.resume();
   }
 
-  refuse(status: number, reason: string): void {
+  refuse(status: number, reason: string, code?: ErrorCode): void {
     const exchange = this.#exchange;
     this.#exchange = undefined;
     if (this.#over) return;
     // What is left of an unread body cannot be told from the next request.
-    this.#answer(status, reason, this.#staysOpen && exchange?.requestEnded === true && status !== 408);
-  }
-
-  get address(): string {
-    return this.#address;
+    const keepAlive = this.#staysOpen && exchange?.requestEnded === true && status !== 408;
+    const service = this.#service;
+    this.#answer(status, reason, keepAlive, {
+      ...(code && { code }),
+      ...(service && { subject: subjectOf(service), fields: service.rules?.ownFields(this.secure) ?? '' }),
+    });
   }
 
   cut(): void {
     this.#exchange = undefined;
+    this.#endRecord();
     if (this.#over) return;
     this.socket.resetAndDestroy();
     this.close();
   }
 
   tunnel(upstream: Socket, head: string, first: Buffer, server: LiveServer): void {
-    const { socket, ingress, plane } = this;
+    const { socket, plane } = this;
     const service = this.#service;
-    const early = this.#pending;
+    const record = this.#record;
+    if (!service || !record) throw new Error('a tunnel needs a request before it');
+    const early = this.#reader.take();
     this.queue?.leave(this);
     this.#exchange = undefined;
-    this.#pending = undefined;
     this.#tunnelled = true;
-    socket.removeAllListeners();
-    socket.write(head, 'latin1');
-    if (first.length > 0) socket.write(first);
-    if (early) upstream.write(early);
-    const ended = (): void => {
-      server.end();
-      service?.counters.end();
-      ingress.counters.end();
-      this.#over = true;
-      this.onClosed(this);
+    const { counters: frontend } = this.ingress;
+    const deadlines = this.#deadlines;
+    const joining = {
+      client: socket,
+      upstream,
+      head,
+      first,
+      early,
+      frontend,
+      service,
+      server,
+      record,
+      deadlines,
     };
-    new Tunnel(socket, upstream, plane, {
-      toServer: (bytes) => {
-        ingress.counters.bin += bytes;
-        server.counters.bin += bytes;
-      },
-      toClient: (bytes) => {
-        ingress.counters.bout += bytes;
-        server.counters.bout += bytes;
-      },
-      ended,
+    joinTunnel(joining, plane, () => {
+      this.#over = true;
+      this.#endRecord();
+      this.onClosed(this);
     });
   }
 
@@ -177,13 +190,27 @@ export class HttpSession implements Expiring, ExchangeClient {
     if (this.#closing) return;
     const exchange = this.#exchange;
     if (!exchange) {
-      this.#pending = this.#pending ? Buffer.concat([this.#pending, chunk]) : chunk;
+      this.#record ??= this.#newRecord();
+      this.#reader.add(chunk);
       this.#advance();
-      return;
+    } else if (exchange.requestEnded) {
+      this.#keepForLater(chunk);
+    } else {
+      this.#body(exchange, chunk);
     }
-    this.moved();
-    if (exchange.requestEnded) this.#keepForLater(chunk);
-    else this.#body(exchange, chunk);
+  }
+
+  #newRecord(): ExchangeRecord {
+    return new ExchangeRecord('http', this.ingress, this.facts, this.plane.clock.monotonicMs());
+  }
+
+  #endRecord(cause: EndCause = '-'): void {
+    const record = this.#record;
+    if (!record) return;
+    this.#record = undefined;
+    if (cause !== '-') record.broke(cause);
+    record.endedMs = this.plane.clock.monotonicMs();
+    this.plane.exchangeEnded?.(record);
   }
 
   #body(exchange: Exchange, chunk: Buffer): void {
@@ -193,6 +220,7 @@ export class HttpSession implements Expiring, ExchangeClient {
     } catch (error) {
       if (!(error instanceof ChunksBroken)) throw error;
       const { responseStarted } = exchange;
+      this.#record?.broke('P');
       exchange.clientLost();
       this.#exchange = undefined;
       if (responseStarted) this.cut();
@@ -203,82 +231,127 @@ export class HttpSession implements Expiring, ExchangeClient {
   }
 
   #keepForLater(bytes: Buffer): void {
-    this.#pending = this.#pending ? Buffer.concat([this.#pending, bytes]) : bytes;
+    this.#reader.add(bytes);
     this.socket.pause();
+  }
+
+  get #mayBegin(): boolean {
+    return !this.#exchange && !this.#judging && !this.#closing && !this.#over && !this.#tunnelled;
   }
 
   /** Reads requests from what is pending, until one needs more bytes or waits for its answer. */
   #advance(): void {
     if (this.#advancing) return;
     this.#advancing = true;
-    while (
-      this.#pending !== undefined &&
-      !this.#exchange &&
-      !this.#closing &&
-      !this.#over &&
-      !this.#tunnelled
-    ) {
+    while (!this.#reader.empty && this.#mayBegin) {
       if (this.socket.writableLength > PAUSE_ABOVE_BYTES) {
         this.socket.pause();
+        this.#deadlines.client.wait(this);
         break;
       }
-      if (!this.#readRequest(this.#pending)) break;
+      if (!this.#readRequest()) break;
     }
     this.#advancing = false;
   }
 
-  /** False: the head is not whole yet. */
-  #readRequest(bytes: Buffer): boolean {
-    let start = 0;
-    while (start < 2 * MAX_LEADING_EMPTY_LINES && bytes[start] === 0x0d && bytes[start + 1] === 0x0a)
-      start += 2;
-    const end = bytes.indexOf(HEAD_END, Math.max(start, this.#searched - 3));
-    if (end < 0 ? bytes.length - start > MAX_HEAD_BYTES : end - start > MAX_HEAD_BYTES) {
-      this.#refuse(431, `the request head is longer than ${MAX_HEAD_BYTES} bytes`);
-      return false;
-    }
-    if (end < 0) {
-      this.#searched = bytes.length;
-      if (this.#clientEnded) this.close();
-      else {
-        if (this.queue !== this.plane.deadlines.requestHead) this.plane.deadlines.requestHead.wait(this);
-        if (this.socket.isPaused()) this.socket.resume();
-      }
-      return false;
-    }
-    this.#searched = 0;
-    this.#pending = end + 4 < bytes.length ? bytes.subarray(end + 4) : undefined;
+  /** False: the head is not whole yet, or refused. */
+  #readRequest(): boolean {
+    this.#record ??= this.#newRecord();
+    let head: RequestHead | undefined;
     try {
-      this.#begin(readRequestHead(bytes.toString('latin1', start, end + 4)));
+      head = this.#reader.next();
+      if (head) this.#begin(head, this.#record);
     } catch (error) {
       if (!(error instanceof HeadRefused)) throw error;
       this.#refuse(error.status, error.message);
       return false;
     }
-    return true;
+    if (head) return true;
+    if (this.#clientEnded) {
+      this.close();
+    } else {
+      const { httpRequest } = this.#deadlines;
+      if (this.queue !== httpRequest) httpRequest.wait(this);
+      if (this.socket.isPaused()) this.socket.resume();
+    }
+    return false;
   }
 
-  #begin(head: RequestHead): void {
+  #begin(head: RequestHead, record: ExchangeRecord): void {
     const { ingress, plane } = this;
-    ingress.counters.request(plane.clock.monotonicMs());
     const { fields } = head;
-    const keepAlive = head.minor === 1 ? !fields.close : fields.keepAlive;
+    record.head = head;
+    record.headMs = plane.clock.monotonicMs();
+    ingress.counters.request(record.headMs);
     this.#headOnly = head.method === 'HEAD';
-    this.#staysOpen = head.minor === 1 && keepAlive;
+    this.#staysOpen = head.minor === 1 && !fields.close;
     const bodiless = !fields.chunked && fields.contentLength <= 0;
     if (!bodiless || head.method !== 'GET') fields.upgrade = undefined;
-    const service = ingress.route(head.hostName, head.target);
+    const service = guardedRoute(ingress, plane, head, this.facts);
     if (service instanceof NoRoute) {
-      this.#answer(service.status, service.reason, this.#staysOpen && bodiless);
+      record.broke('P');
+      this.#answer(service.status, service.reason, this.#staysOpen && bodiless, { code: service.code, ...service.page });
       return;
     }
+    record.service = service;
     this.#service = service;
-    const forwarded = forwardedFields(fields, this.#address, ingress.port);
-    const exchange = new Exchange(plane, this, head, service, upstreamHead(head, forwarded), keepAlive);
+    this.#deadlines = plane.deadlines.of(service.service.timeouts);
+    if (service.rules === undefined) this.#forward(head, service, record);
+    else this.#judge(service.rules, head, service, record);
+  }
+
+  /** Rules may answer instead of a server; nothing more is read while they think. */
+  #judge(rules: ServiceRules, head: RequestHead, service: LiveService, record: ExchangeRecord): void {
+    const { passwords, httpsPort } = this.plane;
+    const verdict = rules.judge(requestFacts(head, this.facts, this.ingress), passwords, httpsPort);
+    const act = (answer: OwnAnswer | undefined): void => {
+      if (answer === undefined) this.#forward(head, service, record, rules);
+      else this.#answerInstead(answer, head, rules, record);
+    };
+    if (!(verdict instanceof Promise)) {
+      act(verdict);
+      return;
+    }
+    this.#judging = true;
+    this.queue?.leave(this);
+    this.socket.pause();
+    void verdict.then((answer) => {
+      this.#judging = false;
+      if (this.#over) return;
+      act(answer);
+      if (!this.#reader.empty) this.#advance();
+      else if (this.#exchange?.requestEnded === false) this.resumeReading();
+    });
+  }
+
+  #answerInstead(
+    answer: OwnAnswer,
+    head: RequestHead,
+    rules: ServiceRules | undefined,
+    record: ExchangeRecord,
+  ): void {
+    const { status, reason, code, fields } = answer;
+    const bodiless = !head.fields.chunked && head.fields.contentLength <= 0;
+    record.broke(status < 400 ? 'L' : 'P');
+    this.#answer(status, reason, this.#staysOpen && bodiless, {
+      ...(code && { code }),
+      fields: fields + (rules?.ownFields(this.secure) ?? ''),
+    });
+  }
+
+  #forward(head: RequestHead, service: LiveService, record: ExchangeRecord, rules?: ServiceRules): void {
+    const refusal = service.admit(this.facts.address, record.headMs);
+    if (refusal) {
+      this.#answerInstead(refusal, head, rules, record);
+      return;
+    }
+    const keepAlive = head.minor === 1 ? !head.fields.close : head.fields.keepAlive;
+    const toServer = rules
+      ? ruledHead(rules, head, this.facts, this.ingress)
+      : upstreamHead(head, forwardedFields(head.fields, this.facts, this.ingress));
+    const exchange = new Exchange(this.plane, this, head, service, toServer, keepAlive, record);
     this.#exchange = exchange;
-    this.moved();
-    const rest = this.#pending;
-    this.#pending = undefined;
+    const rest = this.#reader.take();
     if (rest) {
       if (exchange.requestEnded) this.#keepForLater(rest);
       else this.#body(exchange, rest);
@@ -286,15 +359,22 @@ export class HttpSession implements Expiring, ExchangeClient {
     if (this.#exchange === exchange) exchange.start();
   }
 
-  #refuse(status: number, reason: string): void {
+  /** Of a request that cannot be read (`P`) or did not come (`c`): the connection ends with the answer. */
+  #refuse(status: number, reason: string, cause: EndCause = 'P'): void {
     this.ingress.counters.ereq += 1;
+    this.#record?.broke(cause);
     this.#headOnly = false;
     this.#answer(status, reason, false);
   }
 
-  #answer(status: number, reason: string, keepAlive: boolean): void {
+  #answer(status: number, reason: string, keepAlive: boolean, more?: Partial<PageOptions>): void {
     const close = !keepAlive || this.plane.retiring;
-    const page = errorPage(status, reason, { close, head: this.#headOnly });
+    const lines = this.#record?.head?.fields.forward ?? '';
+    const page = errorPage(status, reason, { close, head: this.#headOnly, lines, ...more });
+    if (this.#record) {
+      this.#record.status = status;
+      this.#record.bytesOut += page.length;
+    }
     this.ingress.counters.bout += page.length;
     this.ingress.counters.response(status);
     this.socket.write(page, 'latin1');
@@ -304,16 +384,16 @@ export class HttpSession implements Expiring, ExchangeClient {
   /** Sends out what is written, reads and drops what still comes (a reset would take the answer with it), then closes. */
   #hangUp(): void {
     this.#closing = true;
-    this.#pending = undefined;
+    this.#reader.take();
     this.socket.end();
     this.socket.resume();
-    this.plane.deadlines.linger.wait(this);
+    this.#deadlines.linger.wait(this);
   }
 
   #ended(): void {
     this.#clientEnded = true;
     const exchange = this.#exchange;
-    if (exchange && !exchange.requestEnded) this.close();
+    if (exchange?.endsWithClient) this.close();
     else if (!exchange && !this.#closing) this.#hangUp();
     else if (this.#closing && this.socket.writableFinished) this.close();
   }

@@ -22,9 +22,13 @@ export class ResponseBody {
   #left: number;
   readonly #chunks: ChunkedBody | undefined;
 
-  constructor(readonly length: ResponseLength) {
+  constructor(
+    readonly length: ResponseLength,
+    /** Gets each trailer line, without its end. */
+    onTrailer?: (line: string) => void,
+  ) {
     this.#left = length.kind === 'length' ? length.bytes : 0;
-    this.#chunks = length.kind === 'chunked' ? new ChunkedBody() : undefined;
+    this.#chunks = length.kind === 'chunked' ? new ChunkedBody(onTrailer) : undefined;
   }
 
   /** True when the last byte was read; never for a body that ends with its connection. */

@@ -11,8 +11,12 @@ export interface ResponseSink {
   readonly requestEnded: boolean;
   /** Header lines that the load balancer adds to the final answer, each with its line end. */
   readonly ownFields: string;
+  /** The final answer's header lines as the client gets them. */
+  linesToClient(lines: string): string;
   /** Where the answer goes. */
   readonly target: Socket;
+  /** A final answer with this status has come: true when another server is asked instead of passing it on. */
+  triesElsewhere(status: number): boolean;
   responseHead(status: number): void;
   /** All was passed on. `reusable`: the server keeps its connection; `extraBytes`: it sent more than its answer. */
   responseDone(reusable: boolean, extraBytes: number): void;
@@ -86,6 +90,7 @@ export class ResponseReader {
       const head = readResponseHead(bytes.toString('latin1', 0, end + 4));
       bytes = bytes.subarray(end + 4);
       if (head.status < 200) this.#interimHead(head, bytes);
+      else if (this.sink.triesElsewhere(head.status)) return;
       else this.#finalHead(head, bytes);
     }
   }
@@ -116,7 +121,7 @@ export class ResponseReader {
     const delimited = length.kind !== 'close' && !(length.kind === 'chunked' && this.#unchunk);
     this.keepAlive = this.clientKeepAlive && delimited && this.sink.requestEnded && !this.sink.retiring;
     this.started = true;
-    let text = statusLine(head) + fields.forward + this.sink.ownFields;
+    let text = statusLine(head) + this.sink.linesToClient(fields.forward) + this.sink.ownFields;
     if (fields.chunked) text += this.#unchunk ? '' : 'Transfer-Encoding: chunked\r\n';
     else if (fields.contentLength >= 0 && head.status !== 204)
       text += `Content-Length: ${fields.contentLength}\r\n`;

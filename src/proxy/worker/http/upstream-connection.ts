@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import type { DataPlane } from '../data-plane.js';
-import type { DeadlineQueue, Expiring } from '../deadlines.js';
+import type { DeadlineQueue, DeadlineSet, Expiring } from '../deadlines.js';
+import { openServerStream } from '../h2/server-socket.js';
 import { type LiveServer, MAX_IDLE_PER_SERVER } from '../live-server.js';
 
 /** Whoever has the connection for the time being. Exactly one of `connectFailed` and `lost` ends its use, unless it let go. */
@@ -13,8 +14,13 @@ export interface UpstreamUser {
   ended(): void;
   /** The connection broke. */
   lost(reason: string): void;
+  /** It was the server's turn for too long. */
+  silent(): void;
   drained(): void;
 }
+
+/** Why no connection came about, when it took too long. */
+export const CONNECT_TIMED_OUT = 'no connection within the time limit';
 
 /** What an error of our own host (not of the server) is called: no reason to leave the server alone. */
 const ownErrors: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']);
@@ -38,13 +44,19 @@ export class UpstreamConnection implements Expiring {
     readonly server: LiveServer,
     private readonly plane: DataPlane,
     user: UpstreamUser,
+    private deadlines: DeadlineSet,
+    /** Sent before anything else; it speaks of one client, so that the connection is not kept for others. */
+    private readonly preface?: Buffer,
   ) {
     this.#user = user;
     this.#startedMs = plane.clock.monotonicMs();
     const { host, port } = server.server;
-    const socket = connect({ host, port, noDelay: true, allowHalfOpen: true });
+    const http2 = server.owner?.service.serverProtocol === 'h2c';
+    const socket = http2
+      ? openServerStream(server, plane, preface)
+      : connect({ host, port, noDelay: true, allowHalfOpen: true });
     this.socket = socket;
-    plane.deadlines.connect.wait(this);
+    deadlines.connect.wait(this);
     socket.on('connect', () => this.#onConnect());
     socket.on('data', (chunk: Buffer) => {
       if (this.#user) this.#user.data(chunk);
@@ -63,12 +75,14 @@ export class UpstreamConnection implements Expiring {
   static idle(
     server: LiveServer,
     user: UpstreamUser,
+    deadlines: DeadlineSet,
     maxIdleMs: number,
     nowMs: number,
   ): UpstreamConnection | undefined {
     const connection = server.idle.at(-1);
     if (!connection || nowMs - connection.idleSinceMs > maxIdleMs) return undefined;
     server.idle.pop();
+    connection.deadlines = deadlines;
     connection.queue?.leave(connection);
     connection.#user = user;
     connection.carried += 1;
@@ -76,11 +90,19 @@ export class UpstreamConnection implements Expiring {
     return connection;
   }
 
+  /** Whether it is the server's turn: from now on its silence is measured, or not. */
+  expect(due: boolean): void {
+    if (this.#over) return;
+    if (due) this.deadlines.server.wait(this);
+    else this.queue?.leave(this);
+  }
+
   /** The exchange is over and the connection is in order: keep it for the next, if there is room. */
   release(): void {
     this.#user = undefined;
     if (
       this.#over ||
+      this.preface !== undefined ||
       this.server.leaving ||
       this.plane.retiring ||
       this.server.idle.length >= MAX_IDLE_PER_SERVER
@@ -90,7 +112,7 @@ export class UpstreamConnection implements Expiring {
     }
     this.idleSinceMs = this.plane.clock.monotonicMs();
     this.server.idle.push(this);
-    this.plane.deadlines.upstreamIdle.wait(this);
+    this.deadlines.upstreamIdle.wait(this);
     if (this.socket.isPaused()) this.socket.resume();
   }
 
@@ -110,8 +132,9 @@ export class UpstreamConnection implements Expiring {
   }
 
   expired(): void {
-    if (this.isConnected) this.destroy();
-    else this.#failed('no connection within the time limit');
+    if (!this.isConnected) this.#failed(CONNECT_TIMED_OUT);
+    else if (this.#user) this.#user.silent();
+    else this.destroy();
   }
 
   #onConnect(): void {
@@ -120,6 +143,7 @@ export class UpstreamConnection implements Expiring {
     this.server.accepted();
     this.server.counters.connect += 1;
     this.server.counters.connectTime.add(this.plane.clock.monotonicMs() - this.#startedMs);
+    if (this.preface && this.server.owner?.service.serverProtocol !== 'h2c') this.socket.write(this.preface);
     this.#user?.connected();
   }
 

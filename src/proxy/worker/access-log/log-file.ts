@@ -1,0 +1,93 @@
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
+import { type FileHandle, open, rename, stat } from 'node:fs/promises';
+import type { LogSink } from './log-sink.js';
+
+/**
+ * Lines in a file that becomes `<path>.1` when it is full, that `<path>.2`, and so on; the oldest beyond `files` is overwritten.
+ * A file that somebody moved away or removed is begun anew.
+ */
+export class LogFile implements LogSink {
+  #file: FileHandle | undefined;
+  #bytes = 0;
+  #inode = 0;
+  #closed = false;
+  #busy = false;
+
+  constructor(
+    private readonly path: string,
+    private readonly maxBytes: number,
+    private readonly files: number,
+  ) {}
+
+  async write(text: string): Promise<void> {
+    this.#busy = true;
+    try {
+      let file = await this.#present();
+      const bytes = Buffer.byteLength(text, 'utf8');
+      if (this.#bytes > 0 && this.#bytes + bytes > this.maxBytes) {
+        await this.#rotate();
+        file = await this.#open();
+      }
+      await file.write(text, null, 'utf8');
+      this.#bytes += bytes;
+    } finally {
+      this.#busy = false;
+      if (this.#closed) this.close();
+    }
+  }
+
+  writeLast(text: string): void {
+    const file = openSync(this.path, 'a', 0o600);
+    try {
+      // Beyond its size by what is left at the end: the next start goes on with a file of its own.
+      if (fstatSync(file).isFile()) writeSync(file, text, null, 'utf8');
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#busy) return;
+    const file = this.#file;
+    this.#file = undefined;
+    // Nothing is lost by a failure here: what was written is written.
+    void file?.close().catch(() => undefined);
+  }
+
+  /** The file at the path, opened. */
+  async #present(): Promise<FileHandle> {
+    if (this.#file !== undefined) {
+      const there = await stat(this.path).catch(() => undefined);
+      if (there?.ino === this.#inode) return this.#file;
+      await this.#shut();
+    }
+    return this.#open();
+  }
+
+  async #open(): Promise<FileHandle> {
+    const file = await open(this.path, 'a', 0o600);
+    const { size, ino } = await file.stat();
+    this.#file = file;
+    this.#bytes = size;
+    this.#inode = ino;
+    return file;
+  }
+
+  async #rotate(): Promise<void> {
+    await this.#shut();
+    for (let number = this.files - 1; number >= 1; number--) {
+      const from = number === 1 ? this.path : `${this.path}.${number - 1}`;
+      await rename(from, `${this.path}.${number}`).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      });
+    }
+    if (this.files === 1) await open(this.path, 'w', 0o600).then((file) => file.close());
+  }
+
+  async #shut(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
+  }
+}
