@@ -3,12 +3,7 @@ import type { App, AppId, AppRecord } from '../src/apps/app.js';
 import type { AppChange, AppRegistry } from '../src/apps/app-registry.js';
 import { silentLog } from '../src/logging/log.js';
 import { ProxyControl } from '../src/proxy/control.js';
-import {
-  type FromProxy,
-  PROXY_LINE_PATH,
-  PROXY_PROTOCOL_VERSION,
-  type ToProxy,
-} from '../src/proxy/table.js';
+import { type FromProxy, PROXY_LINE_PATH, PROXY_PROTOCOL_VERSION, type ToProxy } from '../src/proxy/table.js';
 import type { AgentId, Instance, InstanceId, TaskId } from '../src/scheduler/instance.js';
 import type { InstanceChange, InstanceReadModel } from '../src/scheduler/scheduler.js';
 import { SystemClock } from '../src/util/clock.js';
@@ -168,12 +163,24 @@ export class LbWorld {
     return this.#instances.get(appId)?.values().next().value;
   }
 
-  /** Every proxy has confirmed the table as it is. */
+  /** The versions that the proxies have confirmed, the lowest. */
+  get acked(): number {
+    return Math.min(...this.control.stats().map(({ acked }) => acked));
+  }
+
+  /** Every proxy has confirmed a table later than this version. */
+  async confirmedAfter(version: number): Promise<void> {
+    while (this.acked <= version) await new Promise((again) => setTimeout(again, 1));
+  }
+
+  /** All that runs is in the table, and every proxy has confirmed that. */
   async confirmed(proxies: number): Promise<void> {
+    let running = 0;
+    for (const ofApp of this.#instances.values()) running += ofApp.size;
     for (;;) {
-      const { version } = this.control.table();
-      const stats = this.control.stats();
-      if (stats.length === proxies && stats.every(({ acked }) => acked >= version)) return;
+      const { version, services } = this.control.table();
+      const routed = Object.values(services).reduce((sum, { servers }) => sum + servers.length, 0);
+      if (routed === running && this.control.stats().length === proxies && this.acked >= version) return;
       await new Promise((again) => setTimeout(again, 5));
     }
   }

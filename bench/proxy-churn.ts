@@ -94,7 +94,10 @@ async function latencies(world: LbWorld, proxies: readonly Proxy[], apps: readon
   const probe = world.app('/probe', (await freePort()) || 1, 1);
   await world.confirmed(PROXIES);
   let next = 0;
-  const background = setInterval(() => replaceOne(world, apps[next++ % apps.length], port), BACKGROUND_PERIOD_MS);
+  const background = setInterval(
+    () => replaceOne(world, apps[next++ % apps.length], port),
+    BACKGROUND_PERIOD_MS,
+  );
   const servedMs: number[] = [];
   const unroutedMs: number[] = [];
   for (let change = 0; change < CHANGES; change++) {
@@ -127,8 +130,9 @@ async function costOfChange(world: LbWorld, proxies: readonly Proxy[], apps: rea
   await world.confirmed(PROXIES);
   const before = { own: process.cpuUsage(), proxy: cpuSeconds(proxy?.pid) };
   for (let change = 0; change < CHANGES; change++) {
+    const { acked } = world;
     replaceOne(world, apps[change % apps.length], port);
-    await world.confirmed(PROXIES);
+    await world.confirmedAfter(acked);
   }
   const { user, system } = process.cpuUsage(before.own);
   return {
@@ -160,7 +164,11 @@ function settled(): Promise<void> {
 }
 
 /** An HAProxy with as many backends and servers; its virtual hosts in a map, as marathon-lb writes it. */
-async function startHaproxy(dir: string, apps: number, backend: number): Promise<{ child: ChildProcess; port: number }> {
+async function startHaproxy(
+  dir: string,
+  apps: number,
+  backend: number,
+): Promise<{ child: ChildProcess; port: number }> {
   const port = await freePort();
   const lines = ['global', ` maxconn ${CONNECTIONS + 100}`, ' nbthread 1', 'defaults', ' mode http'];
   lines.push(' timeout connect 3s', ' timeout client 60s', ' timeout server 60s');
@@ -179,7 +187,10 @@ async function startHaproxy(dir: string, apps: number, backend: number): Promise
   return { child, port };
 }
 
-async function measureHaproxy(dir: string, backend: number): Promise<{ serversMiB: number; idleMiB: number }> {
+async function measureHaproxy(
+  dir: string,
+  backend: number,
+): Promise<{ serversMiB: number; idleMiB: number }> {
   const empty = await startHaproxy(dir, 0, backend);
   const full = await startHaproxy(dir, APPS, backend);
   const rss = ({ child }: { child: ChildProcess }): number => memoryMiB(child.pid, 'VmRSS');
@@ -221,19 +232,41 @@ async function main(): Promise<void> {
     const haproxy = await measureHaproxy(dir, backendPort);
     const perThousand = (APPS * INSTANCES) / 1_000;
     const rows: Row[] = [
-      { what: `table of ${APPS} apps x ${INSTANCES} in force in ${PROXIES} proxies`, value: tableMs, unit: 'ms' },
+      {
+        what: `table of ${APPS} apps x ${INSTANCES} in force in ${PROXIES} proxies`,
+        value: tableMs,
+        unit: 'ms',
+      },
       { what: 'healthy to the first request, p50', value: quantile(servedMs, 0.5), unit: 'ms' },
-      { what: 'healthy to the first request at every proxy, p99', value: quantile(servedMs, 0.99), unit: 'ms', target: '20' },
+      {
+        what: 'healthy to the first request at every proxy, p99',
+        value: quantile(servedMs, 0.99),
+        unit: 'ms',
+        target: '20',
+      },
       { what: 'kill wanted to un-routed everywhere, p50', value: quantile(unroutedMs, 0.5), unit: 'ms' },
-      { what: 'kill wanted to un-routed everywhere, p99', value: quantile(unroutedMs, 0.99), unit: 'ms', target: '20' },
+      {
+        what: 'kill wanted to un-routed everywhere, p99',
+        value: quantile(unroutedMs, 0.99),
+        unit: 'ms',
+        target: '20',
+      },
       { what: 'a replaced instance, app of 10: CPU of the server', value: small.serverMs, unit: 'ms' },
       { what: 'a replaced instance, app of 10: CPU of a proxy', value: small.proxyMs, unit: 'ms' },
-      { what: `a replaced instance, app of ${LARGE_APP}: CPU of the server`, value: big.serverMs, unit: 'ms' },
+      {
+        what: `a replaced instance, app of ${LARGE_APP}: CPU of the server`,
+        value: big.serverMs,
+        unit: 'ms',
+      },
       { what: `a replaced instance, app of ${LARGE_APP}: CPU of a proxy`, value: big.proxyMs, unit: 'ms' },
       { what: 'memory of 1 000 servers: longrun', value: serversMiB / perThousand, unit: 'MiB' },
       { what: 'memory of 1 000 servers: haproxy', value: haproxy.serversMiB / perThousand, unit: 'MiB' },
       { what: 'memory of an idle connection: longrun', value: (idle * 1_024) / CONNECTIONS, unit: 'KiB' },
-      { what: 'memory of an idle connection: haproxy', value: (haproxy.idleMiB * 1_024) / CONNECTIONS, unit: 'KiB' },
+      {
+        what: 'memory of an idle connection: haproxy',
+        value: (haproxy.idleMiB * 1_024) / CONNECTIONS,
+        unit: 'KiB',
+      },
     ];
     report('proxy-churn', rows);
   } finally {

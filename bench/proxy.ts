@@ -159,7 +159,13 @@ async function main(): Promise<void> {
       benchService('web', 1, backends, { vhosts: ['localhost'] }),
       benchService('raw', tcpPort, backends, { mode: 'tcp', bindPort: true }),
     ],
-    { accessLog: 'json' },
+    {
+      telling: {
+        accessLog: { format: 'json', to: { kind: 'file' }, maxBytes: 1 << 30, files: 2, withQuery: false },
+        omitServerMetrics: false,
+        address: '127.0.0.1',
+      },
+    },
   );
   try {
     backends.forEach((port, index) => {

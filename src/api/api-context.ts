@@ -14,8 +14,10 @@ import type { DeploymentHistory } from '../history/deployment-history.js';
 import type { TaskHistory } from '../history/task-history.js';
 import type { Log } from '../logging/log.js';
 import type { LogLevels } from '../logging/log-levels.js';
+import type { AppTraffic } from '../proxy/control/traffic-book.js';
 import type { AgentId } from '../scheduler/instance.js';
 import type { Scheduler } from '../scheduler/scheduler.js';
+import type { Certificates } from '../certificates/certificates.js';
 import type { Secrets } from '../secrets/secrets.js';
 import type { UsageBook } from '../usage/usage-book.js';
 import type { Clock } from '../util/clock.js';
@@ -120,8 +122,12 @@ export interface ApiOptions {
   readonly endpoints?: { readonly book: EndpointBook; readonly epoch: number };
   /** What apps use; without it there is nothing to be asked for. */
   readonly usage?: Pick<UsageBook, 'now' | 'points'>;
+  /** How requests went in the last minute; without it there is nothing to be asked for. */
+  readonly traffic?: (appId: AppId) => AppTraffic | undefined;
   /** What only tasks may read; without it `/v2/secrets` does not exist. */
   readonly secrets?: Secrets;
+  /** What the load balancers speak TLS with; without it `/v2/certificates` does not exist. */
+  readonly certificates?: Certificates;
   /** Levels of this process's log; without them `/logging` does not exist. */
   readonly logLevels?: LogLevels;
   /** What is told about the API; without it `/openapi.json` and `/docs` do not exist. */

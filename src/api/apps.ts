@@ -10,6 +10,7 @@ import type { Prepare } from './app-changes-port.js';
 import { answerAppHistory } from './app-history.js';
 import { sendAppList, wrapped } from './app-list.js';
 import { answerAppTasks, answerGroupTasks } from './app-tasks.js';
+import { answerAppTraffic } from './app-traffic.js';
 import { answerAppUsage } from './app-usage.js';
 import { answerVersion, answerVersions } from './app-versions.js';
 import { type AppEmbed, appEmbeds, listEmbeds, singleEmbeds } from './decide/app-embeds.js';
@@ -66,6 +67,8 @@ function tableOf(context: ApiContext, bodies: JsonBodies, route: AppRoute): Meth
       return answerGroupTasks(context, route.prefix);
     case 'history':
       return answerAppHistory(context, route.appId);
+    case 'traffic':
+      return answerAppTraffic(context, route.appId);
     case 'usage':
       return answerAppUsage(context, route.appId);
     case 'versions':

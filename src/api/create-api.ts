@@ -32,6 +32,7 @@ import { podsRouter } from './pods.js';
 import { AppFragments } from './present/app-fragments.js';
 import { PublishedDocuments } from './published-documents.js';
 import { queueRouter } from './queue.js';
+import { certificatesRouter } from './certificates.js';
 import { secretKeyResource, secretsRouter } from './secrets.js';
 import {
   advertisedAuthority,
@@ -167,6 +168,7 @@ export function createApi(options: ApiOptions): Api {
     app.use('/v2/secrets', secretsRouter(options.secrets, bodies));
     app.all('/v2/secret-key', secretKeyResource(options.secrets));
   }
+  if (options.certificates) app.use('/v2/certificates', certificatesRouter(options.certificates, bodies));
   if (auth) {
     app.use('/v2/tokens', tokensRouter(auth.tokens, bodies));
     app.all('/v2/audit', auditResource(auth.trail));

@@ -1,5 +1,6 @@
 import type { Response } from 'express';
 import type { ClaimsView } from '../apps/decide/route-conflicts.js';
+import type { ApiContext } from './api-context.js';
 import { type Change, conflictWarnings, labelWarnings, unknownFieldWarnings, warningLine } from './decide/warnings.js';
 
 /** Says in an answer what of an accepted definition has no effect: nothing is refused for it, and nothing is hidden. */
@@ -14,6 +15,14 @@ export function noteUnknownFields(
   isKnown: (member: string) => boolean,
 ): void {
   ofBodies.set(response, unknownFieldWarnings(body, isKnown));
+}
+
+/** Where conflicts are looked up for warnings; undefined where they are refused, so that there is nothing to warn of. */
+export function acceptedClaims({
+  settings,
+  registry,
+}: Pick<ApiContext, 'settings' | 'registry'>): ClaimsView | undefined {
+  return settings.lbConflicts === 'warn' ? registry.routeClaims : undefined;
 }
 
 /** Everything that has no effect, or is another app's, in what the request brings; names it in the answer's head. */

@@ -206,6 +206,7 @@ function ports(settings: Settings): Finding[] {
     ['agent', settings.agentPort, '--agent-port'],
     ['load balancer', settings.lbHttpPort, '--lb-http-port'],
     ['statistics', settings.lbStatsPort, '--lb-stats-port'],
+    ['virtual hosts over TLS', settings.lbHttpsPort, '--lb-https-port'],
     ['apps by header', settings.lbAppIdPort, '--lb-app-id-port'],
     ['names', settings.dnsPort, '--dns-port'],
     ['names over HTTP', settings.dnsHttpPort, '--dns-http-port'],

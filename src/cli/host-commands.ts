@@ -51,6 +51,7 @@ export function addHostCommands(root: Command): void {
       'agent-port',
       'lb-http-port',
       'lb-stats-port',
+      'lb-https-port',
       'lb-app-id-port',
       'dns-port',
       'dns-http-port',

@@ -24,6 +24,8 @@ export function makeProxyService(
     lbHttpPort: settings.lbHttpPort,
     lbStatsPort: settings.lbStatsPort,
     lbAppIdPort: settings.lbAppIdPort,
+    lbHttpsPort: settings.lbHttpsPort,
+    ...(settings.lbCerts !== undefined && { lbCerts: settings.lbCerts }),
     workers: settings.lbWorkers,
     workerEntry: worker.entry,
     execArgv: worker.execArgv,
@@ -40,8 +42,14 @@ export function makeProxyService(
   });
   return {
     start: async () => {
-      const { lbUrl, statsUrl, appIdUrl, names: served } = await parent.start();
-      return { lb: lbUrl, stats: statsUrl, ...(appIdUrl && { apps: appIdUrl }), ...namesUrls(served) };
+      const { lbUrl, statsUrl, appIdUrl, httpsUrl, names: served } = await parent.start();
+      return {
+        lb: lbUrl,
+        stats: statsUrl,
+        ...(httpsUrl && { 'lb-https': httpsUrl }),
+        ...(appIdUrl && { apps: appIdUrl }),
+        ...namesUrls(served),
+      };
     },
     stop: (mode) => parent.stop({ leaveWorkers: mode === 'leave-tasks' }),
   };

@@ -136,7 +136,7 @@ export class Up {
 
   #startOthers(): void {
     this.#agent.start();
-    const { lbAddress, lbHttpPort, lbStatsPort, lbAppIdPort, lbWorkers } = this.#settings;
+    const { lbAddress, lbHttpPort, lbStatsPort, lbAppIdPort, lbHttpsPort, lbCerts, lbWorkers } = this.#settings;
     const names = namesSettings(this.#settings);
     this.#proxy = new ProxyParent({
       workDir: this.#workDir.path,
@@ -144,6 +144,8 @@ export class Up {
       lbHttpPort,
       lbStatsPort,
       lbAppIdPort,
+      lbHttpsPort,
+      ...(lbCerts !== undefined && { lbCerts }),
       workers: lbWorkers,
       workerEntry: entries.proxyWorker,
       execArgv: [...execArgv.small],
@@ -160,10 +162,11 @@ export class Up {
       onAccepting: () => this.#refreshReadyFile(),
     });
     this.#proxy.start().then(
-      ({ lbUrl, statsUrl, appIdUrl, names: served }) => {
+      ({ lbUrl, statsUrl, appIdUrl, httpsUrl, names: served }) => {
         this.#proxyUrls = {
           lb: lbUrl,
           stats: statsUrl,
+          ...(httpsUrl && { 'lb-https': httpsUrl }),
           ...(appIdUrl && { apps: appIdUrl }),
           ...namesUrls(served),
         };

@@ -99,6 +99,14 @@ function finished(settings: Settings): Settings {
     throw new SettingsError(
       `--lb-access-log-to '${settings.lbAccessLogTo}' is no place for a log; write file, stdout or syslog://127.0.0.1:514`,
     );
+  if (settings.lbAcme !== undefined && !settings.lbAcmeAgreeTos)
+    throw new SettingsError(
+      '--lb-acme needs --lb-acme-agree-tos: certificates are only given to those who agree to the terms of service',
+    );
+  if (settings.lbAcme !== undefined && !isWebAddress(settings.lbAcme))
+    throw new SettingsError(
+      `--lb-acme '${settings.lbAcme}' is not the directory of a certificate authority; write it like https://acme-v02.api.letsencrypt.org/directory`,
+    );
   if (settings.server !== undefined && !isWebAddress(settings.server))
     throw new SettingsError(
       `--server '${settings.server}' is not the address of a server's master port; write it like http://10.0.0.1:5050`,

@@ -14,6 +14,12 @@ export interface Settings {
   readonly lbHttpPort: number;
   readonly lbStatsPort: number;
   /** Requests name their app in a header there. */
+  /** For virtual hosts over TLS; a folder of certificates; and the certificate authority that gives some, with what it wants to know. */
+  readonly lbHttpsPort: number;
+  readonly lbCerts?: string;
+  readonly lbAcme?: string;
+  readonly lbAcmeEmail?: string;
+  readonly lbAcmeAgreeTos: boolean;
   readonly lbAppIdPort: number;
   readonly lbWorkers: number;
   /** Groups of apps that this load balancer serves, comma separated; `*`: all. */

@@ -218,6 +218,26 @@ export const errors = {
     message: 'There is room for {max} secrets of {bytes} bytes altogether, and not for this one',
     hint: 'Remove those that nobody uses.',
   },
+  'certificate-not-found': {
+    status: 404,
+    message: "Certificate '{name}' does not exist",
+    hint: 'GET /v2/certificates lists what exists; `longrun certificate add {name}` makes it.',
+  },
+  'certificate-invalid': {
+    status: 422,
+    message: 'That is no certificate that can be served: {reason}',
+    hint: '`certificate` is PEM text, the certificate itself first and then its chain; `privateKey` is its key in PEM, without a passphrase. Without a key it is taken for certificate authorities of clients.',
+  },
+  'certificate-in-use': {
+    status: 409,
+    message: "Certificate '{name}' is used by {apps}",
+    hint: 'Take it out of their definitions first.',
+  },
+  'too-many-certificates': {
+    status: 403,
+    message: 'There are {max} certificates already',
+    hint: 'Remove those that nobody uses.',
+  },
   'store-unavailable': {
     status: 503,
     message: 'The store cannot be written right now ({code}): {reason}',

@@ -1,7 +1,9 @@
 import type { AppId } from '../apps/app.js';
 import type { CarriedRouting } from '../apps/port-routing.js';
+import type { CertificatesMessage } from '../certificates/bundle.js';
 import type { NamesMessage } from '../discovery/names-message.js';
 import type { TaskId } from '../scheduler/instance.js';
+import type { ServersPatch } from './decide/servers-patch.js';
 
 /**
  * The routing table: what every proxy serves. Built by a pure function of apps, instances and health
@@ -71,6 +73,8 @@ export interface TableDelta {
   readonly from: number;
   readonly to: number;
   readonly services: Readonly<Record<string, Service | null>>;
+  /** Of services that changed in some of their servers only. Told to proxies that said that they understand. */
+  readonly patches?: Readonly<Record<string, ServersPatch>>;
 }
 
 export const PROXY_LINE_PATH = '/longrun/v1/proxy';
@@ -85,6 +89,8 @@ export type FromProxy =
       readonly host: string;
       /** It serves names, too. */
       readonly names?: true;
+      /** It understands `patches` in a TableDelta. */
+      readonly patches?: true;
       /** Groups of apps that it serves: of the table it takes only those; absent: all. */
       readonly groups?: readonly string[];
     }
@@ -107,4 +113,5 @@ export type ToProxy =
   | { readonly type: 'SNAPSHOT'; readonly table: RoutingTable }
   | { readonly type: 'DELTA'; readonly delta: TableDelta }
   | { readonly type: 'LEASE'; readonly leaseMs: number }
+  | CertificatesMessage
   | NamesMessage;

@@ -22,6 +22,8 @@ export interface SecretBookOptions {
   readonly store: Pick<StateStore, 'scan' | 'commit'>;
   readonly epoch: number;
   readonly keyFile: KeyFile;
+  /** Seals anew, with the current key, what others have sealed with a former one; before that is forgotten. */
+  readonly alsoReseal?: () => Promise<void>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -177,6 +179,7 @@ export class SecretBook {
       );
       for (const record of records) this.#keep(record);
     }
+    await this.options.alsoReseal?.();
     keyFile.dropFormer();
     log.info('secrets are sealed with a new key', { keyId: current?.id, secrets: readable.length });
     return readable.length;

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { parseTaskId } from '../api/decide/task-id.js';
 import type { AppChanges } from '../apps/app-changes.js';
 import type { AppRegistryImpl } from '../apps/registry.js';
+import { CertificateBook } from '../certificates/certificate-book.js';
 import type { WorkDir } from '../config/work-dir.js';
 import type { Deployments } from '../deployments/deployment.js';
 import type { OpenedSecrets } from '../embedded-mesos/master/parts.js';
@@ -30,6 +31,8 @@ interface Later {
 /** What the server does with secrets, beside its other rooms. */
 export interface ServerSecrets {
   readonly secrets: Secrets;
+  /** Sealed with the same keys. */
+  readonly certificates: CertificateBook;
   /** For the master: what a task on an agent refers to. */
   open(frameworkId: string, taskId: string, names: readonly string[]): OpenedSecrets;
   has(path: string): boolean;
@@ -47,10 +50,14 @@ export async function openSecrets(
   changed: (paths: readonly string[]) => void,
 ): Promise<ServerSecrets> {
   const log = around.log.child('secrets');
+  const keyFile = new KeyFile(join(workDir.path, 'secrets.key'));
+  const certificates = new CertificateBook({ store, epoch, keyFile, clock, log: around.log.child('certificates') });
+  await certificates.start();
   const book = new SecretBook({
     store,
     epoch,
-    keyFile: new KeyFile(join(workDir.path, 'secrets.key')),
+    keyFile,
+    alsoReseal: () => certificates.reseal(),
     clock,
     log,
   });
@@ -66,6 +73,7 @@ export async function openSecrets(
   });
   return {
     secrets,
+    certificates,
     open: (frameworkId, taskId, names) => {
       const appId = parseTaskId(taskId)?.appId;
       // Whoever else launches tasks here has no apps, and so no secrets.

@@ -17,6 +17,7 @@ import type { PidLock } from '../util/pid-lock.js';
 import type { EventLoopLag } from './event-loop-lag.js';
 import type { History } from './history.js';
 import type { Narrator } from './narrator.js';
+import type { ServerCertificates } from './certificates.js';
 import type { ServerSecrets } from './secrets.js';
 import type { TlsFiles } from './tls-files.js';
 
@@ -41,6 +42,7 @@ export interface ServerParts {
   readonly history: History;
   readonly usage: UsageBook;
   readonly vault: ServerSecrets;
+  readonly certificates: ServerCertificates;
   readonly tokens: ApiAuth['tokens'];
   readonly tls: TlsFiles | undefined;
 }
@@ -50,6 +52,7 @@ export async function stopParts(running: ServerParts): Promise<void> {
   await running.api.stop();
   running.apiServer.close();
   running.vault.stop();
+  running.certificates.stop();
   await running.deployments.stop();
   await running.health.stop();
   await running.scheduler.stop();

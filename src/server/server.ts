@@ -40,6 +40,7 @@ import { LineServer } from '../util/line/line-server.js';
 import { listen, urlOf } from '../util/listen.js';
 import { VersionSource } from '../util/timestamp.js';
 import { startAccess, tlsFilesOf } from './access.js';
+import { makeCertificates } from './certificates.js';
 import { EventLoopLag } from './event-loop-lag.js';
 import { guardedReads } from './guarded-reads.js';
 import { startHistory } from './history.js';
@@ -50,24 +51,11 @@ import { nextEpoch } from './next-epoch.js';
 import { OperatorRoutes } from './operator-routes.js';
 import { FileProxyMemory } from './proxy-memory.js';
 import { openSecrets } from './secrets.js';
+import { documentsOf, type ServerFiles } from './server-files.js';
 import { takeServerLock } from './server-lock.js';
 import { type ServerParts, stopParts } from './server-parts.js';
 import { taskContext } from './task-context.js';
 import { startUsage } from './usage.js';
-
-export interface ServerFiles {
-  /** openapi.yaml */
-  readonly contract: string;
-  /** The module that the build made of it; absent: the YAML is read and its validators are compiled when used. */
-  readonly compiledContract?: string;
-  /** openapi.yaml as JSON. */
-  readonly contractJson?: string;
-  /** Folder of the pages that show it; absent: there are none. */
-  readonly docsPage?: string;
-  /** Entry of the prober child. */
-  readonly prober: string;
-  readonly version: string;
-}
 
 export interface ServerOptions {
   readonly settings: Settings;
@@ -180,6 +168,7 @@ export class Server {
     });
     const endpoints = new EndpointBook({ registry, instances: scheduler.instances, clock });
     const names = new NamesFeed({ book: endpoints, leader: await leaderAddress(settings, masterPort, log) });
+    const certificates = makeCertificates(this.options, epoch, vault.certificates, () => proxyControl.table());
     const proxyControl: ProxyControl = new ProxyControl({
       registry,
       instances: scheduler.instances,
@@ -189,6 +178,7 @@ export class Server {
       log: log.child('proxy'),
       memory: new FileProxyMemory(workDir.run, log),
       names,
+      certificates: certificates.feed,
     });
     const health = new HealthService({
       apps: registry,
@@ -228,6 +218,7 @@ export class Server {
     endpoints.start();
     names.start();
     proxyControl.start();
+    certificates.start();
     // Before the agents, whose tasks are a lot of work: the load balancer is the first that must know where they are.
     proxyLines = new LineServer<FromProxy, ToProxy>({
       path: PROXY_LINE_PATH,
@@ -283,19 +274,15 @@ export class Server {
       agentToken: workDir.token,
       history,
       usage,
+      traffic: (appId) => proxyControl.traffic(appId),
       secrets: vault.secrets,
+      certificates: certificates.api,
       endpoints: { book: endpoints, epoch },
       clock,
       dice,
       log,
       ...(logLevels && { logLevels }),
-      ...(files.docsPage !== undefined && {
-        documents: {
-          contract: files.contract,
-          ...(files.contractJson !== undefined && { contractJson: files.contractJson }),
-          page: files.docsPage,
-        },
-      }),
+      ...documentsOf(files),
       ...(onAbdicate && { abdicate: onAbdicate }),
     });
     const operator = new OperatorRoutes({
@@ -357,6 +344,7 @@ export class Server {
       history,
       usage,
       vault,
+      certificates,
       tokens,
       tls,
     };

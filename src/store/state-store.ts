@@ -114,6 +114,10 @@ export const keys = {
   token: (tokenId: string): string => `token!${tokenId}`,
   /** secrets room: a secret, its value sealed, by its path. */
   secret: (path: string): string => `secret!${path}`,
+  /** certificates room: a certificate, its key sealed, by its name. */
+  certificate: (name: string): string => `certificate!${name}`,
+  /** certificates room: the account at an ACME certificate authority, its key sealed. */
+  acmeAccount: (): string => 'acme-account',
   /** secrets room: an app that is to be restarted for a changed secret. */
   secretRestart: (appId: string): string => `secret-restart!${appId}`,
   /** auth room: one entry of the audit trail, in order of its number; without a number the prefix of them all. */

@@ -77,6 +77,7 @@ const matrix: readonly Row[] = [
   row('DELETE /v2/apps/{+appId}/tasks/{taskId}', `/v2/apps/shop/web/tasks/${task}`, change),
   row('GET /v2/apps/{+appId}/history', '/v2/apps/shop/web/history', see),
   row('GET /v2/apps/{+appId}/usage', '/v2/apps/shop/web/usage', see),
+  row('GET /v2/apps/{+appId}/traffic', '/v2/apps/shop/web/traffic', see),
   row('GET /v2/apps/{+appId}/versions', '/v2/apps/shop/web/versions', see),
   row('GET /v2/apps/{+appId}/versions/{version}', `/v2/apps/shop/web/versions/${at(0)}`, see),
   row('GET /v2/groups', '/v2/groups', self),

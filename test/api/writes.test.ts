@@ -508,19 +508,19 @@ describe('an If-Match on what is no definition', () => {
 
 describe('what of a definition has no effect', () => {
   const head = 'x-longrun-warning';
-  const labels = { HAPROXY_0_USE_HSTS: 'true', HAPROXY_0_VHOST: 'a.test', team: 'x' };
+  const labels = { HAPROXY_0_HTTP_FRONTEND_ACL: 'acl x', HAPROXY_0_VHOST: 'a.test', team: 'x' };
 
   it('is said in the head of the answer, and in a dry run; and nothing is refused for it', async () => {
-    const definition = { ...app('/web'), labels, instnaces: 3 };
+    const definition = { ...app('/web'), portDefinitions: [{ port: 0 }], labels, instnaces: 3 };
     const dry = await world.ask('POST', '/v2/apps?dryRun=true', definition);
     expectContract('Announcement', dry.json);
     expect(dry.json['warnings']).toEqual([
       '/web: the field instnaces is unknown and was left out',
-      '/web: label HAPROXY_0_USE_HSTS has no effect: no TLS in the load balancer yet',
+      '/web: label HAPROXY_0_HTTP_FRONTEND_ACL has no effect: templates in HAProxy’s language are not taken from labels',
     ]);
     const made = await world.ask('POST', '/v2/apps', definition);
     expect(made.status).toBe(201);
-    expect(made.headers[head]).toBe((dry.json['warnings'] as string[]).join(' | '));
+    expect(made.headers[head]).toBe((dry.json['warnings'] as string[]).join(' | ').replace('’', "'"));
   });
 
   it('is said only of what the request brings, and never of an answer of ours sent back', async () => {
@@ -534,9 +534,9 @@ describe('what of a definition has no effect', () => {
     expect([echoed.status, echoed.headers[head]]).toEqual([200, undefined]);
     await world.calm();
     const changed = await world.ask('PATCH', '/v2/apps/web', {
-      labels: { ...labels, HAPROXY_0_USE_HSTS: 'false' },
+      labels: { ...labels, HAPROXY_0_HTTP_FRONTEND_ACL: 'acl y' },
     });
-    expect(changed.headers[head]).toContain('HAPROXY_0_USE_HSTS');
+    expect(changed.headers[head]).toContain('HAPROXY_0_HTTP_FRONTEND_ACL');
   });
 
   it('is one line of plain characters, however it was named', async () => {

@@ -260,6 +260,21 @@ describe('looking', () => {
     expect(screen.text).toMatch(/^\/web .* port not served$/m);
   });
 
+  it('show tells how requests went, and compares versions while there are several', async () => {
+    const sums = { requests: 600, requestsPerSecond: 10, errorShare: 0.005, p50: 2, p95: 8, p99: 61 };
+    world.traffic = {
+      all: sums,
+      versions: new Map([
+        ['2026-01-01T00:00:00.000Z', sums],
+        ['2026-02-02T00:00:00.000Z', { ...sums, errorShare: 0 }],
+      ]),
+      instances: new Map(),
+    };
+    await appShow(client, screen, { id: 'web', json: false });
+    expect(screen.text).toMatch(/traffic +10 requests\/s, 0\.50 % failed, p50 2\.0 ms, p95 8\.0 ms, p99 61 ms\n/);
+    expect(screen.text).toMatch(/2026-02-02T00:00:00\.000Z: 10 requests\/s, none failed.*\n.*2026-01-01/);
+  });
+
   it('list and show are tables, or JSON for programs', async () => {
     await appList(client, screen, { json: false });
     expect(screen.text).toMatch(/^APP .*STATE\n\/web +1\/2 /);

@@ -86,6 +86,18 @@ describe('the table', () => {
     expect(a.tasks(web)).toHaveLength(52);
   });
 
+  it('tells proxies that understand it only which servers came and went', async () => {
+    const { scene, a, b } = usual();
+    for (let i = 0; i < 10; i++) scene.world.put(instance('/web', `more-${i}`, 32_000 + i));
+    await scene.pass(5);
+    b.say({ type: 'HELLO', proxyId: 'b', pid: 1, bootId: 'boot', host: 'node.test', patches: true });
+    scene.world.put(instance('/web', 'last', 33_000));
+    await scene.pass(5);
+    const [whole, patched] = [a, b].map(({ sent }) => sent.at(-1));
+    expect(whole).toMatchObject({ type: 'DELTA', delta: { services: { [web]: {} } } });
+    expect(patched).toMatchObject({ type: 'DELTA', delta: { services: {}, patches: { [web]: { gone: [] } } } });
+  });
+
   it('does not change when nothing about a service did', async () => {
     const { scene, a, one } = usual();
     const before = a.table.version;

@@ -67,7 +67,7 @@ describe('a worker on the line', () => {
       delta: { epoch: 1, from: 4, to: 5, services: { '/shop/web:10000': { ...web, servers: [] } } },
     });
     expect(sent).toEqual([
-      { type: 'HELLO', proxyId: 'p', pid: 1, bootId: 'boot', host: 'node.test' },
+      { type: 'HELLO', proxyId: 'p', pid: 1, bootId: 'boot', host: 'node.test', patches: true },
       { type: 'ACK', epoch: 1, version: 4 },
       { type: 'IN_FLIGHT', taskId: task, count: 1 },
       { type: 'ACK', epoch: 1, version: 5 },

@@ -265,7 +265,7 @@ describe('virtual hosts', () => {
     await client.send(get('/', 'three.test')).sees(/404 Not Found: no app serves the host three\.test\n$/);
     await client
       .send(get('/', 'empty.test'))
-      .sees(/503 Service Unavailable: no server of \/shop\/web is up\n$/);
+      .sees(/503 Service Unavailable: no server of \/shop\/web is up\n\/shop\/web on service port \d+: 0 instances are healthy\.\n$/);
     await client.send(get('/', 'one.test')).sees(/one$/);
   });
 

@@ -100,7 +100,15 @@ describe('a disabled server', () => {
       }),
       { minLength: 1, maxLength: 6 },
     );
-    const algorithm = fc.constantFrom('roundrobin', 'leastconn', 'random', 'first', 'source', 'uri', 'header');
+    const algorithm = fc.constantFrom(
+      'roundrobin',
+      'leastconn',
+      'random',
+      'first',
+      'source',
+      'uri',
+      'header',
+    );
     fc.assert(
       fc.property(some, algorithm, fc.boolean(), (given, balance, limited) => {
         const listed = given.map(({ disabled, weight }, n) => ({
@@ -109,7 +117,9 @@ describe('a disabled server', () => {
           ...(disabled && { disabled }),
         }));
         const limits = limited ? { limits: { connectionsPerServer: 1 } } : {};
-        const table = new Table(service(listed, { balance, balanceHeader: 'x-key', ...limits } as Partial<Service>));
+        const table = new Table(
+          service(listed, { balance, balanceHeader: 'x-key', ...limits } as Partial<Service>),
+        );
         const tried: LiveServer[] = [];
         given.forEach((each, n) => {
           const live = table.server(n + 1);
@@ -127,7 +137,10 @@ describe('a disabled server', () => {
           if (of.tried) expect(given.some((each) => may(each) && !each.tried)).toBe(false);
         } else {
           // Nobody may have anything, or there is somebody to wait for.
-          expect(given.filter(may).every((each) => limited && each.full) || (limited && given.some((each) => may(each) && each.full))).toBe(true);
+          expect(
+            given.filter(may).every((each) => limited && each.full) ||
+              (limited && given.some((each) => may(each) && each.full)),
+          ).toBe(true);
         }
       }),
       { numRuns: 300 },
@@ -227,14 +240,17 @@ describe('a server that fails', () => {
     [undefined, 3, { 1: 6, 2: 6, 3: 6, 4: 6 }],
     [1, 3, { 4: 24 }],
     [0.2, 1, { 1: 6, 2: 6, 3: 6, 4: 6 }],
-  ])('is asked again when too many fail with it (threshold %p, %i of 4 fail)', (panicThreshold, failing, expected) => {
-    const over = panicThreshold === undefined ? {} : { ejection: { panicThreshold } };
-    const table = new Table(service(all(4), over));
-    for (const port of ports(failing)) table.server(port).refused(1_000);
-    expect(counted(table.live(), 24, { nowMs: 1_100 })).toEqual(expected);
-    // When they have had their time, none of them is counted any more.
-    expect(counted(table.live(), 24, { nowMs: 1_501 })).toEqual({ 1: 6, 2: 6, 3: 6, 4: 6 });
-  });
+  ])(
+    'is asked again when too many fail with it (threshold %p, %i of 4 fail)',
+    (panicThreshold, failing, expected) => {
+      const over = panicThreshold === undefined ? {} : { ejection: { panicThreshold } };
+      const table = new Table(service(all(4), over));
+      for (const port of ports(failing)) table.server(port).refused(1_000);
+      expect(counted(table.live(), 24, { nowMs: 1_100 })).toEqual(expected);
+      // When they have had their time, none of them is counted any more.
+      expect(counted(table.live(), 24, { nowMs: 1_501 })).toEqual({ 1: 6, 2: 6, 3: 6, 4: 6 });
+    },
+  );
 
   it('is asked all the same when it is the only one', () => {
     const table = new Table(service(all(1), { ejection: { panicThreshold: 1 } }));
@@ -252,14 +268,24 @@ describe('a header', () => {
     const before = users.map(portOf);
     expect(users.map(portOf)).toEqual(before);
     expect(new Set(before).size).toBe(5);
-    expect(counted(table.live(), 50, { lines: 'Accept: *\r\n' })).toEqual({ 1: 10, 2: 10, 3: 10, 4: 10, 5: 10 });
+    expect(counted(table.live(), 50, { lines: 'Accept: *\r\n' })).toEqual({
+      1: 10,
+      2: 10,
+      3: 10,
+      4: 10,
+      5: 10,
+    });
   });
 });
 
 describe('a cookie', () => {
   it('holds through a deployment: the client moves once, when its server goes, and stays where it came to', () => {
     let ids = ports(4);
-    const sticky = (): Service => service(ids.map((port) => serverAt(port)), { sticky: true });
+    const sticky = (): Service =>
+      service(
+        ids.map((port) => serverAt(port)),
+        { sticky: true },
+      );
     const table = new Table(sticky());
     // 40 clients, each with the cookie of where it was sent first.
     const first = Array.from({ length: 40 }, () => table.live().pick(asking));
@@ -283,6 +309,15 @@ describe('a cookie', () => {
     expect(counts).not.toContain(-1);
     const again = cookies.map((cookie) => table.live().pick({ ...asking, cookie })?.stickyId);
     expect(again).toEqual(cookies);
+  });
+
+  it('counts for nothing while its server is left alone, unless too many are', () => {
+    const table = new Table(service(all(3), { sticky: true }));
+    const cookie = table.server(2).stickyId;
+    table.server(2).refused(1_000);
+    expect(counted(table.live(), 10, { cookie })[2]).toBeUndefined();
+    table.server(1).refused(1_000);
+    expect(counted(table.live(), 10, { cookie })).toEqual({ 2: 10 });
   });
 });
 

@@ -154,7 +154,7 @@ async function secondBoot() {
 /** The same suites as on cgroup v1, in this slow machine: each of their tests is one check. */
 function runSuites() {
   const out = '/var/tmp/suites.json';
-  const suites = ['process-contract', 'hostile', 'namespaces', 'process-containerizer', 'statistics'].map((name) => `test/embedded-mesos/containers/${name}.test.ts`);
+  const suites = ['process-contract', 'hostile', 'namespaces', 'statistics'].map((name) => `test/embedded-mesos/containers/${name}.test.ts`);
   const words = ['node_modules/jest/bin/jest.js', '--runInBand', '--ci', '--json', `--outputFile=${out}`, '--testTimeout=300000', ...suites];
   const ran = spawnSync('node', words, { cwd: '/opt/suite', encoding: 'utf8', timeout: 30 * 60_000, env: { ...process.env, TEST_PATIENCE: '10' } });
   if (!existsSync(out)) {

@@ -539,6 +539,32 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v2/apps/{appId}/traffic": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
+                readonly appId: components["parameters"]["appId"];
+            };
+            readonly cookie?: never;
+        };
+        /**
+         * How requests through the load balancers went; an app called `traffic` below it wins
+         * @description The last minute, all load balancers together, by version and by instance: they tell every 5 s. Requests (connections in tcp mode) count when they end.
+         */
+        readonly get: operations["getAppTraffic"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v2/apps/{appId}/versions": {
         readonly parameters: {
             readonly query?: never;
@@ -4431,6 +4457,79 @@ export interface components {
             /** @description To be given as `after` to read on; absent at the end */
             readonly next?: number;
         };
+        /** @description Share that the app or the way to it failed (5xx, or no answer at all); 0 without requests */
+        readonly TrafficErrorShare: number;
+        /** @description From the first byte of a request to the last of its answer, to a quarter; absent in tcp mode and without requests */
+        readonly TrafficMs: number;
+        /**
+         * @example {
+         *       "id": "/shop/web",
+         *       "version": "2026-01-31T10:07:49.106Z",
+         *       "requests": 5210,
+         *       "requestsPerSecond": 92.4,
+         *       "errorShare": 0.0025,
+         *       "p50Ms": 2.1,
+         *       "p95Ms": 9.8,
+         *       "p99Ms": 61.2,
+         *       "versions": [
+         *         {
+         *           "version": "2026-01-31T10:07:49.106Z",
+         *           "requests": 5210,
+         *           "requestsPerSecond": 92.4,
+         *           "errorShare": 0.0025,
+         *           "p50Ms": 2.1,
+         *           "p95Ms": 9.8,
+         *           "p99Ms": 61.2
+         *         }
+         *       ],
+         *       "instances": [
+         *         {
+         *           "taskId": "shop_web.instance-910039e0-e6bb-11f1-a93a-550a295e2ac3._app.1",
+         *           "host": "127.0.0.1",
+         *           "version": "2026-01-31T10:07:49.106Z",
+         *           "requests": 5210,
+         *           "requestsPerSecond": 92.4,
+         *           "errorShare": 0.0025,
+         *           "p50Ms": 2.1,
+         *           "p95Ms": 9.8,
+         *           "p99Ms": 61.2
+         *         }
+         *       ]
+         *     }
+         */
+        readonly AppTraffic: {
+            readonly id: components["schemas"]["Path"];
+            readonly version: components["schemas"]["Timestamp"];
+            readonly requests: number;
+            readonly requestsPerSecond: number;
+            readonly errorShare: components["schemas"]["TrafficErrorShare"];
+            readonly p50Ms?: components["schemas"]["TrafficMs"];
+            readonly p95Ms?: components["schemas"]["TrafficMs"];
+            readonly p99Ms?: components["schemas"]["TrafficMs"];
+            /** @description Newest first */
+            readonly versions: readonly {
+                /** @description Absent for what was answered without an instance; `other` for all but the newest five */
+                readonly version?: string;
+                readonly requests: number;
+                readonly requestsPerSecond: number;
+                readonly errorShare: components["schemas"]["TrafficErrorShare"];
+                readonly p50Ms?: components["schemas"]["TrafficMs"];
+                readonly p95Ms?: components["schemas"]["TrafficMs"];
+                readonly p99Ms?: components["schemas"]["TrafficMs"];
+            }[];
+            /** @description Those that were asked, also when they are gone since */
+            readonly instances: readonly {
+                readonly taskId: string;
+                readonly host?: string;
+                readonly version?: components["schemas"]["Timestamp"];
+                readonly requests: number;
+                readonly requestsPerSecond: number;
+                readonly errorShare: components["schemas"]["TrafficErrorShare"];
+                readonly p50Ms?: components["schemas"]["TrafficMs"];
+                readonly p95Ms?: components["schemas"]["TrafficMs"];
+                readonly p99Ms?: components["schemas"]["TrafficMs"];
+            }[];
+        };
         /**
          * @example {
          *       "id": "/shop/web",
@@ -7168,6 +7267,39 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["AppUsage"];
+                };
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly getAppTraffic: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /**
+                 * @description An app id; its slashes stay slashes
+                 * @example /shop/web
+                 */
+                readonly appId: components["parameters"]["appId"];
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Its traffic */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["AppTraffic"];
                 };
             };
             readonly 400: components["responses"]["BadRequest"];

@@ -14,7 +14,7 @@ export type AccessRoute =
 export type FindRoute = (path: string, method: string, exists: (appId: AppId) => boolean) => AccessRoute;
 
 /** Last segments of rows that an app may be called. */
-const appNames: ReadonlySet<string> = new Set(['history', 'usage']);
+const appNames: ReadonlySet<string> = new Set(['history', 'usage', 'traffic']);
 
 interface Compiled {
   readonly row: AccessRow;

@@ -9,6 +9,7 @@ export type AppRoute =
   | { readonly kind: 'task'; readonly appId: AppId; readonly taskId: string }
   | { readonly kind: 'history'; readonly appId: AppId }
   | { readonly kind: 'usage'; readonly appId: AppId }
+  | { readonly kind: 'traffic'; readonly appId: AppId }
   | { readonly kind: 'versions'; readonly appId: AppId }
   | { readonly kind: 'version'; readonly appId: AppId; readonly version: string }
   /** `/v2/apps/{group}/*`; `prefix` ends in `/`. */
@@ -41,6 +42,9 @@ const appId = (segments: readonly string[]): AppId => `/${segments.join('/')}` a
 const groupPrefix = (segments: readonly string[]): string =>
   segments.length === 0 ? '/' : `/${segments.join('/')}/`;
 
+const isAppName = (segment: string): segment is 'history' | 'usage' | 'traffic' =>
+  segment === 'history' || segment === 'usage' || segment === 'traffic';
+
 /**
  * Reads the tail of a path after `/v2/apps`: the id is everything until the reserved last segment `restart`, `tasks`
  * or `versions` (which no app id may end in). `exists` settles `/a/tasks/b`: an app of that id wins over a task of `/a`.
@@ -59,7 +63,7 @@ export function appRoute(segments: readonly string[], exists: (appId: AppId) => 
     if (last === 'versions') return { kind: 'versions', appId: appId(parent) };
   }
   // Unlike the reserved words above, an app may be called so.
-  if (segments.length >= 2 && (last === 'history' || last === 'usage') && !exists(appId(segments)))
+  if (segments.length >= 2 && isAppName(last) && !exists(appId(segments)))
     return { kind: last, appId: appId(parent) };
   if (segments.length >= 3 && !exists(appId(segments))) {
     const owner = appId(segments.slice(0, -2));

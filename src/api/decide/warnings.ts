@@ -37,8 +37,9 @@ export function conflictWarnings(changes: readonly Change[], claims: ClaimsView)
   const after = changes.flatMap(({ before, after }) => (after ? [{ before, after }] : []));
   const removed = new Set(changes.flatMap(({ appId, after }) => (after ? [] : [appId])));
   const warnings: string[] = [];
-  for (const { appId, claim, other } of findConflicts(after, removed, claims)) {
-    warnings.push(`${appId}: ${conflictText(claim, other)}`);
+  for (const found of findConflicts(after, removed, claims)) {
+    if (!found) continue;
+    warnings.push(`${found.appId}: ${conflictText(found.claim, found.other)}`);
     if (warnings.length === MAX_WARNINGS) break;
   }
   return warnings;

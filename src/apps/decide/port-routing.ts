@@ -2,8 +2,8 @@ import type { App } from '../app.js';
 import { type AppPort, type AppWithPorts, appPorts } from '../app-ports.js';
 import type { LoadBalancerOptions, PortOptions } from '../load-balancer-options.js';
 import type { PortRouting } from '../port-routing.js';
-import { type DeploymentLabels, readDeploymentLabels } from './routing/deployment-labels.js';
-import { type LabelFinding, readLabels } from './routing/label-findings.js';
+import { type DeploymentLabels, hasDeploymentLabel, readDeploymentLabels } from './routing/deployment-labels.js';
+import { type LabelFinding, labelsByPort, NO_LABELS, readLabels } from './routing/label-findings.js';
 import { contradicts, mergeParts } from './routing/routing-part.js';
 import { typedPart } from './routing/typed-port.js';
 import { unheededLabel } from './unheeded-labels.js';
@@ -75,13 +75,15 @@ function readRouting(app: RoutedApp): AppRouting {
   const ports = appPorts(app);
   const { loadBalancer } = app;
   const hasLabels = hasLoadBalancerLabel(app);
+  const ofPorts = hasLabels ? labelsByPort(app.labels) : undefined;
+  const appGroup = app.labels['HAPROXY_GROUP']?.trim() || undefined;
   const findings = [...strayLabels(app, ports.length)];
-  const read = hasLabels ? readDeploymentLabels(app.labels) : undefined;
+  const read = hasDeploymentLabel(app.labels) ? readDeploymentLabels(app.labels) : undefined;
   findings.push(...(read?.findings ?? NO_FINDINGS));
   const typed = new Map(loadBalancer?.ports?.map((options) => [placeOfPort(ports, options), options] as const));
   const deploymentGroup = loadBalancer?.deploymentGroup ?? read?.deployment?.group;
   const routed = ports.map((_, index): PortRouting => {
-    const labels = hasLabels ? readLabels(app.labels, index) : undefined;
+    const labels = ofPorts && readLabels(index, ofPorts.get(index) ?? NO_LABELS, appGroup);
     const options = typed.get(index);
     findings.push(...(labels?.findings ?? NO_FINDINGS));
     if (!labels?.said.size && !options && !loadBalancer && deploymentGroup === undefined) return DEFAULT_ROUTING;
@@ -117,10 +119,10 @@ const overruled = (label: string): LabelFinding => ({
 /** Labels that nobody reads though their names promise an effect, and those of ports that there are not. */
 function* strayLabels({ labels }: RoutedApp, ports: number): Iterable<LabelFinding> {
   for (const label in labels) {
-    const index = portOfLabel.exec(label)?.[1];
+    if (!label.startsWith('HAPROXY_') && !label.startsWith('VIP_')) continue;
     const found = unheededLabel(label);
     if (found) yield { label, kind: 'unheeded', text: found.why, hint: found.todo };
-    else if (index !== undefined && Number(index) >= ports)
+    else if (Number(portOfLabel.exec(label)?.[1] ?? -1) >= ports)
       yield {
         label,
         kind: 'unheeded',

@@ -95,8 +95,8 @@ export function* prepareTree(
     yield;
   }
   yield* checkStructure({ records, removed, groups, kept }, view);
-  if (view.routeClaims && settings.routeConflicts !== 'warn')
-    yield* checkRouteConflicts(records, removed, view.routeClaims);
+  if (view.routeClaims)
+    yield* checkRouteConflicts(records, removed, view.routeClaims, settings.routeConflicts ?? 'reject');
   return [
     ...records.map(({ after }) => ({ appId: after.app.id, after })),
     ...[...removed].map((appId) => ({ appId, after: undefined })),

@@ -3,7 +3,7 @@ import type { Steps } from '../../util/steps.js';
 import type { AppId, AppRecord } from '../app.js';
 import type { RouteClaimIndex } from '../route-claim-index.js';
 import { sameJson } from './canonical-json.js';
-import { type Claimant, meet, type RouteClaim, routeClaims } from './routing/route-claims.js';
+import { type Claimant, claimPath, meet, type RouteClaim, routeClaims } from './routing/route-claims.js';
 import type { PlacedRecord } from './structure.js';
 
 /** Where the claims of all other apps are looked up. */
@@ -24,35 +24,45 @@ const HINT =
   'Give one of them another host, path or service port; serve them by different load balancers (groups); or let them serve as one (`loadBalancer.deploymentGroup`).';
 
 /**
- * Refuses what two apps would both get from one load balancer. Only what the request newly claims is looked at, so a stored app
- * that is in conflict can be changed in every other way. Throws CatalogError `route-conflict`.
+ * Refuses what two apps would both get from one load balancer, unless conflicts are only warned of. Only what the request newly
+ * claims is looked at, so a stored app that is in conflict can be changed in every other way. A step per app. Throws
+ * CatalogError `route-conflict`.
  */
 export function* checkRouteConflicts(
   records: readonly PlacedRecord[],
   removed: ReadonlySet<AppId>,
   claims: ClaimsView,
+  policy: 'reject' | 'warn',
 ): Steps<void> {
-  const places = new Map(records.map(({ after, at }) => [after.app.id, at]));
+  const places = new Map(records.map((placed) => [placed.after.app.id, placed]));
   const details: ErrorDetail[] = [];
-  for (const { appId, claim, other } of findConflicts(records, removed, claims)) {
+  for (const found of findConflicts(records, removed, claims)) {
+    yield;
+    // Those that are accepted are looked for all the same: what is read of each app here is at hand for whoever follows.
+    if (!found || policy === 'warn') continue;
+    const { appId, claim, other } = found;
+    const placed = places.get(appId);
+    if (!placed) continue;
     details.push({
-      path: `${places.get(appId) ?? ''}${claim.path}`,
+      path: `${placed.at}${claimPath(placed.after, claim)}`,
       errors: [`${claim.what} belongs to ${other}`],
       code: 'route-conflict',
       hint: HINT,
     });
     if (details.length === MAX_CONFLICTS) break;
-    yield;
   }
   if (details.length > 0) throw new CatalogError('route-conflict', {}, details);
 }
 
-/** Every newly made claim that meets one of another app: of those that stay as they are, or of this request. */
+/**
+ * Every newly made claim that meets one of another app: of those that stay as they are, or of this request; and undefined after
+ * each app that was looked at.
+ */
 export function* findConflicts(
   records: readonly Pick<PlacedRecord, 'before' | 'after'>[],
   removed: ReadonlySet<AppId>,
   claims: ClaimsView,
-): Iterable<RouteConflict> {
+): Iterable<RouteConflict | undefined> {
   const changed = records.filter(({ before, after }) => before !== after);
   if (changed.length === 0) return;
   const replaced = new Set([...removed, ...changed.map(({ after }) => after.app.id)]);
@@ -62,14 +72,14 @@ export function* findConflicts(
     const old = before ? routeClaims(before) : [];
     for (const claim of routeClaims(after)) {
       if (isNew(claim, old)) waiting.push({ appId: after.app.id, claim });
-      else noteClaim(ofRequest, claim, after);
+      else noteClaim(ofRequest, claim, after.app.id);
     }
+    yield undefined;
   }
   for (const { appId, claim } of waiting) {
     const other = firstMet(claim, appId, ofRequest, replaced, claims);
-    if (other !== undefined) yield { appId, claim, other };
-    const known = ofRequest.get(claim.key) ?? [];
-    ofRequest.set(claim.key, [...known, { appId, sharing: claim.sharing }]);
+    yield other === undefined ? undefined : { appId, claim, other };
+    noteClaim(ofRequest, claim, appId);
   }
 }
 
@@ -96,8 +106,10 @@ function isNew({ key, sharing }: RouteClaim, old: readonly RouteClaim[]): boolea
   return !old.some((each) => each.key === key && sameJson(each.sharing, sharing));
 }
 
-function noteClaim(claimed: Map<string, Claimant[]>, { key, sharing }: RouteClaim, { app }: AppRecord): void {
-  claimed.set(key, [...(claimed.get(key) ?? []), { appId: app.id, sharing }]);
+function noteClaim(claimed: Map<string, Claimant[]>, { key, sharing }: RouteClaim, appId: AppId): void {
+  const claimants = claimed.get(key);
+  if (claimants) claimants.push({ appId, sharing });
+  else claimed.set(key, [{ appId, sharing }]);
 }
 
 function firstMet(

@@ -5,6 +5,7 @@ import { type CommandIo, paint, printable } from './command-io.js';
 import { type AskedChange, dryRun } from './dry-run.js';
 import { appPath, type RestClient, RestError } from './rest-client.js';
 import { table } from './table.js';
+import { trafficLines } from './traffic-lines.js';
 
 type AppInfo = Schemas['AppInfo'];
 
@@ -72,6 +73,7 @@ export async function appShow(
     ['version', app.version],
   ];
   for (const [name, value] of facts) io.out(`  ${name.padEnd(14)} ${printable(value)}`);
+  for (const line of await trafficLines(client, id)) io.out(`  ${'traffic'.padEnd(14)} ${printable(line)}`);
   for (const { servicePort, reason } of app.notServed ?? []) {
     io.out(paint(io, 'yellow', `  service port ${servicePort} is not served: ${printable(reason)}`));
   }

@@ -9,8 +9,8 @@ import { streams } from './run-files.js';
 
 /** How long processes may take to die after SIGKILL; one in an uninterruptible wait of the kernel may take for ever. */
 export const STUCK_AFTER_MS = 60_000;
-/** How long the log pump may take to write what is left in the pipes. */
-export const DRAIN_LIMIT_MS = 5_000;
+/** How long the log pump may take to write what is left in the pipes; on a busy host its own start takes some of it. */
+export const DRAIN_LIMIT_MS = 20_000;
 const PAGE_BYTES = 4096;
 
 /** Kills until no member is left. Resolves to those that would not die within the bound (normally none). */

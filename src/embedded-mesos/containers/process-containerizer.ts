@@ -306,7 +306,7 @@ export class ProcessContainerizer implements Containerizer {
   async #removeRecords(id: string): Promise<void> {
     try {
       await rm(this.files.script(id), { force: true });
-      await rm(this.files.stage(id), { force: true });
+      for (const path of [this.files.stage(id), this.files.mountList(id)]) await rm(path, { force: true });
       for (const kind of recordKinds) await rm(this.files.record(id, kind), { force: true });
     } catch (error) {
       this.options.log.warn('records of an ended container stay until the next start', {

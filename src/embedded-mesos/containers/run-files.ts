@@ -91,6 +91,11 @@ export class RunFiles {
     return join(this.scripts, `${id}.stage`);
   }
 
+  /** What one mount(8) of the stage is to mount. */
+  mountList(id: string): string {
+    return join(this.scripts, `${id}.mounts`);
+  }
+
   pipe(id: string, stream: Stream): string {
     return join(this.pipes, `${id}.${stream}`);
   }

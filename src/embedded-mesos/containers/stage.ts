@@ -13,7 +13,7 @@ import {
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import type { ContainerHost } from './container-host.js';
 import type { ContainerSpec, MountSpec } from './containerizer.js';
-import { stageScript } from './decide/stage-script.js';
+import { privateMounts, stageScript } from './decide/stage-script.js';
 import { resolverMount } from './network/resolver-mount.js';
 
 /**
@@ -30,7 +30,11 @@ export function prepareStage(host: ContainerHost, spec: ContainerSpec, network: 
   const strict = namespaces.own && (spec.isolation === 'strict' || namespaces.level === 'strict');
   const sandbox = files.sandbox(spec.id);
   const mounts = asked.map((mount) => mountPointOf(mount, sandbox));
-  if (strict) makeTmp(join(sandbox, 'tmp'));
+  if (strict) {
+    makeTmp(join(sandbox, 'tmp'));
+    const list = privateMounts({ sandboxes: files.sandboxes, sandbox });
+    writeFileSync(files.mountList(spec.id), list, { mode: 0o600 });
+  }
   const script = stageScript({
     sandboxes: files.sandboxes,
     sandbox,

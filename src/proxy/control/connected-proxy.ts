@@ -12,13 +12,15 @@ export class ConnectedProxy {
   proxyId = '';
   pid = 0;
   host = '';
+  /** It understands patches. */
+  patches = false;
   /** Version of this epoch's table that it confirmed; 0 before the first. */
   acked = 0;
   /** Version last sent; undefined before the first snapshot. */
   sent: number | undefined;
   leaseUntilMs: number;
   leased = true;
-  /** Ends telling it names. */
+  /** Ends telling it names and certificates. */
   endNames: (() => void) | undefined;
   readonly inFlight = new Map<TaskId, number>();
   notServed: Readonly<Record<number, string>> = {};

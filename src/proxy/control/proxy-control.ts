@@ -1,5 +1,6 @@
 import type { AppId } from '../../apps/app.js';
 import type { AppRegistry } from '../../apps/app-registry.js';
+import type { CertificateFeed } from '../../certificates/certificate-feed.js';
 import type { NamesFeed } from '../../discovery/names-feed.js';
 import type { Log } from '../../logging/log.js';
 import type { AgentId, Instance } from '../../scheduler/instance.js';
@@ -9,6 +10,7 @@ import type { Clock, Timer } from '../../util/clock.js';
 import type { AcceptedLine } from '../../util/line/line.js';
 import { drainLimitOf, HTTP_DRAIN_MS } from '../decide/build-table.js';
 import type { ServiceStats } from '../stats/proxy-stats.js';
+import type { TrafficReport } from '../stats/traffic-report.js';
 import type { FromProxy, RoutingTable, ToProxy } from '../table.js';
 import type { ConnectedProxy } from './connected-proxy.js';
 import { type DrainWait, DrainWaits } from './drain-waits.js';
@@ -16,6 +18,7 @@ import type { ProxyMemory } from './former-proxies.js';
 import { PortRests } from './port-rests.js';
 import { ProxyFleet, type ProxyStatus } from './proxy-fleet.js';
 import { TableBook } from './table-book.js';
+import { type AppTraffic, TrafficBook } from './traffic-book.js';
 
 export interface ProxyControlSettings {
   /** How long a silent proxy is waited for. */
@@ -38,6 +41,7 @@ export interface ProxyControlOptions {
   readonly memory?: ProxyMemory;
   /** For proxies that serve names. */
   readonly names?: NamesFeed;
+  readonly certificates?: Pick<CertificateFeed, 'follow'>;
   readonly settings?: ProxyControlSettings;
 }
 
@@ -72,6 +76,7 @@ export class ProxyControl implements Drainer {
   readonly #fleet: ProxyFleet;
   readonly #waits = new DrainWaits();
   readonly #rests = new PortRests();
+  readonly #traffic = new TrafficBook();
   /** All waiting is measured awake: a server that slept has not read what the proxies said meanwhile. */
   readonly #awake: AwakeTime;
   readonly #leaseMs: number;
@@ -228,6 +233,11 @@ export class ProxyControl implements Drainer {
     return this.#fleet.statuses();
   }
 
+  /** How requests to the app went in the last minute; undefined: there were none, or no proxy has told yet. */
+  traffic(appId: AppId): AppTraffic | undefined {
+    return this.#traffic.of(appId, this.#awake.nowMs());
+  }
+
   /** The table as it was last pushed. */
   table(): RoutingTable {
     return this.#book.snapshot();
@@ -255,7 +265,7 @@ export class ProxyControl implements Drainer {
     const startedMs = clock.monotonicMs();
     const dirty = [...this.#dirty];
     this.#dirty.clear();
-    const { delta, left } = this.#book.rebuild(dirty);
+    const { delta, patched, left } = this.#book.rebuild(dirty);
     for (const appId of dirty) this.#noteBootless(appId);
     this.#lastBuildMs = clock.monotonicMs() - startedMs;
     if (left.length > 0) this.#rests.add(left, this.#book.version, this.#awake.nowMs());
@@ -264,7 +274,7 @@ export class ProxyControl implements Drainer {
       for (const proxy of this.#fleet.all) {
         if (proxy.sent !== delta.from) continue;
         proxy.sent = delta.to;
-        proxy.line.send({ type: 'DELTA', delta });
+        proxy.line.send({ type: 'DELTA', delta: (proxy.patches && patched) || delta });
       }
     }
     this.#progressed();
@@ -292,7 +302,7 @@ export class ProxyControl implements Drainer {
         if (this.#fleet.greet(proxy, message)) this.#recheck();
         if (this.#started) this.#sendSnapshot(proxy);
         proxy.endNames?.();
-        if (message.names) proxy.endNames = this.options.names?.follow((names) => proxy.line.send(names));
+        this.#followOthers(proxy, message.names === true);
         break;
       case 'ACK':
         if (message.epoch !== this.#book.epoch) break;
@@ -308,6 +318,7 @@ export class ProxyControl implements Drainer {
         break;
       case 'STATS':
         proxy.reportStats((message.stats ?? {}) as Readonly<Record<string, ServiceStats | null>>);
+        if (message.traffic) this.#traffic.take(message.traffic as TrafficReport, this.#awake.nowMs());
         break;
       case 'LEASE':
         break;
@@ -316,6 +327,18 @@ export class ProxyControl implements Drainer {
         this.#recheck();
         break;
     }
+  }
+
+  /** What else than tables is sent over its line. */
+  #followOthers(proxy: ConnectedProxy, names: boolean): void {
+    const { options } = this;
+    const ends = [
+      options.certificates?.follow((certificates) => proxy.line.send(certificates)),
+      names ? options.names?.follow((message) => proxy.line.send(message)) : undefined,
+    ];
+    proxy.endNames = () => {
+      for (const end of ends) end?.();
+    };
   }
 
   #sendSnapshots(): void {

@@ -73,6 +73,7 @@ export class ProxyFleet implements ProxiesSay {
     proxy.proxyId = hello.proxyId;
     proxy.pid = hello.pid;
     proxy.host = hello.host;
+    proxy.patches = hello.patches === true;
     proxy.acked = 0;
     proxy.inFlight.clear();
     const predecessors = [...this.#proxies].filter(

@@ -7,7 +7,10 @@ import { buildServices, drainLimitMs, isRoutable } from '../decide/build-table.j
 import { serviceKey } from '../decide/names.js';
 import type { RoutingTable, Service, TableDelta } from '../table.js';
 import { DeploymentGroups } from './deployment-groups.js';
+import { type AppPage, type Entry, type LeftPort, PageChange, wordsOf } from './page-change.js';
 import { PortClaims } from './port-claims.js';
+
+export type { LeftPort } from './page-change.js';
 
 /** Where the book reads what is wanted and what runs. */
 export interface TableSources {
@@ -19,29 +22,12 @@ export interface TableSources {
   unreadable?(): Iterable<AppId>;
 }
 
-/** A host port that left the table. */
-export interface LeftPort {
-  readonly agentId: AgentId;
-  readonly port: number;
-}
-
 /** What a rebuild changed. `delta` undefined: nothing. */
 export interface Rebuilt {
   readonly delta: TableDelta | undefined;
+  /** The same, shorter, for those who understand patches; undefined: there is nothing shorter. */
+  readonly patched?: TableDelta | undefined;
   readonly left: readonly LeftPort[];
-}
-
-interface Entry {
-  readonly service: Service;
-  /** For comparing; building is cheap, sending and applying are not. */
-  readonly text: string;
-  readonly notBound?: string;
-}
-
-interface AppPage {
-  readonly entries: ReadonlyMap<string, Entry>;
-  /** By `<taskId> <port>`: which agent's port it is. */
-  readonly ports: ReadonlyMap<string, LeftPort>;
 }
 
 /**
@@ -103,28 +89,31 @@ export class TableBook {
 
   /** Rebuilds these apps, and those whose claim to a service port changes with them. */
   rebuild(appIds: Iterable<AppId>): Rebuilt {
-    const changed: Record<string, Service | null> = {};
-    const left: LeftPort[] = [];
+    const before = new Map<AppId, AppPage | undefined>();
     const waiting = new Set(appIds);
     const rebuilt = new Map<AppId, number>();
     for (const appId of waiting) {
       waiting.delete(appId);
       const times = (rebuilt.get(appId) ?? 0) + 1;
       rebuilt.set(appId, times);
-      for (const other of this.#rebuildApp(appId, changed, left)) {
+      if (times === 1) before.set(appId, this.#pages.get(appId));
+      for (const other of this.#rebuildApp(appId)) {
         // Claims are settled after one more look; the bound only guards against a defect.
         if (other !== appId && (rebuilt.get(other) ?? 0) < 4) waiting.add(other);
       }
     }
-    const keys = Object.keys(changed);
-    if (keys.length === 0) return { delta: undefined, left };
+    const change = new PageChange();
+    for (const [appId, page] of before) change.add(page, this.#pages.get(appId));
+    const { left } = change;
+    if (!change.any) return { delta: undefined, left };
     const from = this.#version;
     this.#version += 1;
-    return { delta: { epoch: this.epoch, from, to: this.#version, services: changed }, left };
+    const versions = { epoch: this.epoch, from, to: this.#version };
+    return { delta: change.whole(versions), patched: change.patched(versions), left };
   }
 
   /** Returns the apps that are affected by what this app claims or demands now, or by how far its deployment group is. */
-  #rebuildApp(appId: AppId, changed: Record<string, Service | null>, left: LeftPort[]): ReadonlySet<AppId> {
+  #rebuildApp(appId: AppId): ReadonlySet<AppId> {
     const before = this.#pages.get(appId);
     const record = this.sources.record(appId);
     const served = record !== undefined && isServed(record);
@@ -154,7 +143,7 @@ export class TableBook {
       const key = serviceKey(appId, service.servicePort);
       entries.set(key, {
         service,
-        text: JSON.stringify(service),
+        words: wordsOf(service),
         ...(notBound === undefined ? {} : { notBound }),
       });
       for (const server of service.servers) {
@@ -163,7 +152,7 @@ export class TableBook {
         if (agentId) ports.set(`${server.taskId} ${server.port}`, { agentId, port: server.port });
       }
     }
-    this.#turnPage(appId, before, { entries, ports }, changed, left);
+    this.#turnPage(appId, before, { entries, ports });
     return affected;
   }
 
@@ -181,18 +170,7 @@ export class TableBook {
     };
   }
 
-  #turnPage(
-    appId: AppId,
-    before: AppPage | undefined,
-    after: AppPage,
-    changed: Record<string, Service | null>,
-    left: LeftPort[],
-  ): void {
-    for (const [key, entry] of after.entries) {
-      if (before?.entries.get(key)?.text !== entry.text) changed[key] = entry.service;
-    }
-    for (const key of before?.entries.keys() ?? []) if (!after.entries.has(key)) changed[key] = null;
-    for (const [name, port] of before?.ports ?? []) if (!after.ports.has(name)) left.push(port);
+  #turnPage(appId: AppId, before: AppPage | undefined, after: AppPage): void {
     this.#services += after.entries.size - (before?.entries.size ?? 0);
     if (after.entries.size > 0) this.#pages.set(appId, after);
     else this.#pages.delete(appId);

@@ -27,10 +27,7 @@ export function isInTurn(algorithm: Balance, key: number | undefined): boolean {
  * ones have WeightedTurns), `leastconn` (fewest under way for its share), `random` (of two drawn, that with fewer), `first`
  * (the first that may), `source`, `uri` and `header` (hashing). Undefined: none may.
  */
-export function balance<T extends Candidate>(
-  algorithm: Balance,
-  choice: Balancing<T>,
-): number | undefined {
+export function balance<T extends Candidate>(algorithm: Balance, choice: Balancing<T>): number | undefined {
   switch (algorithm) {
     case 'roundrobin':
       return inTurn(choice);

@@ -62,7 +62,8 @@ export class HostClaims<T extends Claim> {
 
 /** How many things a claim demands of a request. */
 function conditionsOf({ match }: Claim): number {
-  return Object.keys(match?.headers ?? {}).length + Object.keys(match?.cookies ?? {}).length;
+  if (!match) return 0;
+  return Object.keys(match.headers ?? {}).length + Object.keys(match.cookies ?? {}).length;
 }
 
 /** Whether a request with these header lines carries all that is asked for. */
@@ -103,8 +104,9 @@ function better<T extends Claim>(one: T | undefined, other: T | undefined): T | 
 function beginningsOf<T extends Claim>(claims: readonly T[]): readonly Beginning<T>[] {
   const byText = new Map<string, Beginning<T>>();
   for (const claim of claims) {
-    for (const text of claim.paths.length === 0 ? [''] : new Set(claim.paths)) {
+    for (const text of claim.paths.length === 0 ? [''] : claim.paths) {
       const known = byText.get(text);
+      if (known?.claims.at(-1) === claim) continue;
       if (known) known.claims.push(claim);
       else byText.set(text, { text, claims: [claim], parent: undefined });
     }
@@ -115,7 +117,7 @@ function beginningsOf<T extends Claim>(claims: readonly T[]): readonly Beginning
     while (last && !one.text.startsWith(last.text)) last = last.parent;
     one.parent = last;
     last = one;
-    one.claims.sort((a, b) => conditionsOf(b) - conditionsOf(a));
+    if (one.claims.length > 1) one.claims.sort((a, b) => conditionsOf(b) - conditionsOf(a));
   }
   return sorted;
 }

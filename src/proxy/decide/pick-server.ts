@@ -36,11 +36,7 @@ export function first<T extends Candidate>({ candidates, may }: Choice<T>): numb
 }
 
 /** The one with the fewest under way for its share; in turn among equals. */
-export function leastLoaded<T extends Candidate>({
-  candidates,
-  start,
-  may,
-}: Choice<T>): number | undefined {
+export function leastLoaded<T extends Candidate>({ candidates, start, may }: Choice<T>): number | undefined {
   const count = candidates.length;
   let best: number | undefined;
   let bestLoad = Number.POSITIVE_INFINITY;

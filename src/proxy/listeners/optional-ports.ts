@@ -20,6 +20,7 @@ const RETRY_MS = 10_000;
 export class OptionalPorts {
   readonly #bound = new Map<OptionalRole, number>();
   #retry: Timer | undefined;
+  #missing: readonly OptionalPort[] = [];
   #complaint = '';
 
   constructor(
@@ -36,7 +37,7 @@ export class OptionalPorts {
 
   /** Binds what can be bound at once; the rest is tried again later. */
   open(ports: readonly OptionalPort[]): void {
-    this.#tryLater(ports.filter((port) => !this.#tryOne(port)));
+    this.#tryLater([...this.#missing, ...ports.filter((port) => !this.#tryOne(port))]);
   }
 
   stop(): void {
@@ -44,7 +45,9 @@ export class OptionalPorts {
   }
 
   #tryLater(missing: readonly OptionalPort[]): void {
+    this.#retry?.cancel();
     this.#retry = undefined;
+    this.#missing = missing;
     if (missing.length === 0) return;
     this.#retry = this.clock.after(RETRY_MS, () => {
       const bound = missing.filter((port) => this.#tryOne(port));

@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NamesSettings } from '../../discovery/names-message.js';
 import type { Log } from '../../logging/log.js';
 import type { LogLevel } from '../../logging/log-line.js';
-import type { Clock } from '../../util/clock.js';
+import type { Clock, Timer } from '../../util/clock.js';
 import { ListenError, urlOf } from '../../util/listen.js';
 import { BindError } from './bind-socket.js';
 import { findFormerWorkers, retireFormerWorkers } from './former-workers.js';
@@ -21,6 +21,10 @@ export interface ProxyParentOptions {
   readonly lbStatsPort: number;
   /** Where requests name their app in a header; absent: nowhere. */
   readonly lbAppIdPort?: number;
+  /** For virtual hosts over TLS, once there is a certificate; absent: never. */
+  readonly lbHttpsPort?: number;
+  /** Folder of certificates on this host. */
+  readonly lbCerts?: string;
   /** Number of worker processes. */
   readonly workers: number;
   /** File of worker-main. */
@@ -49,6 +53,8 @@ export interface ProxyStarted {
   readonly statsUrl: string;
   /** Absent while its port is busy. */
   readonly appIdUrl?: string;
+  /** Absent while there is no certificate, or its port is busy. */
+  readonly httpsUrl?: string;
   /** `dns://address:port`, and the HTTP interface; absent while names are not served. */
   readonly names?: { readonly dns: string; readonly http: string };
   readonly pids: readonly number[];
@@ -59,6 +65,9 @@ const STOP_LIMIT_MS = 3_000;
 /** While earlier workers close their sockets. */
 const BIND_RETRY_MS = 5;
 const BIND_PATIENCE_MS = 5_000;
+/** What Node.js takes for the keys of session tickets; changed so often. */
+const TICKET_KEY_BYTES = 48;
+const TICKET_KEYS_PERIOD_MS = 12 * 3_600_000;
 const MAX_ERROR_FILE_BYTES = 1_048_576;
 
 /**
@@ -77,6 +86,13 @@ export class ProxyParent {
   #namesKnown = false;
   #namesComplaint: string | undefined;
   #errorFile: number | undefined;
+  #ticketKeys = randomBytes(TICKET_KEY_BYTES).toString('base64');
+  #ticketTimer: Timer | undefined;
+  /** There are certificates; and earlier workers' ports are free. */
+  #httpsWanted = false;
+  #portsFree = false;
+  #httpsOpened = false;
+  #keptHttpsPort = 0;
 
   constructor(private readonly options: ProxyParentOptions) {
     this.#holder = new ListenerHolder(options.lbAddress, options.log);
@@ -97,6 +113,8 @@ export class ProxyParent {
     this.#errorFile = openErrorFile(join(proxyDir, 'worker.log'));
     const former = await findFormerWorkers(runDir, options.log);
     const kept = former.find(({ retiring }) => !retiring);
+    this.#keptHttpsPort = kept?.httpsPort ?? 0;
+    this.#ticketTimer = options.clock.every(TICKET_KEYS_PERIOD_MS, () => this.#renewTicketKeys());
     const lbPort = options.lbHttpPort || kept?.lbPort || 0;
     const statsPort = options.lbStatsPort || kept?.statsPort || 0;
     let ports: { lb: number; stats: number } | undefined;
@@ -129,10 +147,12 @@ export class ProxyParent {
     if (options.names) await this.#until(() => this.#namesKnown, 'the name server says nothing');
     const names = this.#namesPorts;
     const appIdPort = this.#optional.port('app-id');
+    const httpsPort = this.#optional.port('https');
     return {
       lbUrl: urlOf(options.lbAddress, ports.lb),
       statsUrl: urlOf(options.lbAddress, ports.stats),
       ...(appIdPort !== undefined && { appIdUrl: urlOf(options.lbAddress, appIdPort) }),
+      ...(httpsPort !== undefined && { httpsUrl: urlOf(options.lbAddress, httpsPort, 'https') }),
       ...(names && {
         names: {
           dns: urlOf(options.lbAddress, names.dnsPort, 'dns'),
@@ -148,6 +168,7 @@ export class ProxyParent {
     if (leaveWorkers) for (const worker of this.#workers) worker.leave();
     else await Promise.all(this.#workers.map((worker) => worker.stop(STOP_LIMIT_MS)));
     this.#optional.stop();
+    this.#ticketTimer?.cancel();
     this.#holder.close();
     if (this.#errorFile !== undefined) closeSync(this.#errorFile);
     this.#errorFile = undefined;
@@ -206,6 +227,10 @@ export class ProxyParent {
       case 'SYNCED':
         this.#holder.synced(slot);
         break;
+      case 'HTTPS':
+        this.#httpsWanted = true;
+        this.#openHttps();
+        break;
       case 'WHERE':
         worker.send({ type: 'SERVER', url: this.options.serverUrl() });
         break;
@@ -216,7 +241,8 @@ export class ProxyParent {
   }
 
   #config(slot: number): WorkerConfig {
-    const { workDir, token, hostname, logLevel, maxConnections, traffic, telling } = this.options;
+    const { workDir, token, hostname, logLevel, maxConnections, traffic, telling, lbCerts } = this.options;
+    const httpsPort = this.#optional.port('https') ?? (this.options.lbHttpsPort || undefined);
     const names = this.options.names && { ...this.options.names, ...this.#namesPorts };
     return {
       type: 'CONFIG',
@@ -231,6 +257,8 @@ export class ProxyParent {
       ...(maxConnections === undefined ? {} : { maxConnections }),
       ...(traffic && { traffic }),
       ...(telling && { telling }),
+      tls: { ticketKeys: this.#ticketKeys, ...(lbCerts !== undefined && { folder: lbCerts }) },
+      ...(httpsPort !== undefined && { httpsPort }),
       ...(slot === 0 && { datagrams: { address: this.options.lbAddress } }),
       ...(slot === 0 && names && { names }),
     };
@@ -255,10 +283,27 @@ export class ProxyParent {
 
   /** `kept`: the port that earlier workers had, for when any will do. */
   #openOptional(kept: number): void {
+    this.#portsFree = true;
+    this.#openHttps();
     const { lbAppIdPort } = this.options;
     if (lbAppIdPort === undefined) return;
     const what = 'the port for requests that name their app';
     this.#optional.open([{ role: 'app-id', port: lbAppIdPort || kept, what, flag: '--lb-app-id-port' }]);
+  }
+
+  /** Once there is a certificate, and for good: without any, handshakes fail. */
+  #openHttps(): void {
+    const { lbHttpsPort } = this.options;
+    if (lbHttpsPort === undefined || !this.#httpsWanted || !this.#portsFree || this.#httpsOpened) return;
+    this.#httpsOpened = true;
+    const port = lbHttpsPort || this.#keptHttpsPort;
+    this.#optional.open([{ role: 'https', port, what: 'the port for TLS', flag: '--lb-https-port' }]);
+    this.#sendFixed('https');
+  }
+
+  #renewTicketKeys(): void {
+    this.#ticketKeys = randomBytes(TICKET_KEY_BYTES).toString('base64');
+    for (const worker of this.#workers) worker.send({ type: 'TICKET_KEYS', keys: this.#ticketKeys });
   }
 
   /** To every worker that is there. */

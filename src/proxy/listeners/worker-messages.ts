@@ -23,6 +23,14 @@ export interface TellingSettings {
   readonly address: string;
 }
 
+/** How TLS is spoken. */
+export interface TlsSettings {
+  /** Folder of certificates on this host; absent: none. */
+  readonly folder?: string;
+  /** 48 bytes in base64: with them the workers of this host take clients back that one of them knows. */
+  readonly ticketKeys: string;
+}
+
 /** What a worker must know; sent once by the parent, before anything else. */
 export interface WorkerConfig {
   readonly type: 'CONFIG';
@@ -40,14 +48,17 @@ export interface WorkerConfig {
   /** This worker serves datagrams, too, on this address. */
   readonly datagrams?: { readonly address: string };
   readonly telling?: TellingSettings;
+  readonly tls?: TlsSettings;
+  /** The port for virtual hosts over TLS, as far as it is open or will be: where clients are sent that come in the clear. */
+  readonly httpsPort?: number;
   /** Client connections of this worker at once; default 10 000, less when descriptors are short. */
   readonly maxConnections?: number;
   /** This worker serves names, too. */
   readonly names?: NamesSettings;
 }
 
-/** Ports that there may be beside the vhost port: `app-id` for requests that name their app in a header. */
-export type OptionalRole = 'app-id';
+/** Ports that there may be beside the vhost port: `app-id` for requests that name their app in a header, `https` for virtual hosts over TLS. */
+export type OptionalRole = 'app-id' | 'https';
 export type FixedRole = 'lb' | 'stats' | OptionalRole;
 export type ListenerRole = FixedRole | 'service';
 
@@ -71,6 +82,8 @@ export type ToWorker =
       readonly reason: string;
     }
   | { readonly type: 'SERVER'; readonly url: string }
+  /** New ones, in base64. */
+  | { readonly type: 'TICKET_KEYS'; readonly keys: string }
   /** Accept nothing more, answer what is in flight, then end. */
   | { readonly type: 'RETIRE' }
   /** End now. */
@@ -91,6 +104,8 @@ export type ToParent =
   | { readonly type: 'DROP'; readonly port: number; readonly address?: string }
   /** All ports of the last table were asked for: what this slot held before and did not ask for again is free. */
   | { readonly type: 'SYNCED' }
+  /** There are certificates: the port for TLS is wanted. */
+  | { readonly type: 'HTTPS' }
   /** Where is the server now? */
   | { readonly type: 'WHERE' }
   /** A log line, written by the parent in its own format. */

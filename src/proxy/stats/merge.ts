@@ -10,7 +10,6 @@ import type {
 
 /** Columns of which the greatest counts, and those that are averaged; all others add up. */
 const greatest: ReadonlySet<string> = new Set([
-  'smax',
   'rate_max',
   'req_rate_max',
   'qtime_max',
@@ -26,7 +25,9 @@ export function mergeValues(a: CounterValues, b: CounterValues): CounterValues {
   const weight = a.stot + b.stot;
   for (const [name, left] of Object.entries(a) as [keyof CounterValues, number][]) {
     const right = b[name];
-    if (greatest.has(name)) merged[name] = Math.max(left, right);
+    // Of workers together, what was at once is not known; it was not less than this.
+    if (name === 'smax') merged[name] = Math.max(left, right, a.scur + b.scur);
+    else if (greatest.has(name)) merged[name] = Math.max(left, right);
     else if (averaged.has(name))
       merged[name] = weight === 0 ? 0 : Math.round((left * a.stot + right * b.stot) / weight);
     else if (name === 'lastsess') merged[name] = left < 0 ? right : right < 0 ? left : Math.min(left, right);

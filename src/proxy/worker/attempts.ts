@@ -54,6 +54,8 @@ export class Attempts implements Waiter {
   /** While it waits for a server that may take more. */
   #ticket: Ticket | undefined;
   #waitingSinceMs = 0;
+  /** While it waits for a newer table; `null`: it has, and will not again. */
+  #hope: (() => void) | undefined | null;
 
   constructor(
     private readonly plane: DataPlane,
@@ -104,7 +106,8 @@ export class Attempts implements Waiter {
     const { pool } = this.service;
     this.#ticket = pool.wait(this, this.wish.deadlines.queue);
     if (!this.#ticket) {
-      this.user.noServer(pool.queue.size > 0 ? 'queue-full' : 'no-server');
+      if (pool.queue.size > 0) this.user.noServer('queue-full');
+      else if (!this.#hopes()) this.user.noServer('no-server');
       return;
     }
     this.#waitingSinceMs = nowMs;
@@ -157,13 +160,28 @@ export class Attempts implements Waiter {
     else if (!(reused && failure === 'empty-response')) server.answerFailed(this.plane.clock.monotonicMs());
     const rules = service.service.retry;
     const { idempotent } = wish;
-    if (!mayRetry({ tries: this.#tries, failure, reused, idempotent, replayable }, rules)) return false;
+    if (!mayRetry({ tries: this.#tries, failure, reused, idempotent, replayable }, rules))
+      return failure === 'connection' && replayable && this.#hopes();
     if (spendsBudget(failure) && !service.retryBudget.spend(this.plane.clock.monotonicMs())) return false;
     service.counters.wretr += 1;
     server.counters.wretr += 1;
     wish.record.retries += 1;
     this.#tried = [...(this.#tried ?? []), server];
     this.begin(true);
+    return true;
+  }
+
+  /** No server of the table takes it. When a newer table may be on its way, that one is tried, once: true. */
+  #hopes(): boolean {
+    if (this.#hope !== undefined) return false;
+    this.#hope = this.plane.freshness?.wait(() => {
+      this.#hope = null;
+      this.#tried = undefined;
+      this.#tries = 0;
+      this.begin(true);
+    });
+    if (this.#hope === undefined) return false;
+    this.user.queued();
     return true;
   }
 
@@ -189,6 +207,7 @@ export class Attempts implements Waiter {
     this.#pause?.cancel();
     this.#pause = undefined;
     if (this.#ticket) this.#waited(this.plane.clock.monotonicMs());
+    this.#hope?.();
     const { upstream, server } = this;
     this.upstream = undefined;
     this.server = undefined;

@@ -23,6 +23,7 @@ export interface WorkerIdentity {
   readonly statsPort: number;
   /** Absent: no such port is open. */
   readonly appIdPort?: number;
+  readonly httpsPort?: number;
   readonly retiring: boolean;
 }
 

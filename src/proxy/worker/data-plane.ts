@@ -6,6 +6,7 @@ import type { ErrorCode, PageOptions } from './http/error-page.js';
 import type { AccessGate } from './http/rules/access-gate.js';
 import type { PasswordDesk } from './http/rules/password-desk.js';
 import type { LiveService } from './live-service.js';
+import type { TableFreshness } from './table-freshness.js';
 import type { CertificateShelf } from './tls/certificate-shelf.js';
 
 /** What every connection of this worker shares. */
@@ -16,6 +17,8 @@ export interface DataPlane {
   readonly retiring: boolean;
   /** Checks passwords of services that ask for them. */
   readonly passwords: PasswordDesk;
+  /** Whether a newer table may be on its way; absent: never. */
+  readonly freshness?: TableFreshness;
   /** Where clients that must use TLS are sent; undefined: the usual port. */
   readonly httpsPort?: number;
   /** What TLS is spoken with; undefined: none is. */

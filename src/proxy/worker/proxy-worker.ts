@@ -8,21 +8,23 @@ import type { ProxyStats } from '../stats/proxy-stats.js';
 import type { FromProxy, ToProxy } from '../table.js';
 import type { AccessLog } from './access-log/access-log.js';
 import { makeAccessLog } from './access-log/make-access-log.js';
-import { APP_ID_FRONTEND, AppIdPort } from './app-id-port.js';
 import { ControlSocket, controlSocketPath, type WorkerIdentity } from './control-socket.js';
 import type { DataPlane } from './data-plane.js';
 import { Deadlines } from './deadlines.js';
 import type { ExchangeRecord } from './exchange-record.js';
+import { FrontPorts } from './front-ports.js';
 import { PasswordDesk, type PasswordVerifier } from './http/rules/password-desk.js';
-import { type Bound, IngressPort, Sessions, VHOST_FRONTEND } from './ingress.js';
+import { type Bound, IngressPort, Sessions } from './ingress.js';
 import { NamesDesk } from './names-desk.js';
 import { prefacedFrom } from './proxy-preface.js';
 import { Routes } from './routes.js';
 import { ServicePorts } from './service-ports.js';
 import { StatsDesk } from './stats-desk.js';
 import { StatsServer } from './stats-server.js';
+import { CertificateDesk } from './tls/certificate-desk.js';
 import { TableCache } from './table-cache.js';
 import { TableFollower } from './table-follower.js';
+import { TableFreshness } from './table-freshness.js';
 import { defaultTimeouts, mergeTimeouts } from './timeouts.js';
 import { Traffic } from './traffic/traffic.js';
 import { joinNotServed, UdpPorts } from './udp/udp-ports.js';
@@ -52,10 +54,12 @@ const GOODBYE_MS = 50;
 
 /** One process of the data plane: listens on the sockets its parent binds, routes by the server's table, reports back. */
 export class ProxyWorker {
-  readonly #plane: DataPlane & { retiring: boolean };
+  readonly #plane: DataPlane & { retiring: boolean; httpsPort?: number };
   readonly #deadlines: Deadlines;
+  readonly #freshness: TableFreshness;
   readonly #routes: Routes;
   readonly #sessions: Sessions;
+  readonly #fronts: FrontPorts;
   readonly #ports: ServicePorts;
   readonly #datagrams: UdpPorts;
   readonly #cache: TableCache;
@@ -66,8 +70,7 @@ export class ProxyWorker {
   readonly #accessLog: AccessLog | undefined;
   readonly #control: ControlSocket;
   readonly #names: NamesDesk | undefined;
-  #lb: IngressPort | undefined;
-  #appId: IngressPort | undefined;
+  readonly #certificates: CertificateDesk;
   #statsPort = 0;
   #serverUrl: string;
   #whereTimer: Timer | undefined;
@@ -79,10 +82,17 @@ export class ProxyWorker {
     this.#serverUrl = config.serverUrl;
     this.#deadlines = new Deadlines(clock, mergeTimeouts(defaultTimeouts, config.traffic?.timeouts));
     const passwords = new PasswordDesk(clock, options.verifyPassword, log);
+    this.#freshness = new TableFreshness(clock, () => this.#follower.refetch());
+    this.#certificates = new CertificateDesk(config.workDir, config.tls, clock, log, config.slot === 0, (any) => {
+      if (any) options.tell({ type: 'HTTPS' });
+    });
     this.#plane = {
       clock,
+      certificates: this.#certificates.shelf,
+      ...(config.httpsPort !== undefined && { httpsPort: config.httpsPort }),
       deadlines: this.#deadlines,
       passwords,
+      freshness: this.#freshness,
       retiring: false,
       exchangeEnded: (record) => this.#exchangeEnded(record),
       ...prefacedFrom(config.traffic?.acceptProxyFrom),
@@ -107,6 +117,7 @@ export class ProxyWorker {
       },
       config.workers,
     );
+    this.#fronts = new FrontPorts(this.#routes, this.#sessions, this.#plane, log);
     this.#ports = new ServicePorts(
       {
         listen: (port, address) =>
@@ -154,8 +165,13 @@ export class ProxyWorker {
         tableApplied: () => {
           if (config.slot === 0) this.#cache.changed(() => this.#routes.table());
         },
-        disconnected: () => options.tell({ type: 'WHERE' }),
+        wholeTable: () => this.#freshness.confirmed(),
+        disconnected: () => {
+          this.#freshness.doubted();
+          options.tell({ type: 'WHERE' });
+        },
         names: (message) => this.#names?.apply(message),
+        certificates: (bundle) => this.#certificates.apply(bundle),
       },
       (handlers) => options.makeLine(handlers, () => this.#serverUrl),
     );
@@ -164,7 +180,7 @@ export class ProxyWorker {
       workDir: config.workDir,
       routes: this.#routes,
       ports: () => [
-        ...[this.#lb, this.#appId].filter((port) => port !== undefined),
+        ...this.#fronts.all,
         ...this.#ports.open,
         ...this.#datagrams.open,
       ],
@@ -210,6 +226,7 @@ export class ProxyWorker {
   start(): void {
     const { tell, clock } = this.options;
     this.#deadlines.start();
+    this.#freshness.start();
     this.#accessLog?.start();
     this.#control.open();
     const table = this.#cache.load();
@@ -220,7 +237,8 @@ export class ProxyWorker {
     this.#whereTimer = clock.every(WHERE_PERIOD_MS, () => {
       if (!this.#follower.connected) tell({ type: 'WHERE' });
     });
-    tell({ type: 'READY' });
+    // The certificates of files are among what an earlier parent's workers are not retired without.
+    void this.#certificates.start().then(() => tell({ type: 'READY' }));
   }
 
   /** What the parent says; `handle` is the bound socket that comes with LISTENER. */
@@ -234,6 +252,9 @@ export class ProxyWorker {
         break;
       case 'SERVER':
         this.#serverUrl = message.url;
+        break;
+      case 'TICKET_KEYS':
+        this.#certificates.shelf.setTicketKeys(Buffer.from(message.keys, 'base64'));
         break;
       case 'RETIRE':
         this.retire();
@@ -251,13 +272,13 @@ export class ProxyWorker {
     if (this.#plane.retiring) return;
     const { clock, log } = this.options;
     this.#plane.retiring = true;
-    this.#lb?.close();
-    this.#appId?.close();
+    this.#fronts.close();
     this.#ports.close();
     this.#datagrams.close();
     this.#stats.close();
     this.#names?.stop();
     this.#retireDeadlineMs = clock.monotonicMs() + RETIRE_LIMIT_MS;
+    this.#sessions.retireAll();
     log.info('this proxy worker retires', { connections: this.#sessions.size });
     this.#retirement = clock.every(RETIRE_POLL_MS, () => this.#checkRetired());
     this.#checkRetired();
@@ -267,18 +288,19 @@ export class ProxyWorker {
   stop(): void {
     this.#retirement?.cancel();
     this.#whereTimer?.cancel();
-    this.#lb?.close();
-    this.#appId?.close();
+    this.#fronts.close();
     this.#ports.close();
     this.#datagrams.close();
     this.#stats.close();
     this.#names?.stop();
     this.#control.close();
     this.#plane.retiring = true;
+    this.#certificates.stop();
     this.#sessions.closeAll();
     this.#follower.stop(true);
     this.#cache.stop();
     this.#deadlines.stop();
+    this.#freshness.stop();
     this.#accessLog?.stop();
   }
 
@@ -299,28 +321,15 @@ export class ProxyWorker {
       if (!(await this.#ports.bound(port, bound, which.address))) closeHandle(bound.handle);
       return;
     }
-    if (role === 'app-id') {
-      const { log } = this.options;
-      this.#appId = new AppIdPort(
-        APP_ID_FRONTEND,
-        port,
-        undefined,
-        this.#routes,
-        this.#sessions,
-        this.#plane,
-        log,
-      );
-      await this.#appId.open(bound);
-      return;
-    }
     if (role === 'stats') {
       this.#statsPort = port;
       await this.#stats.open(bound);
     } else {
-      this.#lb = this.#makePort(VHOST_FRONTEND, port, undefined);
-      await this.#lb.open(bound);
+      if (role === 'https') this.#plane.httpsPort = port;
+      await this.#fronts.open(role, port, bound);
+      if (role !== 'lb') return;
     }
-    if (!this.#lb || this.#statsPort === 0) return;
+    if (this.#fronts.port('lb') === undefined || this.#statsPort === 0) return;
     this.options.tell({ type: 'ACCEPTING' });
     this.#names?.start();
   }
@@ -334,11 +343,13 @@ export class ProxyWorker {
   }
 
   #identity(): WorkerIdentity {
+    const [appIdPort, httpsPort] = [this.#fronts.port('app-id'), this.#fronts.port('https')];
     return {
       pid: process.pid,
-      lbPort: this.#lb?.port ?? 0,
+      lbPort: this.#fronts.port('lb') ?? 0,
       statsPort: this.#statsPort,
-      ...(this.#appId && { appIdPort: this.#appId.port }),
+      ...(appIdPort !== undefined && { appIdPort }),
+      ...(httpsPort !== undefined && { httpsPort }),
       retiring: this.#plane.retiring,
     };
   }

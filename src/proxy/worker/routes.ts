@@ -1,10 +1,11 @@
 import type { TaskId } from '../../scheduler/instance.js';
 import { serviceKey } from '../decide/names.js';
+import { patchedServers } from '../decide/servers-patch.js';
 import type { RoutingTable, Service, TableDelta } from '../table.js';
 import { NoRoute } from './data-plane.js';
-import { DeploymentGroups } from './deployment-groups.js';
 import { LiveServer } from './live-server.js';
 import { LiveService } from './live-service.js';
+import { MergedPools } from './merged-pools.js';
 import { RouteIndex } from './route-index.js';
 
 /** What others of this worker want to know about the table. */
@@ -24,7 +25,7 @@ export class Routes {
   #epoch = 0;
   readonly #services = new Map<string, LiveService>();
   readonly #index = new RouteIndex();
-  readonly #groups = new DeploymentGroups();
+  readonly #merged = new MergedPools();
   /** How many servers of the table belong to a task. */
   readonly #tasks = new Map<TaskId, number>();
   readonly #leaving = new Map<TaskId, Set<LiveServer>>();
@@ -106,6 +107,11 @@ export class Routes {
     this.#joining = true;
     this.#version = delta.to;
     for (const [key, service] of Object.entries(delta.services)) this.#set(key, service);
+    for (const [key, patch] of Object.entries(delta.patches ?? {})) {
+      const service = this.#services.get(key)?.service;
+      // Without it: of other groups than this load balancer's.
+      if (service) this.#set(key, { ...service, servers: patchedServers(service.servers, patch) });
+    }
     this.#reportLeft();
     return true;
   }
@@ -122,7 +128,7 @@ export class Routes {
       if (!known) return;
       this.#index.remove(known);
       this.#updateServers(known, known.service, []);
-      this.#groups.remove(known);
+      this.#merged.remove(known);
       this.#services.delete(key);
       this.observer.serviceChanged(key, undefined);
       return;
@@ -131,7 +137,7 @@ export class Routes {
     const before = known?.service;
     this.#services.set(serviceKey(service.appId, service.servicePort), live);
     this.#updateServers(live, service, service.servers);
-    this.#groups.put(live);
+    this.#merged.put(live);
     this.#index.put(live, before);
     this.observer.serviceChanged(key, service);
   }

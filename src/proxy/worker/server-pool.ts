@@ -271,6 +271,7 @@ export class ServerPool {
       ),
     );
     const same = cookie === undefined ? undefined : this.#byCookie.get(cookie);
-    return same && same.ejectedUntilMs <= nowMs && !tried.includes(same) ? same : undefined;
+    if (!same || tried.includes(same)) return undefined;
+    return same.ejectedUntilMs <= nowMs || this.#panic(nowMs) ? same : undefined;
   }
 }

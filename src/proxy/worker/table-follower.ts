@@ -1,3 +1,4 @@
+import type { CertificateBundle } from '../../certificates/bundle.js';
 import type { NamesMessage } from '../../discovery/names-message.js';
 import type { Log } from '../../logging/log.js';
 import type { TaskId } from '../../scheduler/instance.js';
@@ -26,7 +27,7 @@ export interface FollowerSource {
   /** What changed in the statistics since the last call; undefined: nothing. */
   changedStats(): unknown;
   /** How requests went since the last call; undefined: there were none. */
-  traffic(): TrafficReport | undefined;
+  traffic?(): TrafficReport | undefined;
   /** The server knows nothing of them any more. */
   forgetStats(): void;
 }
@@ -62,8 +63,11 @@ export class TableFollower {
     private readonly on: {
       /** A table of the server is in force. */
       tableApplied(): void;
+      /** And it is the whole one. */
+      wholeTable?(): void;
       disconnected(): void;
       names(message: NamesMessage): void;
+      certificates(bundle: CertificateBundle): void;
     },
     makeLine: (handlers: LineHandlers<ToProxy>) => LineEnd<FromProxy>,
   ) {
@@ -89,7 +93,7 @@ export class TableFollower {
       if (!this.#line.connected) return;
       const stats = this.source.changedStats();
       this.#ticks += 1;
-      const traffic = this.#ticks % TRAFFIC_EVERY === 0 ? this.source.traffic() : undefined;
+      const traffic = this.#ticks % TRAFFIC_EVERY === 0 ? this.source.traffic?.() : undefined;
       if (stats === undefined && traffic === undefined) return;
       this.#send({ type: 'STATS', stats: stats ?? {}, ...(traffic && { traffic }) });
     });
@@ -146,7 +150,7 @@ export class TableFollower {
   #hello(): void {
     this.#reported.clear();
     this.source.forgetStats();
-    this.#send({ type: 'HELLO', ...this.identity });
+    this.#send({ type: 'HELLO', ...this.identity, patches: true });
     for (const [taskId, count] of this.routes.leaving()) this.#report(taskId, count);
     const notServed = this.source.notServed();
     if (Object.keys(notServed).length > 0) this.#send({ type: 'NOT_SERVED', ports: notServed });
@@ -159,11 +163,15 @@ export class TableFollower {
           this.routes.replace(tableOfGroups(message.table, this.identity.groups ?? ALL_GROUPS));
           return true;
         });
+        this.on.wholeTable?.();
         break;
       case 'DELTA':
         this.#apply(() =>
           this.routes.apply(deltaOfGroups(message.delta, this.identity.groups ?? ALL_GROUPS)),
         );
+        break;
+      case 'CERTIFICATES':
+        this.on.certificates(message.bundle);
         break;
       case 'NAMES':
         this.on.names(message);

@@ -133,8 +133,11 @@ export class WaitQueue {
 
   #put(ticket: Ticket): void {
     this.#all.add(ticket);
-    if (ticket.place) (ticket.place.waiting ??= new Set()).add(ticket);
-    else this.#anywhere.add(ticket);
+    const { place } = ticket;
+    if (place) {
+      place.waiting ??= new Set();
+      place.waiting.add(ticket);
+    } else this.#anywhere.add(ticket);
     if (this.#all.size > this.most) this.most = this.#all.size;
   }
 }

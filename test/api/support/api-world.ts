@@ -13,6 +13,7 @@ import type { Settings } from '../../../src/config/settings.js';
 import { EndpointBook } from '../../../src/discovery/endpoint-book.js';
 import { silentLog } from '../../../src/logging/log.js';
 import { LogLevels } from '../../../src/logging/log-levels.js';
+import type { AppTraffic } from '../../../src/proxy/control/traffic-book.js';
 import { SystemClock } from '../../../src/util/clock.js';
 import { SystemDice } from '../../../src/util/ids.js';
 import { contract } from '../../apps/support/app-world.js';
@@ -69,6 +70,7 @@ export class ApiWorld {
   abdications = 0;
   ready = true;
   notServed: readonly { servicePort: number; reason: string }[] = [];
+  traffic: AppTraffic | undefined;
   port = 0;
   readonly endpoints = new EndpointBook({
     registry: this.registry,
@@ -97,6 +99,7 @@ export class ApiWorld {
       podRequests: new PodRequests({ registry: this.registry, contract, settings: { defaultRole: '*' } }),
       agents: { byId: (id) => this.agents.get(id) },
       notServed: () => this.notServed,
+      traffic: () => this.traffic,
       ready: () => this.ready,
       version: '0.1.0',
       clock: new SystemClock(),

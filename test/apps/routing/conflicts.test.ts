@@ -164,7 +164,7 @@ describe('the index of claims', () => {
           present.set(step.id, after);
         }
         const after = recordOf({ ...asked, id: '/new' });
-        const found = new Set([...findConflicts([{ before: undefined, after }], new Set(), index)].map(({ claim }) => claim.key));
+        const found = new Set([...findConflicts([{ before: undefined, after }], new Set(), index)].flatMap((each) => each?.claim.key ?? []));
         const expected = new Set(
           routeClaims(after)
             .filter((claim) =>

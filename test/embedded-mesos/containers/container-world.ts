@@ -186,7 +186,8 @@ export class ContainerWorld {
       ...this.isolation.containers(),
       ...this.isolation.supervisorGroups.filter((group) => existsSync(group)),
     ];
-    rmSync(this.root, { recursive: true, force: true });
+    // A pump that is ended at its very start may still write its lock.
+    rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });
     return { processes, groups };
   }
 }

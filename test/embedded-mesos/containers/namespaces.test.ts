@@ -161,6 +161,7 @@ asRoot('a container with namespaces of its own', () => {
     'grep -E "NoNewPrivs|CapBnd" /proc/self/status | tr -d "\\t"',
     'echo "by name" >/dev/stdout',
     'touch /tmp/mine /var/tmp/mine2 /dev/shm/mine3 mine4 && echo "own places"',
+    '[ -e "$MESOS_SANDBOX/mine4" ] && echo "by its path"',
     'for place in / /etc /home /run /usr /sys/kernel; do touch $place/mine 2>/dev/null && echo "wrote $place"; done',
     'ls /tmp',
     `ls -l ${'$'}MESOS_SANDBOX/.. 2>&1 | grep -c sandboxes`,
@@ -179,6 +180,7 @@ asRoot('a container with namespaces of its own', () => {
     expect(output).toContain(`CapBnd:${rights}`);
     expect(output).toContain('by name');
     expect(output).toContain('own places');
+    expect(output).toContain('by its path');
     expect(output).toContain('read-only');
     expect(output).not.toContain('wrote');
     for (const path of ['/tmp/mine', '/var/tmp/mine2', '/dev/shm/mine3'])

@@ -186,7 +186,8 @@ describe('counters of a container', () => {
       () => {
         const now = world.containerizer.statistics(id);
         const busy = (now?.cpus_user_time_secs ?? 0) + (now?.cpus_system_time_secs ?? 0);
-        return busy > 0.05 && (now?.cpus_nr_throttled ?? 0) > 0 && (now?.mem_rss_bytes ?? 0) > 0
+        const both = (now?.processes ?? 0) >= 2;
+        return both && busy > 0.05 && (now?.cpus_nr_throttled ?? 0) > 0 && (now?.mem_rss_bytes ?? 0) > 0
           ? now
           : undefined;
       },

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
+import { Agent, createServer, request, type Server } from 'node:http';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { waitFor } from '../../support/wait-for.js';
+import type { Answer } from './responses.js';
 
 /** What came of a case. */
 export interface Outcome {
@@ -14,8 +15,10 @@ export interface Outcome {
   readonly reached: readonly string[];
 }
 
-/** So long either load balancer waits for a client or a server here. */
-export const LIMIT_MS = 250;
+/** So long either load balancer waits for a client here. */
+export const LIMIT_MS = 500;
+/** And for a server. */
+export const SERVER_LIMIT_MS = 4_000;
 const PIECE_PAUSE_MS = 2;
 
 /** A server with Node's own parser: it answers 200 to all that is in order, and keeps what it saw. */
@@ -26,20 +29,22 @@ export class Target {
   private constructor(private readonly server: Server) {}
 
   static async start(): Promise<Target> {
-    const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-      request.resume();
-      request.on('error', () => response.destroy());
-      request.on('end', () => {
-        target.seen.push(`${request.url} ${request.headers['x-case'] ?? ''}`);
-        response.end('fine');
-      });
-    });
+    const server = createServer(
+      { keepAliveTimeout: 60_000, maxHeaderSize: 64 * 1_024 },
+      (request, response) => {
+        request.resume();
+        request.on('error', () => response.destroy());
+        request.on('end', () => {
+          target.seen.push(`${request.url} ${request.headers['x-case'] ?? ''}`);
+          response.end('fine');
+        });
+      },
+    );
     const target = new Target(server);
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       if (error.code?.startsWith('HPE_') && error.code !== 'HPE_INVALID_EOF_STATE') target.refused += 1;
       socket.destroy();
     });
-    server.on('upgrade', (_request, socket) => socket.destroy());
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
     return target;
   }
@@ -71,14 +76,17 @@ export class Haproxy {
     const dir = mkdtempSync(join(tmpdir(), 'torture-'));
     const port = await freePort();
     const file = join(dir, 'haproxy.cfg');
-    const limits = ['client', 'server', 'http-request', 'http-keep-alive'].map((name) => ` timeout ${name} ${LIMIT_MS}`);
+    const limits = ['client', 'http-request', 'http-keep-alive'].map(
+      (name) => ` timeout ${name} ${LIMIT_MS}`,
+    );
     const lines = [
       'global',
       ' nbthread 1',
       ' maxconn 512',
       'defaults',
       ' mode http',
-      ' timeout connect 1s',
+      ' timeout connect 4s',
+      ` timeout server ${SERVER_LIMIT_MS}`,
       ' retries 0',
       ...limits,
       'listen torture',
@@ -136,7 +144,10 @@ export async function talk(port: number, pieces: readonly string[], ends: boolea
     if (!over) socket.write(piece, 'latin1');
   }
   if (ends) socket.end();
-  await waitFor(() => over, { what: () => `the end after ${JSON.stringify(text.slice(0, 300))}`, timeoutMs: 5_000 });
+  await waitFor(() => over, {
+    what: () => `the end after ${JSON.stringify(text.slice(0, 300))}`,
+    timeoutMs: 5_000,
+  });
   socket.destroy();
   return text;
 }
@@ -151,11 +162,82 @@ export async function play(
 ): Promise<Outcome> {
   numbers += 1;
   const id = `case-${numbers}.`;
-  const pieces = (typeof of.send === 'string' ? [of.send] : of.send).map((piece) => piece.replaceAll('@', id));
+  const pieces = (typeof of.send === 'string' ? [of.send] : of.send).map((piece) =>
+    piece.replaceAll('~', id),
+  );
   const text = await talk(port, pieces, of.ends === true);
-  const statuses = [...text.matchAll(/(?:^|fine|\n|\r\n\r\n)HTTP\/1\.[01] (\d{3}) /g)].map(([, status]) => status);
+  const statuses = [...text.matchAll(/(?:^|fine|\n|\r\n\r\n)HTTP\/1\.[01] (\d{3}) /g)].map(
+    ([, status]) => status,
+  );
   return {
     answer: statuses.length > 0 ? statuses.join(' ') : 'closed',
     reached: target.seen.filter((seen) => seen.includes(id)),
   };
+}
+
+/** A server that answers `/answer-<n>` as the n-th of `answers` says, everything else with 200 `fine`. */
+export async function startLiar(
+  answers: readonly Answer[],
+): Promise<{ readonly port: number; stop(): void }> {
+  const sockets = new Set<Socket>();
+  const server = createTcpServer({ allowHalfOpen: true }, (socket) => {
+    sockets.add(socket);
+    let text = '';
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('data', (chunk) => {
+      text += chunk.toString('latin1');
+      if (!text.includes('\r\n\r\n')) return;
+      const index = /^\w+ \/answer-(\d+) /.exec(text)?.[1];
+      text = '';
+      void tell(socket, index === undefined ? undefined : answers[Number(index)]);
+    });
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  return {
+    port: (server.address() as AddressInfo).port,
+    stop: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+async function tell(socket: Socket, answer: Answer | undefined): Promise<void> {
+  const send = answer?.send ?? 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine';
+  for (const [index, piece] of (typeof send === 'string' ? [send] : send).entries()) {
+    if (index > 0) await new Promise((later) => setTimeout(later, PIECE_PAUSE_MS));
+    if (!socket.destroyed) socket.write(piece, 'latin1');
+  }
+  if (answer?.afterwards === 'close') socket.end();
+  // What is written must be out first, or the reset takes it with it.
+  else if (answer?.afterwards === 'reset') setTimeout(() => socket.resetAndDestroy(), 10 * PIECE_PAUSE_MS);
+}
+
+/** What a strict client gets, as Answer.gets tells it, and then for a second request over the same agent. */
+export async function ask(
+  port: number,
+  index: number,
+  method: 'GET' | 'HEAD' = 'GET',
+): Promise<{ readonly got: string; readonly next: string }> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const fetch = (path: string): Promise<string> =>
+    new Promise((resolve) => {
+      const headers = { Host: 'web.test' };
+      const asked = request({ port, host: '127.0.0.1', path, method, agent, headers }, (response) => {
+        let body = '';
+        const { statusCode } = response;
+        response.on('data', (chunk) => {
+          body += String(chunk);
+        });
+        response.on('end', () => resolve(`${statusCode} ${(statusCode ?? 0) > 499 ? 'page' : body}`));
+        response.on('error', () => resolve(`${statusCode} cut`));
+      });
+      asked.on('error', (error: NodeJS.ErrnoException) => resolve(`failed: ${error.code}`));
+      asked.end();
+    });
+  const got = await fetch(`/answer-${index}`);
+  const next = await fetch('/next');
+  agent.destroy();
+  return { got, next };
 }

@@ -31,6 +31,12 @@ const whole: Readonly<Record<string, readonly [number, number]>> = {
   NEW_INSTANCES: [0, 2_147_483_647],
 };
 
+/** Whether there is any of them, but for the one that says nothing to a load balancer. */
+export function hasDeploymentLabel(labels: Readonly<Record<string, string>>): boolean {
+  for (const label in labels) if (label.startsWith(PREFIX)) return true;
+  return false;
+}
+
 /** Reads them; without a group the others mean nothing. Malformed ones count as absent. */
 export function readDeploymentLabels(labels: Readonly<Record<string, string>>): {
   readonly deployment?: DeploymentLabels;

@@ -1,4 +1,4 @@
-import { portLabelNames, readPortLabel } from './port-labels.js';
+import { readPortLabel } from './port-labels.js';
 import { foldParts, mergeParts, type RoutingPart } from './routing-part.js';
 import { readServerOptions } from './server-options.js';
 import { readTemplate } from './template-lines.js';
@@ -57,38 +57,66 @@ const MAX_LINES_SHOWN = 3;
 const TEMPLATE_HINT =
   'HAProxy’s language is not taken from labels: say it in `loadBalancer`, or run with --lb haproxy --lb-raw-labels.';
 
-/** Reads every label of the port `index`; `HAPROXY_GROUP` where the port names no group of its own. */
-export function readLabels(labels: Readonly<Record<string, string>>, index: number): LabelReading {
+/** The labels of one port by what follows `HAPROXY_{n}_`, blank ones left out. */
+export type LabelsOfPort = ReadonlyMap<string, string>;
+
+const PREFIX = 'HAPROXY_';
+/** Most ports of which labels are looked at; an app has fewer. */
+const MAX_INDEX_DIGITS = 3;
+
+/** The labels of each port that has any; each label is looked at once. */
+export function labelsByPort(labels: Readonly<Record<string, string>>): ReadonlyMap<number, LabelsOfPort> {
+  const found = new Map<number, Map<string, string>>();
+  for (const label in labels) {
+    if (!label.startsWith(PREFIX)) continue;
+    const end = label.indexOf('_', PREFIX.length);
+    const digits = end < 0 ? '' : label.slice(PREFIX.length, end);
+    const text = labels[label] ?? '';
+    if (digits.length > MAX_INDEX_DIGITS || !/^\d+$/.test(digits) || text.trim() === '') continue;
+    const index = Number(digits);
+    // `HAPROXY_00_VHOST` is nobody's.
+    if (String(index) !== digits) continue;
+    const ofPort = found.get(index);
+    if (ofPort) ofPort.set(label.slice(end + 1), text);
+    else found.set(index, new Map([[label.slice(end + 1), text]]));
+  }
+  return found;
+}
+
+export const NO_LABELS: LabelsOfPort = new Map();
+
+/** Reads every label of the port `index`; `appGroup` (`HAPROXY_GROUP`) counts where the port names no group of its own. */
+export function readLabels(
+  index: number,
+  ofPort: LabelsOfPort,
+  appGroup: string | undefined,
+): LabelReading {
   const findings: LabelFinding[] = [];
   const said = new Map<string, RoutingPart>();
   const nameOf = (name: string): string => `HAPROXY_${index}_${name}`;
-  const textOf = (label: string): string => (Object.hasOwn(labels, label) ? (labels[label] ?? '') : '');
   const note = (label: string, kind: LabelFinding['kind'], text: string, hint: string): void => {
     findings.push({ label, kind, text, hint });
   };
-  for (const name of portLabelNames) {
-    const own = nameOf(name);
-    const label = name === 'GROUP' && textOf(own).trim() === '' ? 'HAPROXY_GROUP' : own;
-    const text = textOf(label);
-    if (text.trim() === '') continue;
+  const take = (label: string, name: string, text: string): void => {
     const read = readPortLabel(name, text);
-    if (!read) continue;
-    if (read.value) said.set(label, read.value);
-    if (read.problem !== undefined) note(label, 'malformed', read.problem, read.hint ?? '');
-    if (read.unheeded !== undefined) note(label, 'unheeded', read.unheeded, '');
-  }
-  restoreLocation(said, nameOf, textOf, note);
-  for (const name of templateNames) {
-    const label = nameOf(name);
-    const text = textOf(label);
-    if (text.trim() === '') continue;
+    if (read?.value) said.set(label, read.value);
+    if (read?.problem !== undefined) note(label, 'malformed', read.problem, read.hint ?? '');
+    if (read?.unheeded !== undefined) note(label, 'unheeded', read.unheeded, '');
+  };
+  for (const [name, text] of ofPort) take(nameOf(name), name, text);
+  if (appGroup !== undefined && !ofPort.has('GROUP')) take('HAPROXY_GROUP', 'GROUP', appGroup);
+  if (ofPort.has('HTTP_BACKEND_REVPROXY_PATH')) restoreLocation(said, ofPort, nameOf, note);
+  let hasTemplates = false;
+  for (const [name, text] of ofPort) {
+    if (!isTemplate(name)) continue;
     const switched = switchedBy[name as keyof typeof switchedBy];
     if (switched !== undefined && !isSwitchedOn(said.get(nameOf(switched)))) continue;
     const { part, unheeded } = readTemplateOf(name, text);
-    said.set(label, part);
-    if (unheeded.length > 0) note(label, 'unheeded', lines(unheeded), TEMPLATE_HINT);
+    hasTemplates = true;
+    said.set(nameOf(name), part);
+    if (unheeded.length > 0) note(nameOf(name), 'unheeded', lines(unheeded), TEMPLATE_HINT);
   }
-  return { part: together(said, isTemplateLabel(index)), said, findings };
+  return { part: together(said, hasTemplates, isTemplateLabel(index)), said, findings };
 }
 
 function readTemplateOf(name: string, text: string): { part: RoutingPart; unheeded: readonly string[] } {
@@ -103,7 +131,12 @@ const isTemplateLabel =
     isTemplate(label.slice(`HAPROXY_${index}_`.length));
 
 /** Templates in their order, under the typed labels; only the value that HSTS has comes from its template. */
-function together(said: ReadonlyMap<string, RoutingPart>, isRaw: (label: string) => boolean): RoutingPart {
+function together(
+  said: ReadonlyMap<string, RoutingPart>,
+  hasTemplates: boolean,
+  isRaw: (label: string) => boolean,
+): RoutingPart {
+  if (!hasTemplates) return foldParts([...said.values()]);
   const raw = foldParts([...said].flatMap(([label, part]) => (isRaw(label) ? [part] : [])));
   const typed = [...said].flatMap(([label, part]) => (isRaw(label) ? [] : [part]));
   const whole = mergeParts(raw, foldParts(typed));
@@ -119,15 +152,16 @@ function isSwitchedOn(part: RoutingPart | undefined): boolean {
 /** marathon-lb turns `Location` back where the path of the reverse proxy is told besides what is taken off. */
 function restoreLocation(
   said: Map<string, RoutingPart>,
+  ofPort: LabelsOfPort,
   nameOf: (name: string) => string,
-  textOf: (label: string) => string,
   note: (label: string, kind: LabelFinding['kind'], text: string, hint: string) => void,
 ): void {
   const reverse = nameOf('HTTP_BACKEND_REVPROXY_PATH');
   if (!said.has(reverse)) return;
+  const path = ofPort.get('HTTP_BACKEND_REVPROXY_PATH')?.trim();
   const pass = nameOf('HTTP_BACKEND_PROXYPASS_PATH');
   const rewrite = said.get(pass)?.rules?.rewrite;
-  if (rewrite && rewrite.from === textOf(reverse).trim())
+  if (rewrite && rewrite.from === path)
     said.set(pass, { rules: { rewrite: { ...rewrite, restoreLocation: true } } });
   else
     note(reverse, 'unheeded', `it counts only with the same path in ${pass}`, 'Give both, or `loadBalancer.ports[].rewrite`.');

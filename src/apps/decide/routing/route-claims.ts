@@ -14,8 +14,8 @@ export interface RouteClaim {
   /** The same in words. */
   readonly what: string;
   readonly sharing: Sharing;
-  /** Where the definition says it. */
-  readonly path: string;
+  readonly kind: 'host' | 'port';
+  readonly portIndex: number;
 }
 
 /** An app that claims the same. */
@@ -45,48 +45,43 @@ const known = new WeakMap<AppRecord, readonly RouteClaim[]>();
 export function routeClaims(record: AppRecord): readonly RouteClaim[] {
   const found = known.get(record);
   if (found) return found;
-  const claims = servedPorts(record).flatMap((port) => [...portClaims(record, port), ...hostClaims(record, port)]);
+  const claims = servedPorts(record).flatMap((port) => [...portClaims(port), ...hostClaims(port)]);
   known.set(record, claims.length > 0 ? claims : NONE);
   return claims;
 }
 
-function* portClaims(record: AppRecord, port: ServedPort): Iterable<RouteClaim> {
+function* portClaims(port: ServedPort): Iterable<RouteClaim> {
   const { servicePort, protocol, isDemanded } = port;
   if (isDemanded) return;
-  const sharing = sharingOf(port);
-  const path = wherePort(record, port);
-  for (const kind of protocol.split(','))
-    yield { key: `${kind} ${servicePort}`, what: `service port ${servicePort}${kind === 'udp' ? ' (UDP)' : ''}`, sharing, path };
+  const claim = { sharing: sharingOf(port), kind: 'port', portIndex: port.portIndex } as const;
+  if (protocol !== 'udp') yield { key: `tcp ${servicePort}`, what: `service port ${servicePort}`, ...claim };
+  if (protocol !== 'tcp') yield { key: `udp ${servicePort}`, what: `service port ${servicePort} (UDP)`, ...claim };
 }
 
-function* hostClaims(record: AppRecord, port: ServedPort): Iterable<RouteClaim> {
+function* hostClaims(port: ServedPort): Iterable<RouteClaim> {
   const { mode, routing } = port;
   if (mode !== 'http') return;
-  const sharing = sharingOf(port);
+  const claim = { sharing: sharingOf(port), kind: 'host', portIndex: port.portIndex } as const;
   const match = routing.match ? ` with ${canonicalJson(routing.match)}` : '';
-  const path = whereHosts(record, port);
   for (const host of routing.vhosts)
     for (const beginning of routing.paths.length > 0 ? routing.paths : [''])
-      yield { key: `host ${host} ${beginning}${match}`, what: `${host}${beginning}${match}`, sharing, path };
+      yield { key: `host ${host} ${beginning}${match}`, what: `${host}${beginning}${match}`, ...claim };
 }
 
 function sharingOf({ routing: { groups, deploymentGroup } }: ServedPort): Sharing {
   return { groups, ...(deploymentGroup === undefined ? {} : { deploymentGroup }) };
 }
 
-function wherePort(record: AppRecord, { portIndex }: ServedPort): string {
+/** Where the definition says it: a path for findings. */
+export function claimPath(record: AppRecord, { kind, portIndex }: RouteClaim): string {
   const { app } = record;
-  const typed = typedPlace(record, portIndex, ({ port }) => port !== undefined);
-  if (typed !== undefined) return `${typed}/port`;
+  const typed = typedPlace(record, portIndex, (options) => (kind === 'port' ? options.port : options.vhosts) !== undefined);
+  if (typed !== undefined) return `${typed}/${kind === 'port' ? 'port' : 'vhosts'}`;
+  if (kind === 'host') return `/labels/HAPROXY_${portIndex}_VHOST`;
   if ((app.labels[`HAPROXY_${portIndex}_PORT`] ?? '').trim() !== '') return `/labels/HAPROXY_${portIndex}_PORT`;
   return app.container?.portMappings
     ? `/container/portMappings(${portIndex})/servicePort`
     : `/portDefinitions(${portIndex})/port`;
-}
-
-function whereHosts(record: AppRecord, { portIndex }: ServedPort): string {
-  const typed = typedPlace(record, portIndex, ({ vhosts }) => vhosts !== undefined);
-  return typed === undefined ? `/labels/HAPROXY_${portIndex}_VHOST` : `${typed}/vhosts`;
 }
 
 /** Where the typed object speaks of a port, if it says what is asked about. */

@@ -62,22 +62,34 @@ export function stageScript(facts: StageFacts): string | undefined {
   return `${lines.join('\n')}\n`;
 }
 
-/**
- * A /tmp, /var/tmp and /dev/shm of its own; of the other containers' sandboxes not even the names are seen. The way to the own
- * one goes over the working folder, since it may lie below what is covered.
- */
-function privatePlaces({ sandboxes, sandbox }: StageFacts): readonly string[] {
+/** All of it by one mount(8), each of which costs more than the mounts themselves. */
+function privatePlaces({ sandbox }: StageFacts): readonly string[] {
   return [
     `cd ${quoted(sandbox)} || return 1`,
-    `mount -n --no-canonicalize -t tmpfs -o mode=0711,size=64k,nosuid,nodev,noexec sandboxes ${quoted(sandboxes)} || return 1`,
-    'mount -n --no-canonicalize -t tmpfs -o mode=1777,nosuid,nodev shm /dev/shm || return 1',
-    'for place in /tmp /var/tmp; do',
-    '  mount -n --no-canonicalize --bind /proc/self/cwd/tmp "$place" || return 1',
-    'done',
+    // For the folders that it makes on the way to the sandbox: the task's user passes them.
     'umask 066',
-    `mkdir -p ${quoted(sandbox)} || return 1`,
-    `mount -n --no-canonicalize --rbind /proc/self/cwd ${quoted(sandbox)} || return 1`,
+    'mount -n --no-canonicalize --all --fstab "$root/scripts/$id.mounts" || return 1',
   ];
+}
+
+/**
+ * The list for that, as fstab(5): a /tmp, /var/tmp and /dev/shm of its own; of the other containers' sandboxes not even the names
+ * are seen. The way to the own one goes over the working folder, since it may lie below what is covered. The sources have names of
+ * ours, or what the host has at the same place would count as done.
+ */
+export function privateMounts({ sandboxes, sandbox }: Pick<StageFacts, 'sandboxes' | 'sandbox'>): string {
+  const lines = [
+    ['longrun-sandboxes', sandboxes, 'tmpfs', 'mode=0711,size=64k,nosuid,nodev,noexec'],
+    ['longrun-shm', '/dev/shm', 'tmpfs', 'mode=1777,nosuid,nodev'],
+    ['/proc/self/cwd/tmp', '/tmp', 'none', 'bind'],
+    ['/proc/self/cwd/tmp', '/var/tmp', 'none', 'bind'],
+    ['/proc/self/cwd', sandbox, 'none', 'rbind,x-mount.mkdir=0711'],
+  ];
+  return lines.map((fields) => `${fields.map(fstabField).join(' ')} 0 0\n`).join('');
+}
+
+function fstabField(text: string): string {
+  return text.replaceAll(/[ \t\n\\#]/g, (each) => `\\${each.charCodeAt(0).toString(8).padStart(3, '0')}`);
 }
 
 function isBelow(path: string, folder: string): boolean {
@@ -106,7 +118,9 @@ function readOnlyLines({ sandbox, asRoot, mounts }: StageFacts): readonly string
 /** Makes mounts read-only, whose other flags stay; `skip` lets those go on that are not meant. */
 function remountLoop(skip: string): readonly string[] {
   return [
-    'while read -r _ _ _ _ point flags _; do',
+    'while read -r _ _ _ _ point flags rest; do',
+    // The files that stand for namespaces cannot be written at all.
+    `  case $rest in *' - nsfs '*) continue ;; esac`,
     // The kernel writes blanks and the like as octal escapes.
     `  case $point in *\\\\*) point=$(printf '%b' "$point") ;; esac`,
     `  ${skip}`,

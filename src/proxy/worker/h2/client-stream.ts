@@ -4,7 +4,8 @@ import { ResponseBody, responseLength } from '../http/response-body.js';
 import { type ResponseHead, readResponseHead } from '../http/response-head.js';
 import { VirtualSocket } from './virtual-socket.js';
 
-const { NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR, NGHTTP2_PROTOCOL_ERROR } = constants;
+const { NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR } = constants;
+const BROKE_OFF = 'the answer broke off';
 const HEAD_END = Buffer.from('\r\n\r\n');
 
 /**
@@ -64,7 +65,7 @@ export class ClientStream extends VirtualSocket {
     const { stream } = this;
     if (this.#body?.length.kind === 'close') this.#answered = true;
     if (!this.#answered) {
-      done(new Error('the answer broke off'));
+      done(new Error(BROKE_OFF));
       return;
     }
     if (!stream.writableEnded) stream.end();
@@ -76,11 +77,12 @@ export class ClientStream extends VirtualSocket {
     const { stream } = this;
     this.#headBytes = undefined;
     if (!stream.closed && !stream.destroyed) {
-      if (!this.#answered) stream.close(NGHTTP2_INTERNAL_ERROR);
+      // `close` would first say that the answer is whole.
+      if (!this.#answered) stream.destroy(new Error(BROKE_OFF));
       else if (!this.#requestEnded) stream.close(NGHTTP2_NO_ERROR);
     }
     // The session of HTTP/1.1 sees the end; the error itself is the stream's.
-    done(error?.message === 'the answer broke off' ? null : error);
+    done(error?.message === BROKE_OFF ? null : error);
   }
 
   #readBody(chunked: boolean): void {
@@ -97,7 +99,7 @@ export class ClientStream extends VirtualSocket {
       trailers = fieldLines(headers) ?? '';
     });
     stream.on('end', () => {
-      if (this.destroyed || this.readableEnded) return;
+      if (this.destroyed || this.readableEnded || stream.aborted) return;
       this.#requestEnded = true;
       if (chunked) this.give(`0\r\n${trailers}\r\n`);
     });
@@ -172,9 +174,7 @@ export class ClientStream extends VirtualSocket {
   #sendTrailers(): void {
     const { stream } = this;
     if (stream.closed || stream.destroyed) return;
-    const trailers = this.#trailers === '' ? undefined : fieldsOfLines(this.#trailers);
-    if (trailers) stream.sendTrailers(trailers);
-    else stream.close(NGHTTP2_NO_ERROR);
+    stream.sendTrailers(fieldsOfLines(this.#trailers));
   }
 
   /** A request that has no place in HTTP/1.1. */

@@ -4,7 +4,7 @@ import { ChunkedBody } from '../http/chunked-body.js';
 import type { ServerConnections } from './server-connections.js';
 import { VirtualSocket } from './virtual-socket.js';
 
-const { NGHTTP2_FLAG_END_STREAM, NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
+const { NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
 const HEAD_END = Buffer.from('\r\n\r\n');
 /** So much of a request is kept in case that the server says it has not looked at it (REFUSED_STREAM, GOAWAY). */
 const MAX_KEPT_BYTES = 64 * 1024;
@@ -57,7 +57,7 @@ export class ServerStream extends VirtualSocket {
   }
 
   override _final(done: Done): void {
-    if (this.#request && !this.#requestDone) this.#stream?.close(NGHTTP2_CANCEL);
+    if (this.#request && !this.#requestDone) this.#stream?.destroy(new Error('the request broke off'));
     done();
   }
 
@@ -65,7 +65,11 @@ export class ServerStream extends VirtualSocket {
     const stream = this.#stream;
     this.#stream = undefined;
     this.#kept = undefined;
-    if (stream && !stream.closed) stream.close(this.#answered ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
+    // `close` alone would first say that the request is whole.
+    if (stream && !stream.closed) {
+      if (this.#answered && this.#requestDone) stream.close(NGHTTP2_NO_ERROR);
+      else stream.destroy(new Error('the request is not wanted any more'));
+    }
     done(error);
   }
 
@@ -80,7 +84,7 @@ export class ServerStream extends VirtualSocket {
     }
     this.#request = requestFields(bytes.toString('latin1', 0, end + 4));
     const { length } = this.#request;
-    if (length === 'chunked') this.#chunks = new ChunkedBody((line) => void (this.#trailers += `${line}\r\n`));
+    if (length === 'chunked') this.#chunks = new ChunkedBody('client', (line) => void (this.#trailers += `${line}\r\n`));
     else this.#left = length;
     this.#requestDone = length === 0;
     this.#send();
@@ -129,8 +133,7 @@ export class ServerStream extends VirtualSocket {
     stream.on('headers', (headers) => this.#interim(headers));
     stream.on('response', (headers, flags) => this.#response(stream, headers, (flags & NGHTTP2_FLAG_END_STREAM) !== 0));
     stream.on('wantTrailers', () => {
-      if (this.#trailers === '') stream.close(NGHTTP2_NO_ERROR);
-      else stream.sendTrailers(fieldsOfLines(this.#trailers));
+      if (!stream.closed) stream.sendTrailers(fieldsOfLines(this.#trailers));
     });
     stream.on('error', () => undefined);
     stream.on('close', () => this.#closed(stream));

@@ -11,6 +11,11 @@ export function skipToken(text: string, start: number, end: number): number {
   return at;
 }
 
+/** Whether a character may be in a token. */
+export function isTokenCharacter(code: number): boolean {
+  return tokenCharacters[code] === 1;
+}
+
 /** Whether a field value holds only what it may: visible characters, blanks, tabs and bytes from 0x80 (RFC 9110 5.5). */
 export function isFieldValue(text: string, start: number, end: number): boolean {
   for (let at = start; at < end; at++) {
@@ -20,11 +25,11 @@ export function isFieldValue(text: string, start: number, end: number): boolean 
   return true;
 }
 
-/** Whether a request target holds only visible ASCII characters and bytes from 0x80 (seen in the wild, harmless here). */
+/** Whether a request target holds only visible ASCII characters and no fragment, which is not for servers. */
 export function isTarget(text: string, start: number, end: number): boolean {
   for (let at = start; at < end; at++) {
     const code = text.charCodeAt(at);
-    if (code <= 0x20 || code === 0x7f) return false;
+    if (code <= 0x20 || code >= 0x7f || code === 0x23) return false;
   }
   return start < end;
 }

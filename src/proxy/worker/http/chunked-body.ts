@@ -9,7 +9,11 @@ export class ChunksBroken extends Error {
   override readonly name = 'ChunksBroken';
 }
 
-const sizeLine = /^([0-9A-Fa-f]{1,12})[ \t]*(;[\t\x20-\x7e\x80-\xff]*)?$/;
+const sizeLine = /^([0-9A-Fa-f]{1,12})(;[\t\x20-\x7e\x80-\xff]*)?$/;
+/** Some servers fill up their sizes with blanks. */
+const paddedSizeLine = /^([0-9A-Fa-f]{1,12})[ \t]*(;[\t\x20-\x7e\x80-\xff]*)?$/;
+/** A client that says these behind its body hopes that somebody believes it. */
+const notTrailers: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'host']);
 
 /**
  * Follows the framing of a chunked body (RFC 9112 section 7.1) without copying: it says where the body ends. Lines must end
@@ -21,8 +25,11 @@ export class ChunkedBody {
   #remaining = 0;
   #trailerBytes = 0;
 
-  /** `onTrailer` gets each trailer line, without its end. */
-  constructor(private readonly onTrailer?: (line: string) => void) {}
+  /** `from`: a client's body is read more strictly than a server's. `onTrailer` gets each trailer line, without its end. */
+  constructor(
+    private readonly from: 'client' | 'server',
+    private readonly onTrailer?: (line: string) => void,
+  ) {}
 
   get done(): boolean {
     return this.#state === 'done';
@@ -68,7 +75,7 @@ export class ChunkedBody {
   #actOn(line: string): void {
     switch (this.#state) {
       case 'size': {
-        const size = sizeLine.exec(line)?.[1];
+        const size = (this.from === 'client' ? sizeLine : paddedSizeLine).exec(line)?.[1];
         if (size === undefined) throw new ChunksBroken('malformed chunk size');
         this.#remaining = Number.parseInt(size, 16);
         this.#state = this.#remaining > 0 ? 'data' : 'trailer';
@@ -85,7 +92,7 @@ export class ChunkedBody {
         }
         this.#trailerBytes += line.length + 2;
         if (this.#trailerBytes > MAX_TRAILER_BYTES) throw new ChunksBroken('the trailers are too long');
-        if (!isTrailer(line)) throw new ChunksBroken('malformed trailer');
+        if (!isTrailer(line, this.from)) throw new ChunksBroken('malformed trailer');
         this.onTrailer?.(line);
         break;
       default:
@@ -94,7 +101,8 @@ export class ChunkedBody {
   }
 }
 
-function isTrailer(line: string): boolean {
+function isTrailer(line: string, from: 'client' | 'server'): boolean {
   const colon = skipToken(line, 0, line.length);
+  if (from === 'client' && notTrailers.has(line.slice(0, colon).toLowerCase())) return false;
   return colon > 0 && line.charCodeAt(colon) === 0x3a && isFieldValue(line, colon + 1, line.length);
 }

@@ -21,8 +21,11 @@ export interface ExchangeClient {
   finished(keepAlive: boolean): void;
   /** Answer with an error page; nothing of an answer was sent so far. */
   refuse(status: number, reason: string, code?: ErrorCode): void;
-  /** The answer broke off: the client must see that, so its connection is cut. */
-  cut(): void;
+  /**
+   * The answer broke off, and the client must see that. `delimited`: it knows how long the answer should have been, so that the
+   * end of the connection tells it; otherwise the connection is reset.
+   */
+  cut(delimited: boolean): void;
   /** The server agreed to another protocol: `head` goes to the client, then both sides are joined. The server is the taker's to end. */
   tunnel(upstream: Socket, head: string, first: Buffer, server: LiveServer): void;
 }

@@ -307,7 +307,7 @@ export class Exchange implements AttemptsUser, ResponseSink {
     if (cause === 'S') this.service.counters.srvAborts += 1;
     this.record.broke(cause);
     this.#end(false);
-    this.client.cut();
+    this.client.cut(this.#reader.delimited);
   }
 
   #fail(status: number, reason: string, cause: EndCause, code?: ErrorCode): void {

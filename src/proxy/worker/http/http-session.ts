@@ -14,7 +14,7 @@ import type { ExchangeClient } from './exchange-client.js';
 import { HeadRefused } from './head-fields.js';
 import type { RequestHead } from './request-head.js';
 import { RequestReader } from './request-reader.js';
-import { isSecure, requestFacts, ruledHead, subjectOf } from './rules/ruled-request.js';
+import { failurePage, insteadPage, isSecure, requestFacts, ruledHead } from './rules/ruled-request.js';
 import type { OwnAnswer, ServiceRules } from './rules/service-rules.js';
 import { joinTunnel } from './session-tunnel.js';
 import { forwardedFields, upstreamHead } from './upstream-head.js';
@@ -140,17 +140,17 @@ export class HttpSession implements Expiring, ExchangeClient {
     if (this.#over) return;
     // What is left of an unread body cannot be told from the next request.
     const keepAlive = this.#staysOpen && exchange?.requestEnded === true && status !== 408;
-    const service = this.#service;
-    this.#answer(status, reason, keepAlive, {
-      ...(code && { code }),
-      ...(service && { subject: subjectOf(service), fields: service.rules?.ownFields(this.secure) ?? '' }),
-    });
+    this.#answer(status, reason, keepAlive, failurePage(this.#service, status, code, this.secure));
   }
 
-  cut(): void {
+  cut(delimited: boolean): void {
     this.#exchange = undefined;
     this.#endRecord();
     if (this.#over) return;
+    if (delimited) {
+      this.#hangUp();
+      return;
+    }
     this.socket.resetAndDestroy();
     this.close();
   }
@@ -223,7 +223,7 @@ export class HttpSession implements Expiring, ExchangeClient {
       this.#record?.broke('P');
       exchange.clientLost();
       this.#exchange = undefined;
-      if (responseStarted) this.cut();
+      if (responseStarted) this.cut(false);
       else this.#refuse(400, error.message);
       return;
     }
@@ -290,7 +290,10 @@ export class HttpSession implements Expiring, ExchangeClient {
     const service = guardedRoute(ingress, plane, head, this.facts);
     if (service instanceof NoRoute) {
       record.broke('P');
-      this.#answer(service.status, service.reason, this.#staysOpen && bodiless, { code: service.code, ...service.page });
+      this.#answer(service.status, service.reason, this.#staysOpen && bodiless, {
+        code: service.code,
+        ...service.page,
+      });
       return;
     }
     record.service = service;
@@ -306,7 +309,7 @@ export class HttpSession implements Expiring, ExchangeClient {
     const verdict = rules.judge(requestFacts(head, this.facts, this.ingress), passwords, httpsPort);
     const act = (answer: OwnAnswer | undefined): void => {
       if (answer === undefined) this.#forward(head, service, record, rules);
-      else this.#answerInstead(answer, head, rules, record);
+      else this.#instead(answer, head, record, rules);
     };
     if (!(verdict instanceof Promise)) {
       act(verdict);
@@ -324,25 +327,16 @@ export class HttpSession implements Expiring, ExchangeClient {
     });
   }
 
-  #answerInstead(
-    answer: OwnAnswer,
-    head: RequestHead,
-    rules: ServiceRules | undefined,
-    record: ExchangeRecord,
-  ): void {
-    const { status, reason, code, fields } = answer;
+  #instead(answer: OwnAnswer, head: RequestHead, record: ExchangeRecord, rules?: ServiceRules): void {
     const bodiless = !head.fields.chunked && head.fields.contentLength <= 0;
-    record.broke(status < 400 ? 'L' : 'P');
-    this.#answer(status, reason, this.#staysOpen && bodiless, {
-      ...(code && { code }),
-      fields: fields + (rules?.ownFields(this.secure) ?? ''),
-    });
+    record.broke(answer.status < 400 ? 'L' : 'P');
+    this.#answer(answer.status, answer.reason, this.#staysOpen && bodiless, insteadPage(answer, rules, this.secure));
   }
 
   #forward(head: RequestHead, service: LiveService, record: ExchangeRecord, rules?: ServiceRules): void {
     const refusal = service.admit(this.facts.address, record.headMs);
     if (refusal) {
-      this.#answerInstead(refusal, head, rules, record);
+      this.#instead(refusal, head, record, rules);
       return;
     }
     const keepAlive = head.minor === 1 ? !head.fields.close : head.fields.keepAlive;
@@ -394,6 +388,8 @@ export class HttpSession implements Expiring, ExchangeClient {
     this.#clientEnded = true;
     const exchange = this.#exchange;
     if (exchange?.endsWithClient) this.close();
+    else if (!exchange && !this.#closing && !this.#reader.empty)
+      this.#refuse(400, 'the request ended within its head', 'C');
     else if (!exchange && !this.#closing) this.#hangUp();
     else if (this.#closing && this.socket.writableFinished) this.close();
   }

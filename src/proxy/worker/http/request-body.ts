@@ -14,7 +14,7 @@ export class RequestBody {
 
   constructor(fields: HeadFields) {
     this.#left = Math.max(0, fields.contentLength);
-    this.#chunks = fields.chunked ? new ChunkedBody() : undefined;
+    this.#chunks = fields.chunked ? new ChunkedBody('client') : undefined;
   }
 
   /** The whole body was read. */

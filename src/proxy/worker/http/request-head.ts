@@ -71,13 +71,20 @@ function readVersion(text: string, start: number, end: number): 0 | 1 {
 function readTarget(target: string, method: string, fields: HeadFields): string {
   if (target.charCodeAt(0) === 0x2f) return target;
   if (target === '*' && method === 'OPTIONS') return target;
-  const absolute = /^https?:\/\/([^/?#]+)(\/[^#]*|\?[^#]*)?$/i.exec(target);
+  const absolute = /^(https?):\/\/([^/?#]+)(\/[^#]*|\?[^#]*)?$/i.exec(target);
   if (!absolute) throw new HeadRefused('malformed request target');
-  if (fields.host !== undefined && fields.host.toLowerCase() !== absolute[1]?.toLowerCase()) {
+  const authority = absolute[2]?.toLowerCase() ?? '';
+  const usual = absolute[1]?.toLowerCase() === 'https' ? ':443' : ':80';
+  if (fields.host !== undefined && without(usual, fields.host.toLowerCase()) !== without(usual, authority)) {
     throw new HeadRefused('the request target and the Host header disagree');
   }
-  const path = absolute[2] ?? '/';
+  const path = absolute[3] ?? '/';
   return path.startsWith('/') ? path : `/${path}`;
+}
+
+/** A scheme's usual port need not be said. */
+function without(port: string, authority: string): string {
+  return authority.endsWith(port) ? authority.slice(0, -port.length) : authority;
 }
 
 function hostNameOf(host: string): string {

@@ -1,3 +1,4 @@
+import { isTokenCharacter } from './characters.js';
 import { HeadRefused, MAX_HEAD_BYTES } from './head-fields.js';
 import { type RequestHead, readRequestHead } from './request-head.js';
 
@@ -39,6 +40,10 @@ export class RequestReader {
     if ((end < 0 ? bytes.length : end) - start > MAX_HEAD_BYTES)
       throw new HeadRefused(`the request head is longer than ${MAX_HEAD_BYTES} bytes`, 431);
     if (end < 0) {
+      // Whoever speaks another protocol (TLS, say) is told so at once.
+      const first = bytes[start];
+      if (first !== undefined && first !== 0x0d && !isTokenCharacter(first))
+        throw new HeadRefused('this is no HTTP request');
       this.#searched = bytes.length;
       return undefined;
     }

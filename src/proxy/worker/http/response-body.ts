@@ -28,7 +28,7 @@ export class ResponseBody {
     onTrailer?: (line: string) => void,
   ) {
     this.#left = length.kind === 'length' ? length.bytes : 0;
-    this.#chunks = length.kind === 'chunked' ? new ChunkedBody(onTrailer) : undefined;
+    this.#chunks = length.kind === 'chunked' ? new ChunkedBody('server', onTrailer) : undefined;
   }
 
   /** True when the last byte was read; never for a body that ends with its connection. */

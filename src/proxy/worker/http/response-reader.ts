@@ -39,6 +39,8 @@ export class ResponseReader {
   started = false;
   /** The client's connection may carry another request after this answer. Valid once started. */
   keepAlive = false;
+  /** The client can tell the end of the answer from the end of the connection. Valid once started. */
+  delimited = false;
   #pending: Buffer | undefined;
   #body: ResponseBody | undefined;
   #reusable = false;
@@ -118,8 +120,8 @@ export class ResponseReader {
     this.#body = new ResponseBody(length);
     const { fields } = head;
     this.#reusable = length.kind !== 'close' && (head.minor === 1 ? !fields.close : fields.keepAlive);
-    const delimited = length.kind !== 'close' && !(length.kind === 'chunked' && this.#unchunk);
-    this.keepAlive = this.clientKeepAlive && delimited && this.sink.requestEnded && !this.sink.retiring;
+    this.delimited = length.kind !== 'close' && !(length.kind === 'chunked' && this.#unchunk);
+    this.keepAlive = this.clientKeepAlive && this.delimited && this.sink.requestEnded && !this.sink.retiring;
     this.started = true;
     let text = statusLine(head) + this.sink.linesToClient(fields.forward) + this.sink.ownFields;
     if (fields.chunked) text += this.#unchunk ? '' : 'Transfer-Encoding: chunked\r\n';

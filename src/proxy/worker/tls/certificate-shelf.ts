@@ -62,10 +62,10 @@ export class CertificateShelf {
     return Object.hasOwn(this.#bundle.challenges, token) ? this.#bundle.challenges[token] : undefined;
   }
 
-  /** What the server says; an older bundle than the one here is overlooked. */
+  /** What the server says now. False: it is what is here already. */
   replace(bundle: CertificateBundle): boolean {
     const { epoch, version } = this.#bundle;
-    if (bundle.epoch < epoch || (bundle.epoch === epoch && bundle.version <= version)) return false;
+    if (bundle.epoch === epoch && bundle.version === version) return false;
     this.#bundle = bundle;
     this.#sort();
     return true;

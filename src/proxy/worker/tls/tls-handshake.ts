@@ -5,6 +5,7 @@ import type { TlsFacts } from '../client-facts.js';
 import type { DeadlineQueue, DeadlineSet, Expiring } from '../deadlines.js';
 import type { TlsTerms } from './certificate-shelf.js';
 
+const ENDS = ['end', 'error', 'close'] as const;
 const MAX_SUBJECT_LENGTH = 512;
 
 /** A client speaks TLS with us now. */
@@ -44,10 +45,8 @@ export class TlsHandshake implements Expiring {
     private readonly options: TlsHandshakeOptions,
   ) {
     options.deadlines.httpRequest.wait(this);
-    socket.on('data', (chunk: Buffer) => this.#received(chunk));
-    socket.on('end', () => this.#fail('the client went away'));
-    socket.on('error', (error) => this.#fail(error.message));
-    socket.on('close', () => this.#fail('the client went away'));
+    socket.on('data', this.#received);
+    for (const event of ENDS) socket.on(event, this.#gone);
   }
 
   get idle(): boolean {
@@ -62,7 +61,9 @@ export class TlsHandshake implements Expiring {
     this.#fail('the handshake took too long');
   }
 
-  #received(chunk: Buffer): void {
+  readonly #gone = (): void => this.#fail('the client went away');
+
+  readonly #received = (chunk: Buffer): void => {
     const bytes = this.#pending ? Buffer.concat([this.#pending, chunk]) : chunk;
     this.#pending = bytes;
     const hello = readClientHello(bytes);
@@ -77,12 +78,14 @@ export class TlsHandshake implements Expiring {
       return;
     }
     this.#begin(bytes, hello.serverName, terms);
-  }
+  };
 
   #begin(hello: Buffer, serverName: string, { endpoint, authorities }: TlsTerms): void {
     const { socket } = this;
     this.#pending = undefined;
-    socket.removeAllListeners();
+    // One by one: removing all at once would let a paused stream flow on.
+    socket.removeListener('data', this.#received);
+    for (const event of ENDS) socket.removeListener(event, this.#gone);
     socket.on('error', () => socket.destroy());
     socket.pause();
     socket.unshift(hello);

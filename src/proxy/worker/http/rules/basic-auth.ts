@@ -35,7 +35,8 @@ export function networkOf(address: string): string {
   if (!isIPv6(address)) return address;
   const [before = '', after] = address.split('::');
   const groups = before === '' ? [] : before.split(':');
-  const tail = after === undefined || after === '' ? 0 : after.split(':').length + (after.includes('.') ? 1 : 0);
+  const tail =
+    after === undefined || after === '' ? 0 : after.split(':').length + (after.includes('.') ? 1 : 0);
   if (after !== undefined) while (groups.length < Math.min(4, 8 - tail)) groups.push('0');
   const all = after === undefined ? groups : [...groups, ...after.split(':')];
   return `${all.slice(0, 4).join(':')}::/64`;

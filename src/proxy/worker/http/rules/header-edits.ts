@@ -30,7 +30,10 @@ export class HeaderEdits {
     const remove = (rules?.remove ?? []).filter((name) => isSafe(name, ''));
     if (set.length + remove.length === 0) return undefined;
     const names = [...remove, ...set.map(([name]) => name)].map((name) => name.toLowerCase());
-    return new HeaderEdits(new Set(names), set.map(([name, value]) => `${spelled(name)}: ${value}\r\n`).join(''));
+    return new HeaderEdits(
+      new Set(names),
+      set.map(([name, value]) => `${spelled(name)}: ${value}\r\n`).join(''),
+    );
   }
 
   /** The value of this field is a rule's, whatever it was. */

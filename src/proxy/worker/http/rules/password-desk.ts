@@ -50,10 +50,7 @@ export class PasswordDesk {
     if (this.#right.has(digest)) return 'admitted';
     if (this.#wrong.has(digest)) return this.#fail(address) ? 'refused' : 'too-many';
     if (hash.startsWith(PLAIN)) {
-      const same = timingSafeEqual(
-        this.#bytes([hash.slice(PLAIN.length)]),
-        this.#bytes([given.password]),
-      );
+      const same = timingSafeEqual(this.#bytes([hash.slice(PLAIN.length)]), this.#bytes([given.password]));
       if (known && same) return 'admitted';
       return this.#fail(address) ? 'refused' : 'too-many';
     }
@@ -116,7 +113,10 @@ function remember(digests: Set<string>, digest: string): void {
   dropOldest(digests, MAX_REMEMBERED);
 }
 
-function dropOldest(all: { size: number; keys(): Iterable<string>; delete(key: string): boolean }, max: number): void {
+function dropOldest(
+  all: { size: number; keys(): Iterable<string>; delete(key: string): boolean },
+  max: number,
+): void {
   if (all.size <= max) return;
   for (const oldest of all.keys()) {
     all.delete(oldest);

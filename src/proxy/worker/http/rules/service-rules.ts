@@ -144,7 +144,8 @@ export class ServiceRules {
 
   #refused(admission: Exclude<Admission, 'admitted'>, realm: string): OwnAnswer {
     const [status, reason, code] = refusals[admission];
-    return { status, reason, code, fields: status === 401 ? challenge(realm) : '' };
+    const fields = { refused: challenge(realm), 'too-many': 'Retry-After: 1\r\n', busy: '' };
+    return { status, reason, code, fields: fields[admission] };
   }
 }
 
@@ -157,7 +158,9 @@ function moved({ status, location }: Elsewhere): OwnAnswer {
   const safe = location.replace(/[^\x21-\x7e]/gu, (character) => {
     const code = character.codePointAt(0) ?? 0;
     // Bytes of a request's target are characters up to 0xff here.
-    return code > 0xff ? encodeURIComponent(character) : `%${code.toString(16).toUpperCase().padStart(2, '0')}`;
+    return code > 0xff
+      ? encodeURIComponent(character)
+      : `%${code.toString(16).toUpperCase().padStart(2, '0')}`;
   });
   return { status, reason: `see ${safe}`, fields: `Location: ${safe}\r\n` };
 }

@@ -2,7 +2,7 @@ import { mergedPools } from '../decide/merge-pools.js';
 import type { LiveService } from './live-service.js';
 
 /** Services of one deployment group that claim the same serve as one: this keeps their pools together. */
-export class DeploymentGroups {
+export class MergedPools {
   readonly #groups = new Map<string, Set<LiveService>>();
   readonly #of = new Map<LiveService, string>();
 

@@ -1,0 +1,120 @@
+import { isIPv6 } from 'node:net';
+import type { RoutingTimeouts } from '../../../apps/port-routing.js';
+import type { RoutingTable, Server, Service } from '../../table.js';
+import { backendShape } from './backend-shape.js';
+import { frameText, type PortFrontend } from './frame.js';
+import { type Pool, poolsOf } from './pools.js';
+import { makeRoutes, type RouteMaps } from './route-maps.js';
+import type { Occupant } from './slots.js';
+
+/** What the configuration is made of besides the table. */
+export interface LayoutSettings {
+  readonly lbAddress: string;
+  readonly lbPort: number;
+  /** Absent: requests that name their app in a header are not served. */
+  readonly appIdPort?: number;
+  readonly threads: number;
+  readonly maxConnections: number;
+  readonly timeouts: Required<RoutingTimeouts>;
+  /** Blocks of addresses whose connections begin with a PROXY header. */
+  readonly acceptProxyFrom: readonly string[];
+}
+
+/** What is known of the outside world. */
+export interface LayoutFacts {
+  /** The IP address of a host; undefined: not known (yet), its servers are left out. */
+  addressOf(host: string): string | undefined;
+  /** Why this service port is left out; undefined: it is served. */
+  portRefused(port: number, address: string): string | undefined;
+  /** Services (by key) whose configuration HAProxy does not take. */
+  readonly refused: ReadonlySet<string>;
+}
+
+export interface WantedBackend {
+  readonly name: string;
+  /** Key of the service that it is made for. */
+  readonly key: string;
+  /** The text of its section without the servers. */
+  readonly shape: string;
+  /** What stands on every server line behind address and weight. */
+  readonly serverOptions: string;
+  readonly occupants: readonly Occupant[];
+  /** Instances that slots are kept for, also while fewer are there. */
+  readonly wanted: number;
+}
+
+/** What HAProxy is to serve, made of a table. */
+export interface Layout {
+  /** Everything but backends. */
+  readonly frame: readonly PortFrontend[];
+  readonly head: string;
+  readonly backends: ReadonlyMap<string, WantedBackend>;
+  readonly routes: RouteMaps;
+}
+
+export function makeLayout(
+  services: RoutingTable['services'],
+  settings: LayoutSettings,
+  facts: LayoutFacts,
+): Layout {
+  const served = Object.fromEntries(
+    Object.entries(services).filter(([key, { udp }]) => udp !== 'only' && !facts.refused.has(key)),
+  );
+  const byService = poolsOf(served);
+  const pools = new Map([...byService.values()].map((pool) => [pool.name, pool]));
+  const routes = makeRoutes(served, byService);
+  const backends = new Map<string, WantedBackend>();
+  for (const pool of pools.values()) backends.set(pool.name, wantedBackend(pool, settings, facts));
+  return { head: frameText(settings, routes), frame: portFrontends(pools, settings, facts), backends, routes };
+}
+
+function wantedBackend(pool: Pool, settings: LayoutSettings, facts: LayoutFacts): WantedBackend {
+  const { text, serverOptions } = backendShape(pool.name, pool.lead, settings.timeouts);
+  const occupants = pool.members.flatMap((service) =>
+    service.servers.flatMap((server) => occupant(server, service, facts) ?? []),
+  );
+  const wanted = pool.members.reduce((sum, service) => sum + (service.wanted ?? 0), 0);
+  return { name: pool.name, key: pool.key, shape: text, serverOptions, occupants, wanted };
+}
+
+function occupant(server: Server, service: Service, facts: LayoutFacts): Occupant | undefined {
+  const address = facts.addressOf(server.host);
+  if (address === undefined) return undefined;
+  return {
+    taskId: server.taskId,
+    name: server.name,
+    address,
+    port: server.port,
+    weight: server.weight ?? service.weight ?? 1,
+    disabled: server.disabled === true,
+  };
+}
+
+function portFrontends(
+  pools: ReadonlyMap<string, Pool>,
+  settings: LayoutSettings,
+  facts: LayoutFacts,
+): readonly PortFrontend[] {
+  const taken = new Set<string>();
+  const frontends: PortFrontend[] = [];
+  for (const { name, key, members } of pools.values())
+    for (const service of members) {
+      const address = service.bindAddress ?? settings.lbAddress;
+      const place = `${isIPv6(address) ? `[${address}]` : address}:${service.servicePort}`;
+      if (!service.bindPort || taken.has(place)) continue;
+      if (facts.portRefused(service.servicePort, address) !== undefined) continue;
+      taken.add(place);
+      frontends.push({ name: `${name}_port_${service.servicePort}`, key, backend: name, place, service });
+    }
+  return frontends;
+}
+
+/** Service ports that the table wants bound: as port and address. */
+export function wantedPorts(
+  services: RoutingTable['services'],
+  lbAddress: string,
+): readonly { readonly port: number; readonly address: string }[] {
+  return Object.values(services)
+    .filter(({ bindPort, udp }) => bindPort && udp !== 'only')
+    .map(({ servicePort: port, bindAddress: address = lbAddress }) => ({ port, address }));
+}
