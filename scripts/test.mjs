@@ -18,6 +18,7 @@ const needs = [
   ['setpriv', 'util-linux', 'users and sessions of tasks'],
   ['haproxy', 'haproxy', 'comparison with HAProxy'],
   ['dig', 'bind9-dnsutils', 'names, asked by dig'],
+  ['pebble', 'pebble', 'certificates by ACME'],
 ];
 
 function onPath(program) {

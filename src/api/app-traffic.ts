@@ -12,7 +12,8 @@ export function answerAppTraffic(context: ApiContext, appId: AppId): MethodTable
     GET: (_request, response) => {
       const { traffic, registry } = context;
       const record = registry.get(appId);
-      if (traffic === undefined || record === undefined) throw new CatalogError('app-not-found', { id: appId });
+      if (traffic === undefined || record === undefined)
+        throw new CatalogError('app-not-found', { id: appId });
       const known = traffic(appId);
       sendJson(response, 200, {
         id: appId,

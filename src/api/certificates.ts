@@ -12,8 +12,7 @@ import { sendJson } from './write-json.js';
 export function certificatesRouter(certificates: Certificates, bodies: JsonBodies): RequestHandler {
   return (request, response) => {
     const [name, ...more] = segmentsOf(request);
-    if (name === undefined)
-      return dispatch({ GET: () => list(certificates, response) }, request, response);
+    if (name === undefined) return dispatch({ GET: () => list(certificates, response) }, request, response);
     if (more.length > 0) throw new CatalogError('certificate-not-found', { name: [name, ...more].join('/') });
     return dispatch(
       {

@@ -8,6 +8,7 @@ import type { ApiContext, ApiOptions } from './api-context.js';
 import { AppOrder } from './app-order.js';
 import { appsRouter } from './apps.js';
 import { auditResource } from './audit.js';
+import { certificatesRouter } from './certificates.js';
 import { deploymentsRouter } from './deployments.js';
 import { Discovery } from './discovery.js';
 import { EntityTags } from './entity-tags.js';
@@ -32,7 +33,6 @@ import { podsRouter } from './pods.js';
 import { AppFragments } from './present/app-fragments.js';
 import { PublishedDocuments } from './published-documents.js';
 import { queueRouter } from './queue.js';
-import { certificatesRouter } from './certificates.js';
 import { secretKeyResource, secretsRouter } from './secrets.js';
 import {
   advertisedAuthority,

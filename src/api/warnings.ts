@@ -1,7 +1,13 @@
 import type { Response } from 'express';
 import type { ClaimsView } from '../apps/decide/route-conflicts.js';
 import type { ApiContext } from './api-context.js';
-import { type Change, conflictWarnings, labelWarnings, unknownFieldWarnings, warningLine } from './decide/warnings.js';
+import {
+  type Change,
+  conflictWarnings,
+  labelWarnings,
+  unknownFieldWarnings,
+  warningLine,
+} from './decide/warnings.js';
 
 /** Says in an answer what of an accepted definition has no effect: nothing is refused for it, and nothing is hidden. */
 export const WARNING_HEADER = 'X-Longrun-Warning';

@@ -1,5 +1,6 @@
 import type { Schemas } from '../api/contract/load-contract.js';
 import type { App } from './app.js';
+import type { RoutingCapabilities } from './decide/routing-capabilities.js';
 
 /** What a client sent, of the right shape: every field optional, `null` the same as absent, deprecated forms included. */
 export type AppInput = Schemas['AppUpdate'];
@@ -23,6 +24,8 @@ export interface DefinitionSettings {
   readonly defaultNetworkName?: string;
   /** The network that the deprecated `ipAddress` means as the bridge; Marathon's `--mesos_bridge_name`. */
   readonly bridgeName?: string;
+  /** What the load balancer in use cannot do; absent: it can do everything there is. */
+  readonly cannotRoute?: RoutingCapabilities;
   /** Whether there is a secret at a path; absent: nobody here keeps any. */
   readonly hasSecret?: (path: string) => boolean;
 }

@@ -67,7 +67,10 @@ export interface PortOptions {
   readonly forwardedHeaders?: boolean;
   readonly proxyProtocol?: { readonly accept?: boolean; readonly send?: 'v1' | 'v2' };
   readonly serverProtocol?: 'http/1.1' | 'h2c';
-  readonly tls?: { readonly certificates?: readonly string[]; readonly clientAuthorities?: readonly string[] };
+  readonly tls?: {
+    readonly certificates?: readonly string[];
+    readonly clientAuthorities?: readonly string[];
+  };
   readonly bindAddress?: string;
 }
 

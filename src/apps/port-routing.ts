@@ -1,3 +1,5 @@
+import type { BalancerTimeouts } from '../config/balancer-timeouts.js';
+
 /**
  * How the load balancer treats one port of an app: read from the app's typed `loadBalancer` object and from marathon-lb's
  * labels (apps/decide/port-routing.ts), carried in the routing table. Plain JSON. Absent members mean the default.
@@ -65,17 +67,7 @@ export interface AccessList {
 }
 
 /** Milliseconds, by HAProxy's names; absent ones are the load balancer's own. */
-export interface RoutingTimeouts {
-  readonly connectMs?: number;
-  readonly clientMs?: number;
-  readonly serverMs?: number;
-  readonly queueMs?: number;
-  readonly httpRequestMs?: number;
-  readonly httpKeepAliveMs?: number;
-  readonly tunnelMs?: number;
-  readonly clientFinMs?: number;
-  readonly serverFinMs?: number;
-}
+export type RoutingTimeouts = BalancerTimeouts;
 
 /** How often and for what a request is tried again elsewhere. */
 export interface RetryRules {

@@ -7,7 +7,12 @@ import { keys, type StateStore, type StoreWrite } from '../store/state-store.js'
 import type { Clock } from '../util/clock.js';
 import { timestamp } from '../util/timestamp.js';
 import type { ServedAuthority, ServedCertificate } from './bundle.js';
-import { type CertificateInfo, type CertificateRecord, certificateName, MAX_CERTIFICATES } from './certificate.js';
+import {
+  type CertificateInfo,
+  type CertificateRecord,
+  certificateName,
+  MAX_CERTIFICATES,
+} from './certificate.js';
 import {
   type CertificateFacts,
   checkPair,
@@ -107,7 +112,10 @@ export class CertificateBook {
   }
 
   /** With their keys. One whose key cannot be opened is left out and told of. */
-  served(): { readonly certificates: readonly ServedCertificate[]; readonly authorities: readonly ServedAuthority[] } {
+  served(): {
+    readonly certificates: readonly ServedCertificate[];
+    readonly authorities: readonly ServedAuthority[];
+  } {
     const certificates: ServedCertificate[] = [];
     const authorities: ServedAuthority[] = [];
     for (const { record } of this.#held.values()) {
@@ -147,7 +155,9 @@ export class CertificateBook {
         name,
         version,
         certificate,
-        ...(privateKey !== undefined && { privateKey: this.#sealed(privateKey, purposeOf({ name, version })) }),
+        ...(privateKey !== undefined && {
+          privateKey: this.#sealed(privateKey, purposeOf({ name, version })),
+        }),
         source,
         changedAt: timestamp(this.options.clock.wallMs()),
         changedBy: by,
@@ -191,7 +201,9 @@ export class CertificateBook {
   async reseal(): Promise<void> {
     const { keyFile } = this.options;
     const isOld = (sealed: Sealed | undefined): sealed is Sealed =>
-      sealed !== undefined && sealed.keyId !== keyFile.current?.id && keyFile.find(sealed.keyId) !== undefined;
+      sealed !== undefined &&
+      sealed.keyId !== keyFile.current?.id &&
+      keyFile.find(sealed.keyId) !== undefined;
     const records = [...this.#held.values()].flatMap(({ record }) =>
       isOld(record.privateKey)
         ? [{ ...record, privateKey: this.#anew(record.privateKey, purposeOf(record)) }]
@@ -199,7 +211,9 @@ export class CertificateBook {
     );
     for (let first = 0; first < records.length; first += RESEAL_AT_ONCE) {
       const some = records.slice(first, first + RESEAL_AT_ONCE);
-      await this.#commit(some.map((record) => ({ op: 'put', key: keys.certificate(record.name), value: record })));
+      await this.#commit(
+        some.map((record) => ({ op: 'put', key: keys.certificate(record.name), value: record })),
+      );
       for (const record of some) this.#keep(record);
     }
     if (!this.#account || !isOld(this.#account.key)) return;
@@ -247,16 +261,19 @@ export class CertificateBook {
 }
 
 /** Names of certificates have no slash, paths of secrets begin with one: neither can be opened as the other. */
-const purposeOf = ({ name, version }: Pick<CertificateRecord, 'name' | 'version'>): { path: string; version: number } => ({
+const purposeOf = ({
+  name,
+  version,
+}: Pick<CertificateRecord, 'name' | 'version'>): { path: string; version: number } => ({
   path: `certificate ${name}`,
   version,
 });
 
 /** Both in order, and each in its own text; a key may also stand beside the certificate. Throws certificate-invalid. */
-function usable({
-  certificate,
-  privateKey,
-}: Pick<PutCertificate, 'certificate' | 'privateKey'>): { certificate: string; privateKey?: string } {
+function usable({ certificate, privateKey }: Pick<PutCertificate, 'certificate' | 'privateKey'>): {
+  certificate: string;
+  privateKey?: string;
+} {
   try {
     if (certificate.length + (privateKey?.length ?? 0) > MAX_PEM_BYTES)
       throw new Error(`it is larger than ${MAX_PEM_BYTES} bytes`);

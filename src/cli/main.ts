@@ -39,6 +39,8 @@ Exit codes: 0 done, 1 refused or no server, ${USAGE_EXIT_CODE} wrong use, 3 the 
   addAccessCommands(root);
   const { addSecretCommands } = await import('./rest/add-secret-commands.js');
   addSecretCommands(root);
+  const { addCertificateCommands } = await import('./rest/add-certificate-commands.js');
+  addCertificateCommands(root);
   const { addHistoryCommands } = await import('./rest/add-history-commands.js');
   addHistoryCommands(root);
   const { addUsageCommand } = await import('./rest/add-usage-command.js');

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import type { Settings } from '../config/settings.js';
 import { openWorkDir } from '../config/work-dir.js';
 import { makeLog } from '../logging/pino-log.js';
-import { ProxyParent } from '../proxy/listeners/proxy-parent.js';
 import { SystemClock } from '../util/clock.js';
 import { trafficSettings } from './balancer-options.js';
+import { makeProxyParent } from './make-proxy-parent.js';
 import type { ChildService } from './child-entry.js';
 import { namesSettings, namesUrls } from './names-settings.js';
 import { tellingSettings } from './telling-settings.js';
@@ -18,7 +18,7 @@ export function makeProxyService(
 ): ChildService {
   const workDir = openWorkDir(settings.workDir);
   const names = namesSettings(settings);
-  const parent = new ProxyParent({
+  const parent = makeProxyParent(settings, {
     workDir: workDir.path,
     lbAddress: settings.lbAddress,
     lbHttpPort: settings.lbHttpPort,

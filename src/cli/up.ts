@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import type { Settings } from '../config/settings.js';
 import { openWorkDir, type WorkDir } from '../config/work-dir.js';
 import type { Log } from '../logging/log.js';
-import { ProxyParent } from '../proxy/listeners/proxy-parent.js';
 import type { Clock } from '../util/clock.js';
 import { LockHeld, PidLock } from '../util/pid-lock.js';
-import { entries, execArgv } from './entries.js';
 import { trafficSettings } from './balancer-options.js';
+import { type BalancerParent, makeProxyParent } from './make-proxy-parent.js';
+import { entries, execArgv } from './entries.js';
 import { namesSettings, namesUrls } from './names-settings.js';
 import type { FromChild, StopMode } from './process-messages.js';
 import { writeReadyFile } from './ready-file.js';
@@ -39,7 +39,7 @@ export class Up {
   #lock: PidLock | undefined;
   readonly #server: SupervisedChild;
   readonly #agent: SupervisedChild;
-  #proxy: ProxyParent | undefined;
+  #proxy: BalancerParent | undefined;
   #serverUrls: Readonly<Record<string, string>> | undefined;
   #agentUrls: Readonly<Record<string, string>> | undefined;
   #proxyUrls: { lb: string; stats: string } | undefined;
@@ -136,9 +136,10 @@ export class Up {
 
   #startOthers(): void {
     this.#agent.start();
-    const { lbAddress, lbHttpPort, lbStatsPort, lbAppIdPort, lbHttpsPort, lbCerts, lbWorkers } = this.#settings;
+    const { lbAddress, lbHttpPort, lbStatsPort, lbAppIdPort, lbHttpsPort, lbCerts, lbWorkers } =
+      this.#settings;
     const names = namesSettings(this.#settings);
-    this.#proxy = new ProxyParent({
+    this.#proxy = makeProxyParent(this.#settings, {
       workDir: this.#workDir.path,
       lbAddress,
       lbHttpPort,

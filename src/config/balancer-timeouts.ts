@@ -1,7 +1,18 @@
-import type { RoutingTimeouts } from '../apps/port-routing.js';
+/** Milliseconds by what they limit; absent ones are the load balancer's own. */
+export interface BalancerTimeouts {
+  readonly connectMs?: number;
+  readonly clientMs?: number;
+  readonly serverMs?: number;
+  readonly queueMs?: number;
+  readonly httpRequestMs?: number;
+  readonly httpKeepAliveMs?: number;
+  readonly tunnelMs?: number;
+  readonly clientFinMs?: number;
+  readonly serverFinMs?: number;
+}
 
 /** Names as HAProxy has them after `timeout`, and what they are called here. */
-const names: ReadonlyMap<string, keyof RoutingTimeouts> = new Map([
+const names: ReadonlyMap<string, keyof BalancerTimeouts> = new Map([
   ['connect', 'connectMs'],
   ['client', 'clientMs'],
   ['server', 'serverMs'],
@@ -37,8 +48,8 @@ export function durationMs(text: string): number | undefined {
  * The time limits of `connect=3s,client=30s,...`. The first piece that cannot be read comes back as a string instead. An empty text
  * sets none.
  */
-export function readTimeouts(text: string | undefined): RoutingTimeouts | string {
-  const timeouts: Partial<Record<keyof RoutingTimeouts, number>> = {};
+export function readTimeouts(text: string | undefined): BalancerTimeouts | string {
+  const timeouts: Partial<Record<keyof BalancerTimeouts, number>> = {};
   for (const piece of (text ?? '').split(',').map((each) => each.trim())) {
     if (piece === '') continue;
     const equals = piece.indexOf('=');

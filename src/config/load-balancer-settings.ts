@@ -3,6 +3,20 @@ import { flag, port, type SettingEntry, text, whole } from './setting-entry.js';
 /** Settings of the load balancer and the name server. */
 export const loadBalancerSettings: readonly SettingEntry[] = [
   {
+    name: 'lb',
+    flag: 'lb',
+    kind: { kind: 'one-of', values: ['builtin', 'haproxy'] },
+    help: 'what carries the traffic: the built-in load balancer, or HAProxy (2.6 or later), which must be installed',
+    fallback: () => 'builtin',
+  },
+  {
+    name: 'haproxyPath',
+    flag: 'haproxy-path',
+    kind: text,
+    help: 'the HAProxy program for --lb haproxy (default: found on the PATH, or in /usr/sbin)',
+    fallback: () => undefined,
+  },
+  {
     name: 'lbAddress',
     flag: 'lb-address',
     kind: text,

@@ -5,6 +5,8 @@ export interface Settings {
   readonly workDir: string;
   /** Address of API, master and agent. */
   readonly address: string;
+  readonly lb: 'builtin' | 'haproxy';
+  readonly haproxyPath?: string;
   readonly lbAddress: string;
   /** Name under which tasks of this agent are reached. */
   readonly hostname: string;

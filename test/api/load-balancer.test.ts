@@ -9,7 +9,10 @@ beforeEach(async () => {
 afterEach(() => world.stop());
 
 const ports = { portDefinitions: [{ port: 0, name: 'web' }] };
-const shop = { ...ports, loadBalancer: { groups: ['external'], ports: [{ vhosts: ['shop.test'], sticky: true }] } };
+const shop = {
+  ...ports,
+  loadBalancer: { groups: ['external'], ports: [{ vhosts: ['shop.test'], sticky: true }] },
+};
 
 describe('an app with a typed load balancer object', () => {
   it('is answered as it was given, with the service port that it got', async () => {
@@ -18,7 +21,12 @@ describe('an app with a typed load balancer object', () => {
     const { json } = await world.ask('GET', '/v2/apps/web');
     expectContract('AppInfo', json['app']);
     expect(json).toMatchObject({
-      app: { loadBalancer: { groups: ['external'], ports: [{ portIndex: 0, vhosts: ['shop.test'], sticky: true }] } },
+      app: {
+        loadBalancer: {
+          groups: ['external'],
+          ports: [{ portIndex: 0, vhosts: ['shop.test'], sticky: true }],
+        },
+      },
     });
     expect(json['app']).not.toHaveProperty('warnings');
   });
@@ -50,7 +58,11 @@ describe('an app that asks for what another has', () => {
 
 describe('what an app asks for and does not get', () => {
   it('is told where the app is read', async () => {
-    const labels = { HAPROXY_0_AUTH: '', HAPROXY_0_BACKEND_HEAD: 'timeout server 5s\nacl x src 1.2.3.4', HAPROXY_7_VHOST: 'a.test' };
+    const labels = {
+      HAPROXY_0_AUTH: '',
+      HAPROXY_0_BACKEND_HEAD: 'timeout server 5s\nacl x src 1.2.3.4',
+      HAPROXY_7_VHOST: 'a.test',
+    };
     await world.write('POST', '/v2/apps', app('/web', { ...ports, labels }));
     const { json } = await world.ask('GET', '/v2/apps/web');
     expectContract('AppInfo', json['app']);

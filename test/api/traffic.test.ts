@@ -50,7 +50,13 @@ describe('/v2/apps/{id}/traffic', () => {
 
   it('is nothing where nothing was asked', async () => {
     const { json } = await world.ask('GET', '/v2/apps/shop/web/traffic');
-    expect(json).toMatchObject({ requests: 0, requestsPerSecond: 0, errorShare: 0, versions: [], instances: [] });
+    expect(json).toMatchObject({
+      requests: 0,
+      requestsPerSecond: 0,
+      errorShare: 0,
+      versions: [],
+      instances: [],
+    });
   });
 
   it('is told of apps only, and an app of that name wins', async () => {

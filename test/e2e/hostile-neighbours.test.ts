@@ -71,7 +71,9 @@ asRoot('beside hostile tasks of every kind at once', () => {
     const { status, text } = await ask(`${longrun.ready.agent}/monitor/statistics`);
     expect(status).toBe(200);
     const all = JSON.parse(text) as readonly Statistics[];
-    const found = all.find(({ executor_id }) => executor_id.startsWith(`${app.slice(1).replaceAll('/', '_')}.`));
+    const found = all.find(({ executor_id }) =>
+      executor_id.startsWith(`${app.slice(1).replaceAll('/', '_')}.`),
+    );
     const { cpus_user_time_secs: user = 0, cpus_system_time_secs: system = 0 } = found?.statistics ?? {};
     return user + system;
   }

@@ -1,9 +1,14 @@
 import { createSocket } from 'node:dgram';
-import { mkdtempSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../../src/logging/log.js';
-import { AccessLog, FLUSH_PERIOD_MS, MAX_WAITING_BYTES } from '../../src/proxy/worker/access-log/access-log.js';
+import {
+  AccessLog,
+  CHUNK_BYTES,
+  FLUSH_PERIOD_MS,
+  MAX_WAITING_CHUNKS,
+} from '../../src/proxy/worker/access-log/access-log.js';
 import { haproxyLines } from '../../src/proxy/worker/access-log/haproxy-line.js';
 import { jsonLines } from '../../src/proxy/worker/access-log/json-line.js';
 import { LogFile } from '../../src/proxy/worker/access-log/log-file.js';
@@ -68,7 +73,8 @@ describe('a line in HAProxy’s format', () => {
     expect([address, frontend, backend]).toEqual(['127.0.0.1', 'http', 'shop_web_10000']);
     expect(server).toMatch(/^localhost_127_0_0_1_\d+$/);
     const [, , , , , , , request, waited, connect, response, total, status, bytes, ending] = found ?? [];
-    for (const timer of [request, waited, connect, response, total]) expect(Number(timer)).toBeGreaterThanOrEqual(0);
+    for (const timer of [request, waited, connect, response, total])
+      expect(Number(timer)).toBeGreaterThanOrEqual(0);
     expect([status, ending]).toEqual(['200', '----']);
     expect(Number(bytes)).toBeGreaterThan('four'.length);
     expect(found?.at(-1)).toBe('GET /a%20b HTTP/1.1');
@@ -141,14 +147,14 @@ describe('the access log', () => {
   class SlowSink implements LogSink {
     readonly taken: string[] = [];
     finish: (() => void) | undefined;
-    write(text: string): Promise<void> {
-      this.taken.push(text);
+    write(lines: Buffer): Promise<void> {
+      this.taken.push(lines.toString());
       return new Promise((resolve) => {
         this.finish = resolve;
       });
     }
-    writeLast(text: string): void {
-      this.taken.push(text);
+    writeLast(lines: Buffer): void {
+      this.taken.push(lines.toString());
     }
     close(): void {
       this.finish?.();
@@ -179,7 +185,7 @@ describe('the access log', () => {
     const sink = new SlowSink();
     const line = `${'x'.repeat(1_023)}\n`;
     const { clock, log } = started(sink, line);
-    const fit = MAX_WAITING_BYTES / line.length;
+    const fit = (MAX_WAITING_CHUNKS * CHUNK_BYTES) / line.length;
     for (let i = 0; i < 2 * fit; i++) log.ended(record);
     expect(log.dropped).toBeGreaterThan(fit / 2);
     const before = log.dropped;
@@ -188,18 +194,22 @@ describe('the access log', () => {
     log.ended(record);
     clock.advance(FLUSH_PERIOD_MS);
     expect(log.dropped).toBe(before);
+    expect(log.written).toBe((sink.taken[0]?.length ?? 0) / line.length);
     log.stop();
   });
 
   it('keeps so many files of such a size, and begins anew when its file is moved away', async () => {
     const path = place();
-    const file = new LogFile(path, 10, 3);
-    for (const text of ['1111111\n', '2222222\n', '3333333\n', '4444444\n']) await file.write(text);
+    let nowMs = 0;
+    const file = new LogFile(path, 10, 3, () => nowMs);
+    for (const text of ['1111111\n', '2222222\n', '3333333\n', '4444444\n'])
+      await file.write(Buffer.from(text));
     expect(readdirSync(dir ?? '').sort()).toEqual(['access-0.log', 'access-0.log.1', 'access-0.log.2']);
     expect(readFileSync(`${path}.2`, 'utf8')).toBe('2222222\n');
     expect(readFileSync(path, 'utf8')).toBe('4444444\n');
     renameSync(path, `${path}.moved`);
-    await file.write('5\n');
+    nowMs += 1_000;
+    await file.write(Buffer.from('5\n'));
     expect(readFileSync(path, 'utf8')).toBe('5\n');
     file.close();
   });
@@ -210,7 +220,7 @@ describe('the access log', () => {
     server.on('message', (message) => got.push(message.toString()));
     await new Promise<void>((bound) => server.bind(0, '127.0.0.1', bound));
     const sink = new SyslogSink('127.0.0.1', server.address().port, 'longrun-proxy[7]', { wallMs: () => 0 });
-    await sink.write('one\ntwo\n');
+    await sink.write(Buffer.from('one\ntwo\n'));
     await waitFor(() => got.length === 2);
     expect(got[0]).toMatch(/^<134>Jan +1 \d\d:\d\d:\d\d longrun-proxy\[7\]: one$/);
     sink.close();

@@ -29,14 +29,19 @@ describe('requests that name their app in a header', () => {
     const port = await plane.openApps();
     const ask = async (...headers: string[]): Promise<string> => {
       const client = await (plane as Plane).client(port);
-      client.send(`GET / HTTP/1.1\r\nHost: any\r\n${headers.map((one) => `${one}\r\n`).join('')}Connection: close\r\n\r\n`);
+      client.send(
+        `GET / HTTP/1.1\r\nHost: any\r\n${headers.map((one) => `${one}\r\n`).join('')}Connection: close\r\n\r\n`,
+      );
       return client.seesEnd();
     };
     expect(await ask('X-Marathon-App-Id: /shop/web')).toMatch(/web$/);
     expect(await ask('x-marathon-app-id: SHOP/web')).toMatch(/web$/);
     expect(await ask('X-Marathon-App-Id: /shop/web', 'X-Longrun-Port-Index: 2')).toMatch(/admin$/);
     for (const [headers, why] of [
-      [['X-Marathon-App-Id: /shop/web', 'X-Longrun-Port-Index: 0'], '/shop/web has no port 0 that speaks HTTP'],
+      [
+        ['X-Marathon-App-Id: /shop/web', 'X-Longrun-Port-Index: 0'],
+        '/shop/web has no port 0 that speaks HTTP',
+      ],
       [['X-Marathon-App-Id: /shop/web', 'X-Longrun-Port-Index: one'], 'not the index of a port'],
       [['X-Marathon-App-Id: /raw'], '/raw has no port that speaks HTTP'],
       [['X-Marathon-App-Id: /none'], 'there is no app /none with a port here'],
@@ -73,7 +78,8 @@ describe('a service port with an address of its own', () => {
       silentLog,
       () => undefined,
     );
-    const at = (bindAddress?: string): Service => service([], bindAddress === undefined ? {} : { bindAddress });
+    const at = (bindAddress?: string): Service =>
+      service([], bindAddress === undefined ? {} : { bindAddress });
     ports.serviceChanged('a', at());
     ports.serviceChanged('a', at());
     expect(await ports.bound(10_000, { handle: {} })).toBe(true);
@@ -86,7 +92,7 @@ describe('a service port with an address of its own', () => {
     ports.serviceChanged('b', at('127.0.0.3'));
     expect(closed).toEqual([1, 2]);
     ports.notBound(10_000, 'not here', '127.0.0.3');
-    expect(ports.notServed).toEqual({ 10_000: 'not here' });
+    expect(ports.notServed).toEqual({ 10000: 'not here' });
     ports.serviceChanged('b', undefined);
     ports.serviceChanged('a', undefined);
     expect(told).toEqual([

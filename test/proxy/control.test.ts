@@ -95,7 +95,10 @@ describe('the table', () => {
     await scene.pass(5);
     const [whole, patched] = [a, b].map(({ sent }) => sent.at(-1));
     expect(whole).toMatchObject({ type: 'DELTA', delta: { services: { [web]: {} } } });
-    expect(patched).toMatchObject({ type: 'DELTA', delta: { services: {}, patches: { [web]: { gone: [] } } } });
+    expect(patched).toMatchObject({
+      type: 'DELTA',
+      delta: { services: {}, patches: { [web]: { gone: [] } } },
+    });
   });
 
   it('does not change when nothing about a service did', async () => {

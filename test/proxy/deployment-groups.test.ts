@@ -7,7 +7,13 @@ import type { RoutingTable, TableDelta } from '../../src/proxy/table.js';
 import type { Instance, TaskId } from '../../src/scheduler/instance.js';
 import { instance, record } from './world.js';
 
-const colour = (appId: string, startedAt: string, tasks: number, healthy: number, target?: number): Colour => ({
+const colour = (
+  appId: string,
+  startedAt: string,
+  tasks: number,
+  healthy: number,
+  target?: number,
+): Colour => ({
   appId: appId as AppId,
   deployment: { group: 'g', startedAt, ...(target === undefined ? {} : { targetInstances: target }) },
   tasks: Array.from({ length: tasks }, (_, index) => `${appId}.${index}` as TaskId),
@@ -25,7 +31,10 @@ describe('moving from one colour to the other', () => {
     [2, 3, 4, 1],
     [10, 2, 10, 2],
   ])('of %d old tasks with %d healthy new ones towards %d disables %d', (old, healthy, target, expected) => {
-    const disabled = disabledTasks([colour('/b', '2026', healthy, healthy, target), colour('/a', '2025', old, old, 1)]);
+    const disabled = disabledTasks([
+      colour('/b', '2026', healthy, healthy, target),
+      colour('/a', '2025', old, old, 1),
+    ]);
     expect([...disabled]).toEqual(Array.from({ length: expected }, (_, index) => `/a.${index}`));
   });
 
@@ -98,7 +107,10 @@ describe('the table of a deployment group', () => {
 
   it('changes nothing of apps of other groups', () => {
     const book = new Book();
-    book.put(record({ id: '/other', portDefinitions: [{ port: 9_000, protocol: 'tcp' }] }), instance('/other', 'o', 32_000));
+    book.put(
+      record({ id: '/other', portDefinitions: [{ port: 9_000, protocol: 'tcp' }] }),
+      instance('/other', 'o', 32_000),
+    );
     book.put(zdd('/a', '2025-01-01T00:00:00Z'), instance('/a', 'a1', 31_000));
     const delta = book.put(
       zdd('/b', '2026-01-01T00:00:00Z', { HAPROXY_DEPLOYMENT_TARGET_INSTANCES: '1' }),
@@ -132,7 +144,13 @@ describe('who binds a service port', () => {
 describe('the part of a table that a load balancer of some groups takes', () => {
   const book = new Book();
   book.put(record({ id: '/in', labels: { HAPROXY_GROUP: 'internal' } }));
-  book.put(record({ id: '/out', labels: { HAPROXY_GROUP: 'external,edge' }, portDefinitions: [{ port: 1, protocol: 'tcp' }] }));
+  book.put(
+    record({
+      id: '/out',
+      labels: { HAPROXY_GROUP: 'external,edge' },
+      portDefinitions: [{ port: 1, protocol: 'tcp' }],
+    }),
+  );
   book.put(record({ id: '/none', portDefinitions: [{ port: 2, protocol: 'tcp' }] }));
   const table: RoutingTable = book.book.snapshot();
   const keys = (groups: string[]) => Object.keys(tableOfGroups(table, groups).services).sort();
@@ -148,7 +166,12 @@ describe('the part of a table that a load balancer of some groups takes', () => 
     const delta: TableDelta = { epoch: 1, from: 1, to: 2, services: { ...table.services, '/gone:1': null } };
     expect(deltaOfGroups(delta, ['internal'])).toEqual({
       ...delta,
-      services: { '/in:10000': table.services['/in:10000'], '/out:1': null, '/none:2': null, '/gone:1': null },
+      services: {
+        '/in:10000': table.services['/in:10000'],
+        '/out:1': null,
+        '/none:2': null,
+        '/gone:1': null,
+      },
     });
   });
 });

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import type { AppId } from '../../src/apps/app.js';
 import { silentLog } from '../../src/logging/log.js';
-import { mayRetry } from '../../src/proxy/decide/retry.js';
 import { parseCachedTable, usableTable } from '../../src/proxy/decide/usable-cache.js';
 import type { FromProxy, RoutingTable, ToProxy } from '../../src/proxy/table.js';
 import { DeadlineQueue, type Expiring } from '../../src/proxy/worker/deadlines.js';
@@ -24,7 +23,7 @@ const table = (version: number, ...services: ReturnType<typeof service>[]): Rout
 });
 
 /** A follower with its line in the test's hands. */
-function following(): {
+function following(groups?: readonly string[]): {
   routes: Routes;
   follower: TableFollower;
   handlers: LineHandlers<ToProxy>;
@@ -39,7 +38,7 @@ function following(): {
     inFlight: (taskId, count) => follower.inFlight(taskId, count),
   });
   const follower: TableFollower = new TableFollower(
-    { proxyId: 'p', pid: 1, bootId: 'boot', host: 'node.test' },
+    { proxyId: 'p', pid: 1, bootId: 'boot', host: 'node.test', ...(groups && { groups }) },
     routes,
     { notServed: () => ({}), changedStats: () => undefined, forgetStats: () => undefined },
     clock,
@@ -56,6 +55,31 @@ function following(): {
 }
 
 describe('a worker on the line', () => {
+  it('takes of the table what is of its groups, and confirms the whole', () => {
+    const { routes, handlers, sent } = following(['edge']);
+    handlers.onReset();
+    const inside = { ...service([serverAt(1, 'task')]), groups: ['inside'] };
+    handlers.onMessage({ type: 'SNAPSHOT', table: table(4, inside) });
+    expect(routes.services.size).toBe(0);
+    const delta = {
+      epoch: 1,
+      from: 4,
+      to: 5,
+      services: { '/shop/web:10000': { ...inside, groups: ['inside', 'edge'] } },
+    };
+    handlers.onMessage({ type: 'DELTA', delta });
+    expect(routes.services.size).toBe(1);
+    handlers.onMessage({
+      type: 'DELTA',
+      delta: { ...delta, from: 5, to: 6, services: { '/shop/web:10000': inside } },
+    });
+    expect(routes.services.size).toBe(0);
+    expect(sent.filter(({ type }) => type === 'ACK').map((ack) => ack.type === 'ACK' && ack.version)).toEqual(
+      [4, 5, 6],
+    );
+    expect(sent[0]).toMatchObject({ type: 'HELLO', groups: ['edge'] });
+  });
+
   it('says hello, confirms each table, and reports what is in flight before it confirms', () => {
     const { routes, handlers, sent } = following();
     handlers.onReset();
@@ -174,13 +198,25 @@ describe('the cached table', () => {
     expect(parseCachedTable(text)).toBeUndefined();
   });
 
-  it('comes back from disk as it was', async () => {
+  it.each([
+    ['of nothing', []],
+    ['of one app', [service([serverAt(1)])]],
+    [
+      'of thousands of servers, which is written in pieces',
+      Array.from({ length: 400 }, (_, n) =>
+        service(
+          Array.from({ length: 10 }, (_each, port) => serverAt(port + 1)),
+          { servicePort: 10_000 + n },
+        ),
+      ),
+    ],
+  ])('comes back from disk as it was: a table %s', async (_name, services) => {
     const dir = mkdtempSync(join(tmpdir(), 'longrun-cache-'));
     const file = join(dir, 'deep', 'table.json');
     const clock = new VirtualClock();
     const cache = new TableCache(file, 'boot-1', clock, silentLog);
     expect(cache.load()).toBeUndefined();
-    const now = table(9, service([here]));
+    const now = table(9, ...services);
     cache.changed(() => now);
     await cache.flush();
     expect(new TableCache(file, 'boot-1', clock, silentLog).load()).toEqual(now);
@@ -209,17 +245,6 @@ describe('virtual hosts claimed by several', () => {
       delta: { epoch: 1, from: 2, to: 3, services: { '/blue:10000': null } },
     });
     expect(routes.byVhost('web.test', '/')).toBe(routes.service('/green:10000'));
-  });
-});
-
-describe('decisions of the data plane', () => {
-  it('repeat nothing that was sent and may not be repeated, nor anything for ever', () => {
-    const attempt = { tries: 1, nothingSent: false, idempotent: false, replayable: true };
-    expect(mayRetry(attempt)).toBe(false);
-    expect(mayRetry({ ...attempt, nothingSent: true })).toBe(true);
-    expect(mayRetry({ ...attempt, idempotent: true })).toBe(true);
-    expect(mayRetry({ ...attempt, idempotent: true, replayable: false })).toBe(false);
-    expect(mayRetry({ ...attempt, nothingSent: true, idempotent: true, tries: 3 })).toBe(false);
   });
 });
 

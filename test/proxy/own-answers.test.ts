@@ -52,7 +52,9 @@ describe('an answer of the load balancer itself', () => {
       const [head = '', body = ''] = text.split('\r\n\r\n');
       expect(Number(/Content-Length: (\d+)/.exec(head)?.[1])).toBe(body.length);
       if (accept === 'text/html') expect(body).not.toContain('<b>');
-      expect(errorPage(503, 'x', { close: true, head: true, lines: `Accept: ${accept}\r\n` })).toMatch(/\r\n\r\n$/);
+      expect(errorPage(503, 'x', { close: true, head: true, lines: `Accept: ${accept}\r\n` })).toMatch(
+        /\r\n\r\n$/,
+      );
     }
   });
 });

@@ -97,9 +97,9 @@ describe('header rules', () => {
 describe('an access list', () => {
   it('denies first, then lets in whom it allows; without allowed blocks everybody else', () => {
     const gate = new AccessGate({ allow: ['10.0.0.0/8', '2001:db8::/32'], deny: ['10.1.0.0/16'] });
-    expect(['10.2.3.4', '10.1.2.3', '11.0.0.1', '2001:db8::1', '2001:db9::1', ''].map((a) => gate.admits(a))).toEqual(
-      [true, false, false, true, false, false],
-    );
+    expect(
+      ['10.2.3.4', '10.1.2.3', '11.0.0.1', '2001:db8::1', '2001:db9::1', ''].map((a) => gate.admits(a)),
+    ).toEqual([true, false, false, true, false, false]);
     const denying = new AccessGate({ deny: ['192.0.2.7', 'fe80::/10'] });
     expect(['192.0.2.7', '192.0.2.8', 'fe80::1%eth0', '::1'].map((a) => denying.admits(a))).toEqual([
       false,
@@ -214,13 +214,9 @@ describe('passwords', () => {
   });
 
   it('are counted against an address, or against half an IPv6 address', () => {
-    expect(['192.0.2.1', '2001:db8:1:2:3::4', '2001:db8::4', '::1', '1:2:3:4:5:6:7:8'].map(networkOf)).toEqual([
-      '192.0.2.1',
-      '2001:db8:1:2::/64',
-      '2001:db8:0:0::/64',
-      '0:0:0:0::/64',
-      '1:2:3:4::/64',
-    ]);
+    expect(
+      ['192.0.2.1', '2001:db8:1:2:3::4', '2001:db8::4', '::1', '1:2:3:4:5:6:7:8'].map(networkOf),
+    ).toEqual(['192.0.2.1', '2001:db8:1:2::/64', '2001:db8:0:0::/64', '0:0:0:0::/64', '1:2:3:4::/64']);
   });
 });
 
@@ -265,13 +261,18 @@ describe('requests of a service with rules', () => {
     const backend = await start(
       {
         rewrite: { from: '/api', to: '/', restoreLocation: true },
-        requestHeaders: { set: { host: 'inner.test', 'x-from': 'lb' }, remove: ['x-secret', 'x-forwarded-for'] },
+        requestHeaders: {
+          set: { host: 'inner.test', 'x-from': 'lb' },
+          remove: ['x-secret', 'x-forwarded-for'],
+        },
         responseHeaders: { set: { 'x-frame-options': 'DENY' }, remove: ['server'] },
       },
       'Location: /login\r\nServer: ours\r\nx-frame-options: ALLOW\r\n',
     );
     const answer = await ask('GET /api/x HTTP/1.1\r\nX-Secret: 1\r\nx-from: me');
-    expect(answer).toMatch(/^HTTP\/1.1 200 OK\r\nLocation: \/api\/login\r\nX-Frame-Options: DENY\r\nContent-L/);
+    expect(answer).toMatch(
+      /^HTTP\/1.1 200 OK\r\nLocation: \/api\/login\r\nX-Frame-Options: DENY\r\nContent-L/,
+    );
     expect(answer).not.toContain('Server');
     expect(backend.received).toMatch(/^GET \/x HTTP\/1.1\r\n/);
     expect(backend.received).toContain('Host: inner.test\r\nX-From: lb\r\n');
@@ -311,7 +312,11 @@ describe('requests of a service with rules', () => {
     await start({}, '', { access: { deny: ['127.0.0.0/8'] } });
     expect(await ask('GET / HTTP/1.1')).toMatch(/^HTTP\/1.1 403 Forbidden\r\n.*X-Longrun-Error: denied\r\n/s);
     const backend = await Backend.answering('tcp');
-    const of = service([serverAt(backend.port)], { mode: 'tcp', vhosts: [], access: { allow: ['10.0.0.0/8'] } });
+    const of = service([serverAt(backend.port)], {
+      mode: 'tcp',
+      vhosts: [],
+      access: { allow: ['10.0.0.0/8'] },
+    });
     plane?.serve([of]);
     plane?.own(backend);
     const client = await (plane as Plane).client(await plane?.openService(of));

@@ -105,7 +105,9 @@ describe('the statistics page', () => {
     const text = page(stats([service('/web')]));
     const scripts = [...text.matchAll(/<script>([\s\S]*?)<\/script>/g)].map(([, script = '']) => script);
     expect(scripts).toHaveLength(1);
-    const hash = createHash('sha256').update(scripts[0] ?? '').digest('base64');
+    const hash = createHash('sha256')
+      .update(scripts[0] ?? '')
+      .digest('base64');
     expect(pagePolicy).toContain(`script-src 'sha256-${hash}'`);
     expect(pagePolicy).toContain("default-src 'none'");
   });
@@ -133,11 +135,16 @@ describe('the statistics page', () => {
     };
     // By their own text, as the page has them: nothing of this module is within reach.
     const own = pageScript.slice(0, pageScript.indexOf('(() => {'));
-    const cells = new Function('row', `${own}; return rowCells(row, true) + isTroubled(row) + sortValue(row, 'up');`);
+    const cells = new Function(
+      'row',
+      `${own}; return rowCells(row, true) + isTroubled(row) + sortValue(row, 'up');`,
+    );
     expect(cells(row)).toBe(
       shared.rowCells(row, true) + shared.isTroubled(row) + shared.sortValue(row, 'up'),
     );
-    expect(shared.rowCells(row, true)).toContain('aria-label="1 up, 1 left alone for its failures, 1 disabled, 1 draining, 1 weight 0"');
+    expect(shared.rowCells(row, true)).toContain(
+      'aria-label="1 up, 1 left alone for its failures, 1 disabled, 1 draining, 1 weight 0"',
+    );
   });
 
   it('is refreshed with a line per app, and with all of those that are opened', () => {

@@ -53,7 +53,9 @@ function ask(path: string, headers: Readonly<Record<string, string>> = {}, metho
       response.on('data', (chunk) => {
         text += String(chunk);
       });
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, text, headers: response.headers }));
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, text, headers: response.headers }),
+      );
     })
       .on('error', reject)
       .end();
@@ -98,7 +100,9 @@ describe('the statistics port', () => {
   it('tells a load balancer in front that it is there, even one that names no host', async () => {
     const text = await new Promise<string>((resolve, reject) => {
       let got = '';
-      const socket = connect(port, '127.0.0.1', () => socket.write('GET /_haproxy_health_check HTTP/1.0\r\n\r\n'));
+      const socket = connect(port, '127.0.0.1', () =>
+        socket.write('GET /_haproxy_health_check HTTP/1.0\r\n\r\n'),
+      );
       socket.on('data', (chunk) => {
         got += chunk.toString();
       });

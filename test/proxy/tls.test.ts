@@ -1,4 +1,4 @@
-import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type Issued, issue } from '../support/issued-certificate.js';
 import { Backend, get, Plane, serverAt, service } from './rig.js';
@@ -40,7 +40,13 @@ function shelve(certificates: Readonly<Record<string, Issued>>, authorities: rea
 
 function open(port: number, options: ConnectionOptions = {}): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: '127.0.0.1', port, servername: 'web.test', ca: authority.cert, ...options });
+    const socket = connect({
+      host: '127.0.0.1',
+      port,
+      servername: 'web.test',
+      ca: authority.cert,
+      ...options,
+    });
     sockets.push(socket);
     socket.once('secureConnect', () => resolve(socket));
     socket.on('error', reject);
@@ -170,7 +176,11 @@ describe('a service port with TLS of its own', () => {
 
   it('carries bytes in tcp mode', async () => {
     const backend = await Backend.start((socket, soFar) => socket.end(`heard ${soFar}`));
-    const secured = service([serverAt(backend.port)], { mode: 'tcp', vhosts: [], tls: { certificates: ['web'] } });
+    const secured = service([serverAt(backend.port)], {
+      mode: 'tcp',
+      vhosts: [],
+      tls: { certificates: ['web'] },
+    });
     plane = await Plane.start([secured]);
     plane.own(backend);
     shelve({ web });
@@ -250,7 +260,10 @@ describe('clients that must show a certificate', () => {
     plane = await Plane.start([service([serverAt(backend.port)])]);
     plane.own(backend);
     shelve({ web });
-    await ask(await plane.openHttps(), get('/', 'web.test', 'X-SSL-Client-Verify: SUCCESS\r\nx-ssl-client-dn: CN=root\r\n'));
+    await ask(
+      await plane.openHttps(),
+      get('/', 'web.test', 'X-SSL-Client-Verify: SUCCESS\r\nx-ssl-client-dn: CN=root\r\n'),
+    );
     expect(backend.received).not.toMatch(/ssl-client/i);
   });
 });

@@ -14,7 +14,11 @@ import {
 } from '../../src/proxy/stats/latency-buckets.js';
 import { PAST_SECONDS, Rate } from '../../src/proxy/worker/counters.js';
 import { RECENT_PERIOD_MS, RecentRequests } from '../../src/proxy/worker/traffic/recent-requests.js';
-import { MAX_VERSIONS, OTHER_VERSIONS, ServiceTraffic } from '../../src/proxy/worker/traffic/service-traffic.js';
+import {
+  MAX_VERSIONS,
+  OTHER_VERSIONS,
+  ServiceTraffic,
+} from '../../src/proxy/worker/traffic/service-traffic.js';
 import { Traffic } from '../../src/proxy/worker/traffic/traffic.js';
 import { waitFor } from '../support/wait-for.js';
 import { Backend, get, Plane, serverAt, service, webApp } from './rig.js';
@@ -65,11 +69,14 @@ describe('latency buckets', () => {
 
   it('survive the line, and nonsense from it', () => {
     fc.assert(
-      fc.property(fc.array(fc.nat(1_000), { minLength: LATENCY_BUCKETS, maxLength: LATENCY_BUCKETS }), (counts) => {
-        const again = new Uint32Array(LATENCY_BUCKETS);
-        addSparse(again, sparse(counts));
-        expect([...again]).toEqual(counts);
-      }),
+      fc.property(
+        fc.array(fc.nat(1_000), { minLength: LATENCY_BUCKETS, maxLength: LATENCY_BUCKETS }),
+        (counts) => {
+          const again = new Uint32Array(LATENCY_BUCKETS);
+          addSparse(again, sparse(counts));
+          expect([...again]).toEqual(counts);
+        },
+      ),
     );
     const kept = new Uint32Array(LATENCY_BUCKETS);
     addSparse(kept, [-1, 5, 1e9, 5, 0.5, 5, 3]);

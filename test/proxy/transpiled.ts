@@ -1,28 +1,34 @@
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   rmSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { transformSync } from '@swc/core';
 import { packageRoot } from '../support/package-root.js';
 
-/** A copy of src/ as it runs (ESM), for tests that start real processes. */
+/** What runs as a process or a thread of its own, and what tests import from the copy. */
+const entries = [
+  'proxy/worker-main',
+  'proxy/password-thread-main',
+  'proxy/listeners/proxy-parent',
+  'util/clock',
+  'logging/log',
+];
+
+/** Those parts of src/ that proxies are made of, as they run (ESM), for tests that start real processes. */
 export class Transpiled {
   readonly dir = mkdtempSync(join(tmpdir(), 'longrun-proxy-test-'));
 
   constructor() {
-    const root = packageRoot();
     writeFileSync(join(this.dir, 'package.json'), '{"type":"module"}');
-    symlinkSync(join(root, 'node_modules'), join(this.dir, 'node_modules'));
-    for (const room of ['proxy', 'discovery', 'config', 'util', 'logging', 'apps'])
-      this.#copy(join(root, 'src', room), join(root, 'src'));
+    symlinkSync(join(packageRoot(), 'node_modules'), join(this.dir, 'node_modules'));
+    for (const entry of entries) this.#copy(entry);
   }
 
   get workerEntry(): string {
@@ -33,20 +39,19 @@ export class Transpiled {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
-  #copy(path: string, root: string): void {
-    for (const name of readdirSync(path)) {
-      const file = join(path, name);
-      if (statSync(file).isDirectory()) this.#copy(file, root);
-      else if (name.endsWith('.ts')) {
-        const target = join(this.dir, relative(root, file)).replace(/\.ts$/, '.js');
-        mkdirSync(dirname(target), { recursive: true });
-        const { code } = transformSync(readFileSync(file, 'utf8'), {
-          filename: file,
-          jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
-          module: { type: 'es6' },
-        });
-        writeFileSync(target, code);
-      }
-    }
+  /** A file and all that it imports. `name`: below src/, without its ending. */
+  #copy(name: string): void {
+    const target = join(this.dir, `${name}.js`);
+    if (existsSync(target)) return;
+    const file = join(packageRoot(), 'src', `${name}.ts`);
+    const { code } = transformSync(readFileSync(file, 'utf8'), {
+      filename: file,
+      jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
+      module: { type: 'es6' },
+    });
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, code);
+    for (const [, imported = ''] of code.matchAll(/\bfrom\s*['"](\.[^'"]+)\.js['"]/g))
+      this.#copy(resolve('/', dirname(name), imported).slice(1));
   }
 }

@@ -117,10 +117,17 @@ async function start(
 }
 
 /** One request over a connection of its own. */
+/** `host`: empty for the address itself. */
 function ask(port: number, path = '/', host = 'web.test'): Promise<string> {
   return new Promise((resolve, reject) => {
     const asked = request(
-      { host: '127.0.0.1', port, path, agent: new Agent({ keepAlive: false }), headers: { host } },
+      {
+        host: '127.0.0.1',
+        port,
+        path,
+        agent: new Agent({ keepAlive: false }),
+        headers: host === '' ? {} : { host },
+      },
       (response) => {
         let text = '';
         response.on('data', (piece: Buffer) => {
@@ -165,11 +172,11 @@ describe('a worker without a server', () => {
     const { started } = await start();
     expect(await ask(portOf(started.lbUrl))).toBe('200 served');
     await waitFor(async () => (await ask(servicePort).catch(() => '')) === '200 served');
-    const csv = await ask(portOf(started.statsUrl), '/haproxy?stats;csv', 'stats');
+    const csv = await ask(portOf(started.statsUrl), '/haproxy?stats;csv', '');
     expect(csv).toMatch(/^200 # pxname,svname,/);
     expect(csv).toContain(`\nshop_web_${servicePort},BACKEND,`);
-    expect(await ask(portOf(started.statsUrl), '/_haproxy_health_check', 'stats')).toMatch(/^200 /);
-    expect(await ask(portOf(started.statsUrl), '/metrics', 'stats')).toContain(
+    expect(await ask(portOf(started.statsUrl), '/_haproxy_health_check', '')).toMatch(/^200 /);
+    expect(await ask(portOf(started.statsUrl), '/metrics', '')).toContain(
       `haproxy_backend_sessions_total{proxy="shop_web_${servicePort}"} 2`,
     );
   });
@@ -192,7 +199,7 @@ describe('a worker without a server', () => {
   it('tells marathon-lb’s readers what it serves, and refuses its signals', async () => {
     cached();
     const { parent, started } = await start();
-    const stats = (path: string): Promise<string> => ask(portOf(started.statsUrl), path, 'stats');
+    const stats = (path: string): Promise<string> => ask(portOf(started.statsUrl), path, '');
     expect(await stats('/_haproxy_getvhostmap')).toBe(`200 web.test shop_web_${servicePort}\n`);
     expect(await stats('/_haproxy_getappmap')).toBe(`200 /shop/web shop_web_${servicePort}\n`);
     expect(await stats('/_haproxy_getpids')).toBe(`200 ${parent.pids().join(' ')}\n`);
@@ -244,7 +251,7 @@ describe('a worker that is killed', () => {
     const { parent, started } = await start({ workers: 2 });
     expect(parent.pids()).toHaveLength(2);
     for (let i = 0; i < 40; i++) expect(await ask(portOf(started.lbUrl))).toBe('200 served');
-    const csv = await ask(portOf(started.statsUrl), '/haproxy?stats;csv', 'stats');
+    const csv = await ask(portOf(started.statsUrl), '/haproxy?stats;csv', '');
     const row = csv
       .split('\n')
       .find((line) => line.startsWith(`shop_web_${servicePort},BACKEND,`))
@@ -341,7 +348,7 @@ describe('a busy port', () => {
     const { started } = await start();
     expect(await ask(portOf(started.lbUrl))).toBe('200 served');
     const page = await waitFor(async () => {
-      const text = await ask(portOf(started.statsUrl), '/haproxy?stats', 'stats');
+      const text = await ask(portOf(started.statsUrl), '/haproxy?stats', '');
       return text.includes('Not served') && text;
     });
     expect(page).toMatch(new RegExp(`port ${servicePort} is taken by [^<]*pid ${process.pid}`));

@@ -1483,6 +1483,60 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v2/certificates": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * The certificates of the load balancers, never their private keys
+         * @description Whom they are good for, until when, and which apps name them; certificate authorities by which clients are known are among them. `acme` says how obtaining certificates goes, host by host. Needs the right admin on /. A longrun addition.
+         */
+        readonly get: operations["listCertificates"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v2/certificates/{certificateName}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /**
+                 * @description Name of the certificate, which apps may use
+                 * @example shop-example-com
+                 */
+                readonly certificateName: string;
+            };
+            readonly cookie?: never;
+        };
+        /**
+         * One certificate, never its private key
+         * @description Needs the right admin on /.
+         */
+        readonly get: operations["getCertificate"];
+        /**
+         * Add a certificate, or replace it
+         * @description Load balancers use it for new connections within a moment; those that are there stay. Without `privateKey` it is taken for certificate authorities, by which apps know their clients (`tls.clientAuthorities`). Private keys are stored encrypted. Needs the right admin on /.
+         */
+        readonly put: operations["setCertificate"];
+        readonly post?: never;
+        /**
+         * Remove a certificate that no app names
+         * @description 409 with the apps that name it as long as there are any. Needs the right admin on /.
+         */
+        readonly delete: operations["deleteCertificate"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v2/secrets": {
         readonly parameters: {
             readonly query?: never;
@@ -4084,6 +4138,88 @@ export interface components {
             readonly usedBy: readonly string[];
             /** @description Apps that are being restarted for it */
             readonly restarts: readonly string[];
+        };
+        /**
+         * @description PEM text
+         * @example {
+         *       "certificate": "-----BEGIN CERTIFICATE-----\n...\n-----END CERTIFICATE-----\n",
+         *       "privateKey": "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----\n"
+         *     }
+         */
+        readonly CertificateInput: {
+            /** @description The certificate itself first, then its chain */
+            readonly certificate: string;
+            /** @description Its key without a passphrase; absent for certificate authorities */
+            readonly privateKey?: string | null;
+        };
+        /**
+         * @example {
+         *       "name": "shop-example-com",
+         *       "kind": "certificate",
+         *       "source": "api",
+         *       "version": 1,
+         *       "changedAt": "2026-01-01T00:00:00.000Z",
+         *       "changedBy": "operator",
+         *       "subject": "CN=shop.example.com",
+         *       "issuer": "CN=Example CA",
+         *       "names": [
+         *         "shop.example.com"
+         *       ],
+         *       "notBefore": "2026-01-01T00:00:00.000Z",
+         *       "notAfter": "2026-04-01T00:00:00.000Z",
+         *       "fingerprint": "AB:CD",
+         *       "serialNumber": "01",
+         *       "usedBy": [
+         *         "/shop/web"
+         *       ]
+         *     }
+         */
+        readonly Certificate: {
+            readonly name: string;
+            /** @enum {string} */
+            readonly kind: "certificate" | "authority";
+            /** @enum {string} */
+            readonly source: "api" | "acme";
+            readonly version: number;
+            /** Format: date-time */
+            readonly changedAt: string;
+            readonly changedBy: string;
+            readonly subject: string;
+            readonly issuer: string;
+            /** @description Host names that it is good for */
+            readonly names: readonly string[];
+            /** Format: date-time */
+            readonly notBefore: string;
+            /** Format: date-time */
+            readonly notAfter: string;
+            /** @description SHA-256, as openssl shows it */
+            readonly fingerprint: string;
+            readonly serialNumber: string;
+            /** @description Apps that name it */
+            readonly usedBy: readonly string[];
+        };
+        /**
+         * @example {
+         *       "certificates": [],
+         *       "acme": null
+         *     }
+         */
+        readonly CertificateList: {
+            readonly certificates: readonly components["schemas"]["Certificate"][];
+            /** @description What is being done to obtain certificates; null without --lb-acme */
+            readonly acme: {
+                readonly directory: string;
+                readonly hosts: readonly {
+                    readonly host: string;
+                    /** @enum {string} */
+                    readonly state: "waiting" | "asking" | "has-certificate";
+                    readonly certificate: string;
+                    /** Format: date-time */
+                    readonly nextAt?: string;
+                    readonly failures?: number;
+                    readonly problem?: string;
+                }[];
+            } | null;
         };
         /**
          * @example {
@@ -9135,6 +9271,146 @@ export interface operations {
             readonly 403: components["responses"]["Forbidden"];
             readonly 404: components["responses"]["NotFound"];
             readonly 406: components["responses"]["NotAcceptable"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly listCertificates: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description All of them, by name */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["CertificateList"];
+                };
+            };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly getCertificate: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /**
+                 * @description Name of the certificate, which apps may use
+                 * @example shop-example-com
+                 */
+                readonly certificateName: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What it says of itself */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Certificate"];
+                };
+            };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly setCertificate: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /**
+                 * @description Name of the certificate, which apps may use
+                 * @example shop-example-com
+                 */
+                readonly certificateName: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["CertificateInput"];
+            };
+        };
+        readonly responses: {
+            /** @description Replaced, durably */
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Certificate"];
+                };
+            };
+            /** @description Added, durably */
+            readonly 201: {
+                headers: {
+                    /** @description Path of the certificate */
+                    readonly Location?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Certificate"];
+                };
+            };
+            readonly 400: components["responses"]["BadRequest"];
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 408: components["responses"]["TooSlow"];
+            readonly 413: components["responses"]["TooLarge"];
+            readonly 415: components["responses"]["UnsupportedMediaType"];
+            readonly 422: components["responses"]["Unprocessable"];
+            readonly 500: components["responses"]["Defect"];
+            readonly 503: components["responses"]["Unavailable"];
+        };
+    };
+    readonly deleteCertificate: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /**
+                 * @description Name of the certificate, which apps may use
+                 * @example shop-example-com
+                 */
+                readonly certificateName: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description Removed, durably */
+            readonly 204: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            readonly 401: components["responses"]["Unauthenticated"];
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 404: components["responses"]["NotFound"];
+            readonly 406: components["responses"]["NotAcceptable"];
+            readonly 409: components["responses"]["Conflict"];
             readonly 415: components["responses"]["UnsupportedMediaType"];
             readonly 500: components["responses"]["Defect"];
             readonly 503: components["responses"]["Unavailable"];

@@ -1,8 +1,8 @@
 import type { AppRecord } from '../app.js';
 import { presentApp } from '../present-app.js';
 import { sameJson } from './canonical-json.js';
-import { hidePasswordUsers, isPasswordLabel, MASKED } from './hide-passwords.js';
 import { type AppFields, changedFields, sameLaunch } from './changed-fields.js';
+import { hidePasswordUsers, isPasswordLabel, MASKED } from './hide-passwords.js';
 
 /** Names of environment variables whose values are likely to be secrets. */
 const secretName = /(passw|passphrase|secret|token|credential|private|api_?key|access_?key|_key$|^key$)/i;

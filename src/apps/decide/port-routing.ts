@@ -2,7 +2,11 @@ import type { App } from '../app.js';
 import { type AppPort, type AppWithPorts, appPorts } from '../app-ports.js';
 import type { LoadBalancerOptions, PortOptions } from '../load-balancer-options.js';
 import type { PortRouting } from '../port-routing.js';
-import { type DeploymentLabels, hasDeploymentLabel, readDeploymentLabels } from './routing/deployment-labels.js';
+import {
+  type DeploymentLabels,
+  hasDeploymentLabel,
+  readDeploymentLabels,
+} from './routing/deployment-labels.js';
 import { type LabelFinding, labelsByPort, NO_LABELS, readLabels } from './routing/label-findings.js';
 import { contradicts, mergeParts } from './routing/routing-part.js';
 import { typedPart } from './routing/typed-port.js';
@@ -66,7 +70,10 @@ export function servesGroup(own: readonly string[], groups: readonly string[]): 
 }
 
 /** The place of a port that the typed object names; undefined when the app has none such. */
-export function placeOfPort(ports: readonly AppPort[], { portIndex, portName }: PortOptions): number | undefined {
+export function placeOfPort(
+  ports: readonly AppPort[],
+  { portIndex, portName }: PortOptions,
+): number | undefined {
   const place = portName === undefined ? portIndex : ports.findIndex(({ name }) => name === portName);
   return place !== undefined && place >= 0 && place < ports.length ? place : undefined;
 }
@@ -80,13 +87,16 @@ function readRouting(app: RoutedApp): AppRouting {
   const findings = [...strayLabels(app, ports.length)];
   const read = hasDeploymentLabel(app.labels) ? readDeploymentLabels(app.labels) : undefined;
   findings.push(...(read?.findings ?? NO_FINDINGS));
-  const typed = new Map(loadBalancer?.ports?.map((options) => [placeOfPort(ports, options), options] as const));
+  const typed = new Map(
+    loadBalancer?.ports?.map((options) => [placeOfPort(ports, options), options] as const),
+  );
   const deploymentGroup = loadBalancer?.deploymentGroup ?? read?.deployment?.group;
   const routed = ports.map((_, index): PortRouting => {
     const labels = ofPorts && readLabels(index, ofPorts.get(index) ?? NO_LABELS, appGroup);
     const options = typed.get(index);
     findings.push(...(labels?.findings ?? NO_FINDINGS));
-    if (!labels?.said.size && !options && !loadBalancer && deploymentGroup === undefined) return DEFAULT_ROUTING;
+    if (!labels?.said.size && !options && !loadBalancer && deploymentGroup === undefined)
+      return DEFAULT_ROUTING;
     const typedRouting = options ? typedPart(options) : {};
     const over = { ...(loadBalancer?.groups ? { groups: loadBalancer.groups } : {}), ...typedRouting };
     for (const [label, part] of labels?.said ?? [])

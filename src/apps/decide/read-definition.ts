@@ -7,6 +7,7 @@ import { mergeApp } from './merge-app.js';
 import { missingSecretProblems } from './missing-secrets.js';
 import { normalizeApp } from './normalize-app.js';
 import { residentChangeProblems } from './resident-change.js';
+import { refuseUnroutable } from './routing-capabilities.js';
 import { translateDeprecated } from './translate-deprecated.js';
 import { refuseUnsupported } from './unsupported-fields.js';
 import { validateApp } from './validate-app.js';
@@ -37,7 +38,10 @@ export function readDefinition(
   settings: DefinitionSettings,
 ): AppDraft {
   const draft = readModel(input, id, context, settings);
-  refuseUnsupported(draft, (path) => prefixed(context.at ?? '', path));
+  const placed = (path: string): string => prefixed(context.at ?? '', path);
+  refuseUnsupported(draft, placed);
+  if (settings.cannotRoute)
+    refuseUnroutable(draft, context.before ?? context.current, settings.cannotRoute, placed);
   if (settings.hasSecret) refuse(missingSecretProblems(draft, settings.hasSecret), context.at ?? '');
   return draft;
 }

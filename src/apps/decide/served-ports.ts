@@ -1,7 +1,7 @@
 import type { App, AppRecord, HealthCheck } from '../app.js';
 import { appPorts, portCount } from '../app-ports.js';
 import type { PortRouting } from '../port-routing.js';
-import { appRouting, asksForLoadBalancer } from './port-routing.js';
+import { appRouting, asksForLoadBalancer, type RoutedApp } from './port-routing.js';
 
 /** A port of an app that load balancers serve. */
 export interface ServedPort {
@@ -42,7 +42,7 @@ export function servedPorts(record: AppRecord): readonly ServedPort[] {
  * What a port speaks: what is said of it, else http when it has a virtual host, a rule that only HTTP knows, or an HTTP
  * health check.
  */
-export function portMode(app: App, portIndex: number): 'tcp' | 'http' {
+export function portMode(app: RoutedApp & Pick<App, 'healthChecks'>, portIndex: number): 'tcp' | 'http' {
   const routing = appRouting(app).ports[portIndex];
   if (routing?.mode) return routing.mode;
   const checked = routing?.healthCheckPortIndex ?? portIndex;
@@ -50,7 +50,7 @@ export function portMode(app: App, portIndex: number): 'tcp' | 'http' {
 }
 
 /** A plain HTTP check proves that the port speaks HTTP; one over TLS proves that only its owner can read it. */
-function hasHttpCheck(app: App, portIndex: number): boolean {
+function hasHttpCheck(app: Pick<App, 'healthChecks'>, portIndex: number): boolean {
   return app.healthChecks.some((check) => check.protocol === 'HTTP' && checksPort(check, portIndex));
 }
 

@@ -26,7 +26,9 @@ export const unheededLabels: readonly UnheededLabel[] = [
 
 /** Those of the same kind that count, if perhaps not every value of them (docs/labels.md). */
 const heededOfPort: ReadonlySet<string> = new Set([...portLabelNames, ...templateNames]);
-const heededOfApp: ReadonlySet<string> = new Set(['GROUP', ...deploymentLabelNames].map((name) => `HAPROXY_${name}`));
+const heededOfApp: ReadonlySet<string> = new Set(
+  ['GROUP', ...deploymentLabelNames].map((name) => `HAPROXY_${name}`),
+);
 const ofPort = /^HAPROXY_\d+_(.+)$/;
 const patterns = unheededLabels.map((entry) => {
   const text = entry.name.replaceAll('{n}', '\\d+').replaceAll('*', '.*');

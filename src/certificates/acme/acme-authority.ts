@@ -26,7 +26,10 @@ const patience = { backoffAttempts: 12, backoffMin: 500, backoffMax: 15_000 };
 export class AcmeClient implements AcmeAuthority {
   constructor(private readonly options: AcmeClientOptions) {}
 
-  async obtain(host: string, answer: (token: string, text: string) => Promise<() => void>): Promise<Obtained> {
+  async obtain(
+    host: string,
+    answer: (token: string, text: string) => Promise<() => void>,
+  ): Promise<Obtained> {
     const client = await this.#client();
     const order = await client.createOrder({ identifiers: [{ type: 'dns', value: host }] });
     for (const authorization of await client.getAuthorizations(order)) {

@@ -5,7 +5,13 @@ import type { Dice } from '../../util/ids.js';
 import { timestamp } from '../../util/timestamp.js';
 import type { CertificateBook } from '../certificate-book.js';
 import type { CertificateFeed } from '../certificate-feed.js';
-import { type AcmeAttempts, type HostPlan, planHosts, retryAfterMs, wantedHosts } from '../decide/acme-hosts.js';
+import {
+  type AcmeAttempts,
+  type HostPlan,
+  planHosts,
+  retryAfterMs,
+  wantedHosts,
+} from '../decide/acme-hosts.js';
 import type { AcmeAuthority } from './acme-authority.js';
 import type { AcmeState } from './acme-state.js';
 

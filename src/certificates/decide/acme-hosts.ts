@@ -41,7 +41,8 @@ export function wantedHosts(table: Pick<RoutingTable, 'services'>): readonly str
   const hosts = new Set<string>();
   for (const { vhosts, tls, rules } of Object.values(table.services)) {
     if (tls?.certificates?.includes(ACME) !== true && rules?.redirectToHttps !== true) continue;
-    for (const host of vhosts) if (/^[a-z0-9-]+(\.[a-z0-9-]+)+$/.test(host) && host.length <= 120) hosts.add(host);
+    for (const host of vhosts)
+      if (/^[a-z0-9-]+(\.[a-z0-9-]+)+$/.test(host) && host.length <= 120) hosts.add(host);
   }
   return [...hosts].sort().slice(0, MAX_ACME_HOSTS);
 }

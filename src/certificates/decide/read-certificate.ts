@@ -46,7 +46,8 @@ export function readChain(pem: string): CertificateFacts {
 /** Reads certificate authorities: the facts of each. Throws an Error with a sentence. */
 export function readAuthorities(pem: string): readonly CertificateFacts[] {
   const certificates = chainOf(pem);
-  if (certificates.length === 0) throw new Error('there is no certificate in it (-----BEGIN CERTIFICATE-----)');
+  if (certificates.length === 0)
+    throw new Error('there is no certificate in it (-----BEGIN CERTIFICATE-----)');
   for (const each of certificates)
     if (!each.ca) throw new Error(`${oneLine(each.subject)} is not a certificate authority`);
   return certificates.map(factsOf);
@@ -62,7 +63,9 @@ export function checkPair(certificate: string, privateKey: string): void {
   } catch {
     // The library's words might quote the key.
     const locked = /ENCRYPTED/.test(privateKey);
-    throw new Error(locked ? 'the private key is protected by a passphrase' : 'the private key cannot be read');
+    throw new Error(
+      locked ? 'the private key is protected by a passphrase' : 'the private key cannot be read',
+    );
   }
   if (!first.checkPrivateKey(key)) throw new Error('the private key belongs to another certificate');
   createSecureContext({ cert: certificate, key: privateKey });

@@ -101,7 +101,9 @@ export const honourTable: readonly HonourEntry[] = [
   ),
   ...deploymentLabelNames
     .filter((name) => name !== 'APP_ID')
-    .map((name) => label(`HAPROXY_${name}`, 'honoured', 'though an ordinary deployment drains instances, too')),
+    .map((name) =>
+      label(`HAPROXY_${name}`, 'honoured', 'though an ordinary deployment drains instances, too'),
+    ),
   label('HAPROXY_APP_ID', 'honoured', 'kept; a label like any other'),
   ...templateNames.map((name) =>
     label(

@@ -24,7 +24,8 @@ async function trafficOf(client: RestClient, id: string): Promise<AppTraffic | u
 }
 
 function lineOf({ requestsPerSecond, errorShare, p50Ms, p95Ms, p99Ms }: Sums): string {
-  const failed = errorShare === 0 ? 'none failed' : `${(errorShare * 100).toFixed(errorShare < 0.1 ? 2 : 0)} % failed`;
+  const failed =
+    errorShare === 0 ? 'none failed' : `${(errorShare * 100).toFixed(errorShare < 0.1 ? 2 : 0)} % failed`;
   const times =
     p50Ms === undefined || p95Ms === undefined || p99Ms === undefined
       ? ''
@@ -32,4 +33,5 @@ function lineOf({ requestsPerSecond, errorShare, p50Ms, p95Ms, p99Ms }: Sums): s
   return `${requestsPerSecond.toFixed(requestsPerSecond < 10 ? 2 : 0)} requests/s, ${failed}${times}`;
 }
 
-const short = (ms: number): string => (ms >= 1_000 ? `${(ms / 1_000).toFixed(1)} s` : `${ms.toFixed(ms < 10 ? 1 : 0)} ms`);
+const short = (ms: number): string =>
+  ms >= 1_000 ? `${(ms / 1_000).toFixed(1)} s` : `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;

@@ -52,7 +52,8 @@ export class DeploymentGroups {
       return [];
     }
     const disabled = disabledTasks([...group.colours.values()]);
-    const same = disabled.size === group.disabled.size && [...disabled].every((task) => group.disabled.has(task));
+    const same =
+      disabled.size === group.disabled.size && [...disabled].every((task) => group.disabled.has(task));
     group.disabled = disabled;
     return same ? [] : [...group.colours.keys()];
   }

@@ -53,10 +53,14 @@ export class TrafficBook {
     return {
       all: summary(all, nowMs),
       versions: new Map(
-        versions.filter(([, { requests }]) => requests > 0).map(([name, sums]) => [name, summary(sums, nowMs)]),
+        versions
+          .filter(([, { requests }]) => requests > 0)
+          .map(([name, sums]) => [name, summary(sums, nowMs)]),
       ),
       instances: new Map(
-        instances.filter(([, { requests }]) => requests > 0).map(([name, sums]) => [name, summary(sums, nowMs)]),
+        instances
+          .filter(([, { requests }]) => requests > 0)
+          .map(([name, sums]) => [name, summary(sums, nowMs)]),
       ),
     };
   }
@@ -86,7 +90,11 @@ export class TrafficBook {
   }
 }
 
-function windowOf(windows: Map<string, TrafficWindow>, name: string, most: number): TrafficWindow | undefined {
+function windowOf(
+  windows: Map<string, TrafficWindow>,
+  name: string,
+  most: number,
+): TrafficWindow | undefined {
   const known = windows.get(name);
   if (known !== undefined || windows.size >= most) return known;
   const made = new TrafficWindow();

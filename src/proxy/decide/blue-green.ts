@@ -1,5 +1,5 @@
-import type { DeploymentLabels } from '../../apps/decide/routing/deployment-labels.js';
 import type { AppId } from '../../apps/app.js';
+import type { DeploymentLabels } from '../../apps/decide/routing/deployment-labels.js';
 import type { TaskId } from '../../scheduler/instance.js';
 
 /** One app of a deployment group, as zdd.py makes two of each. */

@@ -18,7 +18,12 @@ const ofBoth = [
   'hashBalanceFactor',
 ] as const satisfies readonly (keyof CarriedRouting)[];
 /** Those that only requests have. */
-const ofHttp = ['match', 'rules', 'retry', 'serverProtocol'] as const satisfies readonly (keyof CarriedRouting)[];
+const ofHttp = [
+  'match',
+  'rules',
+  'retry',
+  'serverProtocol',
+] as const satisfies readonly (keyof CarriedRouting)[];
 
 /** What the table tells of a port's routing; what its mode does not know is left out. */
 export function carriedRouting(routing: PortRouting, mode: Service['mode']): Carried {

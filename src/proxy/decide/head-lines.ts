@@ -23,7 +23,12 @@ export function cookieValues(lines: string, name: string): string[] {
     for (const pair of field.split(';')) {
       const equals = pair.indexOf('=');
       if (equals >= 0 && pair.slice(0, equals).trim() === name)
-        values.push(pair.slice(equals + 1).trim().replace(/^"(.*)"$/, '$1'));
+        values.push(
+          pair
+            .slice(equals + 1)
+            .trim()
+            .replace(/^"(.*)"$/, '$1'),
+        );
     }
   }
   return values;

@@ -103,7 +103,14 @@ export function requestFields(head: string): Http2Request {
   const length = Number(fields['content-length'] ?? 0);
   return {
     // Trailers are passed on by this load balancer, which gRPC servers want to be told.
-    headers: { ':method': method, ':path': path, ':scheme': 'http', ':authority': host, ...fields, te: 'trailers' },
+    headers: {
+      ':method': method,
+      ':path': path,
+      ':scheme': 'http',
+      ':authority': host,
+      ...fields,
+      te: 'trailers',
+    },
     method,
     length: chunked ? 'chunked' : length,
   };

@@ -1,4 +1,4 @@
-import { isIPv4 } from 'node:net';
+import { isIPv4 } from '../../util/ip-address.js';
 
 /** The 4 or 16 bytes of an address in its text form (a zone is left out). The text must be an address. */
 export function packAddress(text: string): Buffer {

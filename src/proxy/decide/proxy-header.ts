@@ -1,4 +1,4 @@
-import { isIP, isIPv4, isIPv6 } from 'node:net';
+import { isIP, isIPv4, isIPv6 } from '../../util/ip-address.js';
 import { packAddress, unpackAddress } from './packed-address.js';
 
 /** One end of a connection. */

@@ -1,5 +1,5 @@
 import type { TaskId } from '../../scheduler/instance.js';
-import type { Server } from '../table.js';
+import type { Server, Service, TableDelta } from '../table.js';
 
 /**
  * What becomes of the servers of a service, so that a change in a service of hundreds is told in one line: those of `gone` go
@@ -35,6 +35,21 @@ export function patchedServers(before: readonly Server[], { gone, put }: Servers
   const after = before.filter(({ taskId }) => !leaving.has(taskId));
   for (const [index, server] of put) after.splice(index, 0, server);
   return after;
+}
+
+/**
+ * The services of a change as they are from now on (null: gone), patched where the change tells only of servers. `known`: as
+ * they were; a service that is not known is of other groups than this load balancer's, and stays unknown.
+ */
+export function* changedServices(
+  { services, patches = {} }: TableDelta,
+  known: (key: string) => Service | undefined,
+): Generator<readonly [key: string, service: Service | null]> {
+  yield* Object.entries(services);
+  for (const [key, patch] of Object.entries(patches)) {
+    const service = known(key);
+    if (service) yield [key, { ...service, servers: patchedServers(service.servers, patch) }];
+  }
 }
 
 /** Nothing is different. */

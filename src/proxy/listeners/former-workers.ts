@@ -28,11 +28,22 @@ export async function findFormerWorkers(runDir: string, log: Log): Promise<reado
   return found.filter((worker) => worker !== undefined);
 }
 
-/** Has them close their listening sockets; they answer what is in flight and end by themselves. */
-export async function retireFormerWorkers(workers: readonly FormerWorker[], log: Log): Promise<void> {
+/**
+ * Has them close their listening sockets; they answer what is in flight and end by themselves. `keepHaproxy`: a HAProxy that
+ * carries the traffic goes on, and is taken over.
+ */
+export async function retireFormerWorkers(
+  workers: readonly FormerWorker[],
+  log: Log,
+  keepHaproxy = false,
+): Promise<void> {
   await Promise.all(
-    workers.map(({ pid, path }) =>
-      askWorker(path, { do: 'retire' }, RETIRE_TIMEOUT_MS).catch((error: unknown) => {
+    workers.map(({ pid, path, plane }) =>
+      askWorker(
+        path,
+        { do: keepHaproxy && plane === 'haproxy' ? 'hand-over' : 'retire' },
+        RETIRE_TIMEOUT_MS,
+      ).catch((error: unknown) => {
         log.warn('an earlier proxy worker does not retire', { pid, error: String(error) });
       }),
     ),

@@ -26,7 +26,9 @@ export class ListenerHolder {
   readonly #fixed = new Map<FixedRole, Held>();
   /** What a slot asked for since its present worker started. */
   readonly #asked = new Map<number, Set<string>>();
-  #waiting: { readonly slot: number; readonly wanted: ServicePort; readonly send: SendToWorker }[] | undefined;
+  #waiting:
+    | { readonly slot: number; readonly wanted: ServicePort; readonly send: SendToWorker }[]
+    | undefined;
 
   constructor(
     private readonly address: string,

@@ -6,11 +6,18 @@ import type { Log } from '../../logging/log.js';
 import type { LogLevel } from '../../logging/log-line.js';
 import type { Clock, Timer } from '../../util/clock.js';
 import { ListenError, urlOf } from '../../util/listen.js';
+import { retireLeftHaproxy } from '../haproxy/haproxy-process.js';
 import { BindError } from './bind-socket.js';
 import { findFormerWorkers, retireFormerWorkers } from './former-workers.js';
 import { ListenerHolder } from './listener-holder.js';
 import { OptionalPorts } from './optional-ports.js';
-import type { FixedRole, TellingSettings, ToParent, TrafficSettings, WorkerConfig } from './worker-messages.js';
+import type {
+  FixedRole,
+  TellingSettings,
+  ToParent,
+  TrafficSettings,
+  WorkerConfig,
+} from './worker-messages.js';
 import { WorkerSupervisor } from './worker-supervisor.js';
 
 export interface ProxyParentOptions {
@@ -112,6 +119,7 @@ export class ProxyParent {
     for (const dir of [runDir, proxyDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
     this.#errorFile = openErrorFile(join(proxyDir, 'worker.log'));
     const former = await findFormerWorkers(runDir, options.log);
+    if (!former.some(({ plane }) => plane === 'haproxy')) retireLeftHaproxy(options.workDir);
     const kept = former.find(({ retiring }) => !retiring);
     this.#keptHttpsPort = kept?.httpsPort ?? 0;
     this.#ticketTimer = options.clock.every(TICKET_KEYS_PERIOD_MS, () => this.#renewTicketKeys());

@@ -55,6 +55,17 @@ export interface WorkerConfig {
   readonly maxConnections?: number;
   /** This worker serves names, too. */
   readonly names?: NamesSettings;
+  /** HAProxy carries the traffic, beside this process. */
+  readonly haproxy?: HaproxySettings;
+}
+
+/** How HAProxy is run. */
+export interface HaproxySettings {
+  /** The program. */
+  readonly path: string;
+  readonly address: string;
+  readonly ports: { readonly lbPort: number; readonly statsPort: number; readonly appIdPort?: number };
+  readonly threads: number;
 }
 
 /** Ports that there may be beside the vhost port: `app-id` for requests that name their app in a header, `https` for virtual hosts over TLS. */

@@ -139,7 +139,12 @@ function* processText({ workers, frontends, accessLog }: ProxyStats): Iterable<s
   const sum = (of: (values: (typeof frontends)[number]['values']) => number): number =>
     frontends.reduce((all, { values }) => all + of(values), 0);
   const lines: readonly (readonly [string, 'counter' | 'gauge', string, number])[] = [
-    ['uptime_seconds', 'gauge', 'Age of the youngest worker: since then counters of all of them count', youngest],
+    [
+      'uptime_seconds',
+      'gauge',
+      'Age of the youngest worker: since then counters of all of them count',
+      youngest,
+    ],
     ['nbproc', 'gauge', 'Workers', workers.length],
     ['current_connections', 'gauge', 'Connections of clients', sum(({ scur }) => scur)],
     ['connections_total', 'counter', 'Connections of clients so far', sum(({ stot }) => stot)],

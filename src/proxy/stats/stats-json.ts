@@ -24,9 +24,7 @@ export function* statsJson(stats: ProxyStats): Iterable<string> {
           ? { origin: 'Key', nature: 'Name', scope: 'Service' }
           : { origin: 'Metric', nature: 'Gauge', scope: 'Process' },
         value:
-          typeof value === 'number'
-            ? { type: value < 0 ? 's32' : 'u64', value }
-            : { type: 'str', value },
+          typeof value === 'number' ? { type: value < 0 ? 's32' : 'u64', value } : { type: 'str', value },
       }));
     yield `${separator}${JSON.stringify(fields)}`;
     separator = ',\n';

@@ -45,7 +45,11 @@ export function* trafficPrometheus(stats: ProxyStats): Iterable<string> {
   }
   for (const [reason, count] of endingsByWord(stats.strangers))
     yield `longrun_lb_errors_total{app="",port="",reason="${reason}"} ${count}\n`;
-  yield heading('longrun_lb_ejections_total', 'counter', 'Times that an instance was left alone for its failures');
+  yield heading(
+    'longrun_lb_ejections_total',
+    'counter',
+    'Times that an instance was left alone for its failures',
+  );
   for (const { appId, port, servers } of stats.services) {
     const ejections = servers.reduce((sum, server) => sum + server.ejections, 0);
     yield `longrun_lb_ejections_total{app="${escaped(appId)}",port="${port}"} ${ejections}\n`;
@@ -91,7 +95,11 @@ function* tableText({ table, connected, services, notServed }: ProxyStats): Iter
     ['table_epoch', 'Start of the server that the routing table is of', table.epoch],
     ['server_connected', '1 while the server that makes the table can be reached', connected ? 1 : 0],
     ['services', 'Service ports in the routing table', services.length],
-    ['services_without_server', 'Of these, those that no instance serves', services.filter(({ up }) => up === 0).length],
+    [
+      'services_without_server',
+      'Of these, those that no instance serves',
+      services.filter(({ up }) => up === 0).length,
+    ],
     ['ports_not_served', 'Ports that could not be bound', Object.keys(notServed).length],
   ];
   for (const [name, help, value] of lines)

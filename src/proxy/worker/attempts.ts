@@ -106,7 +106,7 @@ export class Attempts implements Waiter {
     const { pool } = this.service;
     this.#ticket = pool.wait(this, this.wish.deadlines.queue);
     if (!this.#ticket) {
-      if (pool.queue.size > 0) this.user.noServer('queue-full');
+      if (pool.hasServers) this.user.noServer('queue-full');
       else if (!this.#hopes()) this.user.noServer('no-server');
       return;
     }

@@ -15,7 +15,9 @@ export type ControlRequest =
   /** Ask the server for the whole table anew. */
   | { readonly do: 'refetch' }
   | { readonly do: 'retire' }
-  | { readonly do: 'exit' };
+  | { readonly do: 'exit' }
+  /** End, and leave HAProxy running for who comes next. */
+  | { readonly do: 'hand-over' };
 
 export interface WorkerIdentity {
   readonly pid: number;
@@ -25,6 +27,8 @@ export interface WorkerIdentity {
   readonly appIdPort?: number;
   readonly httpsPort?: number;
   readonly retiring: boolean;
+  /** Another program carries the traffic; absent: the worker itself does. */
+  readonly plane?: 'haproxy';
 }
 
 export interface ControlAnswers {
@@ -34,6 +38,8 @@ export interface ControlAnswers {
   /** Resolves when no socket is listened on any more. */
   retire(): Promise<WorkerIdentity>;
   exit(): WorkerIdentity;
+  /** Absent: as `retire`. */
+  handOver?(): Promise<WorkerIdentity>;
 }
 
 const MAX_REQUEST_BYTES = 16_384;
@@ -152,6 +158,8 @@ async function answer(text: string, answers: ControlAnswers): Promise<unknown> {
       return answers.retire();
     case 'exit':
       return answers.exit();
+    case 'hand-over':
+      return (answers.handOver ?? answers.retire)();
     default:
       throw new Error(`'${text.trim()}' is no request`);
   }

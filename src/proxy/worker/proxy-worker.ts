@@ -21,11 +21,11 @@ import { Routes } from './routes.js';
 import { ServicePorts } from './service-ports.js';
 import { StatsDesk } from './stats-desk.js';
 import { StatsServer } from './stats-server.js';
-import { CertificateDesk } from './tls/certificate-desk.js';
 import { TableCache } from './table-cache.js';
 import { TableFollower } from './table-follower.js';
 import { TableFreshness } from './table-freshness.js';
 import { defaultTimeouts, mergeTimeouts } from './timeouts.js';
+import { CertificateDesk } from './tls/certificate-desk.js';
 import { Traffic } from './traffic/traffic.js';
 import { joinNotServed, UdpPorts } from './udp/udp-ports.js';
 
@@ -83,9 +83,16 @@ export class ProxyWorker {
     this.#deadlines = new Deadlines(clock, mergeTimeouts(defaultTimeouts, config.traffic?.timeouts));
     const passwords = new PasswordDesk(clock, options.verifyPassword, log);
     this.#freshness = new TableFreshness(clock, () => this.#follower.refetch());
-    this.#certificates = new CertificateDesk(config.workDir, config.tls, clock, log, config.slot === 0, (any) => {
-      if (any) options.tell({ type: 'HTTPS' });
-    });
+    this.#certificates = new CertificateDesk(
+      config.workDir,
+      config.tls,
+      clock,
+      log,
+      config.slot === 0,
+      (any) => {
+        if (any) options.tell({ type: 'HTTPS' });
+      },
+    );
     this.#plane = {
       clock,
       certificates: this.#certificates.shelf,
@@ -179,11 +186,7 @@ export class ProxyWorker {
     this.#desk = new StatsDesk({
       workDir: config.workDir,
       routes: this.#routes,
-      ports: () => [
-        ...this.#fronts.all,
-        ...this.#ports.open,
-        ...this.#datagrams.open,
-      ],
+      ports: () => [...this.#fronts.all, ...this.#ports.open, ...this.#datagrams.open],
       notServed: () => this.#notServed(),
       connected: () => this.#follower.connected,
       retiring: () => this.#plane.retiring,

@@ -1,6 +1,6 @@
 import type { TaskId } from '../../scheduler/instance.js';
 import { serviceKey } from '../decide/names.js';
-import { patchedServers } from '../decide/servers-patch.js';
+import { changedServices } from '../decide/servers-patch.js';
 import type { RoutingTable, Service, TableDelta } from '../table.js';
 import { NoRoute } from './data-plane.js';
 import { LiveServer } from './live-server.js';
@@ -106,12 +106,8 @@ export class Routes {
     if (delta.epoch !== this.#epoch || delta.from !== this.#version) return false;
     this.#joining = true;
     this.#version = delta.to;
-    for (const [key, service] of Object.entries(delta.services)) this.#set(key, service);
-    for (const [key, patch] of Object.entries(delta.patches ?? {})) {
-      const service = this.#services.get(key)?.service;
-      // Without it: of other groups than this load balancer's.
-      if (service) this.#set(key, { ...service, servers: patchedServers(service.servers, patch) });
-    }
+    for (const [key, service] of changedServices(delta, (name) => this.#services.get(name)?.service))
+      this.#set(key, service);
     this.#reportLeft();
     return true;
   }

@@ -1,15 +1,15 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { hostAllowed } from '../../util/host-allowed.js';
 import { statsCsv } from '../stats/csv.js';
 import { appMap, configText, vhostMap } from '../stats/marathon-lb-documents.js';
 import { livePage, pagePolicy, statsPage } from '../stats/page/page.js';
 import { statsPrometheus } from '../stats/prometheus.js';
 import type { ProxyStats } from '../stats/proxy-stats.js';
 import { statsJson } from '../stats/stats-json.js';
-import { hostAllowed } from '../../util/host-allowed.js';
 import type { RoutingTable } from '../table.js';
 import { type Bound, VHOST_FRONTEND } from './ingress.js';
-import { readStatsQuery } from './stats-query.js';
 import type { Wanted } from './stats-desk.js';
+import { readStatsQuery } from './stats-query.js';
 import { answerSignal } from './stats-signal.js';
 
 /** Long answers are made in slices, so that requests in between do not wait. */
@@ -101,7 +101,11 @@ export class StatsServer {
       return;
     }
     if (path.startsWith('/_mlb_signal/')) {
-      const { status, text, headers } = await answerSignal(path.slice('/_mlb_signal/'.length), request, this.options);
+      const { status, text, headers } = await answerSignal(
+        path.slice('/_mlb_signal/'.length),
+        request,
+        this.options,
+      );
       await send(response, { ...plain(status, text), headers });
       return;
     }

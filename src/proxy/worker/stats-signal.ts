@@ -39,11 +39,7 @@ export async function answerSignal(
     : answer(503, 'the server is away; the routing table is fetched anew as soon as it is back\n');
 }
 
-function answer(
-  status: number,
-  text: string,
-  headers: Readonly<Record<string, string>> = {},
-): SignalAnswer {
+function answer(status: number, text: string, headers: Readonly<Record<string, string>> = {}): SignalAnswer {
   return { status, text, headers };
 }
 

@@ -8,6 +8,8 @@ import type { RoutingTable } from '../table.js';
 
 /** The cache follows the table at most so often. */
 export const CACHE_PERIOD_MS = 500;
+/** A table of thousands of servers is put into words and written in pieces of about so many letters, and requests go on between them. */
+const PIECE_LENGTH = 64 * 1_024;
 
 /** The last routing table on disk: a worker that starts without a server serves from it. */
 export class TableCache {
@@ -86,11 +88,26 @@ export class TableCache {
     const draft = `${this.file}.${process.pid}`;
     const handle = await open(draft, 'w', 0o600);
     try {
-      await handle.writeFile(JSON.stringify(cached));
+      for (const piece of piecesOf(cached)) await handle.appendFile(piece);
       await handle.datasync();
     } finally {
       await handle.close();
     }
     await rename(draft, this.file);
   }
+}
+
+/** The cached table as JSON, a few services at a time. */
+function* piecesOf({ table, ...about }: CachedTable): Generator<string> {
+  const { services, ...versions } = table;
+  let text = `${JSON.stringify(about).slice(0, -1)},"table":${JSON.stringify(versions).slice(0, -1)},"services":{`;
+  let separator = '';
+  for (const [key, service] of Object.entries(services)) {
+    text += `${separator}${JSON.stringify(key)}:${JSON.stringify(service)}`;
+    separator = ',';
+    if (text.length < PIECE_LENGTH) continue;
+    yield text;
+    text = '';
+  }
+  yield `${text}}}}`;
 }

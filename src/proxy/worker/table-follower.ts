@@ -4,10 +4,9 @@ import type { Log } from '../../logging/log.js';
 import type { TaskId } from '../../scheduler/instance.js';
 import type { Clock, Timer } from '../../util/clock.js';
 import type { LineEnd, LineHandlers } from '../../util/line/line.js';
-import type { TrafficReport } from '../stats/traffic-report.js';
 import { deltaOfGroups, tableOfGroups } from '../decide/only-groups.js';
-import type { FromProxy, ToProxy } from '../table.js';
-import type { Routes } from './routes.js';
+import type { TrafficReport } from '../stats/traffic-report.js';
+import type { FromProxy, RoutingTable, TableDelta, ToProxy } from '../table.js';
 
 export interface Identity {
   readonly proxyId: string;
@@ -20,6 +19,19 @@ export interface Identity {
 }
 
 const ALL_GROUPS = ['*'];
+
+/** Where tables go. */
+export interface FollowedTable {
+  readonly epoch: number;
+  readonly version: number;
+  replace(table: RoutingTable): void;
+  /** False when the delta does not follow the table that is there. */
+  apply(delta: TableDelta): boolean;
+  /** Requests in flight to tasks that have left, by task. */
+  leaving(): Iterable<readonly [TaskId, number]>;
+  /** Resolves when what was applied is in force; absent: it is at once. */
+  inForce?(): Promise<void>;
+}
 
 export interface FollowerSource {
   /** Service ports that are not served, with the reason. */
@@ -56,7 +68,7 @@ export class TableFollower {
 
   constructor(
     private readonly identity: Identity,
-    private readonly routes: Routes,
+    private readonly routes: FollowedTable,
     private readonly source: FollowerSource,
     private readonly clock: Clock,
     private readonly log: Log,
@@ -195,8 +207,18 @@ export class TableFollower {
       this.#hello();
       return;
     }
-    this.#send({ type: 'ACK', epoch: this.routes.epoch, version: this.routes.version });
+    const { epoch, version } = this.routes;
     this.on.tableApplied();
+    const inForce = this.routes.inForce?.();
+    if (inForce === undefined) this.#send({ type: 'ACK', epoch, version });
+    else void inForce.then(() => this.#confirm(epoch, version));
+  }
+
+  /** What is in flight to those that left is told before. */
+  #confirm(epoch: number, version: number): void {
+    for (const [task, inFlight] of this.#pending) this.#report(task, inFlight);
+    this.#pending.clear();
+    this.#send({ type: 'ACK', epoch, version });
   }
 
   #beginLease(): void {

@@ -86,6 +86,6 @@ export class Tunnel implements Expiring {
     if (this.#over) return;
     const { tunnel, clientFin, serverFin } = this.deadlines;
     if (this.#clientOpen && this.#serverOpen) tunnel.wait(this);
-    else (this.#clientOpen ? serverFin : clientFin).wait(this);
+    else (this.#clientOpen ? clientFin : serverFin).wait(this);
   }
 }

@@ -27,6 +27,7 @@ import {
   FakeRegistry,
   FakeScheduler,
 } from './fakes.js';
+import { openCertificates } from './certificates.js';
 import { SecretWorld } from './secrets.js';
 import { AnswerWatch } from './watched-listener.js';
 
@@ -107,6 +108,7 @@ export class ApiWorld {
       log,
       logLevels: this.logLevels,
       secrets: (await new SecretWorld(this.registry).open()).secrets,
+      certificates: (await openCertificates()).certificates,
       documents: {
         contract: join(packageRoot(), 'openapi.yaml'),
         page: join(packageRoot(), 'src/api/docs-page'),

@@ -30,7 +30,11 @@ describe('two apps that one load balancer would serve', () => {
   it.each<[string, object, string]>([
     ['definition', { portDefinitions: [{ port: 9_000 }] }, '/portDefinitions(0)/port'],
     ['label', { portDefinitions: [{}], labels: { HAPROXY_0_PORT: '9000' } }, '/labels/HAPROXY_0_PORT'],
-    ['typed object', { portDefinitions: [{}], loadBalancer: { ports: [{ port: 9_000 }] } }, '/loadBalancer/ports(0)/port'],
+    [
+      'typed object',
+      { portDefinitions: [{}], loadBalancer: { ports: [{ port: 9_000 }] } },
+      '/loadBalancer/ports(0)/port',
+    ],
     [
       'port mapping',
       {
@@ -90,7 +94,9 @@ describe('a conflict', () => {
   it('is found within one request, too', async () => {
     const world = new AppWorld();
     const bulk = [host('/a', 'one.test'), host('/b', 'two.test'), host('/c', 'one.test')];
-    const error = await refusal(() => world.acceptLater(() => world.changes.replaceApps(bulk, { partialUpdate: true })));
+    const error = await refusal(() =>
+      world.acceptLater(() => world.changes.replaceApps(bulk, { partialUpdate: true })),
+    );
     expect(findings(error)).toEqual({ '/(2)/labels/HAPROXY_0_VHOST': ['one.test belongs to /a'] });
   });
 
@@ -111,10 +117,14 @@ describe('a conflict', () => {
     const world = new AppWorld({ store: warned.store });
     await world.registry.load();
     expect((await world.patch('/b', { instances: 5 }))?.app.instances).toBe(5);
-    expect((await world.patch('/b', { labels: { HAPROXY_0_VHOST: 'one.test', team: 'x' } }))?.app.labels).toHaveProperty('team');
+    expect(
+      (await world.patch('/b', { labels: { HAPROXY_0_VHOST: 'one.test', team: 'x' } }))?.app.labels,
+    ).toHaveProperty('team');
     const more = { labels: { HAPROXY_0_VHOST: 'one.test', HAPROXY_0_PATH: '/x' } };
     await expect(world.patch('/b', more)).resolves.toBeDefined();
-    expect((await refusal(() => world.patch('/b', { labels: { HAPROXY_0_VHOST: 'one.test' } }))).code).toBe('route-conflict');
+    expect((await refusal(() => world.patch('/b', { labels: { HAPROXY_0_VHOST: 'one.test' } }))).code).toBe(
+      'route-conflict',
+    );
     const [a] = [warned.get('/a')].map((each) => standingConflicts(each, warned.registry.routeClaims));
     expect(a).toEqual(['one.test is claimed by /b as well: requests go to one of them only']);
   });
@@ -137,7 +147,8 @@ describe('the index of claims', () => {
     port: fc.constantFrom(9_000, 9_001),
     gone: fc.boolean(),
   });
-  const recordOf = ({ id, vhost, path, group, deployment, port }: typeof claims extends fc.Arbitrary<infer T> ? T : never) =>
+  type ClaimStep = typeof claims extends fc.Arbitrary<infer T> ? T : never;
+  const recordOf = ({ id, vhost, path, group, deployment, port }: Omit<ClaimStep, 'id'> & { id: string }) =>
     record({
       id,
       portDefinitions: [{ port, protocol: 'tcp' }],
@@ -164,12 +175,18 @@ describe('the index of claims', () => {
           present.set(step.id, after);
         }
         const after = recordOf({ ...asked, id: '/new' });
-        const found = new Set([...findConflicts([{ before: undefined, after }], new Set(), index)].flatMap((each) => each?.claim.key ?? []));
+        const found = new Set(
+          [...findConflicts([{ before: undefined, after }], new Set(), index)].flatMap(
+            (each) => each?.claim.key ?? [],
+          ),
+        );
         const expected = new Set(
           routeClaims(after)
             .filter((claim) =>
               [...present.values()].some((other) =>
-                routeClaims(other).some(({ key, sharing }) => key === claim.key && meet(sharing, claim.sharing)),
+                routeClaims(other).some(
+                  ({ key, sharing }) => key === claim.key && meet(sharing, claim.sharing),
+                ),
               ),
             )
             .map(({ key }) => key),

@@ -100,7 +100,10 @@ describe('a label of a port', () => {
 
   it('never throws and never yields a host, path or port that is none (property)', () => {
     const name = fc.constantFrom(...portLabelNames, 'BACKEND_HEAD', 'BACKEND_SERVER_OPTIONS');
-    const value = fc.oneof(fc.string({ unit: 'binary' }), fc.stringMatching(/^[-a-z0-9/*.,:$ ()"'\\\n{}%]{0,60}$/));
+    const value = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.stringMatching(/^[-a-z0-9/*.,:$ ()"'\\\n{}%]{0,60}$/),
+    );
     fc.assert(
       fc.property(fc.dictionary(name, value, { maxKeys: 6 }), (labels) => {
         const routing = routed(
@@ -165,7 +168,9 @@ describe('templates of HAProxy’s language', () => {
     );
     expect(routing.timeouts).toEqual({ serverMs: 5_000 });
     expect(routing.rules).toBeUndefined();
-    expect(findings).toEqual([expect.stringMatching(/^in part: "acl bad src 10\.0\.0\.0\/8", .* and 2 more lines/)]);
+    expect(findings).toEqual([
+      expect.stringMatching(/^in part: "acl bad src 10\.0\.0\.0\/8", .* and 2 more lines/),
+    ]);
   });
 
   it('say nothing when they are those of marathon-lb itself', () => {
@@ -178,7 +183,14 @@ describe('templates of HAProxy’s language', () => {
         '  http-request add-header X-Forwarded-Proto https if { ssl_fc }',
       ),
     ).toEqual({ routing: routed({}), findings: [] });
-    expect(read('FRONTEND_HEAD', 'frontend {backend}', '  bind {bindAddr}:{servicePort}{sslCert}{bindOptions}', '  mode {mode}')).toEqual({
+    expect(
+      read(
+        'FRONTEND_HEAD',
+        'frontend {backend}',
+        '  bind {bindAddr}:{servicePort}{sslCert}{bindOptions}',
+        '  mode {mode}',
+      ),
+    ).toEqual({
       routing: routed({}),
       findings: [],
     });

@@ -27,7 +27,13 @@ const everything = {
       timeouts: { connectSeconds: 0.25, serverSeconds: 60, clientFinSeconds: 1 },
       retries: { count: 1, on: ['503', 'empty-response'] },
       ejection: { failures: 3, baseSeconds: 1, longestSeconds: 30, panicThreshold: 0.5 },
-      limits: { connectionsPerServer: 50, queueLength: 100, requestsPerSecond: 10, burst: 5, requestsUnderWay: 500 },
+      limits: {
+        connectionsPerServer: 50,
+        queueLength: 100,
+        requestsPerSecond: 10,
+        burst: 5,
+        requestsUnderWay: 500,
+      },
       allow: ['10.0.0.0/8'],
       deny: ['10.1.2.3'],
       basicAuth: { realm: 'shop', users: { me: hash } },
@@ -70,7 +76,13 @@ describe('the typed object', () => {
       timeouts: { connectMs: 250, serverMs: 60_000, clientFinMs: 1_000 },
       retry: { retries: 1, on: ['503', 'empty-response'] },
       ejection: { failures: 3, baseMs: 1_000, longestMs: 30_000, panicThreshold: 0.5 },
-      limits: { connectionsPerServer: 50, queueLength: 100, requestsPerSecond: 10, burst: 5, requestsUnderWay: 500 },
+      limits: {
+        connectionsPerServer: 50,
+        queueLength: 100,
+        requestsPerSecond: 10,
+        burst: 5,
+        requestsUnderWay: 500,
+      },
       access: { allow: ['10.0.0.0/8'], deny: ['10.1.2.3'] },
       rules: {
         basicAuth: { realm: 'shop', users: { me: hash } },
@@ -123,7 +135,9 @@ describe('the typed object', () => {
         HAPROXY_0_BACKEND_HEAD: 'timeout server 5s\ntimeout client 7s',
       },
       loadBalancer: {
-        ports: [{ vhosts: ['typed.test'], balance: { algorithm: 'leastconn' }, timeouts: { serverSeconds: 9 } }],
+        ports: [
+          { vhosts: ['typed.test'], balance: { algorithm: 'leastconn' }, timeouts: { serverSeconds: 9 } },
+        ],
       },
     });
     expect(portRouting(app, 0)).toMatchObject({
@@ -131,7 +145,10 @@ describe('the typed object', () => {
       sticky: true,
       timeouts: { serverMs: 9_000, clientMs: 7_000 },
     });
-    expect(routingWarnings(app).map(({ label }) => label)).toEqual(['HAPROXY_0_VHOST', 'HAPROXY_0_BACKEND_HEAD']);
+    expect(routingWarnings(app).map(({ label }) => label)).toEqual([
+      'HAPROXY_0_VHOST',
+      'HAPROXY_0_BACKEND_HEAD',
+    ]);
   });
 
   it('makes a port speak http that asks for what only HTTP knows', async () => {
@@ -209,6 +226,33 @@ describe('what is refused of it', () => {
   });
 });
 
+describe('what the load balancer in use cannot do', () => {
+  it('is refused where it is asked for, and let be where it is there already', async () => {
+    const all = new AppWorld();
+    const limited = { ...web, loadBalancer: { ports: [{ limits: { requestsUnderWay: 5 } }] } };
+    await all.post(limited);
+    const world = new AppWorld({
+      store: all.store,
+      cannotRoute: ({ routing, protocol }) => [
+        ...(routing.limits?.requestsUnderWay
+          ? [{ member: 'limits.requestsUnderWay', why: 'Leave it out.' }]
+          : []),
+        ...(protocol === 'udp' ? [{ member: 'udp', why: 'Use another.' }] : []),
+      ],
+    });
+    await world.registry.load();
+    const error = await refusal(() => world.post({ ...limited, id: '/other' }));
+    expect([error.status, error.code, findings(error)]).toEqual([
+      422,
+      'unsupported',
+      { '/loadBalancer/ports(0)': ['limits.requestsUnderWay is not supported by this load balancer'] },
+    ]);
+    expect((await world.patch('/web', { instances: 2 }))?.app.instances).toBe(2);
+    const udp = { id: '/dns', cmd: 'x', portDefinitions: [{ port: 53, protocol: 'udp' }] };
+    expect(Object.keys(findings(await refusal(() => world.post(udp))))).toEqual(['/portDefinitions(0)']);
+  });
+});
+
 describe('labels that cannot be read', () => {
   it('are refused at POST, with the label, what is allowed and a hint', async () => {
     const error = await refusal(() => new AppWorld().post({ ...web, labels: { HAPROXY_0_MODE: 'smtp' } }));
@@ -228,11 +272,16 @@ describe('labels that cannot be read', () => {
   it('are let be in a stored app when something else is changed, and refused when they change', async () => {
     const world = new AppWorld();
     const { app } = await world.post({ ...web, labels: { HAPROXY_0_MODE: 'tcp' } });
-    const old = { ...world.get('/web'), app: { ...app, labels: { HAPROXY_0_MODE: 'smtp', HAPROXY_0_PORT: '0' } } };
+    const old = {
+      ...world.get('/web'),
+      app: { ...app, labels: { HAPROXY_0_MODE: 'smtp', HAPROXY_0_PORT: '0' } },
+    };
     world.registry.apply([{ appId: app.id, before: world.get('/web'), after: old }]);
     expect((await world.patch('/web', { instances: 3 }))?.app.instances).toBe(3);
     expect(
-      findings(await refusal(() => world.patch('/web', { labels: { HAPROXY_0_MODE: 'imap', HAPROXY_0_PORT: '0' } }))),
+      findings(
+        await refusal(() => world.patch('/web', { labels: { HAPROXY_0_MODE: 'imap', HAPROXY_0_PORT: '0' } })),
+      ),
     ).toEqual({ '/labels/HAPROXY_0_MODE': [expect.any(String)] });
   });
 });

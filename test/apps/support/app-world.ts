@@ -5,6 +5,7 @@ import { Contract } from '../../../src/api/contract/load-contract.js';
 import type { AppId, AppRecord } from '../../../src/apps/app.js';
 import { AppChanges, type Prepare } from '../../../src/apps/app-changes.js';
 import type { AppChange } from '../../../src/apps/app-registry.js';
+import type { RoutingCapabilities } from '../../../src/apps/decide/routing-capabilities.js';
 import { AppRegistryImpl } from '../../../src/apps/registry.js';
 import { CatalogError, type ErrorDetail } from '../../../src/errors/registry.js';
 import { silentLog } from '../../../src/logging/log.js';
@@ -61,6 +62,7 @@ export interface WorldOptions {
   readonly restartOnAnyChange?: boolean;
   readonly store?: MapStore;
   readonly routeConflicts?: 'reject' | 'warn';
+  readonly cannotRoute?: RoutingCapabilities;
 }
 
 /** The apps room whole: requests are prepared, staged, committed and applied, as the deployments do it. */
@@ -78,6 +80,7 @@ export class AppWorld {
       defaultRole: '*',
       restartOnAnyChange: options.restartOnAnyChange ?? false,
       routeConflicts: options.routeConflicts ?? 'reject',
+      ...(options.cannotRoute && { cannotRoute: options.cannotRoute }),
     } as const;
     this.changes = new AppChanges({ registry: this.registry, contract, settings });
   }

@@ -86,11 +86,7 @@ export function labelsByPort(labels: Readonly<Record<string, string>>): Readonly
 export const NO_LABELS: LabelsOfPort = new Map();
 
 /** Reads every label of the port `index`; `appGroup` (`HAPROXY_GROUP`) counts where the port names no group of its own. */
-export function readLabels(
-  index: number,
-  ofPort: LabelsOfPort,
-  appGroup: string | undefined,
-): LabelReading {
+export function readLabels(index: number, ofPort: LabelsOfPort, appGroup: string | undefined): LabelReading {
   const findings: LabelFinding[] = [];
   const said = new Map<string, RoutingPart>();
   const nameOf = (name: string): string => `HAPROXY_${index}_${name}`;
@@ -164,7 +160,12 @@ function restoreLocation(
   if (rewrite && rewrite.from === path)
     said.set(pass, { rules: { rewrite: { ...rewrite, restoreLocation: true } } });
   else
-    note(reverse, 'unheeded', `it counts only with the same path in ${pass}`, 'Give both, or `loadBalancer.ports[].rewrite`.');
+    note(
+      reverse,
+      'unheeded',
+      `it counts only with the same path in ${pass}`,
+      'Give both, or `loadBalancer.ports[].rewrite`.',
+    );
 }
 
 function lines(unheeded: readonly string[]): string {

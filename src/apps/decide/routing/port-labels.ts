@@ -125,7 +125,10 @@ function pathsOf(text: string): LabelRead {
 function modeOf(text: string): LabelRead {
   const mode = text.trim().toLowerCase();
   if (mode === 'http' || mode === 'tcp') return { value: { mode } };
-  return { problem: `got ${shown(text)}, expected http or tcp`, hint: 'Leave it out: a port with a virtual host speaks http.' };
+  return {
+    problem: `got ${shown(text)}, expected http or tcp`,
+    hint: 'Leave it out: a port with a virtual host speaks http.',
+  };
 }
 
 /** HAProxy's `balance`, arguments included: `hdr(X-User)`, `random(2)`, `uri depth 3`. */
@@ -137,7 +140,9 @@ function balanceOf(text: string): LabelRead {
   const balance = balances.get(name);
   if (balance) {
     const value = { balance };
-    return more.length === 0 ? { value } : { value, unheeded: `in part: the arguments ${shown(more.join(' '))} are left out` };
+    return more.length === 0
+      ? { value }
+      : { value, unheeded: `in part: the arguments ${shown(more.join(' '))} are left out` };
   }
   if (otherBalances.has(name.replace(/\(.*$/, '')))
     return { value: {}, unheeded: `the algorithm ${name} is not known here; roundrobin is used` };
@@ -171,7 +176,9 @@ function bindOptionsOf(text: string): LabelRead {
     ...(accept ? { proxyProtocol: { accept: true } } : {}),
     ...(Object.keys(tls).length > 0 ? { tls } : {}),
   };
-  return left.length === 0 ? { value } : { value, unheeded: `in part: ${shown(left.join(' '))} has no effect` };
+  return left.length === 0
+    ? { value }
+    : { value, unheeded: `in part: ${shown(left.join(' '))} has no effect` };
 }
 
 /** `realm:user:hash`. */

@@ -55,7 +55,8 @@ function* portClaims(port: ServedPort): Iterable<RouteClaim> {
   if (isDemanded) return;
   const claim = { sharing: sharingOf(port), kind: 'port', portIndex: port.portIndex } as const;
   if (protocol !== 'udp') yield { key: `tcp ${servicePort}`, what: `service port ${servicePort}`, ...claim };
-  if (protocol !== 'tcp') yield { key: `udp ${servicePort}`, what: `service port ${servicePort} (UDP)`, ...claim };
+  if (protocol !== 'tcp')
+    yield { key: `udp ${servicePort}`, what: `service port ${servicePort} (UDP)`, ...claim };
 }
 
 function* hostClaims(port: ServedPort): Iterable<RouteClaim> {
@@ -75,10 +76,15 @@ function sharingOf({ routing: { groups, deploymentGroup } }: ServedPort): Sharin
 /** Where the definition says it: a path for findings. */
 export function claimPath(record: AppRecord, { kind, portIndex }: RouteClaim): string {
   const { app } = record;
-  const typed = typedPlace(record, portIndex, (options) => (kind === 'port' ? options.port : options.vhosts) !== undefined);
+  const typed = typedPlace(
+    record,
+    portIndex,
+    (options) => (kind === 'port' ? options.port : options.vhosts) !== undefined,
+  );
   if (typed !== undefined) return `${typed}/${kind === 'port' ? 'port' : 'vhosts'}`;
   if (kind === 'host') return `/labels/HAPROXY_${portIndex}_VHOST`;
-  if ((app.labels[`HAPROXY_${portIndex}_PORT`] ?? '').trim() !== '') return `/labels/HAPROXY_${portIndex}_PORT`;
+  if ((app.labels[`HAPROXY_${portIndex}_PORT`] ?? '').trim() !== '')
+    return `/labels/HAPROXY_${portIndex}_PORT`;
   return app.container?.portMappings
     ? `/container/portMappings(${portIndex})/servicePort`
     : `/portDefinitions(${portIndex})/port`;
@@ -94,7 +100,9 @@ function typedPlace(
   const place = app.loadBalancer?.ports?.findIndex(
     (options) =>
       says(options) &&
-      (options.portName === undefined ? options.portIndex === portIndex : names[portIndex]?.name === options.portName),
+      (options.portName === undefined
+        ? options.portIndex === portIndex
+        : names[portIndex]?.name === options.portName),
   );
   return place === undefined || place < 0 ? undefined : `/loadBalancer/ports(${place})`;
 }

@@ -18,8 +18,7 @@ function merged(under: Members, over: Members): Members {
   const result: Record<string, unknown> = { ...under };
   for (const [name, value] of Object.entries(over)) {
     const known = result[name];
-    result[name] =
-      isMembers(known) && isMembers(value) && !wholes.has(name) ? merged(known, value) : value;
+    result[name] = isMembers(known) && isMembers(value) && !wholes.has(name) ? merged(known, value) : value;
   }
   return result;
 }
@@ -33,8 +32,11 @@ function appended(under: Members, over: Members): Members {
   const result: Record<string, unknown> = { ...under };
   for (const [name, value] of Object.entries(over)) {
     const known = result[name];
-    if (Array.isArray(known) && Array.isArray(value)) result[name] = [...(known as unknown[]), ...(value as unknown[])];
-    else result[name] = isMembers(known) && isMembers(value) && !wholes.has(name) ? appended(known, value) : value;
+    if (Array.isArray(known) && Array.isArray(value))
+      result[name] = [...(known as unknown[]), ...(value as unknown[])];
+    else
+      result[name] =
+        isMembers(known) && isMembers(value) && !wholes.has(name) ? appended(known, value) : value;
   }
   return result;
 }

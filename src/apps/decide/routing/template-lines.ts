@@ -48,7 +48,9 @@ const readers: Readonly<Record<string, LineReader>> = {
   timeout: ([, name = '', span = '', ...more]) => {
     const member = timeouts[name];
     const read = readSpanMs(span);
-    return member && 'value' in read && more.length === 0 ? { timeouts: { [member]: read.value } } : undefined;
+    return member && 'value' in read && more.length === 0
+      ? { timeouts: { [member]: read.value } }
+      : undefined;
   },
   option: ([, name = '', ...more]) =>
     idleOptions.has(name) || (name === 'forwardfor' && more.length === 0) ? {} : undefined,
@@ -71,7 +73,9 @@ const readers: Readonly<Record<string, LineReader>> = {
   },
   'retry-on': ([, ...words]) => {
     const on = words.filter((word) => word !== 'conn-failure');
-    return on.every((word) => RETRY_ON.has(word)) ? { retry: { on: on as NonNullable<RetryRules['on']> } } : undefined;
+    return on.every((word) => RETRY_ON.has(word))
+      ? { retry: { on: on as NonNullable<RetryRules['on']> } }
+      : undefined;
   },
   redirect: redirectOf,
   'http-request': (words) => fieldRule(words, 'requestHeaders'),
@@ -79,7 +83,8 @@ const readers: Readonly<Record<string, LineReader>> = {
   reqadd: ([, text = '', ...more]) => (more.length === 0 ? addedField(text, 'requestHeaders') : undefined),
   rspadd: ([, text = '', ...more]) => (more.length === 0 ? addedField(text, 'responseHeaders') : undefined),
   reqidel: ([, text = '', ...more]) => (more.length === 0 ? removedField(text, 'requestHeaders') : undefined),
-  rspidel: ([, text = '', ...more]) => (more.length === 0 ? removedField(text, 'responseHeaders') : undefined),
+  rspidel: ([, text = '', ...more]) =>
+    more.length === 0 ? removedField(text, 'responseHeaders') : undefined,
   'default-server': ([, ...options]) => wholly(readServerOptions(options)),
 };
 
@@ -100,7 +105,9 @@ export function readTemplate(text: string): TemplateRead {
 
 function isIdle(line: string): boolean {
   if (idleLines.some((pattern) => pattern.test(line))) return true;
-  return /^(bind|mode|balance|use_backend|backend|frontend|listen|server)\b/.test(line) && isDefaultLine(line);
+  return (
+    /^(bind|mode|balance|use_backend|backend|frontend|listen|server)\b/.test(line) && isDefaultLine(line)
+  );
 }
 
 /** Nothing but what marathon-lb's own template has there: its placeholders. */
@@ -118,13 +125,19 @@ function redirectOf([, kind = '', to = '', ...more]: readonly string[]): Routing
   const status = Number(code ?? 302) as Redirect['status'];
   if (kind === 'location') return { rules: { redirects: [{ to, status }] } };
   const whole = to.endsWith('/') ? to : `${to}/`;
-  return kind === 'prefix' ? { rules: { redirects: [{ path: '/', to: whole, keepRest: true, status }] } } : undefined;
+  return kind === 'prefix'
+    ? { rules: { redirects: [{ path: '/', to: whole, keepRest: true, status }] } }
+    : undefined;
 }
 
 type Side = 'requestHeaders' | 'responseHeaders';
 
-function fieldRule([, verb = '', name = '', ...values]: readonly string[], side: Side): RoutingPart | undefined {
-  if (verb === 'redirect') return side === 'requestHeaders' ? redirectOf(['redirect', name, ...values]) : undefined;
+function fieldRule(
+  [, verb = '', name = '', ...values]: readonly string[],
+  side: Side,
+): RoutingPart | undefined {
+  if (verb === 'redirect')
+    return side === 'requestHeaders' ? redirectOf(['redirect', name, ...values]) : undefined;
   if (verb === 'del-header' && values.length === 0) return removed(name, side);
   if ((verb !== 'set-header' && verb !== 'add-header') || values.length !== 1) return undefined;
   const [value = ''] = values;

@@ -13,10 +13,14 @@ export function typedPart(options: PortOptions): RoutingPart {
     ...optional('groups', groups),
     ...optional('vhosts', options.vhosts?.map(lower)),
     ...pathsOf(options),
-    ...optional('match', match && unlessEmpty({
-      ...optional('headers', match.headers && lowerNames(match.headers)),
-      ...optional('cookies', match.cookies),
-    })),
+    ...optional(
+      'match',
+      match &&
+        unlessEmpty({
+          ...optional('headers', match.headers && lowerNames(match.headers)),
+          ...optional('cookies', match.cookies),
+        }),
+    ),
     ...optional('balance', balance?.algorithm),
     ...optional('balanceHeader', balance?.header?.toLowerCase()),
     ...optional('hashBalanceFactor', balance?.hashBalanceFactor),
@@ -24,20 +28,34 @@ export function typedPart(options: PortOptions): RoutingPart {
     ...optional('weight', options.weight),
     ...optional('slowStartMs', inMs(options.slowStartSeconds)),
     ...optional('rules', unlessEmpty(rulesOf(options))),
-    ...optional('access', unlessEmpty({ ...optional('allow', options.allow), ...optional('deny', options.deny) })),
+    ...optional(
+      'access',
+      unlessEmpty({ ...optional('allow', options.allow), ...optional('deny', options.deny) }),
+    ),
     ...optional('timeouts', unlessEmpty(timeoutsOf(options.timeouts))),
-    ...optional('retry', retries && unlessEmpty({ ...optional('retries', retries.count), ...optional('on', retries.on) })),
-    ...optional('ejection', ejection && unlessEmpty({
-      ...optional('failures', ejection.failures),
-      ...optional('baseMs', inMs(ejection.baseSeconds)),
-      ...optional('longestMs', inMs(ejection.longestSeconds)),
-      ...optional('panicThreshold', ejection.panicThreshold),
-    })),
+    ...optional(
+      'retry',
+      retries && unlessEmpty({ ...optional('retries', retries.count), ...optional('on', retries.on) }),
+    ),
+    ...optional(
+      'ejection',
+      ejection &&
+        unlessEmpty({
+          ...optional('failures', ejection.failures),
+          ...optional('baseMs', inMs(ejection.baseSeconds)),
+          ...optional('longestMs', inMs(ejection.longestSeconds)),
+          ...optional('panicThreshold', ejection.panicThreshold),
+        }),
+    ),
     ...optional('limits', unlessEmpty(limits)),
-    ...optional('proxyProtocol', proxyProtocol && unlessEmpty({
-      ...(proxyProtocol.accept === true ? { accept: true as const } : {}),
-      ...optional('send', proxyProtocol.send),
-    })),
+    ...optional(
+      'proxyProtocol',
+      proxyProtocol &&
+        unlessEmpty({
+          ...(proxyProtocol.accept === true ? { accept: true as const } : {}),
+          ...optional('send', proxyProtocol.send),
+        }),
+    ),
     ...(options.serverProtocol === 'h2c' ? { serverProtocol: 'h2c' as const } : {}),
     ...optional('tls', unlessEmpty(tls)),
     ...optional('bindAddress', options.bindAddress === '*' ? '0.0.0.0' : options.bindAddress),
@@ -45,9 +63,18 @@ export function typedPart(options: PortOptions): RoutingPart {
 }
 
 /** Whether it asks for what only HTTP knows. */
-function speaksHttp({ vhosts, match, basicAuth, rewrite, redirects, hsts, ...options }: PortOptions): boolean {
+function speaksHttp({
+  vhosts,
+  match,
+  basicAuth,
+  rewrite,
+  redirects,
+  hsts,
+  ...options
+}: PortOptions): boolean {
   const { requestHeaders, responseHeaders, serverProtocol, redirectToHttps } = options;
-  const asked = vhosts ?? match ?? basicAuth ?? rewrite ?? redirects ?? hsts ?? requestHeaders ?? responseHeaders;
+  const asked =
+    vhosts ?? match ?? basicAuth ?? rewrite ?? redirects ?? hsts ?? requestHeaders ?? responseHeaders;
   return asked !== undefined || serverProtocol !== undefined || redirectToHttps === true;
 }
 
@@ -74,11 +101,14 @@ function rulesOf(options: PortOptions): HttpRules {
     ...(options.redirectToHttps === true ? { redirectToHttps: true } : {}),
     ...optional('hsts', hsts && hstsValue(hsts)),
     ...optional('redirects', unlessEmpty(redirects?.map(redirectOf))),
-    ...optional('rewrite', rewrite && {
-      from: rewrite.from,
-      to: rewrite.to,
-      ...(rewrite.restoreLocation === true ? { restoreLocation: true as const } : {}),
-    }),
+    ...optional(
+      'rewrite',
+      rewrite && {
+        from: rewrite.from,
+        to: rewrite.to,
+        ...(rewrite.restoreLocation === true ? { restoreLocation: true as const } : {}),
+      },
+    ),
     ...optional('requestHeaders', headersOf(options.requestHeaders)),
     ...optional('responseHeaders', headersOf(options.responseHeaders)),
     ...optional('basicAuth', options.basicAuth),

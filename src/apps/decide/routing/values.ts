@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isIP } from '../../../util/ip-address.js';
 
 /** A value that was read, or what is wrong with it and what would be right. */
 export type Read<T> = { readonly value: T } | { readonly problem: string; readonly hint: string };
@@ -58,7 +58,10 @@ export function readNetwork(text: string): Read<string> {
   const bits = slash < 0 ? '0' : text.slice(slash + 1);
   if (family !== 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
     return { value: text };
-  return wrong(`${shown(text)} is no address or block of addresses`, 'For example 10.0.0.0/8 or 2001:db8::/32.');
+  return wrong(
+    `${shown(text)} is no address or block of addresses`,
+    'For example 10.0.0.0/8 or 2001:db8::/32.',
+  );
 }
 
 /** What a socket is bound to; `*` is every address. */
@@ -66,7 +69,10 @@ export function readBindAddress(text: string): Read<string> {
   const address = text.trim();
   if (address === '*') return { value: '0.0.0.0' };
   if (isIP(address) !== 0) return { value: address };
-  return wrong(`${shown(text)} is no address`, 'An IPv4 or IPv6 address of the load balancer’s host, or `*`.');
+  return wrong(
+    `${shown(text)} is no address`,
+    'An IPv4 or IPv6 address of the load balancer’s host, or `*`.',
+  );
 }
 
 /** A password's hash as crypt writes it. */
@@ -82,15 +88,22 @@ export function readUser(text: string): Read<string> {
 
 export function readRealm(text: string): Read<string> {
   if (/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,128}$/.test(text)) return { value: text };
-  return wrong(`${shown(text)} can be no realm`, 'Up to 128 ASCII characters without quotes and backslashes.');
+  return wrong(
+    `${shown(text)} can be no realm`,
+    'Up to 128 ASCII characters without quotes and backslashes.',
+  );
 }
 
 /** The name of a field of messages that may be set, in lower case. */
 export function readFieldName(text: string): Read<string> {
   const name = text.toLowerCase();
-  if (!token.test(name)) return wrong(`${shown(text)} is no name of a header`, 'Letters, digits and hyphens.');
+  if (!token.test(name))
+    return wrong(`${shown(text)} is no name of a header`, 'Letters, digits and hyphens.');
   if (!framingFields.has(name)) return { value: name };
-  return wrong(`${name} cannot be changed`, 'It belongs to the connection; the load balancer sets it itself.');
+  return wrong(
+    `${name} cannot be changed`,
+    'It belongs to the connection; the load balancer sets it itself.',
+  );
 }
 
 export function readFieldValue(text: string): Read<string> {
@@ -101,7 +114,10 @@ export function readFieldValue(text: string): Read<string> {
 /** Where a redirection leads: an absolute http(s) URL, or a path. */
 export function readLocation(text: string): Read<string> {
   if (/^(https?:\/\/[!-~]{1,2000}|\/[!-~]{0,2000})$/i.test(text)) return { value: text };
-  return wrong(`${shown(text)} is no place to go to`, 'An absolute http or https URL, or a path that begins with `/`.');
+  return wrong(
+    `${shown(text)} is no place to go to`,
+    'An absolute http or https URL, or a path that begins with `/`.',
+  );
 }
 
 /** A span in HAProxy's notation (`30s`, `5000` milliseconds, `1h`) in milliseconds. */

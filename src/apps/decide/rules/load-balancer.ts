@@ -46,7 +46,8 @@ export const loadBalancer: Rule = function* (draft) {
     if (port.portName !== undefined && port.portIndex !== undefined)
       yield [`${at}/portIndex`, 'may not be set beside portName', 'contradiction', 'Give one of them.'];
     else if (place === undefined) yield noSuchPort(at, port, ports);
-    else if (places.has(place)) yield [at, `port ${place} is named twice`, 'duplicate', 'Say all of it in one place.'];
+    else if (places.has(place))
+      yield [at, `port ${place} is named twice`, 'duplicate', 'Say all of it in one place.'];
     if (place !== undefined) places.add(place);
     yield* portFindings(port, at);
   }
@@ -59,8 +60,18 @@ function noSuchPort(
 ): Finding {
   const names = ports.flatMap(({ name }) => (name === undefined ? [] : [name]));
   return portName === undefined
-    ? [`${at}/portIndex`, `there is no port ${portIndex ?? 0}`, 'port', `The app has ${ports.length} ports, counted from 0.`]
-    : [`${at}/portName`, `there is no port named ${portName}`, 'port', `Named are: ${names.join(', ') || 'none'}.`];
+    ? [
+        `${at}/portIndex`,
+        `there is no port ${portIndex ?? 0}`,
+        'port',
+        `The app has ${ports.length} ports, counted from 0.`,
+      ]
+    : [
+        `${at}/portName`,
+        `there is no port named ${portName}`,
+        'port',
+        `Named are: ${names.join(', ') || 'none'}.`,
+      ];
 }
 
 function* portFindings(port: PortOptions, at: string): Iterable<Finding> {
@@ -84,10 +95,20 @@ function* modeFindings(port: PortOptions, at: string): Iterable<Finding> {
   if (port.mode !== 'tcp') return;
   for (const name of ofRequests)
     if (port[name] !== undefined && port[name] !== false)
-      yield [`${at}/${name}`, 'may not be set in mode tcp', 'contradiction', 'Leave `mode` out, or set it to http.'];
+      yield [
+        `${at}/${name}`,
+        'may not be set in mode tcp',
+        'contradiction',
+        'Leave `mode` out, or set it to http.',
+      ];
   const algorithm = port.balance?.algorithm;
   if (algorithm === 'uri' || algorithm === 'header')
-    yield [`${at}/balance/algorithm`, `${algorithm} needs mode http`, 'contradiction', 'For example source, or leastconn.'];
+    yield [
+      `${at}/balance/algorithm`,
+      `${algorithm} needs mode http`,
+      'contradiction',
+      'For example source, or leastconn.',
+    ];
 }
 
 function* groupFindings(groups: readonly string[] | undefined, at: string): Iterable<Finding> {
@@ -103,9 +124,15 @@ function* matchFindings(match: PortOptions['match'], at: string): Iterable<Findi
   }
   for (const [name, value] of Object.entries(match?.cookies ?? {})) {
     const path = `${at}/cookies/${name}`;
-    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) yield [path, 'is no name of a cookie', 'cookie', 'Letters and digits.'];
+    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name))
+      yield [path, 'is no name of a cookie', 'cookie', 'Letters and digits.'];
     else if (!/^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*$/.test(value))
-      yield [path, 'is no value that a cookie can have', 'cookie', 'Without blanks, quotes, commas and semicolons.'];
+      yield [
+        path,
+        'is no value that a cookie can have',
+        'cookie',
+        'Without blanks, quotes, commas and semicolons.',
+      ];
   }
 }
 
@@ -113,27 +140,63 @@ function* balanceFindings(balance: PortOptions['balance'], at: string): Iterable
   if (!balance) return;
   const { algorithm = 'roundrobin', header, hashBalanceFactor } = balance;
   if (algorithm === 'header' && header === undefined)
-    yield [`${at}/header`, 'must be set with the algorithm header', 'contradiction', 'The name of the header to hash.'];
+    yield [
+      `${at}/header`,
+      'must be set with the algorithm header',
+      'contradiction',
+      'The name of the header to hash.',
+    ];
   if (algorithm !== 'header' && header !== undefined)
-    yield [`${at}/header`, 'counts only with the algorithm header', 'contradiction', 'Set `algorithm` to header.'];
+    yield [
+      `${at}/header`,
+      'counts only with the algorithm header',
+      'contradiction',
+      'Set `algorithm` to header.',
+    ];
   if (header !== undefined) yield* one(header, `${at}/header`, readFieldName);
   if (hashBalanceFactor === undefined || hashBalanceFactor === 0) return;
   const path = `${at}/hashBalanceFactor`;
   if (!hashing.has(algorithm))
-    yield [path, 'counts only with source, uri and header', 'contradiction', 'The other algorithms hash nothing.'];
+    yield [
+      path,
+      'counts only with source, uri and header',
+      'contradiction',
+      'The other algorithms hash nothing.',
+    ];
   else if (hashBalanceFactor <= 100)
-    yield [path, `got ${hashBalanceFactor}, expected 0 or more than 100`, 'balance', 'In per cent of the mean load; 150 is usual.'];
+    yield [
+      path,
+      `got ${hashBalanceFactor}, expected 0 or more than 100`,
+      'balance',
+      'In per cent of the mean load; 150 is usual.',
+    ];
 }
 
 function* limitFindings({ limits, ejection }: PortOptions, at: string): Iterable<Finding> {
-  const { burst, requestsPerSecond, requestsPerSecondPerClient, queueLength, connectionsPerServer } = limits ?? {};
+  const { burst, requestsPerSecond, requestsPerSecondPerClient, queueLength, connectionsPerServer } =
+    limits ?? {};
   if (burst !== undefined && requestsPerSecond === undefined && requestsPerSecondPerClient === undefined)
-    yield [`${at}/limits/burst`, 'counts only with a rate', 'contradiction', 'Set requestsPerSecond or requestsPerSecondPerClient.'];
+    yield [
+      `${at}/limits/burst`,
+      'counts only with a rate',
+      'contradiction',
+      'Set requestsPerSecond or requestsPerSecondPerClient.',
+    ];
   if (queueLength !== undefined && connectionsPerServer === undefined)
-    yield [`${at}/limits/queueLength`, 'counts only with connectionsPerServer', 'contradiction', 'Without it nothing waits.'];
+    yield [
+      `${at}/limits/queueLength`,
+      'counts only with connectionsPerServer',
+      'contradiction',
+      'Without it nothing waits.',
+    ];
   const { baseSeconds, longestSeconds } = ejection ?? {};
   if (baseSeconds !== undefined && longestSeconds !== undefined && baseSeconds > longestSeconds)
-    yield [`${at}/ejection/longestSeconds`, 'must be at least baseSeconds', 'contradiction', 'It bounds what doubles each time.'];
+    yield [
+      `${at}/ejection/longestSeconds`,
+      'must be at least baseSeconds',
+      'contradiction',
+      'It bounds what doubles each time.',
+    ];
 }
 
 function* authFindings(auth: PortOptions['basicAuth'], at: string): Iterable<Finding> {

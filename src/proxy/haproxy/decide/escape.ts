@@ -1,5 +1,5 @@
 /** Control characters can stand in no configuration line, whatever quotes are around them. */
-const control = /[\0-\x1f\x7f]/g;
+const control = /\p{Cc}/gu;
 
 /** One word of HAProxy's configuration, whatever it holds: in strong quotes nothing is expanded. */
 export function word(text: string): string {

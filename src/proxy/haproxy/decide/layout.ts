@@ -1,8 +1,8 @@
-import { isIPv6 } from 'node:net';
 import type { RoutingTimeouts } from '../../../apps/port-routing.js';
+import { isIPv6 } from '../../../util/ip-address.js';
 import type { RoutingTable, Server, Service } from '../../table.js';
-import { backendShape } from './backend-shape.js';
-import { frameText, type PortFrontend } from './frame.js';
+import { backendShape, sideSections } from './backend-shape.js';
+import { frameText, type PortFrontend, portFrontendText } from './frame.js';
 import { type Pool, poolsOf } from './pools.js';
 import { makeRoutes, type RouteMaps } from './route-maps.js';
 import type { Occupant } from './slots.js';
@@ -45,9 +45,9 @@ export interface WantedBackend {
 
 /** What HAProxy is to serve, made of a table. */
 export interface Layout {
-  /** Everything but backends. */
-  readonly frame: readonly PortFrontend[];
+  /** Everything but service ports and backends. */
   readonly head: string;
+  readonly ports: readonly { readonly key: string; readonly text: string }[];
   readonly backends: ReadonlyMap<string, WantedBackend>;
   readonly routes: RouteMaps;
 }
@@ -64,17 +64,22 @@ export function makeLayout(
   const pools = new Map([...byService.values()].map((pool) => [pool.name, pool]));
   const routes = makeRoutes(served, byService);
   const backends = new Map<string, WantedBackend>();
-  for (const pool of pools.values()) backends.set(pool.name, wantedBackend(pool, settings, facts));
-  return { head: frameText(settings, routes), frame: portFrontends(pools, settings, facts), backends, routes };
+  for (const pool of pools.values()) backends.set(pool.name, wantedBackend(pool, facts));
+  const ports = portFrontends(pools, settings, facts).map((frontend) => ({
+    key: frontend.key,
+    text: portFrontendText(frontend, settings),
+  }));
+  return { head: frameText(settings, routes), ports, backends, routes };
 }
 
-function wantedBackend(pool: Pool, settings: LayoutSettings, facts: LayoutFacts): WantedBackend {
-  const { text, serverOptions } = backendShape(pool.name, pool.lead, settings.timeouts);
+function wantedBackend(pool: Pool, facts: LayoutFacts): WantedBackend {
+  const { text, serverOptions } = backendShape(pool.name, pool.lead);
+  const shape = [...sideSections(pool.name, pool.lead), text].join('\n\n');
   const occupants = pool.members.flatMap((service) =>
     service.servers.flatMap((server) => occupant(server, service, facts) ?? []),
   );
   const wanted = pool.members.reduce((sum, service) => sum + (service.wanted ?? 0), 0);
-  return { name: pool.name, key: pool.key, shape: text, serverOptions, occupants, wanted };
+  return { name: pool.name, key: pool.key, shape, serverOptions, occupants, wanted };
 }
 
 function occupant(server: Server, service: Service, facts: LayoutFacts): Occupant | undefined {

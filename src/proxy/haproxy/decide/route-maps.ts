@@ -55,7 +55,10 @@ export function makeRoutes(
     paths: entriesOf(exact, choices),
     lower: entriesOf(lower, choices),
     wild: wildcardsAmong([...exact.keys(), ...lower.keys()]),
-    apps: new Map([...apps].map(([app, { backend }]) => [app, backend])),
+    // Ids are told with and without their first slash.
+    apps: new Map(
+      [...apps].flatMap(([app, { backend }]) => [[app, backend] as const, [app.slice(1), backend] as const]),
+    ),
     choices: [...choices.values()],
   };
 }
@@ -69,10 +72,12 @@ function addClaim(sites: Map<string, Site>, host: string, claim: Claim): void {
 }
 
 /** One entry per site and beginning; a site also has those of wildcards above it, which come after its own. */
-function entriesOf(sites: ReadonlyMap<string, Site>, choices: Map<string, Choice>): ReadonlyMap<string, string> {
+function entriesOf(
+  sites: ReadonlyMap<string, Site>,
+  choices: Map<string, Choice>,
+): ReadonlyMap<string, string> {
   const entries = new Map<string, string>();
-  for (const claims of sites.values())
-    for (const each of claims.values()) each.sort(before);
+  for (const claims of sites.values()) for (const each of claims.values()) each.sort(before);
   for (const [host, own] of sites) {
     const above = [...wildcardsOf(host.startsWith('*.') ? host.slice(2) : host)]
       .map((wildcard) => (host.startsWith('*.') && wildcard === host ? undefined : sites.get(wildcard)))

@@ -64,7 +64,8 @@ export function assignSlots(
     const still = missing.get(place);
     missing.delete(place);
     const after: Slot = still ? { state: 'taken', by: still } : { state: 'leaving', by: before.by };
-    if (after.state !== before.state || !sameOccupant(after.by, before.by)) changes.push({ index, before, after });
+    if (after.state !== before.state || !sameOccupant(after.by, before.by))
+      changes.push({ index, before, after });
   }
   // Those that leave go first: they must get nothing new from now on.
   changes.sort((a, b) => Number(b.after.state === 'leaving') - Number(a.after.state === 'leaving'));
@@ -78,7 +79,11 @@ export function assignSlots(
 }
 
 /** The slots of a configuration made anew: nobody is leaving in it; whoever had a slot keeps its number. */
-export function freshSlots(before: readonly Slot[], wanted: readonly Occupant[], least: number): readonly Slot[] {
+export function freshSlots(
+  before: readonly Slot[],
+  wanted: readonly Occupant[],
+  least: number,
+): readonly Slot[] {
   const count = slotCount(Math.max(wanted.length, least));
   const slots: Slot[] = Array.from({ length: count }, () => FREE);
   const waiting = new Map(wanted.map((each) => [placeOf(each), each]));

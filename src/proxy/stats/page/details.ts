@@ -89,7 +89,9 @@ function serverTable({ mode }: ServiceStats, servers: readonly ServerStats[]): s
 
 function serverRow(server: ServerStats, http: boolean): string {
   const { values: v, recent, weight } = server;
-  const { quantiles } = recent ? recentSums(recent) : { quantiles: {} as { p50?: number; p95?: number; p99?: number } };
+  const { quantiles } = recent
+    ? recentSums(recent)
+    : { quantiles: {} as { p50?: number; p95?: number; p99?: number } };
   const answers = http
     ? [
         number(figure(v.hrsp_2xx)),

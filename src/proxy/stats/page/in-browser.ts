@@ -115,5 +115,11 @@ export function sortValue(row: PageRow, column: string): number | string {
 
 /** Whether somebody should look. */
 export function isTroubled(row: PageRow): boolean {
-  return row.up < row.known || row.known === 0 || (row.errors ?? 0) > 0 || row.queue > 0 || row.notServed !== undefined;
+  return (
+    row.up < row.known ||
+    row.known === 0 ||
+    (row.errors ?? 0) > 0 ||
+    row.queue > 0 ||
+    row.notServed !== undefined
+  );
 }

@@ -103,7 +103,8 @@ function summary(state: PageState): string {
     [figure(down), 'without an instance', down > 0 ? 'down' : ''],
   ];
   const shown = tiles.map(
-    ([value, name, kind]) => `<div class="tile"><b${kind && ` class="${kind}"`}>${value}</b><span>${name}</span></div>`,
+    ([value, name, kind]) =>
+      `<div class="tile"><b${kind && ` class="${kind}"`}>${value}</b><span>${name}</span></div>`,
   );
   return `<div class="tiles">${shown.join('')}</div><p class="soft">workers: ${escapeHtml(state.workers)} · routing table ${state.table}</p>`;
 }
@@ -111,14 +112,28 @@ function summary(state: PageState): string {
 function notices(stats: ProxyStats, state: PageState): string {
   const said: string[] = [];
   if (!state.connected) said.push('the server is away; requests are served by the last routing table');
-  for (const [port, reason] of Object.entries(stats.notServed)) said.push(reason.includes(port) ? `not served: ${reason}` : `port ${port} is not served: ${reason}`);
+  for (const [port, reason] of Object.entries(stats.notServed))
+    said.push(reason.includes(port) ? `not served: ${reason}` : `port ${port} is not served: ${reason}`);
   if (stats.accessLog && stats.accessLog.dropped > 0)
     said.push(`the access log left out ${figure(stats.accessLog.dropped)} lines`);
   return said.map((text) => `<p class="notice">${escapeHtml(text)}</p>`).join('');
 }
 
 function ports({ frontends }: ProxyStats): string {
-  const heads = ['port', 'now', 'max', 'connections', 'requests', '2xx', '3xx', '4xx', '5xx', 'refused', 'in', 'out'];
+  const heads = [
+    'port',
+    'now',
+    'max',
+    'connections',
+    'requests',
+    '2xx',
+    '3xx',
+    '4xx',
+    '5xx',
+    'refused',
+    'in',
+    'out',
+  ];
   const rows = frontends.map(({ name, port, mode, values: v }) => {
     const cells = [
       v.scur,

@@ -1,5 +1,5 @@
-import { recentOfAll } from '../recent-sums.js';
 import type { ProxyStats, ServiceStats } from '../proxy-stats.js';
+import { recentOfAll } from '../recent-sums.js';
 
 /** One app's line on the page: what the server knows and the reader's browser shows. Durations in milliseconds. */
 export interface PageRow {

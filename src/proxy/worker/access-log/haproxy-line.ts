@@ -46,7 +46,10 @@ function requestLine(record: ExchangeRecord, withQuery: boolean): string {
 function escaped(target: string): string {
   return /^[!$-~]*$/.test(target)
     ? target
-    : target.replace(/[^!$-~]/g, (c) => `#${(c.charCodeAt(0) & 0xff).toString(16).toUpperCase().padStart(2, '0')}`);
+    : target.replace(
+        /[^!$-~]/g,
+        (c) => `#${(c.charCodeAt(0) & 0xff).toString(16).toUpperCase().padStart(2, '0')}`,
+      );
 }
 
 function whole(ms: number): number {

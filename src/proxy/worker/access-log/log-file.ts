@@ -2,6 +2,9 @@ import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
 import { type FileHandle, open, rename, stat } from 'node:fs/promises';
 import type { LogSink } from './log-sink.js';
 
+/** Whether the file is still there is looked at so often. */
+const LOOK_PERIOD_MS = 1_000;
+
 /**
  * Lines in a file that becomes `<path>.1` when it is full, that `<path>.2`, and so on; the oldest beyond `files` is overwritten.
  * A file that somebody moved away or removed is begun anew.
@@ -12,35 +15,37 @@ export class LogFile implements LogSink {
   #inode = 0;
   #closed = false;
   #busy = false;
+  #lookedMs = 0;
 
   constructor(
     private readonly path: string,
     private readonly maxBytes: number,
     private readonly files: number,
+    /** Monotonic. */
+    private readonly nowMs: () => number,
   ) {}
 
-  async write(text: string): Promise<void> {
+  async write(lines: Buffer): Promise<void> {
     this.#busy = true;
     try {
       let file = await this.#present();
-      const bytes = Buffer.byteLength(text, 'utf8');
-      if (this.#bytes > 0 && this.#bytes + bytes > this.maxBytes) {
+      if (this.#bytes > 0 && this.#bytes + lines.length > this.maxBytes) {
         await this.#rotate();
         file = await this.#open();
       }
-      await file.write(text, null, 'utf8');
-      this.#bytes += bytes;
+      await file.write(lines);
+      this.#bytes += lines.length;
     } finally {
       this.#busy = false;
       if (this.#closed) this.close();
     }
   }
 
-  writeLast(text: string): void {
+  writeLast(lines: Buffer): void {
     const file = openSync(this.path, 'a', 0o600);
     try {
       // Beyond its size by what is left at the end: the next start goes on with a file of its own.
-      if (fstatSync(file).isFile()) writeSync(file, text, null, 'utf8');
+      if (fstatSync(file).isFile()) writeSync(file, lines);
     } finally {
       closeSync(file);
     }
@@ -57,6 +62,8 @@ export class LogFile implements LogSink {
 
   /** The file at the path, opened. */
   async #present(): Promise<FileHandle> {
+    if (this.#file !== undefined && this.nowMs() - this.#lookedMs < LOOK_PERIOD_MS) return this.#file;
+    this.#lookedMs = this.nowMs();
     if (this.#file !== undefined) {
       const there = await stat(this.path).catch(() => undefined);
       if (there?.ino === this.#inode) return this.#file;

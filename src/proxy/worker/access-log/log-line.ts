@@ -11,11 +11,14 @@ export interface LineContext {
 /** Makes one line of a record, with its newline. */
 export type LineFormat = (record: ExchangeRecord, context: LineContext) => string;
 
+/** Longest path, with its query, that is told; what is cut ends in `...`. */
+const MAX_TARGET = 4_096;
+
 /** Path, and query when it may be told; queries hold secrets too often. */
 export function toldTarget(target: string, withQuery: boolean): string {
-  if (withQuery) return target;
-  const query = target.indexOf('?');
-  return query < 0 ? target : target.slice(0, query);
+  const query = withQuery ? -1 : target.indexOf('?');
+  const told = query < 0 ? target : target.slice(0, query);
+  return told.length <= MAX_TARGET ? told : `${told.slice(0, MAX_TARGET)}...`;
 }
 
 /** The protocol as the client spoke it. */

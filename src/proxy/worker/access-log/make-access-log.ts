@@ -39,5 +39,7 @@ function sinkFor({ to, maxBytes, files }: AccessLogSettings, place: AccessLogPla
   if (to.kind === 'stdout') return new OutputSink(process.stdout);
   if (to.kind === 'syslog')
     return new SyslogSink(to.host, to.port, `longrun-proxy[${process.pid}]`, place.clock);
-  return new LogFile(join(place.workDir, 'proxy', `access-${place.slot}.log`), maxBytes, files);
+  return new LogFile(join(place.workDir, 'proxy', `access-${place.slot}.log`), maxBytes, files, () =>
+    place.clock.monotonicMs(),
+  );
 }

@@ -8,14 +8,14 @@ const STANDARD_OUTPUT = 1;
 export class OutputSink implements LogSink {
   constructor(private readonly output: Writable) {}
 
-  write(text: string): Promise<void> {
+  write(lines: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.output.write(text, 'utf8', (error) => (error ? reject(error) : resolve()));
+      this.output.write(lines, (error) => (error ? reject(error) : resolve()));
     });
   }
 
-  writeLast(text: string): void {
-    writeSync(STANDARD_OUTPUT, text, null, 'utf8');
+  writeLast(lines: Buffer): void {
+    writeSync(STANDARD_OUTPUT, lines);
   }
 
   close(): void {

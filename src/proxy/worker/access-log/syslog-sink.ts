@@ -21,16 +21,16 @@ export class SyslogSink implements LogSink {
     private readonly clock: Pick<Clock, 'wallMs'>,
   ) {}
 
-  async write(text: string): Promise<void> {
-    const lines = linesOf(text);
+  async write(bytes: Buffer): Promise<void> {
+    const lines = linesOf(bytes);
     for (let first = 0; first < lines.length; first += SLICE_LINES) {
       const sent = lines.slice(first, first + SLICE_LINES).map((line) => this.#send(line));
       await Promise.all(sent);
     }
   }
 
-  writeLast(text: string): void {
-    const lines = linesOf(text);
+  writeLast(bytes: Buffer): void {
+    const lines = linesOf(bytes);
     let left = lines.length;
     const socket = this.#open();
     this.#socket = undefined;
@@ -60,7 +60,7 @@ export class SyslogSink implements LogSink {
     const day = String(at.getDate()).padStart(2, ' ');
     const time = `${twoDigits(at.getHours())}:${twoDigits(at.getMinutes())}:${twoDigits(at.getSeconds())}`;
     const head = `<${PRIORITY}>${monthNames[at.getMonth()] ?? ''} ${day} ${time} ${this.tag}: `;
-    return Buffer.from(`${head}${line}`, 'utf8').subarray(0, MAX_DATAGRAM_BYTES);
+    return Buffer.from(`${head}${line}`).subarray(0, MAX_DATAGRAM_BYTES);
   }
 
   #open(): Socket {
@@ -76,6 +76,6 @@ export class SyslogSink implements LogSink {
   }
 }
 
-function linesOf(text: string): readonly string[] {
-  return text.split('\n').slice(0, -1);
+function linesOf(bytes: Buffer): readonly string[] {
+  return bytes.toString().split('\n').slice(0, -1);
 }

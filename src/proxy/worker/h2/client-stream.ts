@@ -91,7 +91,9 @@ export class ClientStream extends VirtualSocket {
     stream.on('data', (chunk: Buffer) => {
       if (chunk.length === 0) return;
       const room = chunked
-        ? this.give(Buffer.concat([Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from('\r\n')]))
+        ? this.give(
+            Buffer.concat([Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from('\r\n')]),
+          )
         : this.give(chunk);
       if (!room) stream.pause();
     });
@@ -140,7 +142,8 @@ export class ClientStream extends VirtualSocket {
     const headers = fieldsOfLines(fields.forward);
     const known = fields.contentLength >= 0 && !fields.chunked && head.status !== 204;
     // An answer of gRPC that is nothing but trailers has no length.
-    const onlyTrailers = fields.contentLength === 0 && String(headers['content-type']).startsWith('application/grpc');
+    const onlyTrailers =
+      fields.contentLength === 0 && String(headers['content-type']).startsWith('application/grpc');
     if (known && !onlyTrailers) headers['content-length'] = fields.contentLength;
     if (this.stream.closed) return;
     const endStream = this.#body.ended;

@@ -1,5 +1,3 @@
-import type { Duplex } from 'node:stream';
-import type { Socket } from 'node:net';
 import {
   constants,
   type IncomingHttpHeaders,
@@ -7,6 +5,8 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { ClientFacts } from '../client-facts.js';
 import type { DataPlane, Ingress } from '../data-plane.js';
 import type { DeadlineQueue, Expiring } from '../deadlines.js';
@@ -49,17 +49,20 @@ export class Http2Front implements Expiring {
     private readonly onClosed: (front: Http2Front) => void,
     private readonly facts: ClientFacts,
   ) {
-    this.#session = performServerHandshake(socket as Duplex as Socket, {
-      maxSessionInvalidFrames: 100,
-      maxSessionRejectedStreams: 100,
-      maxHeaderListPairs: MAX_FIELDS,
-      settings: {
-        enablePush: false,
-        maxConcurrentStreams: MAX_STREAMS,
-        maxHeaderListSize: MAX_HEAD_BYTES,
-        initialWindowSize: STREAM_WINDOW_BYTES,
-      },
-    } as Parameters<typeof performServerHandshake>[1]);
+    this.#session = performServerHandshake(
+      socket as Duplex as Socket,
+      {
+        maxSessionInvalidFrames: 100,
+        maxSessionRejectedStreams: 100,
+        maxHeaderListPairs: MAX_FIELDS,
+        settings: {
+          enablePush: false,
+          maxConcurrentStreams: MAX_STREAMS,
+          maxHeaderListSize: MAX_HEAD_BYTES,
+          initialWindowSize: STREAM_WINDOW_BYTES,
+        },
+      } as Parameters<typeof performServerHandshake>[1],
+    );
     const session = this.#session;
     session.on('stream', (stream, headers) => this.#opened(stream, headers));
     session.on('error', () => this.close());

@@ -104,7 +104,11 @@ export class ServerConnections {
       createConnection: () => socket,
       maxSessionMemory: 64,
       maxHeaderListPairs: 200,
-      settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_BYTES, maxHeaderListSize: MAX_HEAD_BYTES },
+      settings: {
+        enablePush: false,
+        initialWindowSize: STREAM_WINDOW_BYTES,
+        maxHeaderListSize: MAX_HEAD_BYTES,
+      },
     });
     const connection: Connection = { session, connected: false, streams: 0, leaving: false, idle: undefined };
     this.#connections.add(connection);

@@ -13,7 +13,8 @@ const IDLE_MS = 10_000;
  */
 export function openServerStream(server: LiveServer, plane: DataPlane, preface?: Buffer): Socket {
   const { host, port } = server.server;
-  if (preface) return new ServerStream(new ServerConnections({ host, port, preface }, 0, plane.clock)).asSocket;
+  if (preface)
+    return new ServerStream(new ServerConnections({ host, port, preface }, 0, plane.clock)).asSocket;
   server.http2 ??= new ServerConnections({ host, port }, IDLE_MS, plane.clock);
   return new ServerStream(server.http2).asSocket;
 }

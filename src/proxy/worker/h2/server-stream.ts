@@ -1,5 +1,16 @@
-import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from 'node:http2';
-import { fieldLines, fieldsOfLines, type Http2Request, requestFields, responseHeadText } from '../../decide/http2-fields.js';
+import {
+  type ClientHttp2Stream,
+  constants,
+  type IncomingHttpHeaders,
+  type IncomingHttpStatusHeader,
+} from 'node:http2';
+import {
+  fieldLines,
+  fieldsOfLines,
+  type Http2Request,
+  requestFields,
+  responseHeadText,
+} from '../../decide/http2-fields.js';
 import { ChunkedBody } from '../http/chunked-body.js';
 import type { ServerConnections } from './server-connections.js';
 import { VirtualSocket } from './virtual-socket.js';
@@ -84,7 +95,8 @@ export class ServerStream extends VirtualSocket {
     }
     this.#request = requestFields(bytes.toString('latin1', 0, end + 4));
     const { length } = this.#request;
-    if (length === 'chunked') this.#chunks = new ChunkedBody('client', (line) => void (this.#trailers += `${line}\r\n`));
+    if (length === 'chunked')
+      this.#chunks = new ChunkedBody('client', (line) => void (this.#trailers += `${line}\r\n`));
     else this.#left = length;
     this.#requestDone = length === 0;
     this.#send();
@@ -110,7 +122,8 @@ export class ServerStream extends VirtualSocket {
       done();
       return;
     }
-    if (pieces.length > 0) stream.write(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces), () => done());
+    if (pieces.length > 0)
+      stream.write(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces), () => done());
     else done();
     if (this.#requestDone && !stream.writableEnded) stream.end();
   }
@@ -127,11 +140,16 @@ export class ServerStream extends VirtualSocket {
     const request = this.#request;
     if (!request || this.destroyed) return;
     const endStream = this.#requestDone && this.#keptBytes === 0 && !this.#chunks;
-    const stream = this.connections.request(request.headers, { endStream, waitForTrailers: this.#chunks !== undefined });
+    const stream = this.connections.request(request.headers, {
+      endStream,
+      waitForTrailers: this.#chunks !== undefined,
+    });
     this.#stream = stream;
     stream.on('continue', () => this.give('HTTP/1.1 100 Continue\r\n\r\n'));
     stream.on('headers', (headers) => this.#interim(headers));
-    stream.on('response', (headers, flags) => this.#response(stream, headers, (flags & NGHTTP2_FLAG_END_STREAM) !== 0));
+    stream.on('response', (headers, flags) =>
+      this.#response(stream, headers, (flags & NGHTTP2_FLAG_END_STREAM) !== 0),
+    );
     stream.on('wantTrailers', () => {
       if (!stream.closed) stream.sendTrailers(fieldsOfLines(this.#trailers));
     });
@@ -172,7 +190,9 @@ export class ServerStream extends VirtualSocket {
     stream.on('data', (chunk: Buffer) => {
       if (chunk.length === 0 || this.destroyed) return;
       const room = chunked
-        ? this.give(Buffer.concat([Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from('\r\n')]))
+        ? this.give(
+            Buffer.concat([Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from('\r\n')]),
+          )
         : this.give(chunk);
       if (!room) stream.pause();
     });

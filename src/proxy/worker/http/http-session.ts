@@ -322,15 +322,16 @@ export class HttpSession implements Expiring, ExchangeClient {
       this.#judging = false;
       if (this.#over) return;
       act(answer);
-      if (!this.#reader.empty) this.#advance();
-      else if (this.#exchange?.requestEnded === false) this.resumeReading();
+      this.#advance();
+      if (this.#exchange) this.resumeReading();
     });
   }
 
   #instead(answer: OwnAnswer, head: RequestHead, record: ExchangeRecord, rules?: ServiceRules): void {
     const bodiless = !head.fields.chunked && head.fields.contentLength <= 0;
     record.broke(answer.status < 400 ? 'L' : 'P');
-    this.#answer(answer.status, answer.reason, this.#staysOpen && bodiless, insteadPage(answer, rules, this.secure));
+    const page = insteadPage(answer, rules, this.secure);
+    this.#answer(answer.status, answer.reason, this.#staysOpen && bodiless, page);
   }
 
   #forward(head: RequestHead, service: LiveService, record: ExchangeRecord, rules?: ServiceRules): void {

@@ -32,9 +32,11 @@ export class CertificateCache {
 
   /** Writes them, one after the other. Never rejects: without a cache the worker still serves. */
   save(bundle: CertificateBundle): Promise<void> {
-    this.#writing = this.#writing.then(() => this.#write(bundle)).catch((error: unknown) => {
-      this.log.warn('the certificates cannot be cached on disk', { file: this.file, error: String(error) });
-    });
+    this.#writing = this.#writing
+      .then(() => this.#write(bundle))
+      .catch((error: unknown) => {
+        this.log.warn('the certificates cannot be cached on disk', { file: this.file, error: String(error) });
+      });
     return this.#writing;
   }
 

@@ -1,7 +1,12 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ServedCertificate } from '../../../certificates/bundle.js';
-import { checkPair, MAX_PEM_BYTES, readChain, splitPem } from '../../../certificates/decide/read-certificate.js';
+import {
+  checkPair,
+  MAX_PEM_BYTES,
+  readChain,
+  splitPem,
+} from '../../../certificates/decide/read-certificate.js';
 import type { Log } from '../../../logging/log.js';
 import type { Clock, Timer } from '../../../util/clock.js';
 
@@ -18,7 +23,10 @@ const certificateFile = /^(?!\.)(.+)\.(?:pem|crt)$/;
  * A file that cannot be used is told of once and what it said before stays in force, so that one half-written leaves nobody without.
  */
 export class CertificateFiles {
-  readonly #known = new Map<string, { readonly mark: string; readonly certificate: ServedCertificate | undefined }>();
+  readonly #known = new Map<
+    string,
+    { readonly mark: string; readonly certificate: ServedCertificate | undefined }
+  >();
   #timer: Timer | undefined;
   #looking = false;
   #complaint = '';
@@ -47,7 +55,9 @@ export class CertificateFiles {
     this.#looking = true;
     try {
       if (await this.#read()) {
-        const all = [...this.#known.values()].flatMap(({ certificate }) => (certificate ? [certificate] : []));
+        const all = [...this.#known.values()].flatMap(({ certificate }) =>
+          certificate ? [certificate] : [],
+        );
         this.onChange(all);
       }
       this.#complaint = '';
@@ -88,7 +98,11 @@ export class CertificateFiles {
       const certificate = await readPair(name, path, keyPath);
       this.#known.set(file, { mark, certificate });
       const { names, notAfterMs } = readChain(certificate.certificate);
-      this.log.info('a certificate was read', { file: path, names, notAfter: new Date(notAfterMs).toISOString() });
+      this.log.info('a certificate was read', {
+        file: path,
+        names,
+        notAfter: new Date(notAfterMs).toISOString(),
+      });
       return true;
     } catch (error) {
       this.#known.set(file, { mark, certificate: known?.certificate });

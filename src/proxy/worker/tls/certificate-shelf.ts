@@ -1,5 +1,14 @@
-import { type CertificateBundle, emptyBundle, type ServedAuthority, type ServedCertificate } from '../../../certificates/bundle.js';
-import { type CertificateFacts, coversHost, readChain } from '../../../certificates/decide/read-certificate.js';
+import {
+  type CertificateBundle,
+  emptyBundle,
+  type ServedAuthority,
+  type ServedCertificate,
+} from '../../../certificates/bundle.js';
+import {
+  type CertificateFacts,
+  coversHost,
+  readChain,
+} from '../../../certificates/decide/read-certificate.js';
 import type { Log } from '../../../logging/log.js';
 import { TlsEndpoint } from './tls-endpoint.js';
 
@@ -124,7 +133,9 @@ export class CertificateShelf {
         certificate: of.certificate,
         privateKey: of.privateKey,
         protocols,
-        ...(authorities.length > 0 && { clientAuthorities: authorities.map(({ certificates }) => certificates) }),
+        ...(authorities.length > 0 && {
+          clientAuthorities: authorities.map(({ certificates }) => certificates),
+        }),
         ...(this.#ticketKeys && { ticketKeys: this.#ticketKeys }),
       });
       this.#endpoints.set(key, made);
@@ -143,7 +154,10 @@ export class CertificateShelf {
       try {
         all.set(certificate.name, { ...certificate, facts: readChain(certificate.certificate) });
       } catch (error) {
-        this.log.error('a certificate cannot be used', { name: certificate.name, error: (error as Error).message });
+        this.log.error('a certificate cannot be used', {
+          name: certificate.name,
+          error: (error as Error).message,
+        });
       }
     }
     this.#all = [...all.values()].sort((a, b) => (a.name < b.name ? -1 : 1));

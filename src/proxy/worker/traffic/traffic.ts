@@ -82,13 +82,7 @@ export class Traffic {
     return report;
   }
 
-  #ofServer(
-    service: LiveService,
-    server: LiveServer,
-    isError: boolean,
-    bucket: number,
-    nowMs: number,
-  ): void {
+  #ofServer(service: LiveService, server: LiveServer, isError: boolean, bucket: number, nowMs: number): void {
     server.counters.latency ??= new ServerTraffic();
     const { latency } = server.counters;
     latency.unreported.add(isError, bucket);

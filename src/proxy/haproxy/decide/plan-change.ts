@@ -1,0 +1,159 @@
+import type { Layout } from './layout.js';
+import type { RouteMaps } from './route-maps.js';
+import { assignSlots, FREE, freshSlots, type Occupant, type Slot } from './slots.js';
+
+/** What one process of HAProxy has, as far as run-time commands can change it, and what it was made from. */
+export interface Plan {
+  readonly head: string;
+  readonly ports: readonly { readonly key: string; readonly text: string }[];
+  readonly backends: ReadonlyMap<string, PlannedBackend>;
+  readonly routes: Pick<RouteMaps, 'paths' | 'lower' | 'wild' | 'apps'>;
+}
+
+export interface PlannedBackend {
+  readonly key: string;
+  readonly shape: string;
+  readonly serverOptions: string;
+  readonly slots: readonly Slot[];
+}
+
+type MapName = 'paths' | 'lower' | 'apps';
+
+/** A run-time command. */
+export type Command =
+  /** Nothing new goes to the slot; what is in flight goes on. */
+  | { readonly do: 'maint'; readonly backend: string; readonly slot: number }
+  | {
+      readonly do: 'take';
+      readonly backend: string;
+      readonly slot: number;
+      readonly by: Occupant;
+      /** It has this address already. */
+      readonly known: boolean;
+    }
+  | { readonly do: 'add' | 'set'; readonly map: MapName; readonly key: string; readonly value: string }
+  | { readonly do: 'del'; readonly map: MapName; readonly key: string }
+  | { readonly do: 'replace-wild'; readonly entries: RouteMaps['wild'] };
+
+/** What is to be done so that a process serves a layout. */
+export interface Change {
+  readonly commands: readonly Command[];
+  /** The plan of the process after the commands. */
+  readonly plan: Plan;
+  /** The plan of a configuration made anew, where commands do not suffice. */
+  readonly reload: Plan | undefined;
+}
+
+/** A plan without anything: of a process that is not there yet. */
+export const NO_PLAN: Plan = {
+  head: '',
+  ports: [],
+  backends: new Map(),
+  routes: { paths: new Map(), lower: new Map(), wild: [], apps: new Map() },
+};
+
+/**
+ * What leaves gets nothing new from the first commands on, also where a reload follows. The commands bring a process as near to
+ * the layout as commands can: a worker of an earlier configuration still answers clients that it has.
+ */
+export function planChange(plan: Plan, layout: Layout): Change {
+  const commands: Command[] = [];
+  const backends = new Map<string, PlannedBackend>();
+  let lacking = false;
+  for (const [name, backend] of plan.backends) {
+    const wanted = layout.backends.get(name);
+    const { changes, lacking: missing } = assignSlots(backend.slots, wanted?.occupants ?? []);
+    lacking ||= missing > 0;
+    backends.set(
+      name,
+      changes.length === 0 ? backend : { ...backend, slots: changed(backend.slots, changes) },
+    );
+    for (const { index, before, after } of changes) {
+      if (after.state === 'taken')
+        commands.push({
+          do: 'take',
+          backend: name,
+          slot: index,
+          by: after.by,
+          known: before.state !== 'free',
+        });
+      else commands.push({ do: 'maint', backend: name, slot: index });
+    }
+  }
+  commands.sort((a, b) => Number(b.do === 'maint') - Number(a.do === 'maint'));
+  const routes = {
+    paths: mapChange('paths', plan.routes.paths, layout.routes.paths, plan.backends, commands),
+    lower: mapChange('lower', plan.routes.lower, layout.routes.lower, plan.backends, commands),
+    apps: mapChange('apps', plan.routes.apps, layout.routes.apps, plan.backends, commands),
+    wild: plan.routes.wild,
+  };
+  if (JSON.stringify(plan.routes.wild) !== JSON.stringify(layout.routes.wild)) {
+    if (plan.routes.wild.length > 0) commands.push({ do: 'replace-wild', entries: layout.routes.wild });
+    routes.wild = layout.routes.wild;
+  }
+  const after = { ...plan, backends, routes };
+  const reload = lacking || !sameStructure(plan, layout);
+  return { commands, plan: after, reload: reload ? freshPlan(after, layout) : undefined };
+}
+
+/** The plan of a configuration made anew from a layout; who had a slot keeps its number. */
+export function freshPlan(before: Plan, layout: Layout): Plan {
+  const backends = new Map<string, PlannedBackend>();
+  for (const [name, { key, shape, serverOptions, occupants, wanted }] of layout.backends) {
+    const slots = freshSlots(before.backends.get(name)?.slots ?? [], occupants, wanted);
+    backends.set(name, { key, shape, serverOptions, slots });
+  }
+  return { head: layout.head, ports: layout.ports, backends, routes: layout.routes };
+}
+
+/** Nothing is in flight in this slot any more: others may have it. */
+export function freed(plan: Plan, backend: string, slot: number): Plan {
+  const planned = plan.backends.get(backend);
+  if (planned?.slots[slot]?.state !== 'leaving') return plan;
+  const slots = planned.slots.with(slot, FREE);
+  return { ...plan, backends: new Map(plan.backends).set(backend, { ...planned, slots }) };
+}
+
+function changed(
+  slots: readonly Slot[],
+  changes: readonly { index: number; after: Slot }[],
+): readonly Slot[] {
+  const after = [...slots];
+  for (const change of changes) after[change.index] = change.after;
+  return after;
+}
+
+function sameStructure(plan: Plan, layout: Layout): boolean {
+  if (plan.head !== layout.head || plan.ports.length !== layout.ports.length) return false;
+  if (plan.ports.some(({ text }, index) => text !== layout.ports[index]?.text)) return false;
+  if (plan.backends.size !== layout.backends.size) return false;
+  for (const [name, { shape, serverOptions }] of layout.backends) {
+    const planned = plan.backends.get(name);
+    if (planned?.shape !== shape || planned.serverOptions !== serverOptions) return false;
+  }
+  return true;
+}
+
+/** Entries that lead to backends which this process does not have wait for the reload. */
+function mapChange(
+  map: MapName,
+  before: ReadonlyMap<string, string>,
+  wanted: ReadonlyMap<string, string>,
+  backends: Plan['backends'],
+  commands: Command[],
+): ReadonlyMap<string, string> {
+  if (before === wanted) return before;
+  const after = new Map(before);
+  for (const key of before.keys())
+    if (!wanted.has(key)) {
+      commands.push({ do: 'del', map, key });
+      after.delete(key);
+    }
+  for (const [key, value] of wanted) {
+    const known = before.get(key);
+    if (known === value || (!value.startsWith('?') && !backends.has(value))) continue;
+    commands.push({ do: known === undefined ? 'add' : 'set', map, key, value });
+    after.set(key, value);
+  }
+  return after;
+}

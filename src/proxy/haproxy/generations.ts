@@ -1,0 +1,204 @@
+import type { Log } from '../../logging/log.js';
+import type { TaskId } from '../../scheduler/instance.js';
+import { argument } from './decide/escape.js';
+import { MAP_FILES } from './decide/frame.js';
+import type { Layout } from './decide/layout.js';
+import { type Command, freed, NO_PLAN, type Plan, planChange } from './decide/plan-change.js';
+import { commandLines } from './decide/render.js';
+import { slotIndex } from './decide/slots.js';
+import { numberIn, readStat, type StatRow } from './decide/stat-text.js';
+import { RuntimeError, type RuntimeSocket } from './runtime-socket.js';
+
+/** Commands that go over one connection. */
+const BATCH = 20;
+/** What HAProxy says when a command did what it should. */
+const fine = /^(no need to change|(IP|port|addr)\b|.*\bchanged from\b|$)/;
+
+/**
+ * The worker processes of HAProxy, the present one and those of earlier configurations that still answer the clients they have:
+ * all of them are told what changed, as far as commands can, and asked what is in flight.
+ */
+export class Generations {
+  readonly #plans = new Map<number, Plan>();
+  #present = 0;
+  /** Commands failed: only a configuration made anew is certain. */
+  #doubtful = false;
+  readonly #reported = new Map<TaskId, number>();
+
+  constructor(
+    private readonly runtime: RuntimeSocket,
+    private readonly log: Log,
+    private readonly inFlight: (taskId: TaskId, count: number) => void,
+  ) {}
+
+  get presentPid(): number {
+    return this.#present;
+  }
+
+  get pids(): readonly number[] {
+    return [...this.#plans.keys()];
+  }
+
+  /** How many of earlier configurations there are. */
+  get former(): number {
+    return Math.max(0, this.#plans.size - 1);
+  }
+
+  plan(pid: number): Plan | undefined {
+    return this.#plans.get(pid);
+  }
+
+  /** A worker with this plan takes the new connections from now on. */
+  present(pid: number, plan: Plan): void {
+    this.#present = pid;
+    this.#plans.set(pid, plan);
+    this.#doubtful = false;
+  }
+
+  /** All processes are gone, and what was in flight with them. */
+  forgetAll(): void {
+    this.#plans.clear();
+    this.#present = 0;
+  }
+
+  doubt(): void {
+    this.#doubtful = true;
+  }
+
+  /** Asks which workers live. Those that nobody knows count as workers without anything that commands could change. */
+  async survey(): Promise<void> {
+    const { workers } = await this.runtime.processes();
+    const living = new Set(workers.map(({ pid }) => pid));
+    for (const pid of this.#plans.keys()) if (!living.has(pid)) this.#plans.delete(pid);
+    for (const { pid, reloads } of workers) {
+      if (!this.#plans.has(pid)) this.#plans.set(pid, NO_PLAN);
+      if (reloads === 0) this.#present = pid;
+    }
+  }
+
+  /** Brings all workers to the layout as far as commands can; the plan of a new configuration where that is not enough. */
+  async apply(layout: Layout): Promise<Plan | undefined> {
+    let needed: Plan | undefined;
+    for (const [pid, plan] of [...this.#plans]) {
+      const { commands, plan: after, reload } = planChange(plan, layout);
+      if (await this.#run(pid, commands)) this.#plans.set(pid, after);
+      if (pid === this.#present)
+        needed = reload ?? (this.#doubtful ? planChange(NO_PLAN, layout).reload : undefined);
+    }
+    return needed;
+  }
+
+  /**
+   * Asks for what is in flight to those that left, reports it by task (`tasks` are those of the table), and frees the slots of
+   * those that are done. True: something is still in flight.
+   */
+  async count(tasks: ReadonlySet<TaskId>): Promise<boolean> {
+    const counts = new Map<TaskId, number>();
+    for (const [pid, plan] of [...this.#plans]) {
+      const leaving = [...plan.backends].filter(([, { slots }]) =>
+        slots.some(({ state }) => state === 'leaving'),
+      );
+      for (const [backend] of leaving) {
+        const rows = await this.#stat(pid, backend);
+        if (!rows) break;
+        this.#countBackend(pid, backend, rows, tasks, counts);
+      }
+    }
+    for (const task of this.#reported.keys()) if (!counts.has(task)) counts.set(task, 0);
+    for (const [task, count] of counts) {
+      if ((this.#reported.get(task) ?? 0) === count) continue;
+      if (count === 0) this.#reported.delete(task);
+      else this.#reported.set(task, count);
+      this.inFlight(task, count);
+    }
+    return [...this.#plans.values()].some((plan) =>
+      [...plan.backends.values()].some(({ slots }) => slots.some(({ state }) => state === 'leaving')),
+    );
+  }
+
+  /** In flight to tasks that left, as last asked. */
+  leaving(): Iterable<readonly [TaskId, number]> {
+    return this.#reported;
+  }
+
+  #countBackend(
+    pid: number,
+    backend: string,
+    rows: readonly StatRow[],
+    tasks: ReadonlySet<TaskId>,
+    counts: Map<TaskId, number>,
+  ): void {
+    let plan = this.#plans.get(pid);
+    if (!plan) return;
+    const slots = plan.backends.get(backend)?.slots ?? [];
+    for (const row of rows) {
+      const index = slotIndex(row['svname'] ?? '');
+      const slot = slots[index];
+      if (slot?.state !== 'leaving') continue;
+      const { taskId } = slot.by;
+      const current = numberIn(row, 'scur');
+      if (current === 0) plan = freed(plan, backend, index);
+      else if (!tasks.has(taskId)) counts.set(taskId, (counts.get(taskId) ?? 0) + current);
+    }
+    this.#plans.set(pid, plan);
+  }
+
+  /** Undefined: the worker has ended, and nothing is in flight in it. Rejects when it lives and does not say. */
+  async #stat(pid: number, backend: string): Promise<readonly StatRow[] | undefined> {
+    const rows = readStat(await this.runtime.askWorker(pid, [`show stat ${backend} 4 -1`]));
+    if (rows.length > 0) return rows;
+    await this.survey();
+    if (!this.#plans.has(pid)) return undefined;
+    throw new RuntimeError(`worker ${pid} of HAProxy does not say what is in flight`);
+  }
+
+  /** False: the worker may not have done all of it. */
+  async #run(pid: number, commands: readonly Command[]): Promise<boolean> {
+    let lines: string[] = [];
+    const flush = async (): Promise<boolean> => {
+      const batch = lines;
+      lines = [];
+      return batch.length === 0 || this.#send(pid, batch);
+    };
+    let done = true;
+    for (const command of commands) {
+      if (command.do === 'replace-wild') {
+        done = (await flush()) && done;
+        await this.#replaceWild(pid, command.entries);
+        continue;
+      }
+      lines.push(...commandLines(command));
+      if (lines.length >= BATCH) done = (await flush()) && done;
+    }
+    return (await flush()) && done;
+  }
+
+  async #send(pid: number, lines: readonly string[]): Promise<boolean> {
+    let answer: string;
+    try {
+      answer = await this.runtime.askWorker(pid, lines);
+    } catch (error) {
+      if (pid === this.#present) throw error;
+      this.log.debug('a worker of an earlier configuration did not answer', { pid, error: String(error) });
+      return false;
+    }
+    const complaint = answer.split('\n').find((line) => !fine.test(line.trim()));
+    if (complaint === undefined) return true;
+    this.log.warn('HAProxy did not do what it was told', { pid, commands: lines.length, answer: complaint });
+    if (pid === this.#present) throw new RuntimeError(`HAProxy refused a command: ${complaint}`);
+    return false;
+  }
+
+  async #replaceWild(pid: number, entries: readonly (readonly [string, string])[]): Promise<void> {
+    const file = MAP_FILES.wild;
+    const version = /version created: (\d+)/.exec(
+      await this.runtime.askWorker(pid, [`prepare map ${file}`]),
+    )?.[1];
+    if (version === undefined) throw new RuntimeError('HAProxy makes no new version of a map');
+    const lines = entries.map(
+      ([key, value]) => `add map @${version} ${file} ${argument(key)} ${argument(value)}`,
+    );
+    for (let at = 0; at < lines.length; at += BATCH) await this.#send(pid, lines.slice(at, at + BATCH));
+    await this.#send(pid, [`commit map @${version} ${file}`]);
+  }
+}

@@ -1,0 +1,271 @@
+import { lookup } from 'node:dns/promises';
+import { createServer, isIP } from 'node:net';
+import type { Log } from '../../logging/log.js';
+import type { TaskId } from '../../scheduler/instance.js';
+import type { Clock, Timer } from '../../util/clock.js';
+import type { RoutingTable } from '../table.js';
+import { type Layout, type LayoutSettings, makeLayout, wantedPorts } from './decide/layout.js';
+import { NO_PLAN, type Plan, planChange } from './decide/plan-change.js';
+import { render } from './decide/render.js';
+import type { FollowedServices } from './followed-table.js';
+import { Generations } from './generations.js';
+import type { HaproxyProcess } from './haproxy-process.js';
+
+/** While something is in flight to instances that left, HAProxy is asked so often whether it is done. */
+const DRAIN_PERIOD_MS = 50;
+/** Ports that are taken, hosts that are not known and configurations that were refused are looked at again after this. */
+const SECOND_LOOK_MS = 5_000;
+/** What failed is tried again after this. */
+const RETRY_MS = 500;
+/** A reload costs a worker: with so many earlier ones alive, reloads are so far apart. */
+const RELOAD_PACE_MS: readonly number[] = [0, 250, 500, 1_000, 2_000, 4_000];
+
+export interface HaproxyPlaneOptions {
+  readonly settings: LayoutSettings;
+  readonly haproxy: HaproxyProcess;
+  readonly table: FollowedServices;
+  inFlight(taskId: TaskId, count: number): void;
+  notServedChanged(): void;
+  /** It serves a table for the first time. */
+  serving(): void;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Brings HAProxy to what the table says, and tells what is still in flight to those that left it. */
+export class HaproxyPlane {
+  readonly generations: Generations;
+  readonly #addresses = new Map<string, string>();
+  /** `address port` of service ports that are left out. */
+  readonly #busyPorts = new Map<string, { readonly port: number; readonly reason: string }>();
+  /** Ports that our HAProxy has. */
+  #boundPorts = new Set<string>();
+  /** Services that HAProxy does not take, with the reason. */
+  readonly #refused = new Map<string, { readonly port: number; readonly reason: string }>();
+  #working: Promise<void> | undefined;
+  #again = false;
+  #timer: Timer | undefined;
+  #timerAtMs = 0;
+  #secondLook: Timer | undefined;
+  #nextReloadMs = 0;
+  #serving = false;
+  #stopped = false;
+
+  constructor(private readonly options: HaproxyPlaneOptions) {
+    this.generations = new Generations(options.haproxy.runtime, options.log, options.inFlight);
+  }
+
+  start(): void {
+    this.#secondLook = this.options.clock.every(SECOND_LOOK_MS, () => this.#lookAgain());
+    this.wake();
+  }
+
+  /** Ends after what is under way. HAProxy goes on. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#secondLook?.cancel();
+    await this.#working;
+  }
+
+  /** Something changed: the table, or HAProxy is gone. */
+  wake(): void {
+    this.#again = true;
+    if (this.#working || this.#stopped) return;
+    this.#working = this.#work().finally(() => {
+      this.#working = undefined;
+    });
+  }
+
+  get notServed(): Readonly<Record<number, string>> {
+    const all = [...this.#refused.values(), ...this.#busyPorts.values()];
+    return Object.fromEntries(all.map(({ port, reason }) => [port, reason]));
+  }
+
+  async #work(): Promise<void> {
+    while (this.#again && !this.#stopped) {
+      this.#again = false;
+      try {
+        await this.#round();
+      } catch (error) {
+        this.options.log.warn('HAProxy could not be brought to the routing table; trying again', {
+          error: String(error),
+        });
+        this.generations.doubt();
+        this.#wakeIn(RETRY_MS);
+      }
+    }
+  }
+
+  async #round(): Promise<void> {
+    const { table, clock, haproxy } = this.options;
+    const change = table.changes;
+    const { services } = table.table();
+    const tasks = tasksOf(services);
+    const layout = await this.#layout(services);
+    if (!haproxy.running) await this.#restart(layout);
+    else await this.generations.survey();
+    const needsReload = await this.generations.apply(layout);
+    if (needsReload) {
+      await this.generations.count(tasks);
+      const waitMs = this.#nextReloadMs - clock.monotonicMs();
+      if (waitMs > 0) {
+        this.#wakeIn(waitMs);
+        return;
+      }
+      await this.#reload(layout, needsReload);
+    }
+    const busy = await this.generations.count(tasks);
+    table.confirm(change);
+    if (busy) this.#wakeIn(DRAIN_PERIOD_MS);
+    if (this.#serving) return;
+    this.#serving = true;
+    this.options.serving();
+  }
+
+  async #layout(services: RoutingTable['services']): Promise<Layout> {
+    await this.#resolve(services);
+    await this.#probe(services);
+    const { settings } = this.options;
+    return makeLayout(services, settings, {
+      addressOf: (host) => (isIP(host) !== 0 ? host : this.#addresses.get(host)),
+      portRefused: (port, address) => this.#busyPorts.get(`${address} ${port}`)?.reason,
+      refused: new Set(this.#refused.keys()),
+    });
+  }
+
+  async #restart(layout: Layout): Promise<void> {
+    const { haproxy } = this.options;
+    this.generations.forgetAll();
+    const { reload: plan = NO_PLAN } = planChange(NO_PLAN, layout);
+    const checked = await this.#checked(plan);
+    const worker = await haproxy.start(render(checked));
+    this.generations.present(worker, checked);
+  }
+
+  async #reload(_layout: Layout, plan: Plan): Promise<void> {
+    const { haproxy, clock } = this.options;
+    const checked = await this.#checked(plan);
+    const worker = await haproxy.reload(render(checked), this.generations.presentPid);
+    this.generations.present(worker, checked);
+    const former = this.generations.former;
+    this.#nextReloadMs =
+      clock.monotonicMs() + (RELOAD_PACE_MS[Math.min(former, RELOAD_PACE_MS.length - 1)] ?? 0);
+  }
+
+  /** The plan itself, or (thrown: it is to be made anew) without services that HAProxy does not take. */
+  async #checked(plan: Plan): Promise<Plan> {
+    const rendered = render(plan);
+    const complaint = await this.options.haproxy.complaint(rendered);
+    if (!complaint) return plan;
+    const { services } = this.options.table.table();
+    let found = false;
+    for (const line of complaint.lines) {
+      const key = rendered.ownerOf(line);
+      const service = key === undefined ? undefined : services[key];
+      if (key === undefined || !service || this.#refused.has(key)) continue;
+      found = true;
+      const reason = 'HAProxy does not take its configuration';
+      this.#refused.set(key, { port: service.servicePort, reason });
+      this.options.log.warn('an app is not served: HAProxy does not take what it asks for', {
+        app: service.appId,
+        servicePort: service.servicePort,
+        said: complaint.text.slice(0, 2_000),
+      });
+    }
+    if (found) {
+      this.options.notServedChanged();
+      this.#again = true;
+    }
+    throw new Error(`HAProxy does not take its configuration: ${complaint.text.slice(0, 2_000)}`);
+  }
+
+  async #resolve(services: RoutingTable['services']): Promise<void> {
+    const unknown = new Set<string>();
+    for (const { servers } of Object.values(services))
+      for (const { host } of servers) if (isIP(host) === 0 && !this.#addresses.has(host)) unknown.add(host);
+    await Promise.all(
+      [...unknown].map(async (host) => {
+        try {
+          this.#addresses.set(host, (await lookup(host, { order: 'ipv4first' } as { family?: 4 })).address);
+        } catch (error) {
+          this.options.log.warn('a host is not known; its instances are not served', {
+            host,
+            error: String(error),
+          });
+        }
+      }),
+    );
+  }
+
+  /** A port that somebody else has must not stop the others. */
+  async #probe(services: RoutingTable['services']): Promise<void> {
+    const wanted = wantedPorts(services, this.options.settings.lbAddress);
+    const names = new Set(wanted.map(({ port, address }) => `${address} ${port}`));
+    let changed = false;
+    for (const name of this.#busyPorts.keys())
+      if (!names.has(name)) {
+        this.#busyPorts.delete(name);
+        changed = true;
+      }
+    const bound = new Set<string>();
+    for (const { port, address } of wanted) {
+      const name = `${address} ${port}`;
+      if (this.#boundPorts.has(name)) {
+        bound.add(name);
+        continue;
+      }
+      if (this.#busyPorts.has(name)) continue;
+      const reason = await whyBusy(port, address);
+      if (reason === undefined) bound.add(name);
+      else {
+        this.#busyPorts.set(name, { port, reason });
+        changed = true;
+        this.options.log.warn('a service port is not served', { port, reason });
+      }
+    }
+    this.#boundPorts = bound;
+    if (changed) this.options.notServedChanged();
+  }
+
+  /** HAProxy has these ports already: they are busy with us. */
+  alreadyBound(services: RoutingTable['services']): void {
+    for (const { port, address } of wantedPorts(services, this.options.settings.lbAddress))
+      this.#boundPorts.add(`${address} ${port}`);
+  }
+
+  #lookAgain(): void {
+    if (this.#busyPorts.size + this.#refused.size === 0 && this.#addresses.size === 0) return;
+    const busy = this.#busyPorts.size;
+    this.#busyPorts.clear();
+    this.#addresses.clear();
+    if (busy > 0) this.options.notServedChanged();
+    this.wake();
+  }
+
+  #wakeIn(ms: number): void {
+    const atMs = this.options.clock.monotonicMs() + ms;
+    if (this.#stopped || (this.#timer && this.#timerAtMs <= atMs)) return;
+    this.#timer?.cancel();
+    this.#timerAtMs = atMs;
+    this.#timer = this.options.clock.after(ms, () => {
+      this.#timer = undefined;
+      this.wake();
+    });
+  }
+}
+
+function tasksOf(services: RoutingTable['services']): ReadonlySet<TaskId> {
+  const tasks = new Set<TaskId>();
+  for (const { servers } of Object.values(services)) for (const { taskId } of servers) tasks.add(taskId);
+  return tasks;
+}
+
+/** Why this port cannot be bound; undefined: it can. HAProxy itself would share it with whoever lets it. */
+function whyBusy(port: number, host: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error) => resolve(error.message));
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(undefined)));
+  });
+}

@@ -1,0 +1,267 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { Log } from '../../logging/log.js';
+import type { Clock, Timer } from '../../util/clock.js';
+import { identify, isAlive, type ProcessIdentity } from '../../util/process-identity.js';
+import type { Rendered } from './decide/render.js';
+import { RuntimeSocket } from './runtime-socket.js';
+
+const START_PATIENCE_MS = 10_000;
+const POLL_MS = 10;
+const ALIVE_PERIOD_MS = 200;
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 5_000;
+const STEADY_MS = 3_000;
+const CHECK_TIMEOUT_MS = 20_000;
+const MAX_LOG_BYTES = 1_048_576;
+const CONFIG = 'haproxy.cfg';
+
+/** Ports that the load balancer has, kept for who comes after. */
+export interface KeptPorts {
+  readonly lbPort: number;
+  readonly statsPort: number;
+  readonly appIdPort?: number;
+}
+
+interface Kept extends KeptPorts {
+  readonly master: ProcessIdentity;
+}
+
+/** Directory of HAProxy's configuration, maps and command line in a work dir. */
+export function haproxyDir(workDir: string): string {
+  return join(workDir, 'proxy', 'haproxy');
+}
+
+/** The HAProxy that an earlier process started in this work dir and that still runs. */
+export function runningHaproxy(workDir: string): Kept | undefined {
+  try {
+    const kept = JSON.parse(readFileSync(join(haproxyDir(workDir), 'master.json'), 'utf8')) as Kept;
+    return isAlive(kept.master) ? kept : undefined;
+  } catch {
+    // Not there, or cut off in the middle: no HAProxy was left that we could know.
+    return undefined;
+  }
+}
+
+/** Another load balancer takes its place: it accepts nothing more and ends with its last connection. */
+export function retireLeftHaproxy(workDir: string): void {
+  const running = runningHaproxy(workDir);
+  if (running) kill(running.master.pid, 'SIGUSR1');
+}
+
+export interface HaproxyProcessOptions {
+  readonly path: string;
+  readonly workDir: string;
+  readonly ports: KeptPorts;
+  /** The process is gone though nobody asked for that; it is to be started again after so many milliseconds. */
+  onGone(pauseMs: number): void;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** HAProxy's master process with its files: started, taken over, reloaded, ended. It outlives this process. */
+export class HaproxyProcess {
+  readonly runtime: RuntimeSocket;
+  readonly #dir: string;
+  #master: ProcessIdentity | undefined;
+  #child: ChildProcess | undefined;
+  #watch: Timer | undefined;
+  #startedMs = 0;
+  #pauseMs = 0;
+  #ending = false;
+
+  constructor(private readonly options: HaproxyProcessOptions) {
+    this.#dir = haproxyDir(options.workDir);
+    mkdirSync(join(this.#dir, 'next'), { recursive: true, mode: 0o700 });
+    this.runtime = new RuntimeSocket(join(this.#dir, 'cli'));
+  }
+
+  get running(): boolean {
+    return this.#master !== undefined;
+  }
+
+  /** Takes over a HAProxy that still runs here. False: there is none that answers. */
+  async adopt(): Promise<boolean> {
+    const kept = runningHaproxy(this.options.workDir);
+    if (!kept) return false;
+    try {
+      await this.runtime.processes();
+    } catch (error) {
+      this.options.log.warn('an earlier HAProxy does not answer and is ended', { error: String(error) });
+      kill(kept.master.pid, 'SIGKILL');
+      return false;
+    }
+    this.#watchOver(kept.master);
+    return true;
+  }
+
+  /** What HAProxy has against this configuration; undefined: nothing. Lines are numbered from 1. */
+  async complaint(
+    next: Rendered,
+  ): Promise<{ readonly text: string; readonly lines: readonly number[] } | undefined> {
+    const dir = join(this.#dir, 'next');
+    writeFiles(dir, next);
+    const text = await new Promise<string | undefined>((resolve) => {
+      execFile(
+        this.options.path,
+        ['-c', '-f', CONFIG],
+        { cwd: dir, timeout: CHECK_TIMEOUT_MS, maxBuffer: MAX_LOG_BYTES },
+        (error, stdout, stderr) => resolve(error ? `${stdout}${stderr}` || error.message : undefined),
+      );
+    });
+    if (text === undefined) return undefined;
+    const lines = [...text.matchAll(/\[ALERT\][^\n]*?\[haproxy\.cfg:(\d+)\]/g)].map(([, line]) =>
+      Number(line),
+    );
+    return { text, lines };
+  }
+
+  /** Starts HAProxy with this configuration; the id of its worker. */
+  async start(next: Rendered): Promise<number> {
+    const { path, clock, ports } = this.options;
+    writeFiles(this.#dir, next);
+    rmSync(join(this.#dir, 'cli'), { force: true });
+    const logFile = openLog(join(this.#dir, 'haproxy.log'));
+    try {
+      this.#child = spawn(path, ['-W', '-S', 'unix@cli,mode,600', '-f', CONFIG], {
+        cwd: this.#dir,
+        detached: true,
+        stdio: ['ignore', logFile, logFile],
+      });
+    } finally {
+      closeSync(logFile);
+    }
+    let failure: Error | undefined;
+    this.#child.on('error', (error) => {
+      failure = error;
+    });
+    const { pid } = this.#child;
+    this.#child.unref();
+    const endMs = clock.monotonicMs() + START_PATIENCE_MS;
+    for (;;) {
+      const worker = await this.#presentWorker();
+      const master = pid === undefined ? undefined : identify(pid);
+      if (worker !== undefined && master) {
+        this.#startedMs = clock.monotonicMs();
+        const kept: Kept = { master, ...ports };
+        writeFileSync(join(this.#dir, 'master.json.new'), JSON.stringify(kept), { mode: 0o600 });
+        renameSync(join(this.#dir, 'master.json.new'), join(this.#dir, 'master.json'));
+        this.#watchOver(master);
+        return worker;
+      }
+      if (failure || !master || clock.monotonicMs() >= endMs) {
+        if (pid !== undefined && master) kill(pid, 'SIGKILL');
+        throw new Error(`HAProxy does not start: ${failure?.message ?? this.lastWords()}`);
+      }
+      await this.#pause();
+    }
+  }
+
+  /** Has the master start a worker with this configuration; the worker's id. Rejects when it does not, and all stays as it was. */
+  async reload(next: Rendered, present: number): Promise<number> {
+    const { clock } = this.options;
+    const before = (await this.runtime.processes()).failed;
+    writeFiles(this.#dir, next);
+    await this.runtime.ask('reload');
+    const endMs = clock.monotonicMs() + START_PATIENCE_MS;
+    for (;;) {
+      // The master executes itself anew: for a moment nobody answers.
+      const found = await this.runtime.processes().catch(() => undefined);
+      const worker = found?.workers.find(({ reloads }) => reloads === 0);
+      if (worker && worker.pid !== present) return worker.pid;
+      if ((found && found.failed > before) || clock.monotonicMs() >= endMs || !this.running)
+        throw new Error(`HAProxy does not take its new configuration: ${this.lastWords()}`);
+      await this.#pause();
+    }
+  }
+
+  /** The end of what HAProxy wrote. */
+  lastWords(): string {
+    try {
+      return readFileSync(join(this.#dir, 'haproxy.log'), 'utf8').trim().split('\n').slice(-5).join(' | ');
+    } catch (error) {
+      return String(error);
+    }
+  }
+
+  /** `retire`: it accepts nothing more and ends with its last connection; else at once. */
+  end(how: 'retire' | 'at-once'): void {
+    this.leave();
+    if (this.#master) kill(this.#master.pid, how === 'retire' ? 'SIGUSR1' : 'SIGTERM');
+  }
+
+  /** HAProxy goes on without us. */
+  leave(): void {
+    this.#ending = true;
+    this.#watch?.cancel();
+  }
+
+  #watchOver(master: ProcessIdentity): void {
+    this.#master = master;
+    this.#watch?.cancel();
+    const gone = (): void => {
+      if (this.#ending || this.#master !== master || isAlive(master)) return;
+      this.#watch?.cancel();
+      this.#master = undefined;
+      const { clock, log } = this.options;
+      const steady = clock.monotonicMs() - this.#startedMs > STEADY_MS;
+      this.#pauseMs = steady ? 0 : Math.min(LONGEST_PAUSE_MS, this.#pauseMs * 2 || FIRST_PAUSE_MS);
+      log.warn('HAProxy ended; starting it again', {
+        pid: master.pid,
+        inMs: this.#pauseMs,
+        said: this.lastWords(),
+      });
+      this.options.onGone(this.#pauseMs);
+    };
+    this.#child?.once('exit', gone);
+    this.#watch = this.options.clock.every(ALIVE_PERIOD_MS, gone);
+  }
+
+  async #presentWorker(): Promise<number | undefined> {
+    try {
+      const { workers } = await this.runtime.processes();
+      return workers.find(({ reloads }) => reloads === 0)?.pid;
+    } catch {
+      // Its command line is not there yet; whoever waits has a limit.
+      return undefined;
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((done) => void this.options.clock.after(POLL_MS, done));
+  }
+}
+
+function writeFiles(dir: string, { text, maps }: Rendered): void {
+  for (const [name, content] of Object.entries({ ...maps, [CONFIG]: text })) {
+    const path = join(dir, name);
+    writeFileSync(`${path}.new`, content, { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+  }
+}
+
+function openLog(path: string): number {
+  const file = openSync(path, 'a', 0o600);
+  if (statSync(path).size > MAX_LOG_BYTES) truncateSync(path);
+  return file;
+}
+
+/** It may have ended in this very moment. */
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
