@@ -5,8 +5,8 @@ import { openWorkDir } from '../config/work-dir.js';
 import { makeLog } from '../logging/pino-log.js';
 import { SystemClock } from '../util/clock.js';
 import { trafficSettings } from './balancer-options.js';
-import { makeProxyParent } from './make-proxy-parent.js';
 import type { ChildService } from './child-entry.js';
+import { makeProxyParent } from './make-proxy-parent.js';
 import { namesSettings, namesUrls } from './names-settings.js';
 import { tellingSettings } from './telling-settings.js';
 

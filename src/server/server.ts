@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import { incapacities } from '../proxy/haproxy/capabilities.js';
 import type { Socket } from 'node:net';
 import { loadContract } from '../api/contract/load-contract.js';
 import { createApi, createApiServer } from '../api/create-api.js';
@@ -247,6 +248,7 @@ export class Server {
         hasSecret: vault.has,
         restartOnAnyChange: settings.restartOnAnyChange,
         routeConflicts: settings.lbConflicts,
+        ...(settings.lb === 'haproxy' && { incapacities }),
         bridgeName: settings.mesosBridgeName,
         ...(settings.defaultNetworkName === undefined
           ? {}

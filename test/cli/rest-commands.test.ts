@@ -271,7 +271,9 @@ describe('looking', () => {
       instances: new Map(),
     };
     await appShow(client, screen, { id: 'web', json: false });
-    expect(screen.text).toMatch(/traffic +10 requests\/s, 0\.50 % failed, p50 2\.0 ms, p95 8\.0 ms, p99 61 ms\n/);
+    expect(screen.text).toMatch(
+      /traffic +10 requests\/s, 0\.50 % failed, p50 2\.0 ms, p95 8\.0 ms, p99 61 ms\n/,
+    );
     expect(screen.text).toMatch(/2026-02-02T00:00:00\.000Z: 10 requests\/s, none failed.*\n.*2026-01-01/);
   });
 

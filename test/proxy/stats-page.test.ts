@@ -128,6 +128,8 @@ describe('the statistics page', () => {
       p50: 0.2,
       p95: 20,
       p99: 12_000,
+      lately: 100,
+      failed: 1,
       now: 3,
       queue: 0,
       total: 1_234_567,

@@ -4,6 +4,7 @@ import { Agent, createServer, request, type Server } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { encrypt } from 'unixcrypt';
 import { silentLog } from '../../src/logging/log.js';
 import { ProxyControl } from '../../src/proxy/control.js';
 import { ProxyParent, type ProxyStarted } from '../../src/proxy/listeners/proxy-parent.js';
@@ -14,9 +15,11 @@ import {
   type Service,
   type ToProxy,
 } from '../../src/proxy/table.js';
+import { PasswordThread } from '../../src/proxy/worker/password-thread.js';
 import { SystemClock } from '../../src/util/clock.js';
 import { LineServer } from '../../src/util/line/line-server.js';
 import { bootId } from '../../src/util/process-identity.js';
+import { VirtualClock } from '../../src/util/virtual-clock.js';
 import { waitFor } from '../support/wait-for.js';
 import { Backend, RawClient, get as rawGet, serverAt, service } from './rig.js';
 import { Transpiled } from './transpiled.js';
@@ -208,7 +211,7 @@ describe('a worker without a server', () => {
     expect(config).toContain(
       `\nbackend shop_web_${servicePort}\n  balance roundrobin\n  mode http\n  server localhost_127_0_0_1_${backend.port} 127.0.0.1:${backend.port}\n`,
     );
-    expect(await stats('/_mlb_signal/hup')).toMatch(/^410 /);
+    expect(await stats('/_mlb_signal/hup')).toMatch(/^401 /);
   });
 
   it('does not trust servers of this host that were cached before a reboot', async () => {
@@ -298,7 +301,8 @@ describe('a parent that is killed', () => {
   beforeAll(() => {
     writeFileSync(
       join(built.dir, 'parent.mjs'),
-      `import { ProxyParent } from './proxy/listeners/proxy-parent.js';
+      `import { PasswordThread } from '../../src/proxy/worker/password-thread.js';
+import { ProxyParent } from './proxy/listeners/proxy-parent.js';
 import { SystemClock } from './util/clock.js';
 import { silentLog } from './logging/log.js';
 process.on('message', async (plain) => {
@@ -317,6 +321,23 @@ process.on('message', async (plain) => {
     expect(started.pids.every(alive)).toBe(true);
     rmSync(workDir, { recursive: true, force: true });
     await waitFor(() => !started.pids.some(alive), { timeoutMs: 10_000 });
+  });
+});
+
+describe('the thread that checks passwords', () => {
+  it('answers one question after another, and refuses hashes that would take for ever', async () => {
+    const clock = new VirtualClock();
+    const thread = new PasswordThread(join(built.dir, 'proxy', 'password-thread-main.js'), clock);
+    const hash = encrypt('secret', '$6$rounds=1000$salt');
+    expect([
+      await thread.verify('secret', hash),
+      await thread.verify('wrong', hash),
+      await thread.verify('secret', hash),
+    ]).toEqual([true, false, true]);
+    await expect(thread.verify('x', '$1$nothing')).rejects.toThrow('Only sha256 and sha512');
+    await expect(thread.verify('x', '$6$rounds=100001$salt$x')).rejects.toThrow('more than 100000 rounds');
+    expect(await thread.verify('secret', hash)).toBe(true);
+    thread.stop();
   });
 });
 
@@ -349,7 +370,7 @@ describe('a busy port', () => {
     expect(await ask(portOf(started.lbUrl))).toBe('200 served');
     const page = await waitFor(async () => {
       const text = await ask(portOf(started.statsUrl), '/haproxy?stats', '');
-      return text.includes('Not served') && text;
+      return text.includes('not served') && text;
     });
     expect(page).toMatch(new RegExp(`port ${servicePort} is taken by [^<]*pid ${process.pid}`));
     await new Promise((closed) => taken.close(closed));

@@ -15,6 +15,8 @@ const CLIENT_HELLO = 1;
 const SERVER_NAME = 0;
 const HOST_NAME = 0;
 const MAX_RECORD_BYTES = 16_384;
+/** What Node.js says when it is read behind the end. */
+const outOfBounds: ReadonlySet<string> = new Set(['ERR_OUT_OF_RANGE', 'ERR_BUFFER_OUT_OF_BOUNDS']);
 const serverNamePattern = /^[a-z0-9_]([a-z0-9_.-]{0,253}[a-z0-9_.])?$/;
 
 /**
@@ -27,7 +29,7 @@ export function readClientHello(bytes: Buffer): HelloRead {
   try {
     return { serverName: serverNameIn(message) };
   } catch (error) {
-    if (error instanceof RangeError) return 'broken';
+    if (outOfBounds.has((error as NodeJS.ErrnoException).code ?? '')) return 'broken';
     throw error;
   }
 }

@@ -7,7 +7,7 @@ export interface Incapacity {
   readonly reason: string;
 }
 
-type Asked = Omit<Partial<PortRouting>, 'mode'> & { readonly udp?: 'too' | 'only' };
+type Asked = Partial<PortRouting> & { readonly udp?: 'too' | 'only' };
 
 /**
  * What the HAProxy plane does not do of what the built-in load balancer does. Empty: everything that is asked for works.

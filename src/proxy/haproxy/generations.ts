@@ -81,7 +81,9 @@ export class Generations {
     let needed: Plan | undefined;
     for (const [pid, plan] of [...this.#plans]) {
       const { commands, plan: after, reload } = planChange(plan, layout);
-      if (await this.#run(pid, commands)) this.#plans.set(pid, after);
+      // A worker of an earlier configuration refuses commands once it has stopped; who left is counted there all the same.
+      const done = await this.#run(pid, commands);
+      if (done || pid !== this.#present) this.#plans.set(pid, after);
       if (pid === this.#present)
         needed = reload ?? (this.#doubtful ? planChange(NO_PLAN, layout).reload : undefined);
     }
@@ -184,7 +186,6 @@ export class Generations {
     }
     const complaint = answer.split('\n').find((line) => !fine.test(line.trim()));
     if (complaint === undefined) return true;
-    this.log.warn('HAProxy did not do what it was told', { pid, commands: lines.length, answer: complaint });
     if (pid === this.#present) throw new RuntimeError(`HAProxy refused a command: ${complaint}`);
     return false;
   }

@@ -99,6 +99,8 @@ export function* statsPrometheus(
 ): Iterable<string> {
   const rows: readonly Labelled[][] = [[], [], []];
   for (const row of statRows(stats)) {
+    // An empty piece gives others a turn.
+    yield '';
     const isServer = row['type'] === 2;
     if (isServer && omitServers) continue;
     const server = isServer ? `,server="${escaped(String(row['svname']))}"` : '';

@@ -3,8 +3,9 @@ import type { Clock, Timer } from '../../util/clock.js';
 
 /** A thread without work for so long ends. */
 const IDLE_MS = 60_000;
-/** A check that takes longer has a hash of too many rounds. */
 const CHECK_LIMIT_MS = 5_000;
+/** Of a hash. More would take seconds, and so much memory that the whole process could end. */
+const MAX_ROUNDS = 100_000;
 
 /** What the thread is told and answers. */
 export interface PasswordQuestion {
@@ -32,6 +33,8 @@ export class PasswordThread {
 
   /** Rejects when the hash cannot be read, the thread dies, or the check takes too long. */
   readonly verify = (password: string, hash: string): Promise<boolean> => {
+    if (Number(/\$rounds=(\d+)/.exec(hash)?.[1] ?? 0) > MAX_ROUNDS)
+      return Promise.reject(new Error(`the hash has more than ${MAX_ROUNDS} rounds`));
     this.#idle?.cancel();
     const thread = this.#thread ?? new Worker(this.entry, { resourceLimits: { maxOldGenerationSizeMb: 32 } });
     this.#thread = thread;
@@ -39,7 +42,7 @@ export class PasswordThread {
     return new Promise<boolean>((resolve, reject) => {
       const settle = (act: () => void): void => {
         limit.cancel();
-        thread.removeAllListeners();
+        thread.off('message', answered).off('error', died).off('exit', ended);
         act();
       };
       const broken = (reason: string): void => {
@@ -47,15 +50,16 @@ export class PasswordThread {
         if (this.#thread === thread) this.#thread = undefined;
         void thread.terminate();
       };
+      const answered = ({ right, error }: PasswordAnswer): void => {
+        settle(() => (error === undefined ? resolve(right === true) : reject(new Error(error))));
+        this.#idle = this.clock.after(IDLE_MS, () => this.stop());
+      };
+      const died = (error: Error): void => broken(error.message);
+      const ended = (): void => broken('the thread ended');
       const limit = this.clock.after(CHECK_LIMIT_MS, () =>
         broken(`a check took more than ${CHECK_LIMIT_MS / 1_000} s`),
       );
-      thread.once('message', ({ right, error }: PasswordAnswer) => {
-        settle(() => (error === undefined ? resolve(right === true) : reject(new Error(error))));
-        this.#idle = this.clock.after(IDLE_MS, () => this.stop());
-      });
-      thread.once('error', (error) => broken(error.message));
-      thread.once('exit', () => broken('the thread ended'));
+      thread.on('message', answered).on('error', died).on('exit', ended);
       thread.postMessage({ password, hash } satisfies PasswordQuestion);
     });
   };

@@ -189,7 +189,7 @@ async function send(response: ServerResponse, { status = 200, type, headers, pie
   for (const piece of pieces) {
     text += piece;
     if (performance.now() - startedMs < SLICE_MS) continue;
-    const room = response.write(text);
+    const room = text === '' || response.write(text);
     text = '';
     if (!room && !response.destroyed) {
       await new Promise<void>((resume) => {

@@ -18,6 +18,7 @@ import { SystemClock } from '../../../src/util/clock.js';
 import { SystemDice } from '../../../src/util/ids.js';
 import { contract } from '../../apps/support/app-world.js';
 import { packageRoot } from '../../support/package-root.js';
+import { openCertificates } from './certificates.js';
 import {
   FakeChanges,
   FakeDeployments,
@@ -27,7 +28,6 @@ import {
   FakeRegistry,
   FakeScheduler,
 } from './fakes.js';
-import { openCertificates } from './certificates.js';
 import { SecretWorld } from './secrets.js';
 import { AnswerWatch } from './watched-listener.js';
 
@@ -53,6 +53,7 @@ export const apiSettings = {
   httpPort: 0,
   masterPort: 5050,
   servicePorts: { min: 10_000, max: 20_000 },
+  mesosRole: '*',
   defaultUser: 'nobody',
   mesosBridgeName: 'mesos-bridge',
 } as Settings;

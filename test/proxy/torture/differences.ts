@@ -7,7 +7,8 @@ export const differences = {
   lines:
     'Line ends that are a bare LF, blanks and tabs beyond one blank in the request line, more than two empty lines before it, and folded header lines are refused with 400; HAProxy mends them.',
   versions: 'HTTP versions other than 1.0 and 1.1 are refused with 505; HAProxy forwards them as 1.1.',
-  preface: 'The HTTP/2 preface on a port without TLS is refused with 505; HAProxy begins to speak HTTP/2.',
+  preface:
+    'The HTTP/2 preface on a port without TLS is refused with 505, except on service ports of `serverProtocol: h2c`; HAProxy begins to speak HTTP/2.',
   targets:
     'Only paths, http and https URLs without a user, and `*` for OPTIONS are targets; HAProxy forwards others.',
   hosts:

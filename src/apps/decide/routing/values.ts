@@ -75,8 +75,13 @@ export function readBindAddress(text: string): Read<string> {
   );
 }
 
+/** More would keep the load balancer busy for too long with each new password. */
+const MAX_HASH_ROUNDS = 100_000;
+
 /** A password's hash as crypt writes it. */
 export function readPasswordHash(text: string): Read<string> {
+  if (Number(/\$rounds=(\d+)\$/.exec(text)?.[1] ?? 0) > MAX_HASH_ROUNDS)
+    return wrong(`has more than ${MAX_HASH_ROUNDS} rounds`, HASH_HINT);
   if (cryptHash.test(text)) return { value: text };
   return wrong('is no SHA-256 or SHA-512 crypt hash', HASH_HINT);
 }

@@ -1,7 +1,7 @@
 import type { ProxyStats } from '../proxy-stats.js';
 import { serviceDetails } from './details.js';
 import { bytesText, escapeHtml, figure, percent, rowCells } from './in-browser.js';
-import { type PageState, pageState } from './rows.js';
+import { type PageRow, type PageState, pageRow, pageState } from './rows.js';
 import { pageScript, pageScriptHash } from './script.js';
 import { pageStyle } from './style.js';
 
@@ -40,7 +40,9 @@ export function* statsPage(
   stats: ProxyStats,
   { open, noRefresh = false }: PageOptions = {},
 ): Iterable<string> {
-  const state = pageState(stats);
+  const rows: PageRow[] = [];
+  yield* gathered(stats, rows);
+  const state = pageState(stats, rows);
   const refresh = noRefresh ? '' : `<noscript><meta http-equiv="refresh" content="${REFRESH_S}"></noscript>`;
   yield `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>longrun load balancer</title><meta name="viewport" content="width=device-width, initial-scale=1">${refresh}<style>${pageStyle}</style></head><body data-norefresh="${noRefresh}">
@@ -69,7 +71,9 @@ ${ports(stats)}
 
 /** What the page's script asks for each second; `open` are the keys of apps that are shown in full. Piece by piece. */
 export function* livePage(stats: ProxyStats, open: readonly string[]): Iterable<string> {
-  const state = pageState(stats);
+  const rows: PageRow[] = [];
+  yield* gathered(stats, rows);
+  const state = pageState(stats, rows);
   yield `{"summary":${JSON.stringify(summary(state))},"notices":${JSON.stringify(notices(stats, state))},"details":{`;
   let separator = '';
   const wanted = new Set(open);
@@ -85,6 +89,14 @@ export function* livePage(stats: ProxyStats, open: readonly string[]): Iterable<
     separator = ',\n';
   }
   yield ']}\n';
+}
+
+/** Fills `rows`; the empty pieces give others a turn in between. */
+function* gathered(stats: ProxyStats, rows: PageRow[]): Iterable<string> {
+  for (const service of stats.services) {
+    rows.push(pageRow(service, stats.notServed));
+    yield '';
+  }
 }
 
 function headCell([name, column, kind]: (typeof columns)[number]): string {

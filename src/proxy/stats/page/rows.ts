@@ -21,6 +21,9 @@ export interface PageRow {
   readonly p50?: number;
   readonly p95?: number;
   readonly p99?: number;
+  /** Requests of the last minute, and how many of them failed. */
+  readonly lately: number;
+  readonly failed: number;
   readonly now: number;
   readonly queue: number;
   readonly total: number;
@@ -44,11 +47,10 @@ export interface PageState {
 /** Seconds that a rate is taken over. */
 const RATE_SECONDS = 5;
 
-export function pageState(stats: ProxyStats): PageState {
-  const rows = stats.services.map((service) => pageRow(service, stats.notServed));
-  const lately = stats.services.map(({ versions }) => recentOfAll(versions));
-  const requests = lately.reduce((sum, each) => sum + each.requests, 0);
-  const failed = lately.reduce((sum, each) => sum + each.errors, 0);
+/** What all rows say together. */
+export function pageState(stats: ProxyStats, rows: readonly PageRow[]): PageState {
+  const requests = rows.reduce((sum, each) => sum + each.lately, 0);
+  const failed = rows.reduce((sum, each) => sum + each.failed, 0);
   return {
     workers: stats.workers.map(workerText).join(', '),
     table: `${stats.table.epoch}-${stats.table.version}`,
@@ -62,7 +64,7 @@ export function pageState(stats: ProxyStats): PageState {
   };
 }
 
-function pageRow(service: ServiceStats, notServed: ProxyStats['notServed']): PageRow {
+export function pageRow(service: ServiceStats, notServed: ProxyStats['notServed']): PageRow {
   const { key, appId, port, mode, vhosts, states, up, known, values, past = [], versions } = service;
   const recent = recentOfAll(versions);
   const reason = notServed[port];
@@ -80,6 +82,8 @@ function pageRow(service: ServiceStats, notServed: ProxyStats['notServed']): Pag
     rate: past.length > 0 ? rate : values.rate,
     ...(recent.requests > 0 && { errors: recent.errors / recent.requests }),
     ...recent.quantiles,
+    lately: recent.requests,
+    failed: recent.errors,
     now: values.scur,
     queue: service.qcur,
     total: mode === 'http' ? values.req_tot : values.stot,

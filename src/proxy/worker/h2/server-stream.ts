@@ -96,7 +96,9 @@ export class ServerStream extends VirtualSocket {
     this.#request = requestFields(bytes.toString('latin1', 0, end + 4));
     const { length } = this.#request;
     if (length === 'chunked')
-      this.#chunks = new ChunkedBody('client', (line) => void (this.#trailers += `${line}\r\n`));
+      this.#chunks = new ChunkedBody('client', (line) => {
+        this.#trailers += `${line}\r\n`;
+      });
     else this.#left = length;
     this.#requestDone = length === 0;
     this.#send();
