@@ -25,5 +25,9 @@ export function checkCapabilities(records: readonly PlacedRecord[], incapacities
     }
   }
   if (details.length > 0)
-    throw new CatalogError('unsupported', { what: 'something of the load balancer that HAProxy does not do' }, details);
+    throw new CatalogError(
+      'unsupported',
+      { what: 'something of the load balancer that HAProxy does not do' },
+      details,
+    );
 }
