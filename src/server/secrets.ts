@@ -51,7 +51,13 @@ export async function openSecrets(
 ): Promise<ServerSecrets> {
   const log = around.log.child('secrets');
   const keyFile = new KeyFile(join(workDir.path, 'secrets.key'));
-  const certificates = new CertificateBook({ store, epoch, keyFile, clock, log: around.log.child('certificates') });
+  const certificates = new CertificateBook({
+    store,
+    epoch,
+    keyFile,
+    clock,
+    log: around.log.child('certificates'),
+  });
   await certificates.start();
   const book = new SecretBook({
     store,

@@ -14,10 +14,10 @@ import type { LmdbStore } from '../store/lmdb-store.js';
 import type { UsageBook } from '../usage/usage-book.js';
 import type { LineServer } from '../util/line/line-server.js';
 import type { PidLock } from '../util/pid-lock.js';
+import type { ServerCertificates } from './certificates.js';
 import type { EventLoopLag } from './event-loop-lag.js';
 import type { History } from './history.js';
 import type { Narrator } from './narrator.js';
-import type { ServerCertificates } from './certificates.js';
 import type { ServerSecrets } from './secrets.js';
 import type { TlsFiles } from './tls-files.js';
 

@@ -1,5 +1,4 @@
 import { createServer } from 'node:http';
-import { incapacities } from '../proxy/haproxy/capabilities.js';
 import type { Socket } from 'node:net';
 import { loadContract } from '../api/contract/load-contract.js';
 import { createApi, createApiServer } from '../api/create-api.js';
@@ -28,6 +27,7 @@ import type { Log } from '../logging/log.js';
 import type { LogLevels } from '../logging/log-levels.js';
 import { Metrics } from '../metrics/metrics.js';
 import { ProxyControl } from '../proxy/control.js';
+import { incapacities } from '../proxy/haproxy/capabilities.js';
 import { type FromProxy, PROXY_LINE_PATH, PROXY_PROTOCOL_VERSION, type ToProxy } from '../proxy/table.js';
 import { selectVictims } from '../scheduler/decide/victims.js';
 import type { AgentId } from '../scheduler/instance.js';

@@ -1,4 +1,3 @@
-import { describe, expect, it } from '@jest/globals';
 import { type AcmeAuthority, AcmeClient, type Obtained } from '../../src/certificates/acme/acme-authority.js';
 import { AcmeService } from '../../src/certificates/acme/acme-service.js';
 import type { CertificateInfo } from '../../src/certificates/certificate.js';

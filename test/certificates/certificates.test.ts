@@ -1,4 +1,3 @@
-import { describe, expect, it } from '@jest/globals';
 import type { AppId } from '../../src/apps/app.js';
 import type { CertificatesMessage } from '../../src/certificates/bundle.js';
 import { CertificateFeed } from '../../src/certificates/certificate-feed.js';

@@ -1,4 +1,3 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
 import type { AppId } from '../../src/apps/app.js';
 import { silentLog } from '../../src/logging/log.js';
 import type { Service } from '../../src/proxy/table.js';

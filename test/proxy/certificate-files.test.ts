@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ServedCertificate } from '../../src/certificates/bundle.js';
 import { silentLog } from '../../src/logging/log.js';
 import { readClientHello } from '../../src/proxy/decide/client-hello.js';

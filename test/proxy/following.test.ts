@@ -43,7 +43,12 @@ function following(groups?: readonly string[]): {
     { notServed: () => ({}), changedStats: () => undefined, forgetStats: () => undefined },
     clock,
     silentLog,
-    { tableApplied: () => undefined, disconnected: () => undefined, names: () => undefined },
+    {
+      tableApplied: () => undefined,
+      disconnected: () => undefined,
+      names: () => undefined,
+      certificates: () => undefined,
+    },
     (given) => {
       handlers = given;
       return { connected: true, send: (message) => void sent.push(message), close: () => undefined };

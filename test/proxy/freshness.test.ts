@@ -1,5 +1,4 @@
 import { createServer } from 'node:net';
-import { afterEach, describe, expect, it } from '@jest/globals';
 import { TableFreshness } from '../../src/proxy/worker/table-freshness.js';
 import type { Clock } from '../../src/util/clock.js';
 import { VirtualClock } from '../../src/util/virtual-clock.js';

@@ -79,7 +79,7 @@ export function ask(
     const pieces: Buffer[] = [];
     stream.on('headers', (fields) => interim.push(fields[':status'] ?? 0));
     stream.on('response', (fields) => {
-      answer = fields;
+      answer = fields as Http2Answer['headers'];
     });
     stream.on('trailers', (fields) => {
       trailers = fields;

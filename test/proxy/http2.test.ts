@@ -1,6 +1,5 @@
 import type { ClientHttp2Session, ServerHttp2Stream } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
-import { afterEach, describe, expect, it } from '@jest/globals';
 import { MAX_RESETS } from '../../src/proxy/worker/h2/http2-front.js';
 import { issue } from '../support/issued-certificate.js';
 import { waitFor } from '../support/wait-for.js';

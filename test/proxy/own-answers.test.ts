@@ -1,4 +1,3 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
 import type { AppId } from '../../src/apps/app.js';
 import { errorPage } from '../../src/proxy/worker/http/error-page.js';
 import { Backend, Plane, serverAt, service } from './rig.js';

@@ -1,4 +1,3 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { encrypt, verify } from 'unixcrypt';
 import type { HttpRules } from '../../src/apps/port-routing.js';

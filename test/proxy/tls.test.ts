@@ -1,5 +1,4 @@
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
-import { afterEach, describe, expect, it } from '@jest/globals';
 import { type Issued, issue } from '../support/issued-certificate.js';
 import { Backend, get, Plane, serverAt, service } from './rig.js';
 
