@@ -28,16 +28,29 @@ export function portOwner(port: number): string | undefined {
   const inodes = listeningInodes(port);
   if (inodes.size === 0) return undefined;
   for (const pid of readdirSync('/proc')) {
-    if (!/^\d+$/.test(pid)) continue;
-    try {
-      for (const fd of readdirSync(`/proc/${pid}/fd`)) {
-        const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1];
-        if (inode && inodes.has(inode))
-          return `${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()} (pid ${pid})`;
-      }
-    } catch {
-      // The process ended meanwhile, or belongs to another user: not ours to see.
-    }
+    if (!/^\d+$/.test(pid) || !socketsOf(pid).some((inode) => inodes.has(inode))) continue;
+    return `${nameOf(pid)} (pid ${pid})`;
   }
   return 'a process of another user';
+}
+
+/** Inodes of the sockets that a process holds; none when it is not ours to see, or has ended meanwhile. */
+function socketsOf(pid: string): string[] {
+  return read(() => readdirSync(`/proc/${pid}/fd`), []).flatMap((fd) => {
+    // Each by itself: the one that this listing was read by is closed already.
+    const target = read(() => readlinkSync(`/proc/${pid}/fd/${fd}`), '');
+    return /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? [];
+  });
+}
+
+function nameOf(pid: string): string {
+  return read(() => readFileSync(`/proc/${pid}/comm`, 'utf8').trim(), 'a process');
+}
+
+function read<T>(reading: () => T, otherwise: T): T {
+  try {
+    return reading();
+  } catch {
+    return otherwise;
+  }
 }

@@ -301,8 +301,7 @@ describe('a parent that is killed', () => {
   beforeAll(() => {
     writeFileSync(
       join(built.dir, 'parent.mjs'),
-      `import { PasswordThread } from '../../src/proxy/worker/password-thread.js';
-import { ProxyParent } from './proxy/listeners/proxy-parent.js';
+      `import { ProxyParent } from './proxy/listeners/proxy-parent.js';
 import { SystemClock } from './util/clock.js';
 import { silentLog } from './logging/log.js';
 process.on('message', async (plain) => {
