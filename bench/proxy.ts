@@ -1,7 +1,7 @@
-import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import {
   answers,
   benchService,
@@ -23,7 +23,7 @@ import { type Loaded, medianOf, residentMiB, wrk } from './_wrk.js';
  * The load balancer beside HAProxy with one thread and http-proxy with keep-alive agents. What is measured has one core, load
  * and backends the other; two backends; 20 request fields; forwarded fields, retries, counters and an access log to a file
  * in all. Peers take turns in each round; the median of a peer's rounds counts. Needs `wrk`, `haproxy` and `taskset`.
- * Usage: npm run bench -- proxy [--seconds N] [--rounds N] [--only small,rate,tcp,large,fresh,many]
+ * Usage: npm run bench -- proxy [--seconds N] [--rounds N] [--only small,rate,tcp,large,fresh,many,tls]
  */
 interface Peer {
   readonly name: string;
@@ -72,7 +72,7 @@ function option(name: string, fallback: string): string {
 
 const seconds = Number(option('seconds', '3'));
 const rounds = Number(option('rounds', '5'));
-const only = option('only', 'small,rate,tcp,large,fresh,many').split(',');
+const only = option('only', 'small,rate,tcp,large,fresh,many,tls').split(',');
 
 /** Every peer in turn, round by round. */
 async function measure(
@@ -114,7 +114,7 @@ function* rowsOf(
   }
 }
 
-async function run(http: readonly Peer[], tcp: readonly Peer[]): Promise<Row[]> {
+async function run(http: readonly Peer[], tcp: readonly Peer[], tls: readonly Peer[]): Promise<Row[]> {
   const rows: Row[] = [
     { what: 'conditions', value: `${rounds} rounds of ${seconds} s, two backends, 20 fields`, unit: '' },
   ];
@@ -143,9 +143,40 @@ async function run(http: readonly Peer[], tcp: readonly Peer[]): Promise<Row[]> 
     );
   if (wants('many'))
     rows.push(...rowsOf('HTTP, 512 connections', await measure(http, { connections: 512, rounds: 3 })));
+  if (wants('tls')) {
+    rows.push(...rowsOf('TLS, 64 connections', await measure(tls, { connections: 64, rounds: 3 })));
+    const fresh = await measure(tls, { connections: 64, fresh: true, rounds: 3 });
+    rows.push(...rowsOf('TLS, fresh connections', fresh));
+  }
   for (const { name, pids } of http)
     rows.push({ what: `${name}: resident memory at the end`, value: residentMiB(pids), unit: 'MiB' });
   return rows;
+}
+
+/** A certificate of its own for localhost, with its key in the same file. */
+function makeCertificate(dir: string): string {
+  const [key, file] = [join(dir, 'localhost.key'), join(dir, 'certificates', 'localhost.pem')];
+  mkdirSync(dirname(file));
+  execFileSync(
+    'openssl',
+    [
+      ...[
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:prime256v1',
+        '-nodes',
+        '-days',
+        '2',
+      ],
+      ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', file],
+    ],
+    { stdio: 'ignore' },
+  );
+  appendFileSync(file, readFileSync(key));
+  return file;
 }
 
 async function main(): Promise<void> {
@@ -153,6 +184,8 @@ async function main(): Promise<void> {
   const children: ChildProcess[] = [];
   const backends = [await freePort(), await freePort()];
   const [haproxyPort, haproxyTcpPort, tcpPort] = [await freePort(), await freePort(), await freePort()];
+  const haproxyTlsPort = await freePort();
+  const certificate = makeCertificate(dir);
   const parent = await makeOwn(
     dir,
     [
@@ -160,6 +193,8 @@ async function main(): Promise<void> {
       benchService('raw', tcpPort, backends, { mode: 'tcp', bindPort: true }),
     ],
     {
+      lbHttpsPort: 0,
+      lbCerts: dirname(certificate),
       telling: {
         accessLog: { format: 'json', to: { kind: 'file' }, maxBytes: 1 << 30, files: 2, withQuery: false },
         omitServerMetrics: false,
@@ -179,6 +214,7 @@ async function main(): Promise<void> {
       [
         'listen http',
         ` bind 127.0.0.1:${haproxyPort}`,
+        ` bind 127.0.0.1:${haproxyTlsPort} ssl crt ${certificate} alpn http/1.1`,
         ...log,
         ' option forwardfor',
         ' http-reuse always',
@@ -201,7 +237,8 @@ async function main(): Promise<void> {
       backends.map((port) => `http://127.0.0.1:${port}`),
     );
     children.push(httpProxy);
-    const { lbUrl, pids } = await parent.start();
+    const { lbUrl, httpsUrl, pids } = await parent.start();
+    if (httpsUrl === undefined) throw new Error('TLS is not served');
     for (const pid of pids) await pin(pid, PROXY_CPU);
     const haproxyPids = [haproxy.pid ?? 0];
     const http: Peer[] = [
@@ -213,11 +250,15 @@ async function main(): Promise<void> {
       { name: LONGRUN, url: `http://127.0.0.1:${tcpPort}/`, pids },
       { name: HAPROXY, url: `http://127.0.0.1:${haproxyTcpPort}/`, pids: haproxyPids },
     ];
+    const tls: Peer[] = [
+      { name: LONGRUN, url: `https://localhost:${new URL(httpsUrl).port}/`, pids },
+      { name: HAPROXY, url: `https://localhost:${haproxyTlsPort}/`, pids: haproxyPids },
+    ];
     for (const { url } of [...http, ...tcp]) {
       await answers(url, SMALL_BODY);
       await answers(new URL('/large', url).href, 'x'.repeat(LARGE_BYTES));
     }
-    report('proxy', await run(http, tcp));
+    report('proxy', await run(http, tcp, tls));
   } finally {
     await parent.stop({ leaveWorkers: false });
     for (const child of children) child.kill('SIGKILL');

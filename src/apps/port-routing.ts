@@ -113,9 +113,9 @@ export interface ProxyProtocol {
 
 /** TLS of one service. */
 export interface RoutingTls {
-  /** Names of stored certificates, or files, with which the service port itself speaks TLS. */
+  /** Names of stored certificates, or of files in `--lb-certs`, with which the service port itself speaks TLS. */
   readonly certificates?: readonly string[];
-  /** Names of stored certificate authorities (or files): clients must show a certificate of one of them. */
+  /** Names of stored certificate authorities: clients must show a certificate of one of them. */
   readonly clientAuthorities?: readonly string[];
 }
 

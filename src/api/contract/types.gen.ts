@@ -4151,6 +4151,8 @@ export interface components {
             readonly certificate: string;
             /** @description Its key without a passphrase; absent for certificate authorities */
             readonly privateKey?: string | null;
+        } & {
+            readonly [key: string]: unknown;
         };
         /**
          * @example {
@@ -4181,17 +4183,14 @@ export interface components {
             /** @enum {string} */
             readonly source: "api" | "acme";
             readonly version: number;
-            /** Format: date-time */
-            readonly changedAt: string;
+            readonly changedAt: components["schemas"]["Timestamp"];
             readonly changedBy: string;
             readonly subject: string;
             readonly issuer: string;
             /** @description Host names that it is good for */
             readonly names: readonly string[];
-            /** Format: date-time */
-            readonly notBefore: string;
-            /** Format: date-time */
-            readonly notAfter: string;
+            readonly notBefore: components["schemas"]["Timestamp"];
+            readonly notAfter: components["schemas"]["Timestamp"];
             /** @description SHA-256, as openssl shows it */
             readonly fingerprint: string;
             readonly serialNumber: string;
@@ -4214,8 +4213,7 @@ export interface components {
                     /** @enum {string} */
                     readonly state: "waiting" | "asking" | "has-certificate";
                     readonly certificate: string;
-                    /** Format: date-time */
-                    readonly nextAt?: string;
+                    readonly nextAt?: components["schemas"]["Timestamp"];
                     readonly failures?: number;
                     readonly problem?: string;
                 }[];
