@@ -1,5 +1,5 @@
 // npm run test:long: the loops of the end-to-end suites at full size, several seeds, beside another longrun under load.
-// ROUNDS (default 5) and SEEDS (default 1,2,3) set the size. Keeps its summary in docs/measurements/long.txt.
+// ROUNDS (default 5), SEEDS (default 1,2,3), REQUESTS (default 200000) and PLANES (default builtin,haproxy) set the size. Keeps its summary in docs/measurements/long.txt.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -61,6 +61,16 @@ for (const seed of seeds)
 results.push(
   await jest(`rolling deploys, ${rounds} rounds`, 'test/e2e/rolling-deploys', { ROUNDS: String(rounds) }),
 );
+const requestsWanted = Number(process.env.REQUESTS ?? 200_000);
+for (const plane of (process.env.PLANES ?? 'builtin,haproxy').split(','))
+  results.push(
+    await jest(`traffic through the ${plane} plane, ${requestsWanted} requests`, 'test/e2e/traffic', {
+      PLANES: plane,
+      REQUESTS: String(requestsWanted),
+      CLIENTS: '12',
+      DOWNLOAD_MIB: '100',
+    }),
+  );
 const { requests, failures } = await neighbour.stop();
 say(`another longrun on this host meanwhile: ${requests} requests, ${failures.length} failed`);
 results.push(failures.length === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { waitFor } from '../support/wait-for.js';
@@ -20,6 +21,15 @@ const hasHaproxy = ['/usr/sbin/haproxy', '/usr/bin/haproxy'].some((path) => exis
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 const HOST = 'web.test';
 
+/** The port for TLS opens with the first certificate, so that nobody tells which one it would be. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((listening) => server.once('listening', listening));
+  const { port } = server.address() as { port: number };
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
+
 /** A certificate that nobody has signed, as files of PEM. */
 function makeCertificate(dir: string): { certificate: string; privateKey: string } {
   const [key, certificate] = [join(dir, 'key.pem'), join(dir, 'cert.pem')];
@@ -35,12 +45,14 @@ describe.each(planes)('traffic through the %s plane', (plane) => {
   const isLeftOut = !hasOpenssl || (plane === 'haproxy' && !hasHaproxy);
   let longrun: Longrun;
   let dir: string;
+  let httpsPort = 0;
   let version = 0;
 
   beforeAll(async () => {
     if (isLeftOut) return;
     dir = mkdtempSync(join(tmpdir(), 'traffic-'));
-    longrun = await Longrun.start('--lb', plane);
+    httpsPort = await freePort();
+    longrun = await Longrun.start('--lb', plane, '--lb-https-port', String(httpsPort));
   }, 60_000);
   afterEach(stopLoads);
   afterAll(async () => {
@@ -90,10 +102,12 @@ describe.each(planes)('traffic through the %s plane', (plane) => {
           loadBalancer: { drainSeconds: 5 },
         }),
       );
-      const { lb, lbHttps } = longrun.ready as typeof longrun.ready & { lbHttps?: string };
-      if (lbHttps === undefined) throw new Error('the ready file names no HTTPS port');
+      const lbHttps = `https://127.0.0.1:${httpsPort}/`;
       const common = { host: HOST, clients, timeoutMs: 3_000, pauseMs: 2, toleratedMs: 1_000 };
-      const loads = [new Load({ ...common, url: lb, downloadMiB }), new Load({ ...common, url: lbHttps })];
+      const loads = [
+        new Load({ ...common, url: longrun.ready.lb, downloadMiB }),
+        new Load({ ...common, url: lbHttps }),
+      ];
       const sent = (): number => loads.reduce((sum, load) => sum + load.sent, 0);
       await waitFor(() => sent() > 100, { timeoutMs: 20_000 });
       const acts: readonly (() => Promise<void>)[] = [
