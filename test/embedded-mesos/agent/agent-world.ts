@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -54,7 +55,9 @@ export class AgentWorld {
   async tryStart(options: Record<string, unknown> = {}, crashAt?: CrashPoint): Promise<TestMessage> {
     const script = join(compiledSources(), `agent-process-${randomUUID()}.js`);
     writeFileSync(script, agentProcess);
-    writeFileSync(join(compiledSources(), 'crash-points.js'), crashPointsProcess);
+    // Whole or not at all: another agent may be reading it.
+    writeFileSync(`${script}.crash-points`, crashPointsProcess);
+    renameSync(`${script}.crash-points`, join(compiledSources(), 'crash-points.js'));
     const all = {
       workDir: this.workDir,
       hostname: 'localhost',
@@ -84,7 +87,11 @@ export class AgentWorld {
       if (message.type === 'TEST-STARTED' || message.type === 'TEST-REFUSED') answer = message;
       this.#receive(message, child);
     });
-    const got = await waitFor(() => answer, { what: 'the agent to start' });
+    let end: string | undefined;
+    child.once('exit', (code, signal) => {
+      end = `it ended with ${code ?? signal}`;
+    });
+    const got = await waitFor(() => answer, { what: () => `the agent to start; ${end ?? 'it runs'}` });
     if (got.type === 'TEST-STARTED') this.#child = child;
     return got;
   }
