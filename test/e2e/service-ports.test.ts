@@ -36,7 +36,7 @@ describe('service ports that cannot be had', () => {
     const page = await waitFor(
       async () => {
         const { text } = await ask(longrun.ready.stats, { path: '/haproxy?stats' });
-        return text.includes('Not served') ? text : undefined;
+        return text.includes('not served') ? text : undefined;
       },
       { what: 'the reason on the stats page' },
     );
