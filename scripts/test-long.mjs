@@ -67,7 +67,8 @@ for (const plane of (process.env.PLANES ?? 'builtin,haproxy').split(','))
     await jest(`traffic through the ${plane} plane, ${requestsWanted} requests`, 'test/e2e/traffic', {
       PLANES: plane,
       REQUESTS: String(requestsWanted),
-      CLIENTS: '12',
+      CLIENTS: '6',
+      PAUSE_MS: '40',
       DOWNLOAD_MIB: '100',
     }),
   );

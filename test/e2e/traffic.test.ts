@@ -10,12 +10,14 @@ import { Longrun, webApp } from './support/longrun.js';
 /**
  * What the load balancer promises whatever happens around it, over HTTP and TLS at once: keep-alive and fresh connections,
  * bodies, answers of 2 s, WebSockets, large downloads, clients that give up after 3 s; through rolling deployments, scaling,
- * restarts, rollbacks, a new certificate, and the death of server and agent. PLANES (builtin, haproxy), REQUESTS, CLIENTS and
- * DOWNLOAD_MIB make it longer (npm run test:long).
+ * restarts, rollbacks, a new certificate, and the death of server and agent. PLANES (builtin, haproxy), REQUESTS, CLIENTS,
+ * PAUSE_MS and DOWNLOAD_MIB make it longer (npm run test:long).
  */
 const planes = (process.env['PLANES'] ?? 'builtin').split(',');
 const wantedRequests = Number(process.env['REQUESTS'] ?? 1_500);
 const clients = Number(process.env['CLIENTS'] ?? 2);
+/** Of each client between two requests: the machine must not be the limit. */
+const pauseMs = Number(process.env['PAUSE_MS'] ?? 5);
 const downloadMiB = Number(process.env['DOWNLOAD_MIB'] ?? 20);
 const hasHaproxy = ['/usr/sbin/haproxy', '/usr/bin/haproxy'].some((path) => existsSync(path));
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
@@ -103,7 +105,7 @@ describe.each(planes)('traffic through the %s plane', (plane) => {
         }),
       );
       const lbHttps = `https://127.0.0.1:${httpsPort}/`;
-      const common = { host: HOST, clients, timeoutMs: 3_000, pauseMs: 2, toleratedMs: 1_000 };
+      const common = { host: HOST, clients, timeoutMs: 3_000, pauseMs, toleratedMs: 1_000 };
       const loads = [
         new Load({ ...common, url: longrun.ready.lb, downloadMiB }),
         new Load({ ...common, url: lbHttps }),
