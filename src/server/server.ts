@@ -27,7 +27,7 @@ import type { Log } from '../logging/log.js';
 import type { LogLevels } from '../logging/log-levels.js';
 import { Metrics } from '../metrics/metrics.js';
 import { ProxyControl } from '../proxy/control.js';
-import { incapacities } from '../proxy/haproxy/capabilities.js';
+import { haproxyCannot } from '../proxy/haproxy/capabilities.js';
 import { type FromProxy, PROXY_LINE_PATH, PROXY_PROTOCOL_VERSION, type ToProxy } from '../proxy/table.js';
 import { selectVictims } from '../scheduler/decide/victims.js';
 import type { AgentId } from '../scheduler/instance.js';
@@ -248,7 +248,7 @@ export class Server {
         hasSecret: vault.has,
         restartOnAnyChange: settings.restartOnAnyChange,
         routeConflicts: settings.lbConflicts,
-        ...(settings.lb === 'haproxy' && { incapacities }),
+        ...(settings.lb === 'haproxy' && { cannotRoute: haproxyCannot }),
         bridgeName: settings.mesosBridgeName,
         ...(settings.defaultNetworkName === undefined
           ? {}

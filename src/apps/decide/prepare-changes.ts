@@ -9,7 +9,6 @@ import { withRolesOf } from './app-roles.js';
 import { sameJson } from './canonical-json.js';
 import { versionRequest } from './merge-app.js';
 import { fieldsOfDraft, nextRecord, restartedRecord } from './next-record.js';
-import { checkCapabilities, type Incapacities } from './plane-capabilities.js';
 import { prefixed, readDefinition } from './read-definition.js';
 import { checkRouteConflicts } from './route-conflicts.js';
 import { assignServicePorts, type PortsOfApp, servicePortsOf } from './service-ports.js';
@@ -26,8 +25,6 @@ export interface ChangeSettings extends DefinitionSettings {
   readonly restartOnAnyChange: boolean;
   /** What becomes of an app that claims what another one has; absent: it is refused. */
   readonly routeConflicts?: 'reject' | 'warn';
-  /** What the load balancer cannot do; absent: it can do everything. */
-  readonly incapacities?: Incapacities;
 }
 
 /** One definition of a request, of the right shape and with its place known. */
@@ -100,7 +97,6 @@ export function* prepareTree(
   yield* checkStructure({ records, removed, groups, kept }, view);
   if (view.routeClaims)
     yield* checkRouteConflicts(records, removed, view.routeClaims, settings.routeConflicts ?? 'reject');
-  if (settings.incapacities) checkCapabilities(records, settings.incapacities);
   return [
     ...records.map(({ after }) => ({ appId: after.app.id, after })),
     ...[...removed].map((appId) => ({ appId, after: undefined })),

@@ -1,38 +1,42 @@
+import type { CannotRoute, RoutingCapabilities } from '../../apps/decide/routing-capabilities.js';
 import type { PortRouting } from '../../apps/port-routing.js';
 import { isPlainName } from './decide/escape.js';
 
-/** What of a port's routing HAProxy cannot be told, by the names that people write, with the reason. */
-export interface Incapacity {
-  readonly member: string;
-  readonly reason: string;
-}
+/** Why a name is refused that would stand inside an expression of HAProxy's configuration. */
+const NAME = 'HAProxy takes letters, digits, dots, dashes and underscores in names.';
 
-type Asked = Partial<PortRouting> & { readonly udp?: 'too' | 'only' };
-
-/**
- * What the HAProxy plane does not do of what the built-in load balancer does. Empty: everything that is asked for works.
- */
-export function incapacities(asked: Asked): readonly Incapacity[] {
-  const found: Incapacity[] = [];
-  const no = (member: string, reason: string): void => void found.push({ member, reason });
-  if (asked.udp !== undefined) no('udp', 'HAProxy carries no datagrams');
-  if (asked.tls !== undefined) no('tls', 'TLS is terminated by the built-in load balancer only');
-  const { timeouts, ejection, match, balanceHeader, rules } = asked;
-  if ((asked.vhosts?.length ?? 0) > 0)
-    for (const [member, ms] of [
-      ['timeouts.client', timeouts?.clientMs],
-      ['timeouts.clientFin', timeouts?.clientFinMs],
-      ['timeouts.httpRequest', timeouts?.httpRequestMs],
-      ['timeouts.httpKeepAlive', timeouts?.httpKeepAliveMs],
-    ] as const)
+/** What the HAProxy plane does not do of what the built-in load balancer does. Empty: everything that is asked for works. */
+export const haproxyCannot: RoutingCapabilities = ({ routing, protocol }) => {
+  const found: CannotRoute[] = [];
+  const no = (member: string, why: string): void => void found.push({ member, why });
+  if (protocol !== 'tcp') no('udp', 'HAProxy carries no datagrams; the built-in load balancer does.');
+  if (routing.tls !== undefined)
+    no('tls', 'With HAProxy the load balancer does not end TLS; the built-in load balancer does.');
+  if (routing.vhosts.length > 0) {
+    const { clientMs, clientFinMs, httpRequestMs, httpKeepAliveMs } = routing.timeouts ?? {};
+    const limits = {
+      client: clientMs,
+      clientFin: clientFinMs,
+      httpRequest: httpRequestMs,
+      httpKeepAlive: httpKeepAliveMs,
+    };
+    for (const [name, ms] of Object.entries(limits))
       if (ms !== undefined)
-        no(member, 'all virtual hosts of HAProxy share one time limit for clients (--lb-timeouts)');
-  if (ejection?.panicThreshold !== undefined)
-    no('ejection.panicThreshold', 'HAProxy has no threshold above which it overlooks failures');
-  if (ejection?.longestMs !== undefined) no('ejection.longest', 'HAProxy checks at equal intervals');
-  if (balanceHeader !== undefined && !isPlainName(balanceHeader))
-    no('balanceHeader', 'HAProxy takes letters, digits, dots, dashes and underscores here');
-  const names = [
+        no(
+          `timeouts.${name}`,
+          'All virtual hosts of HAProxy share one time limit for clients (--lb-timeouts).',
+        );
+  }
+  if (routing.ejection?.panicThreshold !== undefined)
+    no('ejection.panicThreshold', 'HAProxy has no threshold above which it overlooks failures.');
+  if (routing.ejection?.longestMs !== undefined) no('ejection.longest', 'HAProxy checks at equal intervals.');
+  if (routing.balanceHeader !== undefined && !isPlainName(routing.balanceHeader)) no('balanceHeader', NAME);
+  for (const name of namesIn(routing)) if (!isPlainName(name)) no(name, NAME);
+  return found;
+};
+
+function namesIn({ match, rules }: PortRouting): readonly string[] {
+  return [
     ...Object.keys(match?.headers ?? {}),
     ...Object.keys(match?.cookies ?? {}),
     ...[rules?.requestHeaders, rules?.responseHeaders].flatMap((each) => [
@@ -40,7 +44,4 @@ export function incapacities(asked: Asked): readonly Incapacity[] {
       ...(each?.remove ?? []),
     ]),
   ];
-  for (const name of names)
-    if (!isPlainName(name)) no(name, 'HAProxy takes letters, digits, dots, dashes and underscores in names');
-  return found;
 }

@@ -1,9 +1,8 @@
-import type { Log } from '../../logging/log.js';
 import type { TaskId } from '../../scheduler/instance.js';
 import { argument } from './decide/escape.js';
 import { MAP_FILES } from './decide/frame.js';
 import type { Layout } from './decide/layout.js';
-import { type Command, freed, NO_PLAN, type Plan, planChange } from './decide/plan-change.js';
+import { type Command, freed, NO_PLAN, outdated, type Plan, planChange } from './decide/plan-change.js';
 import { commandLines } from './decide/render.js';
 import { slotIndex } from './decide/slots.js';
 import { numberIn, readStat, type StatRow } from './decide/stat-text.js';
@@ -15,8 +14,9 @@ const BATCH = 20;
 const fine = /^(no need to change|(IP|port|addr)\b|.*\bchanged from\b|$)/;
 
 /**
- * The worker processes of HAProxy, the present one and those of earlier configurations that still answer the clients they have:
- * all of them are told what changed, as far as commands can, and asked what is in flight.
+ * The worker processes of HAProxy: the present one, which is told what changed as far as commands can, and those of earlier
+ * configurations. These take no commands, and may ask any server they know until their last client has left: a server that leaves
+ * counts as having something in flight for as long as one of them lives.
  */
 export class Generations {
   readonly #plans = new Map<number, Plan>();
@@ -27,7 +27,6 @@ export class Generations {
 
   constructor(
     private readonly runtime: RuntimeSocket,
-    private readonly log: Log,
     private readonly inFlight: (taskId: TaskId, count: number) => void,
   ) {}
 
@@ -52,6 +51,9 @@ export class Generations {
   present(pid: number, plan: Plan): void {
     this.#present = pid;
     this.#plans.set(pid, plan);
+    // Of a worker that an earlier process beside HAProxy started, nobody knows more than that it may know all of these.
+    for (const [former, before] of this.#plans)
+      if (before.head === NO_PLAN.head) this.#plans.set(former, plan);
     this.#doubtful = false;
   }
 
@@ -80,27 +82,32 @@ export class Generations {
   async apply(layout: Layout): Promise<Plan | undefined> {
     let needed: Plan | undefined;
     for (const [pid, plan] of [...this.#plans]) {
+      if (pid !== this.#present) {
+        this.#plans.set(pid, outdated(plan, layout));
+        continue;
+      }
       const { commands, plan: after, reload } = planChange(plan, layout);
-      // A worker of an earlier configuration refuses commands once it has stopped; who left is counted there all the same.
-      const done = await this.#run(pid, commands);
-      if (done || pid !== this.#present) this.#plans.set(pid, after);
-      if (pid === this.#present)
-        needed = reload ?? (this.#doubtful ? planChange(NO_PLAN, layout).reload : undefined);
+      await this.#run(pid, commands);
+      this.#plans.set(pid, after);
+      needed = reload ?? (this.#doubtful ? planChange(NO_PLAN, layout).reload : undefined);
     }
     return needed;
   }
 
   /**
    * Asks for what is in flight to those that left, reports it by task (`tasks` are those of the table), and frees the slots of
-   * those that are done. True: something is still in flight.
+   * those that are done. Tells who still has something in flight.
    */
-  async count(tasks: ReadonlySet<TaskId>): Promise<boolean> {
+  async count(tasks: ReadonlySet<TaskId>): Promise<'nobody' | 'former' | 'present'> {
     const counts = new Map<TaskId, number>();
     for (const [pid, plan] of [...this.#plans]) {
-      const leaving = [...plan.backends].filter(([, { slots }]) =>
-        slots.some(({ state }) => state === 'leaving'),
-      );
-      for (const [backend] of leaving) {
+      if (pid !== this.#present) {
+        // It may send one more request to any of them on each connection that it still holds.
+        for (const task of leavingTasks(plan)) if (!tasks.has(task)) counts.set(task, 1);
+        continue;
+      }
+      for (const [backend, { slots }] of plan.backends) {
+        if (!slots.some(({ state }) => state === 'leaving')) continue;
         const rows = await this.#stat(pid, backend);
         if (!rows) break;
         this.#countBackend(pid, backend, rows, tasks, counts);
@@ -113,9 +120,9 @@ export class Generations {
       else this.#reported.set(task, count);
       this.inFlight(task, count);
     }
-    return [...this.#plans.values()].some((plan) =>
-      [...plan.backends.values()].some(({ slots }) => slots.some(({ state }) => state === 'leaving')),
-    );
+    const busy = [...this.#plans].filter(([, plan]) => !leavingTasks(plan).next().done);
+    if (busy.length === 0) return 'nobody';
+    return busy.some(([pid]) => pid === this.#present) ? 'present' : 'former';
   }
 
   /** In flight to tasks that left, as last asked. */
@@ -154,40 +161,29 @@ export class Generations {
     throw new RuntimeError(`worker ${pid} of HAProxy does not say what is in flight`);
   }
 
-  /** False: the worker may not have done all of it. */
-  async #run(pid: number, commands: readonly Command[]): Promise<boolean> {
+  async #run(pid: number, commands: readonly Command[]): Promise<void> {
     let lines: string[] = [];
-    const flush = async (): Promise<boolean> => {
+    const flush = async (): Promise<void> => {
       const batch = lines;
       lines = [];
-      return batch.length === 0 || this.#send(pid, batch);
+      if (batch.length > 0) await this.#send(pid, batch);
     };
-    let done = true;
     for (const command of commands) {
       if (command.do === 'replace-wild') {
-        done = (await flush()) && done;
+        await flush();
         await this.#replaceWild(pid, command.entries);
         continue;
       }
       lines.push(...commandLines(command));
-      if (lines.length >= BATCH) done = (await flush()) && done;
+      if (lines.length >= BATCH) await flush();
     }
-    return (await flush()) && done;
+    await flush();
   }
 
-  async #send(pid: number, lines: readonly string[]): Promise<boolean> {
-    let answer: string;
-    try {
-      answer = await this.runtime.askWorker(pid, lines);
-    } catch (error) {
-      if (pid === this.#present) throw error;
-      this.log.debug('a worker of an earlier configuration did not answer', { pid, error: String(error) });
-      return false;
-    }
+  async #send(pid: number, lines: readonly string[]): Promise<void> {
+    const answer = await this.runtime.askWorker(pid, lines);
     const complaint = answer.split('\n').find((line) => !fine.test(line.trim()));
-    if (complaint === undefined) return true;
-    if (pid === this.#present) throw new RuntimeError(`HAProxy refused a command: ${complaint}`);
-    return false;
+    if (complaint !== undefined) throw new RuntimeError(`HAProxy refused a command: ${complaint}`);
   }
 
   async #replaceWild(pid: number, entries: readonly (readonly [string, string])[]): Promise<void> {
@@ -202,4 +198,9 @@ export class Generations {
     for (let at = 0; at < lines.length; at += BATCH) await this.#send(pid, lines.slice(at, at + BATCH));
     await this.#send(pid, [`commit map @${version} ${file}`]);
   }
+}
+
+function* leavingTasks({ backends }: Plan): Generator<TaskId> {
+  for (const { slots } of backends.values())
+    for (const slot of slots) if (slot.state === 'leaving') yield slot.by.taskId;
 }

@@ -4,7 +4,7 @@ import type { Log } from '../../logging/log.js';
 import type { TaskId } from '../../scheduler/instance.js';
 import type { Clock, Timer } from '../../util/clock.js';
 import type { RoutingTable } from '../table.js';
-import { type Layout, type LayoutSettings, makeLayout, wantedPorts } from './decide/layout.js';
+import { type Layout, type LayoutSettings, layoutInSteps, wantedPorts } from './decide/layout.js';
 import { NO_PLAN, type Plan, planChange } from './decide/plan-change.js';
 import { render } from './decide/render.js';
 import type { FollowedServices } from './followed-table.js';
@@ -13,6 +13,8 @@ import type { HaproxyProcess } from './haproxy-process.js';
 
 /** While something is in flight to instances that left, HAProxy is asked so often whether it is done. */
 const DRAIN_PERIOD_MS = 50;
+/** And so often whether workers of earlier configurations have ended, while only these could still ask them. */
+const FORMER_PERIOD_MS = 200;
 /** Ports that are taken, hosts that are not known and configurations that were refused are looked at again after this. */
 const SECOND_LOOK_MS = 5_000;
 /** What failed is tried again after this. */
@@ -35,6 +37,10 @@ export interface HaproxyPlaneOptions {
 /** Brings HAProxy to what the table says, and tells what is still in flight to those that left it. */
 export class HaproxyPlane {
   readonly generations: Generations;
+  /** The newest layout, until the table or what is known of the outside world changes. */
+  #made: { readonly change: number; readonly layout: Layout } | undefined;
+  /** Second looks so far. */
+  #looks = 0;
   readonly #addresses = new Map<string, string>();
   /** `address port` of service ports that are left out. */
   readonly #busyPorts = new Map<string, { readonly port: number; readonly reason: string }>();
@@ -52,7 +58,7 @@ export class HaproxyPlane {
   #stopped = false;
 
   constructor(private readonly options: HaproxyPlaneOptions) {
-    this.generations = new Generations(options.haproxy.runtime, options.log, options.inFlight);
+    this.generations = new Generations(options.haproxy.runtime, options.inFlight);
   }
 
   start(): void {
@@ -102,7 +108,7 @@ export class HaproxyPlane {
     const change = table.changes;
     const { services } = table.table();
     const tasks = tasksOf(services);
-    const layout = await this.#layout(services);
+    const layout = await this.#layout(services, change);
     if (!haproxy.running) await this.#restart(layout);
     else await this.generations.survey();
     const needsReload = await this.generations.apply(layout);
@@ -117,21 +123,33 @@ export class HaproxyPlane {
     }
     const busy = await this.generations.count(tasks);
     table.confirm(change);
-    if (busy) this.#wakeIn(DRAIN_PERIOD_MS);
+    if (busy !== 'nobody') this.#wakeIn(busy === 'present' ? DRAIN_PERIOD_MS : FORMER_PERIOD_MS);
     if (this.#serving) return;
     this.#serving = true;
     this.options.serving();
   }
 
-  async #layout(services: RoutingTable['services']): Promise<Layout> {
+  async #layout(services: RoutingTable['services'], change: number): Promise<Layout> {
     await this.#resolve(services);
+    // What is known is not forgotten half way: a second look may begin between the steps.
+    const addresses = new Map(this.#addresses);
     await this.#probe(services);
-    const { settings } = this.options;
-    return makeLayout(services, settings, {
-      addressOf: (host) => (isIP(host) !== 0 ? host : this.#addresses.get(host)),
-      portRefused: (port, address) => this.#busyPorts.get(`${address} ${port}`)?.reason,
+    const busyPorts = new Map(this.#busyPorts);
+    if (this.#made?.change === change) return this.#made.layout;
+    const steps = layoutInSteps(services, this.options.settings, {
+      addressOf: (host) => (isIP(host) !== 0 ? host : addresses.get(host)),
+      portRefused: (port, address) => busyPorts.get(`${address} ${port}`)?.reason,
       refused: new Set(this.#refused.keys()),
     });
+    const looks = this.#looks;
+    for (;;) {
+      const step = steps.next();
+      if (step.done) {
+        if (looks === this.#looks) this.#made = { change, layout: step.value };
+        return step.value;
+      }
+      await new Promise<void>((next) => setImmediate(next));
+    }
   }
 
   async #restart(layout: Layout): Promise<void> {
@@ -166,6 +184,7 @@ export class HaproxyPlane {
       if (key === undefined || !service || this.#refused.has(key)) continue;
       found = true;
       const reason = 'HAProxy does not take its configuration';
+      this.#made = undefined;
       this.#refused.set(key, { port: service.servicePort, reason });
       this.options.log.warn('an app is not served: HAProxy does not take what it asks for', {
         app: service.appId,
@@ -188,6 +207,7 @@ export class HaproxyPlane {
       [...unknown].map(async (host) => {
         try {
           this.#addresses.set(host, (await lookup(host, { order: 'ipv4first' } as { family?: 4 })).address);
+          this.#made = undefined;
         } catch (error) {
           this.options.log.warn('a host is not known; its instances are not served', {
             host,
@@ -225,7 +245,9 @@ export class HaproxyPlane {
       }
     }
     this.#boundPorts = bound;
-    if (changed) this.options.notServedChanged();
+    if (!changed) return;
+    this.#made = undefined;
+    this.options.notServedChanged();
   }
 
   /** HAProxy has these ports already: they are busy with us. */
@@ -239,6 +261,8 @@ export class HaproxyPlane {
     const busy = this.#busyPorts.size;
     this.#busyPorts.clear();
     this.#addresses.clear();
+    this.#made = undefined;
+    this.#looks += 1;
     if (busy > 0) this.options.notServedChanged();
     this.wake();
   }

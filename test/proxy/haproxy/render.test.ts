@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { incapacities } from '../../../src/proxy/haproxy/capabilities.js';
+import type { PortRouting } from '../../../src/apps/port-routing.js';
+import { haproxyCannot } from '../../../src/proxy/haproxy/capabilities.js';
 import { NO_PLAN, planChange } from '../../../src/proxy/haproxy/decide/plan-change.js';
 import { type Rendered, render } from '../../../src/proxy/haproxy/decide/render.js';
 import type { Service } from '../../../src/proxy/table.js';
@@ -149,9 +150,21 @@ describe("HAProxy's configuration", () => {
   });
 
   it('lacks what HAProxy cannot do, and that is told by name', () => {
-    expect(incapacities(everything)).toEqual([]);
-    expect(
-      incapacities({ udp: 'only', vhosts: ['a'], timeouts: { clientMs: 1 } }).map(({ member }) => member),
-    ).toEqual(['udp', 'timeouts.client']);
+    const lacks = (
+      asked: Partial<PortRouting>,
+      protocol: 'tcp' | 'udp' | 'udp,tcp' = 'tcp',
+    ): readonly string[] => {
+      const routing = {
+        ...{ enabled: true, vhosts: [], paths: [], ignorePathCase: false, groups: [], sticky: false },
+        ...asked,
+      };
+      return [...haproxyCannot({ routing, mode: 'http', protocol })].map(({ member }) => member);
+    };
+    expect(lacks(everything)).toEqual([]);
+    expect(lacks({ timeouts: { clientMs: 1 } })).toEqual([]);
+    expect(lacks({ vhosts: ['a'], timeouts: { clientMs: 1 } }, 'udp,tcp')).toEqual([
+      'udp',
+      'timeouts.client',
+    ]);
   });
 });

@@ -1,11 +1,15 @@
 import type { RoutingTimeouts } from '../../../apps/port-routing.js';
 import { isIPv6 } from '../../../util/ip-address.js';
+import { finish, type Steps } from '../../../util/steps.js';
 import type { RoutingTable, Server, Service } from '../../table.js';
 import { backendShape, sideSections } from './backend-shape.js';
 import { frameText, type PortFrontend, portFrontendText } from './frame.js';
 import { type Pool, poolsOf } from './pools.js';
 import { makeRoutes, type RouteMaps } from './route-maps.js';
 import type { Occupant } from './slots.js';
+
+/** Backends that are thought about at a time. */
+const STEP = 100;
 
 /** What the configuration is made of besides the table. */
 export interface LayoutSettings {
@@ -57,14 +61,28 @@ export function makeLayout(
   settings: LayoutSettings,
   facts: LayoutFacts,
 ): Layout {
+  return finish(layoutInSteps(services, settings, facts));
+}
+
+/** The same, a few services at a time: neither of them may change between the steps. */
+export function* layoutInSteps(
+  services: RoutingTable['services'],
+  settings: LayoutSettings,
+  facts: LayoutFacts,
+): Steps<Layout> {
   const served = Object.fromEntries(
     Object.entries(services).filter(([key, { udp }]) => udp !== 'only' && !facts.refused.has(key)),
   );
   const byService = poolsOf(served);
   const pools = new Map([...byService.values()].map((pool) => [pool.name, pool]));
+  yield;
   const routes = makeRoutes(served, byService);
   const backends = new Map<string, WantedBackend>();
-  for (const pool of pools.values()) backends.set(pool.name, wantedBackend(pool, facts));
+  for (const pool of pools.values()) {
+    if (backends.size % STEP === 0) yield;
+    backends.set(pool.name, wantedBackend(pool, facts));
+  }
+  yield;
   const ports = portFrontends(pools, settings, facts).map((frontend) => ({
     key: frontend.key,
     text: portFrontendText(frontend, settings),
@@ -73,13 +91,30 @@ export function makeLayout(
 }
 
 function wantedBackend(pool: Pool, facts: LayoutFacts): WantedBackend {
-  const { text, serverOptions } = backendShape(pool.name, pool.lead);
-  const shape = [...sideSections(pool.name, pool.lead), text].join('\n\n');
+  const { shape, serverOptions } = shapeOf(pool);
   const occupants = pool.members.flatMap((service) =>
     service.servers.flatMap((server) => occupant(server, service, facts) ?? []),
   );
   const wanted = pool.members.reduce((sum, service) => sum + (service.wanted ?? 0), 0);
   return { name: pool.name, key: pool.key, shape, serverOptions, occupants, wanted };
+}
+
+interface Shape {
+  readonly name: string;
+  readonly shape: string;
+  readonly serverOptions: string;
+}
+
+/** Sections as last made of a service: only services that change are other objects in the next table. */
+const shapes = new WeakMap<Service, Shape>();
+
+function shapeOf({ name, lead }: Pool): Shape {
+  const known = shapes.get(lead);
+  if (known?.name === name) return known;
+  const { text, serverOptions } = backendShape(name, lead);
+  const made = { name, shape: [...sideSections(name, lead), text].join('\n\n'), serverOptions };
+  shapes.set(lead, made);
+  return made;
 }
 
 function occupant(server: Server, service: Service, facts: LayoutFacts): Occupant | undefined {

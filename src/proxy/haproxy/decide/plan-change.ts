@@ -96,6 +96,23 @@ export function planChange(plan: Plan, layout: Layout): Change {
   return { commands, plan: after, reload: reload ? freshPlan(after, layout) : undefined };
 }
 
+/** The plan of a process that takes no commands any more: who left the layout is leaving there, and nobody comes. */
+export function outdated(plan: Plan, layout: Layout): Plan {
+  const backends = new Map<string, PlannedBackend>();
+  let changes = 0;
+  for (const [name, backend] of plan.backends) {
+    const leaving = assignSlots(backend.slots, layout.backends.get(name)?.occupants ?? []).changes.filter(
+      ({ before }) => before.state !== 'free',
+    );
+    changes += leaving.length;
+    backends.set(
+      name,
+      leaving.length === 0 ? backend : { ...backend, slots: changed(backend.slots, leaving) },
+    );
+  }
+  return changes === 0 ? plan : { ...plan, backends };
+}
+
 /** The plan of a configuration made anew from a layout; who had a slot keeps its number. */
 export function freshPlan(before: Plan, layout: Layout): Plan {
   const backends = new Map<string, PlannedBackend>();
