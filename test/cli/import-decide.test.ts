@@ -72,7 +72,7 @@ describe('an app as it was read', () => {
     expect(noteOf(translated, 'label HAPROXY_GROUP')).toMatchObject({ honour: 'honoured' });
     expect(noteOf(translated, 'label HAPROXY_0_HTTP_FRONTEND_ACL')).toMatchObject({
       honour: 'not',
-      todo: expect.stringContaining('--lb haproxy'),
+      todo: expect.stringContaining('which setting it stood for'),
     });
     expect(noteOf(translated, 'label owner')).toMatchObject({ honour: 'honoured' });
   });

@@ -19,7 +19,7 @@ export const unheededLabels: readonly UnheededLabel[] = [
   unheeded(
     'HAPROXY_*',
     'templates in HAProxy’s language are not taken from labels',
-    'See which setting it stood for, or run with `--lb haproxy --lb-raw-labels`.',
+    'See which setting it stood for.',
   ),
   unheeded('VIP_*', 'no virtual addresses', 'Use the service port, or a virtual host of the load balancer.'),
 ];

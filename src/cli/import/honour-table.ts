@@ -110,7 +110,7 @@ export const honourTable: readonly HonourEntry[] = [
       `HAPROXY_{n}_${name}`,
       'partly',
       'lines about timeouts, headers, redirects, retries and servers; the others are told as warnings',
-      'Say what is left with `loadBalancer`, or run with `--lb haproxy --lb-raw-labels`.',
+      'Say what is left with `loadBalancer`.',
     ),
   ),
   ...unheededLabels.map(({ name, why, todo }) => label(name, 'not', why, todo)),
