@@ -108,7 +108,7 @@ asRoot('a container that waits for its launch', () => {
     world.warnings.length = 0;
     await world.restart();
     await waitFor(() => [...before, left].every((id) => world.records(id) === ''));
-    await waitFor(() => !world.isolation.containers().includes(left));
+    await waitFor(() => ![...before, given, left].some((id) => world.isolation.containers().includes(id)));
     expect(world.events).toEqual([]);
     expect(world.warnings.filter((text) => text.includes('no task is known of'))).toEqual([]);
   });
