@@ -18,7 +18,7 @@ import type { ServerPool } from './server-pool.js';
 import type { Ticket } from './wait-queue.js';
 
 /** Most unused connections kept per server. */
-export const MAX_IDLE_PER_SERVER = 64;
+export const MAX_IDLE_PER_SERVER = 256;
 
 /** HAProxy's words: `DOWN` is ejected, `DRAIN` has weight 0, `MAINT` is disabled. */
 export type ServerState = 'UP' | 'DOWN' | 'DRAIN' | 'MAINT';
