@@ -191,12 +191,12 @@ export class ProcessContainer {
     };
   }
 
-  #ending(): Pick<ContainerEnd, 'exit' | 'failure'> {
-    const record = this.#records.exit;
-    if (!record) return {};
-    return 'exit' in record
-      ? { exit: record.exit }
-      : { failure: `Failed to launch container: ${record.failure}` };
+  #ending(): Pick<ContainerEnd, 'exit' | 'failure' | 'cancelled'> {
+    const { exit: record, task } = this.#records;
+    if (record && 'exit' in record) return { exit: record.exit };
+    // Its process was ended on the way to the task's program: nothing of that ran, and nobody failed.
+    if (this.#kill && !task) return { cancelled: true };
+    return record ? { failure: `Failed to launch container: ${record.failure}` } : {};
   }
 
   #forked(): void {
