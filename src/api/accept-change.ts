@@ -8,7 +8,7 @@ import type { WriteTarget } from './entity-tags.js';
 import { accessOf } from './middleware/access.js';
 import { forgetNotes, MAX_NAMED, noteApp, noteDeployment } from './middleware/audit-writes.js';
 import { requestIdOf } from './middleware/request-id.js';
-import { acceptedClaims, warnAbout } from './warnings.js';
+import { warnAbout } from './warnings.js';
 import { sendJson } from './write-json.js';
 
 /** A change that was accepted, durably, and what it did to the first app that it names. */
@@ -43,7 +43,7 @@ export async function acceptChange(
       warnAbout(
         response,
         changes.map((each) => ({ ...each, before: context.registry.get(each.appId) })),
-        acceptedClaims(context),
+        context,
       );
       for (const { appId, after } of changes.slice(0, MAX_NAMED))
         noteApp(request, appId, { before: context.registry.get(appId), after });

@@ -13,7 +13,7 @@ import { changeWord, toPlace } from './decide/announced-change.js';
 import type { WriteTarget } from './entity-tags.js';
 import { accessOf } from './middleware/access.js';
 import { judgePlacement, type Placement } from './placement.js';
-import { acceptedClaims, warnAbout } from './warnings.js';
+import { warnAbout } from './warnings.js';
 import { sendPieces } from './write-json.js';
 
 /** Most deployments that are named as standing in the way. */
@@ -61,7 +61,7 @@ export async function answerDryRun(
   if (checkVersion !== undefined) response.setHeader('ETag', checkVersion);
   const placements = await judgePlacement(context, changed.map(toPlace));
   const { groups } = prepared;
-  const warnings = warnAbout(response, changed, acceptedClaims(context));
+  const warnings = warnAbout(response, changed, context);
   const announcement = { preview, checkVersion, apps, changed, groups, placements, warnings };
   const pieces = dryRunPieces(context, announcement);
   await sendPieces(request, response, pieces, clock);

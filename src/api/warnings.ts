@@ -1,8 +1,10 @@
 import type { Response } from 'express';
 import type { ClaimsView } from '../apps/decide/route-conflicts.js';
+import type { KnownCertificates } from '../certificates/decide/missing-certificates.js';
 import type { ApiContext } from './api-context.js';
 import {
   type Change,
+  certificateWarnings,
   conflictWarnings,
   labelWarnings,
   unknownFieldWarnings,
@@ -23,23 +25,38 @@ export function noteUnknownFields(
   ofBodies.set(response, unknownFieldWarnings(body, isKnown));
 }
 
+type Surroundings = Pick<ApiContext, 'settings' | 'registry' | 'certificates'>;
+
 /** Where conflicts are looked up for warnings; undefined where they are refused, so that there is nothing to warn of. */
-export function acceptedClaims({
-  settings,
-  registry,
-}: Pick<ApiContext, 'settings' | 'registry'>): ClaimsView | undefined {
+function acceptedClaims({ settings, registry }: Surroundings): ClaimsView | undefined {
   return settings.lbConflicts === 'warn' ? registry.routeClaims : undefined;
+}
+
+/** Undefined: there are no certificates at all here. */
+export function knownCertificates({
+  certificates,
+  settings,
+}: Pick<ApiContext, 'certificates' | 'settings'>): KnownCertificates | undefined {
+  if (!certificates) return undefined;
+  return {
+    find: (name) => certificates.find(name),
+    hasFolder: settings.lbCerts !== undefined,
+    hasAcme: settings.lbAcme !== undefined,
+  };
 }
 
 /** Everything that has no effect, or is another app's, in what the request brings; names it in the answer's head. */
 export function warnAbout(
   response: Response,
   changes: readonly Change[],
-  claims: ClaimsView | undefined,
+  context: Surroundings,
 ): readonly string[] {
+  const claims = acceptedClaims(context);
+  const known = knownCertificates(context);
   const warnings = [
     ...(ofBodies.get(response) ?? []),
     ...labelWarnings(changes),
+    ...(known ? certificateWarnings(changes, known) : []),
     ...(claims ? conflictWarnings(changes, claims) : []),
   ];
   const line = warningLine(warnings);

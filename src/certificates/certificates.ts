@@ -27,6 +27,10 @@ export class Certificates {
     return info;
   }
 
+  find(name: string): CertificateInfo | undefined {
+    return this.options.book.get(name);
+  }
+
   usedBy(name: string): readonly AppId[] {
     return this.options.usedBy(name);
   }

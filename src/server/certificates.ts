@@ -4,7 +4,9 @@ import { AcmeService } from '../certificates/acme/acme-service.js';
 import type { CertificateBook } from '../certificates/certificate-book.js';
 import { CertificateFeed } from '../certificates/certificate-feed.js';
 import { Certificates } from '../certificates/certificates.js';
+import { referredName } from '../certificates/decide/missing-certificates.js';
 import type { Settings } from '../config/settings.js';
+import type { EventBus } from '../events/event-bus.js';
 import type { Log } from '../logging/log.js';
 import type { RoutingTable } from '../proxy/table.js';
 import type { Clock } from '../util/clock.js';
@@ -32,6 +34,7 @@ export function makeCertificates(
   epoch: number,
   book: CertificateBook,
   table: () => RoutingTable,
+  events: Pick<EventBus, 'publish'>,
 ): ServerCertificates {
   const feed = new CertificateFeed({ book, epoch, clock });
   const { lbAcme: directory, lbAcmeEmail: email } = settings;
@@ -46,6 +49,7 @@ export function makeCertificates(
           table,
           clock,
           dice,
+          events,
           log: log.child('acme'),
         });
   const api = new Certificates({ book, usedBy: (name) => usersOf(table(), name), acme: () => acme?.state() });
@@ -63,6 +67,10 @@ export function makeCertificates(
 function usersOf({ services }: RoutingTable, name: string): readonly AppId[] {
   const apps = new Set<AppId>();
   for (const { appId, tls } of Object.values(services))
-    if (tls?.certificates?.includes(name) || tls?.clientAuthorities?.includes(name)) apps.add(appId);
+    if (
+      tls?.certificates?.some((each) => referredName(each) === name) ||
+      tls?.clientAuthorities?.includes(name)
+    )
+      apps.add(appId);
   return [...apps].sort();
 }

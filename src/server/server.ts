@@ -169,8 +169,12 @@ export class Server {
     });
     const endpoints = new EndpointBook({ registry, instances: scheduler.instances, clock });
     const names = new NamesFeed({ book: endpoints, leader: await leaderAddress(settings, masterPort, log) });
-    const certificates = makeCertificates(this.options, epoch, vault.certificates, () =>
-      proxyControl.table(),
+    const certificates = makeCertificates(
+      this.options,
+      epoch,
+      vault.certificates,
+      () => proxyControl.table(),
+      events,
     );
     const proxyControl: ProxyControl = new ProxyControl({
       registry,

@@ -1,4 +1,5 @@
 import { hideEnv } from '../../src/api/decide/hide-env.js';
+import { issue } from '../support/issued-certificate.js';
 import { expectContract } from './support/contract.js';
 import { app, GroupWorld } from './support/group-world.js';
 
@@ -53,6 +54,58 @@ describe('an app that asks for what another has', () => {
       expect([status, json['code']]).toEqual([409, 'route-conflict']);
       expect(JSON.stringify(json['details'])).toContain('shop.test belongs to /web');
     }
+  });
+});
+
+describe('certificates that an app names', () => {
+  const tls = (...certificates: string[]) =>
+    app('/web', {
+      ...ports,
+      labels: { HAPROXY_0_SSL_CERT: certificates.join(',') },
+      loadBalancer: { ports: [{ portIndex: 0, tls: { clientAuthorities: ['partners'] } }] },
+    });
+  const put = async (name: string, body: object): Promise<void> => {
+    expect((await world.ask('PUT', `/v2/certificates/${name}`, body)).status).toBeLessThan(300);
+  };
+
+  it('are warned of while they are not there, and taken as files by their paths', async () => {
+    const web = issue('web', ['web.test']);
+    const ca = issue('ca', [], { ca: true });
+    const made = await world.ask(
+      'POST',
+      '/v2/apps',
+      app('/web', {
+        ...ports,
+        loadBalancer: {
+          ports: [{ tls: { certificates: ['/etc/ssl/shop.pem', 'acme'], clientAuthorities: ['partners'] } }],
+        },
+      }),
+    );
+    expect(made.status).toBe(201);
+    expect(made.headers['x-longrun-warning']).toMatch(/\/web: port 0: no certificate shop is stored/);
+    const warnings = async (): Promise<unknown> =>
+      ((await world.ask('GET', '/v2/apps/web')).json['app'] as { warnings?: string[] }).warnings;
+    expect(await warnings()).toEqual([
+      expect.stringContaining('port 0: no certificate shop is stored'),
+      expect.stringContaining('port 0: it asks for certificates of ACME, which is not set up'),
+      expect.stringContaining('port 0: no authority partners is stored'),
+    ]);
+    await put('shop', { certificate: web.cert, privateKey: web.key });
+    await put('partners', { certificate: ca.cert });
+    expect(await warnings()).toEqual([expect.stringContaining('ACME')]);
+    await world.calm();
+    // Nothing new is named: a write says nothing of it again.
+    const again = await world.ask('PATCH', '/v2/apps/web', { cpus: 0.2 });
+    expect([again.status, again.headers['x-longrun-warning']]).toEqual([200, undefined]);
+  });
+
+  it('are what they are named as', async () => {
+    const ca = issue('ca', [], { ca: true });
+    await put('partners', { certificate: ca.cert });
+    const made = await world.ask('POST', '/v2/apps', tls('partners'));
+    expect(made.headers['x-longrun-warning']).toBe(
+      '/web: port 0: partners is an authority without a key, and no certificate to speak TLS with',
+    );
   });
 });
 

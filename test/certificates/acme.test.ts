@@ -3,6 +3,7 @@ import { AcmeService } from '../../src/certificates/acme/acme-service.js';
 import type { CertificateInfo } from '../../src/certificates/certificate.js';
 import { CertificateFeed } from '../../src/certificates/certificate-feed.js';
 import { planHosts, retryAfterMs, wantedHosts } from '../../src/certificates/decide/acme-hosts.js';
+import type { EventBody } from '../../src/events/event-bus.js';
 import { silentLog } from '../../src/logging/log.js';
 import type { Service } from '../../src/proxy/table.js';
 import { SystemClock } from '../../src/util/clock.js';
@@ -74,12 +75,22 @@ describe('hosts that certificates are kept for', () => {
   });
 });
 
+/** The clock of the machine, set forward. */
+class ShiftedClock extends SystemClock {
+  laterMs = 0;
+  override wallMs(): number {
+    return super.wallMs() + this.laterMs;
+  }
+}
+
 describe('certificates that are obtained by themselves', () => {
   async function world(authority: AcmeAuthority, hosts: () => readonly string[]) {
     const { book } = await openCertificates();
-    const clock = new SystemClock();
+    const clock = new ShiftedClock();
     const feed = new CertificateFeed({ book, epoch: 1, clock });
+    const events: EventBody[] = [];
     const acme = new AcmeService({
+      events: { publish: (body) => void events.push(body) },
       directory: 'https://acme.test/dir',
       authority,
       book,
@@ -90,7 +101,7 @@ describe('certificates that are obtained by themselves', () => {
       log: silentLog,
       settleMs: 0,
     });
-    return { book, acme, feed };
+    return { book, acme, feed, events, clock };
   }
 
   it('are stored before anything else, one host after the other, and asked for once', async () => {
@@ -100,7 +111,7 @@ describe('certificates that are obtained by themselves', () => {
       const { cert, key } = issue(host, [host], { days: 90 });
       return { certificate: cert, privateKey: key };
     };
-    const { book, acme } = await world({ obtain }, () => ['a.test', 'b.test']);
+    const { book, acme, events } = await world({ obtain }, () => ['a.test', 'b.test']);
     await acme.look();
     await acme.look();
     expect(asked).toEqual(['a.test', 'b.test']);
@@ -109,6 +120,39 @@ describe('certificates that are obtained by themselves', () => {
       ['acme-b.test', 'acme'],
     ]);
     expect(acme.state().hosts.every(({ state }) => state === 'has-certificate')).toBe(true);
+    const { notAfterMs } = book.get('acme-a.test') ?? { notAfterMs: 0 };
+    expect(events).toEqual([
+      {
+        eventType: 'certificate_obtained_event',
+        host: 'a.test',
+        certificate: 'acme-a.test',
+        version: 1,
+        notAfter: new Date(notAfterMs).toISOString(),
+      },
+      expect.objectContaining({ eventType: 'certificate_obtained_event', host: 'b.test' }),
+    ]);
+  });
+
+  it('are renewed before they end, and told of as such', async () => {
+    let times = 0;
+    const obtain = async (host: string): Promise<Obtained> => {
+      times += 1;
+      // They begin a day ago: the first has lived for two thirds of its life when it comes.
+      const { cert, key } = issue(host, [host], { days: times === 1 ? 0.25 : 90 });
+      return { certificate: cert, privateKey: key };
+    };
+    const { book, acme, events, clock } = await world({ obtain }, () => ['a.test']);
+    await acme.look();
+    expect(times).toBe(1);
+    clock.laterMs = 3_600_000;
+    await acme.look();
+    expect(book.get('acme-a.test')?.version).toBe(2);
+    expect(events.map(({ eventType, version }) => [eventType, version])).toEqual([
+      ['certificate_obtained_event', 1],
+      ['certificate_renewed_event', 2],
+    ]);
+    await acme.look();
+    expect(times).toBe(2);
   });
 
   it('that are refused are told with the reason, and the others go on', async () => {
@@ -117,10 +161,21 @@ describe('certificates that are obtained by themselves', () => {
       const { cert, key } = issue(host, [host], { days: 90 });
       return { certificate: cert, privateKey: key };
     };
-    const { book, acme } = await world({ obtain }, () => ['bad.test', 'good.test']);
+    const { book, acme, events } = await world({ obtain }, () => ['bad.test', 'good.test']);
     await acme.look();
     expect(book.list().map(({ name }) => name)).toEqual(['acme-good.test']);
+    const [{ nextAt } = { nextAt: '' }] = acme.state().hosts;
     expect(acme.state().hosts[0]).toMatchObject({ state: 'waiting', failures: 1, problem: 'no such host' });
+    expect(events).toContainEqual({
+      eventType: 'certificate_failed_event',
+      host: 'bad.test',
+      certificate: 'acme-bad.test',
+      reason: 'no such host',
+      failures: 1,
+      nextAt,
+      served: false,
+    });
+    expect(events.map(({ eventType }) => eventType)).toContain('certificate_obtained_event');
   });
 });
 
@@ -140,6 +195,7 @@ describe('certificates that are obtained by themselves', () => {
       table: () => plane.routes.table(),
       clock,
       dice: new SystemDice(),
+      events: { publish: () => undefined },
       log: silentLog,
       settleMs: 100,
     };

@@ -179,8 +179,11 @@ describe('which instances are servers', () => {
 
 describe('names and limits', () => {
   it('are those of marathon-lb', () => {
-    expect(backendName('/shop/web-1.2', 10_000)).toBe('shop_web_1_2_10000');
-    expect(serverName('node-1.test', '10.0.0.1', 80)).toBe('node_1_test_10_0_0_1_80');
+    expect(backendName('/shop/web-1.2', 10_000)).toBe('shop_web-1.2_10000');
+    expect(backendName('web blue', 1)).toBe('web_blue_1');
+    expect(serverName('node-1.test', '10.0.0.1', 80)).toBe('node-1_test_10_0_0_1_80');
+    expect(serverName('10.0.0.1', '10.0.0.1', 80)).toBe('10_0_0_1_80');
+    expect(serverName('::1', '::1', 80)).toBe('__1_80');
   });
 
   it('drain 30 s for HTTP, 10 s for TCP, or what the app says', () => {

@@ -1,5 +1,8 @@
 import type { ClientHttp2Session, ServerHttp2Stream } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
+import { haproxyLines } from '../../src/proxy/worker/access-log/haproxy-line.js';
+import { jsonLines } from '../../src/proxy/worker/access-log/json-line.js';
+import type { ExchangeRecord } from '../../src/proxy/worker/exchange-record.js';
 import { MAX_RESETS } from '../../src/proxy/worker/h2/http2-front.js';
 import { issue } from '../support/issued-certificate.js';
 import { waitFor } from '../support/wait-for.js';
@@ -53,6 +56,20 @@ describe('clients that speak HTTP/2', () => {
     expect(backend.received).toContain('cookie: x=1; y=2\r\n');
     expect(backend.received).toContain('X-Forwarded-Proto: https\r\n');
     expect(backend.received).not.toContain('Connection');
+  });
+
+  it('are logged as speaking it', async () => {
+    const session = await overTls(await Backend.answering('hello'));
+    const lines: string[] = [];
+    const formats = [haproxyLines({ withQuery: false }), jsonLines({ withQuery: false })];
+    const exchangeEnded = (record: ExchangeRecord): void => {
+      for (const format of formats) lines.push(format(record, { startedWallMs: 0, connections: 1 }));
+    };
+    Object.assign(plane.shared, { exchangeEnded });
+    await ask(session, to('/a'));
+    await waitFor(() => lines.length === formats.length, { what: () => lines.join('') });
+    expect(lines[0]).toContain('"GET /a HTTP/2.0"');
+    expect(JSON.parse(lines[1] ?? '')).toMatchObject({ path: '/a', protocol: 'HTTP/2.0', tls: 'TLSv1.3' });
   });
 
   it('ask many things at once over one connection', async () => {

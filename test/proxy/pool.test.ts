@@ -175,6 +175,19 @@ describe('slow start', () => {
     expect(Math.abs((counts[2] ?? 0) - 30)).toBeLessThan(4);
   });
 
+  it('begins anew for a server that comes back after it was left alone', () => {
+    const table = new Table(service(all(2), { slowStartMs: 10_000 }));
+    expect(counted(table.live(), 100)).toEqual({ 1: 50, 2: 50 });
+    refuse(table.server(2), 1_000);
+    expect(counted(table.live(), 100, { nowMs: 1_400 })).toEqual({ 1: 100 });
+    const back = counted(table.live(), 2_100, { nowMs: 1_500 })[2] ?? 0;
+    expect(back).toBeGreaterThan(0);
+    expect(back).toBeLessThan(120);
+    const half = counted(table.live(), 1_500, { nowMs: 6_500 })[2] ?? 0;
+    expect(Math.abs(half - 500)).toBeLessThan(20);
+    expect(counted(table.live(), 100, { nowMs: 11_500 })).toEqual({ 1: 50, 2: 50 });
+  });
+
   it('is not for servers of the first table', () => {
     const table = new Table(service(all(2), { slowStartMs: 10_000 }));
     expect(counted(table.live(), 100)).toEqual({ 1: 50, 2: 50 });

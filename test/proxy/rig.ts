@@ -13,6 +13,7 @@ import { Routes } from '../../src/proxy/worker/routes.js';
 import { defaultTimeouts, type Timeouts } from '../../src/proxy/worker/timeouts.js';
 import { CertificateShelf } from '../../src/proxy/worker/tls/certificate-shelf.js';
 import { HTTPS_FRONTEND, HttpsPort } from '../../src/proxy/worker/tls/https-port.js';
+import { TurnWrites } from '../../src/proxy/worker/turn-writes.js';
 import type { TaskId } from '../../src/scheduler/instance.js';
 import { SystemClock } from '../../src/util/clock.js';
 import { waitFor } from '../support/wait-for.js';
@@ -108,7 +109,7 @@ export class RawClient {
       () => (typeof pattern === 'string' ? this.text.includes(pattern) : pattern.test(this.text)),
       {
         what: () => `${String(pattern)} in ${JSON.stringify(this.text.slice(0, 600))}`,
-        timeoutMs: 5_000,
+        timeoutMs: 20_000,
       },
     );
     return this.text;
@@ -118,7 +119,7 @@ export class RawClient {
   async seesEnd(): Promise<string> {
     await waitFor(() => this.ended || this.closed, {
       what: () => `the end after ${JSON.stringify(this.text.slice(0, 600))}`,
-      timeoutMs: 5_000,
+      timeoutMs: 20_000,
     });
     return this.text;
   }
@@ -179,6 +180,7 @@ export class Plane {
     this.shared = {
       clock: this.clock,
       deadlines: this.#deadlines,
+      turnWrites: new TurnWrites(),
       retiring: false,
       certificates: this.certificates,
       passwords: new PasswordDesk(this.clock, async (password, hash) => verify(password, hash), silentLog),

@@ -21,12 +21,14 @@ let server: StatsServer;
 let port: number;
 let refetched: number;
 let serverIsAway: boolean;
+let told: ProxyStats;
 
 beforeEach(async () => {
   refetched = 0;
   serverIsAway = false;
+  told = empty;
   server = new StatsServer({
-    stats: async () => empty,
+    stats: async () => told,
     table: () => ({ epoch: 1, version: 1, services: {} }),
     refetch: async () => {
       refetched += 1;
@@ -71,12 +73,21 @@ describe('the statistics port', () => {
     expect((await ask('/haproxy?stats;json')).headers['content-type']).toBe('application/json');
     expect((await ask('/haproxy?stats;norefresh')).text).toContain('data-norefresh="true"');
     expect((await ask('/metrics')).text).toContain('haproxy_process_nbproc 2\n');
-    expect((await ask('/_haproxy_getpids')).text).toBe('7 8\n');
+    expect((await ask('/_haproxy_getpids')).text).toBe('7\n');
     expect((await ask('/_haproxy_getconfig')).text).toContain('frontend marathon_http_in');
     expect((await ask('/_haproxy_health_check')).status).toBe(200);
     expect(JSON.parse((await ask('/live.json')).text)).toMatchObject({ rows: [] });
     expect((await ask('/nothing')).status).toBe(404);
     expect((await ask('/metrics', {}, 'DELETE')).status).toBe(405);
+  });
+
+  it('names one process for all that serve, and those that retire: who waits for the end of a reload waits for these', async () => {
+    const worker = { uptimeS: 5, startedMs: 0, rssBytes: 1, retiring: false };
+    told = {
+      ...empty,
+      workers: [{ ...worker, pid: 9, retiring: true }, { ...worker, pid: 8 }, { ...worker, pid: 7 }],
+    };
+    expect((await ask('/_haproxy_getpids')).text).toBe('7 9\n');
   });
 
   it('reads words in HAProxy’s way, in any order', () => {

@@ -1,6 +1,11 @@
-import type { AppId, AppRecord } from '../../apps/app.js';
+import type { App, AppId, AppRecord } from '../../apps/app.js';
+import { appRouting } from '../../apps/decide/port-routing.js';
 import { type ClaimsView, conflictText, findConflicts } from '../../apps/decide/route-conflicts.js';
 import { type RoutingWarning, routingWarnings } from '../../apps/decide/routing-warnings.js';
+import {
+  type KnownCertificates,
+  missingCertificates,
+} from '../../certificates/decide/missing-certificates.js';
 
 /** Most warnings of one answer, and most of them in its head. */
 const MAX_WARNINGS = 100;
@@ -43,6 +48,27 @@ export function conflictWarnings(changes: readonly Change[], claims: ClaimsView)
     if (warnings.length === MAX_WARNINGS) break;
   }
   return warnings;
+}
+
+/** Certificates that are named newly, or on a port that is new, and are not there. */
+export function certificateWarnings(changes: readonly Change[], known: KnownCertificates): readonly string[] {
+  const warnings: string[] = [];
+  for (const { appId, before, after } of changes) {
+    if (before === after || !after) continue;
+    const told = before ? portCertificateWarnings(before.app, known) : [];
+    for (const text of portCertificateWarnings(after.app, known)) {
+      if (!told.includes(text)) warnings.push(`${appId}: ${text}`);
+      if (warnings.length === MAX_WARNINGS) return warnings;
+    }
+  }
+  return warnings;
+}
+
+/** Of each port of an app: what it names to speak TLS with and is not there. */
+export function portCertificateWarnings(app: App, known: KnownCertificates): readonly string[] {
+  return appRouting(app).ports.flatMap((port, index) =>
+    port.tls ? missingCertificates(port.tls, known).map((text) => `port ${index}: ${text}`) : [],
+  );
 }
 
 function isAmong({ label, text }: RoutingWarning, warnings: readonly RoutingWarning[]): boolean {

@@ -3,6 +3,8 @@ import { standingConflicts } from '../../apps/decide/route-conflicts.js';
 import { routingWarnings } from '../../apps/decide/routing-warnings.js';
 import type { ApiContext, SilentAgent } from '../api-context.js';
 import type { AppEmbed } from '../decide/app-embeds.js';
+import { portCertificateWarnings } from '../decide/warnings.js';
+import { knownCertificates } from '../warnings.js';
 import { hasVisibleTask, presentTask } from './task.js';
 import { presentTaskStats } from './task-stats.js';
 
@@ -14,7 +16,15 @@ export interface WaitingFor {
 
 type InfoContext = Pick<
   ApiContext,
-  'fragments' | 'scheduler' | 'deployments' | 'notServed' | 'clock' | 'silentAgents' | 'registry'
+  | 'fragments'
+  | 'scheduler'
+  | 'deployments'
+  | 'notServed'
+  | 'clock'
+  | 'silentAgents'
+  | 'registry'
+  | 'certificates'
+  | 'settings'
 >;
 
 /** Most reasons that one app shows. */
@@ -54,11 +64,15 @@ export function waitingFor(context: InfoContext, appId: AppId): readonly Waiting
 
 /** What the app asks of the load balancer and does not get. */
 export function appWarnings(
-  { registry }: Pick<ApiContext, 'registry'>,
+  context: Pick<ApiContext, 'registry' | 'certificates' | 'settings'>,
   record: AppRecord,
 ): readonly string[] {
-  const own = routingWarnings(record.app).map(({ text }) => text);
-  const { routeClaims } = registry;
+  const known = knownCertificates(context);
+  const own = [
+    ...routingWarnings(record.app).map(({ text }) => text),
+    ...(known ? portCertificateWarnings(record.app, known) : []),
+  ];
+  const { routeClaims } = context.registry;
   return routeClaims ? [...own, ...standingConflicts(record, routeClaims)] : own;
 }
 

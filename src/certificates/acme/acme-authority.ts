@@ -1,4 +1,4 @@
-import { Client, crypto } from 'acme-client';
+import type { Client } from 'acme-client';
 import type { CertificateBook } from '../certificate-book.js';
 
 /** A certificate with its chain, and its key, in PEM. */
@@ -19,6 +19,9 @@ export interface AcmeClientOptions {
   readonly book: Pick<CertificateBook, 'account' | 'keepAccount'>;
 }
 
+/** Loaded when a certificate is ordered: most servers never do, and it would be a third of the time of their start. */
+const library = () => import('acme-client');
+
 /** How often and in what time the authority is asked whether it is done, in milliseconds. */
 const patience = { backoffAttempts: 12, backoffMin: 500, backoffMax: 15_000 };
 
@@ -30,6 +33,7 @@ export class AcmeClient implements AcmeAuthority {
     host: string,
     answer: (token: string, text: string) => Promise<() => void>,
   ): Promise<Obtained> {
+    const { crypto } = await library();
     const client = await this.#client();
     const order = await client.createOrder({ identifiers: [{ type: 'dns', value: host }] });
     for (const authorization of await client.getAuthorizations(order)) {
@@ -52,6 +56,7 @@ export class AcmeClient implements AcmeAuthority {
 
   /** The account's key is durable before the authority hears of it: a second try finds the account that the first one made. */
   async #client(): Promise<Client> {
+    const { Client, crypto } = await library();
     const { directory, email, book } = this.options;
     const known = book.account(directory);
     const key = known?.key ?? (await crypto.createPrivateEcdsaKey('P-256')).toString();

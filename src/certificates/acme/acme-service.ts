@@ -1,8 +1,10 @@
+import type { EventBody, EventBus } from '../../events/event-bus.js';
 import type { Log } from '../../logging/log.js';
 import type { RoutingTable } from '../../proxy/table.js';
 import type { Clock, Timer } from '../../util/clock.js';
 import type { Dice } from '../../util/ids.js';
 import { timestamp } from '../../util/timestamp.js';
+import type { CertificateInfo } from '../certificate.js';
 import type { CertificateBook } from '../certificate-book.js';
 import type { CertificateFeed } from '../certificate-feed.js';
 import {
@@ -23,6 +25,7 @@ export interface AcmeServiceOptions {
   readonly table: () => Pick<RoutingTable, 'services'>;
   readonly clock: Clock;
   readonly dice: Dice;
+  readonly events: Pick<EventBus, 'publish'>;
   readonly log: Log;
   /** How long an answer is given time to reach every load balancer. */
   readonly settleMs?: number;
@@ -31,6 +34,8 @@ export interface AcmeServiceOptions {
 /** How often it is looked for hosts without a certificate, and for certificates that grow old. */
 const LOOK_MS = 5_000;
 const SETTLE_MS = 1_000;
+/** A host is not asked for again sooner than this, however old its certificate looks: clocks may disagree. */
+const LEAST_PAUSE_MS = 3_600_000;
 
 /**
  * Keeps a certificate for every host of the apps that ask for one: obtains it, and renews it when two thirds of its life
@@ -64,7 +69,7 @@ export class AcmeService {
         state,
         certificate,
         ...(dueMs > 0 && { nextAt: timestamp(dueMs) }),
-        ...(attempts && { failures: attempts.failures, problem: attempts.problem ?? '' }),
+        ...(attempts?.problem !== undefined && { failures: attempts.failures, problem: attempts.problem }),
       } as const;
     });
     return { directory: this.options.directory, hosts };
@@ -84,7 +89,7 @@ export class AcmeService {
   }
 
   async #ask({ host, certificate: name, has }: HostPlan): Promise<void> {
-    const { authority, book, feed, clock, dice, log } = this.options;
+    const { authority, book, feed, clock, dice, events, log } = this.options;
     this.#asking = host;
     try {
       const obtained = await authority.obtain(host, async (token, text) => {
@@ -92,14 +97,25 @@ export class AcmeService {
         await new Promise<void>((settled) => clock.after(this.options.settleMs ?? SETTLE_MS, settled));
         return end;
       });
-      await book.put({ name, ...obtained, source: 'acme', by: 'acme' });
-      this.#attempts.delete(host);
+      const { info } = await book.put({ name, ...obtained, source: 'acme', by: 'acme' });
+      this.#attempts.set(host, { failures: 0, nextMs: clock.wallMs() + LEAST_PAUSE_MS });
+      events.publish(certificateKept(has ? 'renewed' : 'obtained', host, info));
       log.info(has ? 'a certificate was renewed' : 'a certificate was obtained', { host, certificate: name });
     } catch (error) {
       const failures = (this.#attempts.get(host)?.failures ?? 0) + 1;
       const problem = error instanceof Error ? error.message : String(error);
       const pauseMs = retryAfterMs(failures, dice.random());
-      this.#attempts.set(host, { failures, problem, nextMs: clock.wallMs() + pauseMs });
+      const nextMs = clock.wallMs() + pauseMs;
+      this.#attempts.set(host, { failures, problem, nextMs });
+      events.publish({
+        eventType: 'certificate_failed_event',
+        host,
+        certificate: name,
+        reason: problem,
+        failures,
+        nextAt: timestamp(nextMs),
+        served: has,
+      });
       log.warn('no certificate was obtained', { host, failures, problem, againInMs: pauseMs });
     } finally {
       this.#asking = undefined;
@@ -113,4 +129,16 @@ export class AcmeService {
     for (const host of this.#attempts.keys()) if (!wanted.has(host)) this.#attempts.delete(host);
     return planHosts(hosts, book.list(), this.#attempts, clock.wallMs());
   }
+}
+
+/** `how` a certificate came: none was there before, or another one was. */
+function certificateKept(how: 'obtained' | 'renewed', host: string, info: CertificateInfo): EventBody {
+  const { name, version, notAfterMs } = info;
+  return {
+    eventType: `certificate_${how}_event`,
+    host,
+    certificate: name,
+    version,
+    notAfter: timestamp(notAfterMs),
+  };
 }

@@ -87,6 +87,7 @@ export function serviceStats(
     key: live.key,
     name: live.name,
     appId: service.appId,
+    ...(service.deploymentGroup !== undefined && { deploymentGroup: service.deploymentGroup }),
     port: service.servicePort,
     mode: service.mode,
     vhosts: service.vhosts,

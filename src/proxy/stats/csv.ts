@@ -4,7 +4,10 @@ import { type StatRow, statRows } from './stat-rows.js';
 /** Type of a server's row. */
 const SERVER = 2;
 
-/** HAProxy 2.6's columns, in its order; scripts find them by name. The last line position is a trailing comma as well. */
+/**
+ * HAProxy 2.6's columns, in its order; scripts find them by name. Left out is its column `-`, which separates its modules: readers that make
+ * a field of each column (zdd.py does) fail at that name. The last line position is a trailing comma as well.
+ */
 export const csvColumns: readonly string[] = (
   'pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,dreq,dresp,ereq,econ,eresp,wretr,wredis,status,weight,act,bck,' +
   'chkfail,chkdown,lastchg,downtime,qlimit,pid,iid,sid,throttle,lbtot,tracked,type,rate,rate_lim,rate_max,check_status,' +
@@ -13,7 +16,7 @@ export const csvColumns: readonly string[] = (
   'agent_status,agent_code,agent_duration,check_desc,agent_desc,check_rise,check_fall,check_health,agent_rise,agent_fall,' +
   'agent_health,addr,cookie,mode,algo,conn_rate,conn_rate_max,conn_tot,intercepted,dcon,dses,wrew,connect,reuse,' +
   'cache_lookups,cache_hits,srv_icur,src_ilim,qtime_max,ctime_max,rtime_max,ttime_max,eint,idle_conn_cur,safe_conn_cur,' +
-  'used_conn_cur,need_conn_est,uweight,agg_server_status,agg_server_check_status,agg_check_status,-,ssl_sess,' +
+  'used_conn_cur,need_conn_est,uweight,agg_server_status,agg_server_check_status,agg_check_status,ssl_sess,' +
   'ssl_reused_sess,ssl_failed_handshake,h2_headers_rcvd,h2_data_rcvd,h2_settings_rcvd,h2_rst_stream_rcvd,h2_goaway_rcvd,' +
   'h2_detected_conn_protocol_errors,h2_detected_strm_protocol_errors,h2_rst_stream_resp,h2_goaway_resp,' +
   'h2_open_connections,h2_backend_open_streams,h2_total_connections,h2_backend_total_streams,h1_open_connections,' +

@@ -1,3 +1,4 @@
+import type { Steps } from '../../util/steps.js';
 import type {
   CounterValues,
   FrontendStats,
@@ -36,23 +37,31 @@ export function mergeValues(a: CounterValues, b: CounterValues): CounterValues {
   return merged as unknown as CounterValues;
 }
 
-/** Several workers' statistics as one; the table is that of the first. */
-export function mergeStats(all: readonly ProxyStats[]): ProxyStats | undefined {
+/** Several workers' statistics as one; the table is that of the first. A step per service. */
+export function* mergeSteps(all: readonly ProxyStats[]): Steps<ProxyStats | undefined> {
   const [first, ...rest] = all;
-  if (!first) return undefined;
-  return rest.reduce<ProxyStats>(
-    (sum, next) => ({
-      workers: [...sum.workers, ...next.workers],
-      table: sum.table,
-      connected: sum.connected,
-      frontends: mergeBy(sum.frontends, next.frontends, ({ port }) => String(port), mergeFrontend),
-      services: mergeBy(sum.services, next.services, ({ key }) => key, mergeService),
-      strangers: mergeCounts(sum.strangers, next.strangers),
-      ...mergedLog(sum.accessLog, next.accessLog),
-      notServed: { ...next.notServed, ...sum.notServed },
-    }),
-    first,
-  );
+  let sum = first;
+  for (const next of rest) sum = sum && (yield* mergeTwo(sum, next));
+  return sum;
+}
+
+function* mergeTwo(sum: ProxyStats, next: ProxyStats): Steps<ProxyStats> {
+  const services = new Map(sum.services.map((service) => [service.key, service] as const));
+  for (const service of next.services) {
+    const same = services.get(service.key);
+    services.set(service.key, same === undefined ? service : mergeService(same, service));
+    yield;
+  }
+  return {
+    workers: [...sum.workers, ...next.workers],
+    table: sum.table,
+    connected: sum.connected,
+    frontends: mergeBy(sum.frontends, next.frontends, ({ port }) => String(port), mergeFrontend),
+    services: [...services.values()],
+    strangers: mergeCounts(sum.strangers, next.strangers),
+    ...mergedLog(sum.accessLog, next.accessLog),
+    notServed: { ...next.notServed, ...sum.notServed },
+  };
 }
 
 function mergeFrontend(a: FrontendStats, b: FrontendStats): FrontendStats {

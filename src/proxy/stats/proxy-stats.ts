@@ -102,6 +102,8 @@ export interface ServiceStats {
   readonly key: string;
   readonly name: string;
   readonly appId: string;
+  /** Apps of one deployment group are one proxy in HAProxy's columns, as marathon-lb makes it. */
+  readonly deploymentGroup?: string;
   readonly port: number;
   readonly mode: 'tcp' | 'http';
   readonly vhosts: readonly string[];

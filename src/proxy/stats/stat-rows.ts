@@ -1,3 +1,5 @@
+import { backendName } from '../decide/names.js';
+import { mergeValues } from './merge.js';
 import type { CounterValues, FrontendStats, ProxyStats, ServerStats, ServiceStats } from './proxy-stats.js';
 
 /** A row of HAProxy's statistics, by column name. Columns that it has no value for are absent. */
@@ -16,7 +18,7 @@ export function* statRows(stats: ProxyStats): Iterable<StatRow> {
     yield frontendRow(frontend, proxyNumber);
   }
   const ageS = Math.floor(Math.max(0, ...stats.workers.map(({ uptimeS }) => uptimeS)));
-  for (const service of stats.services) {
+  for (const service of asProxies(stats.services)) {
     proxyNumber += 1;
     let serverNumber = 0;
     for (const server of service.servers) {
@@ -25,6 +27,45 @@ export function* statRows(stats: ProxyStats): Iterable<StatRow> {
     }
     yield backendRow(service, proxyNumber, ageS);
   }
+}
+
+/** The services, where those of one deployment group and port are one: named after the group, with the servers of all. */
+function* asProxies(services: readonly ServiceStats[]): Iterable<ServiceStats> {
+  const groups = new Map<string, ServiceStats[]>();
+  for (const service of services) {
+    const group = groupName(service);
+    if (group === undefined) continue;
+    const members = groups.get(group);
+    if (members) members.push(service);
+    else groups.set(group, [service]);
+  }
+  for (const service of services) {
+    const group = groupName(service);
+    if (group === undefined) yield service;
+    else {
+      const members = groups.get(group) ?? [];
+      if (members[0] === service) yield asOne(group, service, members);
+    }
+  }
+}
+
+function groupName({ deploymentGroup, port }: ServiceStats): string | undefined {
+  return deploymentGroup === undefined ? undefined : backendName(deploymentGroup, port);
+}
+
+function asOne(name: string, first: ServiceStats, members: readonly ServiceStats[]): ServiceStats {
+  const sum = (of: (member: ServiceStats) => number): number =>
+    members.reduce((total, member) => total + of(member), 0);
+  return {
+    ...first,
+    name,
+    up: sum(({ up }) => up),
+    known: sum(({ known }) => known),
+    qcur: sum(({ qcur }) => qcur),
+    qmax: Math.max(...members.map(({ qmax }) => qmax)),
+    values: members.slice(1).reduce((values, member) => mergeValues(values, member.values), first.values),
+    servers: members.flatMap(({ servers }) => servers),
+  };
 }
 
 function frontendRow({ name, mode, values }: FrontendStats, iid: number): StatRow {

@@ -59,7 +59,8 @@ export function beginSession(
     sessions.add(session);
     session.start();
   } else if (speaks === 'h2') {
-    sessions.add(new Http2Front(socket, ingress, plane, sessions.remove, facts ?? clientFacts(socket)));
+    const whose = { ...(facts ?? clientFacts(socket)), isHttp2: true } as const;
+    sessions.add(new Http2Front(socket, ingress, plane, sessions.remove, whose));
   } else if (speaks === 'http/1.1') {
     sessions.add(new HttpSession(socket, ingress, plane, sessions.remove, facts));
     if (socket.isPaused()) socket.resume();

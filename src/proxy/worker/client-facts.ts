@@ -21,6 +21,8 @@ export interface ClientFacts {
   /** Where the client connected to, when another load balancer told that (PROXY protocol). */
   readonly destination?: { readonly address: string; readonly port: number };
   readonly tls?: TlsFacts;
+  /** It speaks HTTP/2; what the rest of the worker reads is HTTP/1.1 made of that. */
+  readonly isHttp2?: true;
 }
 
 /** An IPv4 address in IPv6's clothes is shown plainly. */

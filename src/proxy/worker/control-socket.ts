@@ -1,17 +1,20 @@
 import { readdirSync, rmSync } from 'node:fs';
-import { connect, createServer, type Server } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Log } from '../../logging/log.js';
 import type { ProxyStats } from '../stats/proxy-stats.js';
 import type { Wanted } from './stats-desk.js';
+import { sendStats } from './stats-line.js';
 
 /**
  * Each worker listens on a socket in the work dir's `run` directory (mode 0700), so that its siblings find its statistics
- * and the next parent finds the worker when its own parent is gone. One line of JSON each way per connection.
+ * and the next parent finds the worker when its own parent is gone. One line of JSON each way per connection, but for statistics,
+ * which are many.
  */
 export type ControlRequest =
   | { readonly do: 'identify' }
-  | ({ readonly do: 'stats' } & Partial<Wanted>)
+  /** `inLines`: see stats-line.ts. Without it, who asks is of an earlier binary and reads one text. */
+  | ({ readonly do: 'stats'; readonly inLines?: boolean } & Partial<Wanted>)
   /** Ask the server for the whole table anew. */
   | { readonly do: 'refetch' }
   | { readonly do: 'retire' }
@@ -116,13 +119,10 @@ export class ControlSocket {
         if (text.length > MAX_REQUEST_BYTES) socket.destroy();
         if (!text.endsWith('\n')) return;
         socket.setTimeout(0);
-        answer(text, answers).then(
-          (reply) => socket.end(JSON.stringify(reply)),
-          (error: unknown) => {
-            log.warn('a request on the control socket failed', { error: String(error) });
-            socket.destroy();
-          },
-        );
+        answer(text, answers, socket).catch((error: unknown) => {
+          log.warn('a request on the control socket failed', { error: String(error) });
+          socket.destroy();
+        });
       });
     });
     this.#server.on('error', (error) =>
@@ -145,8 +145,16 @@ export class ControlSocket {
   }
 }
 
-async function answer(text: string, answers: ControlAnswers): Promise<unknown> {
+async function answer(text: string, answers: ControlAnswers, socket: Socket): Promise<void> {
   const request = JSON.parse(text) as ControlRequest;
+  if (request.do === 'stats' && request.inLines) {
+    await sendStats(socket, await answers.stats({ ...request, detail: request.detail ?? 'all' }));
+    return;
+  }
+  socket.end(JSON.stringify(await replyTo(request, answers)));
+}
+
+function replyTo(request: ControlRequest, answers: ControlAnswers): unknown {
   switch (request.do) {
     case 'identify':
       return answers.identify();
@@ -161,6 +169,6 @@ async function answer(text: string, answers: ControlAnswers): Promise<unknown> {
     case 'hand-over':
       return (answers.handOver ?? answers.retire)();
     default:
-      throw new Error(`'${text.trim()}' is no request`);
+      throw new Error(`'${JSON.stringify(request)}' is no request`);
   }
 }

@@ -8,11 +8,14 @@ import type { PasswordDesk } from './http/rules/password-desk.js';
 import type { LiveService } from './live-service.js';
 import type { TableFreshness } from './table-freshness.js';
 import type { CertificateShelf } from './tls/certificate-shelf.js';
+import type { TurnWrites } from './turn-writes.js';
 
 /** What every connection of this worker shares. */
 export interface DataPlane {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
+  /** Heads and small answers go out by it. */
+  readonly turnWrites: TurnWrites;
   /** This worker takes no new work: answers say `Connection: close`. */
   readonly retiring: boolean;
   /** Checks passwords of services that ask for them. */

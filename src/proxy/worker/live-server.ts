@@ -38,7 +38,7 @@ export class LiveServer {
   ejectedUntilMs = 0;
   /** How much more than others it gets at present: its weight, less while it starts slowly. */
   share = 1;
-  /** Since when it has been growing to its weight; `fresh`: from the next look on; undefined: it was always there. */
+  /** Since when it has been growing to its weight (of one that is ejected: from when on); `fresh`: from the next look on; undefined: it was always there. */
   joinedMs: number | 'fresh' | undefined;
   /** From its name: stable over tables and the same in every proxy. */
   readonly hashSeed: number;

@@ -27,6 +27,7 @@ import { TableFreshness } from './table-freshness.js';
 import { defaultTimeouts, mergeTimeouts } from './timeouts.js';
 import { CertificateDesk } from './tls/certificate-desk.js';
 import { Traffic } from './traffic/traffic.js';
+import { TurnWrites } from './turn-writes.js';
 import { joinNotServed, UdpPorts } from './udp/udp-ports.js';
 
 export interface ProxyWorkerOptions {
@@ -98,6 +99,7 @@ export class ProxyWorker {
       certificates: this.#certificates.shelf,
       ...(config.httpsPort !== undefined && { httpsPort: config.httpsPort }),
       deadlines: this.#deadlines,
+      turnWrites: new TurnWrites(),
       passwords,
       freshness: this.#freshness,
       retiring: false,
@@ -158,6 +160,7 @@ export class ProxyWorker {
       {
         notServed: () => this.#notServed(),
         changedStats: () => this.#desk.changed(),
+        hasMoreStats: () => this.#desk.hasMore,
         traffic: () => this.#traffic.take(),
         forgetStats: () => {
           this.#desk.forget();

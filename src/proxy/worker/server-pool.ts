@@ -162,9 +162,12 @@ export class ServerPool {
     }
   }
 
-  /** A server is left alone from now on. */
+  /** A server is left alone from now on; where servers start slowly, it does so again when that is over. */
   ejected(server: LiveServer): void {
     if (!this.#ejected.includes(server)) this.#ejected.push(server);
+    if (!server.owner?.service.slowStartMs) return;
+    server.joinedMs = server.ejectedUntilMs;
+    this.#arrangeAtMs = Math.min(this.#arrangeAtMs, server.ejectedUntilMs);
   }
 
   /** For those that wait, the longest waiting first, as long as there are slots. */

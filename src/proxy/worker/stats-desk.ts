@@ -2,15 +2,18 @@ import { join } from 'node:path';
 import type { Log } from '../../logging/log.js';
 import type { Clock } from '../../util/clock.js';
 import { type Detail, type Frontend, frontendStats, serviceStats } from '../stats/collect.js';
-import { mergeStats } from '../stats/merge.js';
+import { mergeSteps } from '../stats/merge.js';
 import type { ProxyStats, ServiceStats } from '../stats/proxy-stats.js';
-import { askWorker, findControlSockets } from './control-socket.js';
+import { inSlices, Slices } from '../stats/slices.js';
+import { askWorker, type ControlRequest, findControlSockets } from './control-socket.js';
 import type { LiveServer } from './live-server.js';
+import type { LiveService } from './live-service.js';
 import type { Routes } from './routes.js';
+import { askStats } from './stats-line.js';
 
 const SIBLING_TIMEOUT_MS = 500;
-/** Numbers are collected in slices, so that requests in between do not wait. */
-const SLICE_MS = 4;
+/** Services that one report to the server tells of. */
+const MAX_CHANGED = 250;
 /** Several who look at the same time see the same numbers. */
 const FRESH_MS = 400;
 
@@ -38,7 +41,10 @@ export interface StatsDeskOptions {
 export class StatsDesk {
   readonly #startedMs: number;
   readonly #startedWallMs: number;
-  readonly #sent = new Map<string, string>();
+  /** What the server knows, by service key. */
+  readonly #sent = new Map<string, { readonly activity: number; readonly scur: number }>();
+  /** How far the present look over all services has come. */
+  #look: Iterator<[string, LiveService]> | undefined;
   #kept:
     | { readonly wanted: string; readonly untilMs: number; readonly stats: Promise<ProxyStats> }
     | undefined;
@@ -55,12 +61,10 @@ export class StatsDesk {
     const inFull = new Set(keys);
     const leaving = leavingByService(routes.leavingServers());
     const services: ServiceStats[] = [];
-    let sliceMs = performance.now();
+    const slices = new Slices();
     for (const [key, service] of routes.services) {
       services.push(serviceStats(service, nowMs, inFull.has(key) ? 'all' : detail, leaving.get(key)));
-      if (performance.now() - sliceMs < SLICE_MS) continue;
-      await new Promise<void>((turn) => setImmediate(turn));
-      sliceMs = performance.now();
+      if (slices.over) await slices.rest();
     }
     const lines = accessLog();
     return {
@@ -112,52 +116,78 @@ export class StatsDesk {
     return asked;
   }
 
-  /** Services whose numbers moved since the last call, without their servers; null = gone. */
+  /**
+   * Services whose numbers moved since they were told last, without their servers; null = gone. Some at a time: `hasMore` says that
+   * not all were looked at.
+   */
   changed(): Readonly<Record<string, ServiceStats | null>> | undefined {
     const { routes, clock } = this.options;
     const nowMs = clock.monotonicMs();
     const changed: Record<string, ServiceStats | null> = {};
-    let any = false;
-    for (const key of this.#sent.keys()) {
-      if (routes.service(key)) continue;
-      this.#sent.delete(key);
-      changed[key] = null;
-      any = true;
+    let count = 0;
+    if (this.#look === undefined) {
+      for (const key of this.#sent.keys()) {
+        if (routes.service(key)) continue;
+        this.#sent.delete(key);
+        changed[key] = null;
+        count += 1;
+      }
+      this.#look = routes.services.entries();
     }
-    for (const [key, live] of routes.services) {
-      const { reqTot, stot, scur, bin, bout } = live.counters;
-      const mark = `${reqTot} ${stot} ${scur} ${bin} ${bout}`;
-      if (this.#sent.get(key) === mark) continue;
-      this.#sent.set(key, mark);
-      changed[key] = serviceStats(live, nowMs, 'own');
-      any = true;
+    const slices = new Slices();
+    for (;;) {
+      const next = this.#look.next();
+      if (next.done) {
+        this.#look = undefined;
+        break;
+      }
+      const [key, live] = next.value;
+      if (this.#moved(key, live)) {
+        changed[key] = serviceStats(live, nowMs, 'own');
+        count += 1;
+      }
+      if (count >= MAX_CHANGED || slices.over) break;
     }
-    return any ? changed : undefined;
+    return count > 0 ? changed : undefined;
+  }
+
+  get hasMore(): boolean {
+    return this.#look !== undefined;
   }
 
   /** The server knows nothing of what was sent. */
   forget(): void {
     this.#sent.clear();
+    this.#look = undefined;
+  }
+
+  #moved(key: string, { counters }: LiveService): boolean {
+    const { reqTot, stot, scur, bin, bout } = counters;
+    // All but `scur` only grow.
+    const activity = reqTot + stot + bin + bout;
+    const sent = this.#sent.get(key);
+    if (sent?.activity === activity && sent.scur === scur) return false;
+    this.#sent.set(key, { activity, scur });
+    return true;
   }
 
   async #together(wanted: Wanted): Promise<ProxyStats> {
     const siblings = this.#siblings();
+    const request = JSON.stringify({ do: 'stats', inLines: true, ...wanted } satisfies ControlRequest);
     const [own, ...answers] = await Promise.all([
       this.own(wanted),
       ...siblings.map(({ path }) =>
-        askWorker<ProxyStats>(path, { do: 'stats', ...wanted }, SIBLING_TIMEOUT_MS).catch(
-          (error: unknown) => {
-            this.options.log.debug('a sibling does not answer; its numbers are left out', {
-              path,
-              error: String(error),
-            });
-            return undefined;
-          },
-        ),
+        askStats(path, request, SIBLING_TIMEOUT_MS).catch((error: unknown) => {
+          this.options.log.debug('a sibling does not answer; its numbers are left out', {
+            path,
+            error: String(error),
+          });
+          return undefined;
+        }),
       ),
     ]);
     const known = [own, ...answers].filter((answer) => answer !== undefined);
-    const merged = mergeStats(known);
+    const merged = await inSlices(mergeSteps(known));
     if (merged === undefined) throw new Error('there are no numbers of this worker');
     return merged;
   }

@@ -5,6 +5,7 @@ import { appMap, configText, vhostMap } from '../stats/marathon-lb-documents.js'
 import { livePage, pagePolicy, statsPage } from '../stats/page/page.js';
 import { statsPrometheus } from '../stats/prometheus.js';
 import type { ProxyStats } from '../stats/proxy-stats.js';
+import { Slices } from '../stats/slices.js';
 import { statsJson } from '../stats/stats-json.js';
 import type { RoutingTable } from '../table.js';
 import { type Bound, VHOST_FRONTEND } from './ingress.js';
@@ -12,8 +13,6 @@ import type { Wanted } from './stats-desk.js';
 import { readStatsQuery } from './stats-query.js';
 import { answerSignal } from './stats-signal.js';
 
-/** Long answers are made in slices, so that requests in between do not wait. */
-const SLICE_MS = 4;
 const REQUEST_TIMEOUT_MS = 10_000;
 /** Apps that one look may show in full. */
 const MAX_OPEN = 50;
@@ -130,7 +129,7 @@ export class StatsServer {
         return { type: 'application/json', pieces: livePage(await stats({ detail: 'row', keys }), keys) };
       }
       case '/_haproxy_getpids':
-        return plain(200, `${(await stats({ detail: 'row' })).workers.map(({ pid }) => pid).join(' ')}\n`);
+        return plain(200, `${shownPids((await stats({ detail: 'row' })).workers).join(' ')}\n`);
       case '/_haproxy_getvhostmap':
         return { type: TEXT, pieces: vhostMap(table()) };
       case '/_haproxy_getappmap':
@@ -167,6 +166,16 @@ export class StatsServer {
   }
 }
 
+/**
+ * One process for all that serve, and those that have retired and answer what they hold: marathon-lb's scripts take more than one for
+ * a reload under way, and wait until it is over.
+ */
+function shownPids(workers: ProxyStats['workers']): readonly number[] {
+  const [serving] = workers.filter(({ retiring }) => !retiring).map(({ pid }) => pid).sort((a, b) => a - b);
+  const retiring = workers.flatMap((worker) => (worker.retiring ? [worker.pid] : []));
+  return serving === undefined ? retiring : [serving, ...retiring];
+}
+
 function plain(status: number, text: string): Reply {
   return { status, type: TEXT, pieces: [text] };
 }
@@ -185,10 +194,10 @@ async function send(response: ServerResponse, { status = 200, type, headers, pie
     ...headers,
   });
   let text = '';
-  let startedMs = performance.now();
+  const slices = new Slices();
   for (const piece of pieces) {
     text += piece;
-    if (performance.now() - startedMs < SLICE_MS) continue;
+    if (!slices.over) continue;
     const room = text === '' || response.write(text);
     text = '';
     if (!room && !response.destroyed) {
@@ -197,9 +206,8 @@ async function send(response: ServerResponse, { status = 200, type, headers, pie
         response.once('close', resume);
       });
     }
-    await new Promise<void>((turn) => setImmediate(turn));
+    await slices.rest();
     if (response.destroyed) return;
-    startedMs = performance.now();
   }
   response.end(text);
 }

@@ -38,6 +38,8 @@ export interface FollowerSource {
   notServed(): Readonly<Record<number, string>>;
   /** What changed in the statistics since the last call; undefined: nothing. */
   changedStats(): unknown;
+  /** There is more to be told than one report takes. */
+  hasMoreStats?(): boolean;
   /** How requests went since the last call; undefined: there were none. */
   traffic?(): TrafficReport | undefined;
   /** The server knows nothing of them any more. */
@@ -47,6 +49,8 @@ export interface FollowerSource {
 /** Requests in flight are reported at most so often per task; their end at once. */
 const IN_FLIGHT_PERIOD_MS = 100;
 const STATS_PERIOD_MS = 1_000;
+/** When one report does not take all, the next follows so soon. */
+const MORE_STATS_MS = 50;
 /** Of these periods, one in so many tells how requests went. */
 const TRAFFIC_EVERY = 5;
 /** Until the server says how long its leases are. */
@@ -61,6 +65,7 @@ export class TableFollower {
   #pendingTimer: Timer | undefined;
   #leaseTimer: Timer | undefined;
   #statsTimer: Timer | undefined;
+  #moreTimer: Timer | undefined;
   #leaseMs = DEFAULT_LEASE_MS;
   #applying = false;
   #ticks = 0;
@@ -103,12 +108,20 @@ export class TableFollower {
     this.#beginLease();
     this.#statsTimer = this.clock.every(STATS_PERIOD_MS, () => {
       if (!this.#line.connected) return;
-      const stats = this.source.changedStats();
       this.#ticks += 1;
-      const traffic = this.#ticks % TRAFFIC_EVERY === 0 ? this.source.traffic?.() : undefined;
-      if (stats === undefined && traffic === undefined) return;
-      this.#send({ type: 'STATS', stats: stats ?? {}, ...(traffic && { traffic }) });
+      this.#tellStats(this.#ticks % TRAFFIC_EVERY === 0 ? this.source.traffic?.() : undefined);
     });
+  }
+
+  #tellStats(traffic?: TrafficReport): void {
+    this.#moreTimer?.cancel();
+    this.#moreTimer = undefined;
+    if (!this.#line.connected) return;
+    const stats = this.source.changedStats();
+    if (this.source.hasMoreStats?.())
+      this.#moreTimer = this.clock.after(MORE_STATS_MS, () => this.#tellStats());
+    if (stats === undefined && traffic === undefined) return;
+    this.#send({ type: 'STATS', stats: stats ?? {}, ...(traffic && { traffic }) });
   }
 
   /** Says goodbye when the worker routes nothing any more. */
@@ -119,6 +132,7 @@ export class TableFollower {
     this.#pendingTimer?.cancel();
     this.#leaseTimer?.cancel();
     this.#statsTimer?.cancel();
+    this.#moreTimer?.cancel();
   }
 
   close(): void {

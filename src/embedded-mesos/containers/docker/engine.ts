@@ -1,4 +1,5 @@
-import Docker from 'dockerode';
+import { access } from 'node:fs/promises';
+import type Docker from 'dockerode';
 import type { createOptions, LimitOptions } from '../decide/docker-create.js';
 import { INSTANCE_LABEL } from '../decide/docker-create.js';
 import type { EngineState } from '../decide/docker-end.js';
@@ -40,16 +41,24 @@ export function meaningOfError(error: unknown): 'refused' | 'failed' | 'unreache
 
 /** The few calls of the engine's API that containers need; each has a limit, so that a hanging engine is noticed. */
 export class Engine {
-  readonly #docker: Docker;
+  #loaded: Promise<Docker> | undefined;
 
-  constructor(readonly socketPath: string) {
-    this.#docker = new Docker({ socketPath });
+  constructor(readonly socketPath: string) {}
+
+  /** Its client is loaded when there is an engine to talk to: it is half of an agent's time to start, and much memory. */
+  async #docker(): Promise<Docker> {
+    if (!this.#loaded) await access(this.socketPath);
+    this.#loaded ??= import('dockerode').then(
+      ({ default: Client }) => new Client({ socketPath: this.socketPath }),
+    );
+    return this.#loaded;
   }
 
-  async #within<T>(what: string, call: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+  async #within<T>(what: string, call: (docker: Docker, abortSignal: AbortSignal) => Promise<T>): Promise<T> {
+    const docker = await this.#docker();
     const signal = AbortSignal.timeout(CALL_LIMIT_MS);
     try {
-      return await call(signal);
+      return await call(docker, signal);
     } catch (error) {
       if (!signal.aborted) throw error;
       const message = `no answer within ${CALL_LIMIT_MS / 1000} s (${what})`;
@@ -60,8 +69,8 @@ export class Engine {
   /** Undefined: the engine knows no such container. */
   async inspect(name: string): Promise<EngineContainer | undefined> {
     try {
-      const { State, Config, NetworkSettings } = await this.#within('inspect', (abortSignal) =>
-        this.#docker.getContainer(name).inspect({ abortSignal }),
+      const { State, Config, NetworkSettings } = await this.#within('inspect', (docker, abortSignal) =>
+        docker.getContainer(name).inspect({ abortSignal }),
       );
       const ipAddress = Object.values(NetworkSettings.Networks).find((each) => each.IPAddress)?.IPAddress;
       return {
@@ -90,8 +99,8 @@ export class Engine {
     try {
       // Its type definitions do not know the signal, which it takes as the other calls do.
       const options = (abortSignal: AbortSignal): object => ({ abortSignal });
-      const { Config } = await this.#within('image', (signal) =>
-        this.#docker.getImage(name).inspect(options(signal)),
+      const { Config } = await this.#within('image', (docker, signal) =>
+        docker.getImage(name).inspect(options(signal)),
       );
       return { user: Config?.User ?? '' };
     } catch (error) {
@@ -107,8 +116,8 @@ export class Engine {
   /** A container of this name that is there already is as good. */
   async create(options: ReturnType<typeof createOptions>): Promise<void> {
     try {
-      await this.#within('create', (abortSignal) =>
-        this.#docker.createContainer({ ...options, abortSignal }),
+      await this.#within('create', (docker, abortSignal) =>
+        docker.createContainer({ ...options, abortSignal }),
       );
     } catch (error) {
       if (statusOfError(error) !== 409) throw error;
@@ -117,7 +126,7 @@ export class Engine {
 
   async start(name: string): Promise<void> {
     try {
-      await this.#within('start', (abortSignal) => this.#docker.getContainer(name).start({ abortSignal }));
+      await this.#within('start', (docker, abortSignal) => docker.getContainer(name).start({ abortSignal }));
     } catch (error) {
       if (statusOfError(error) !== 304) throw error;
     }
@@ -125,14 +134,15 @@ export class Engine {
 
   /** Resolves when it does not run any more; throws when the engine goes away meanwhile. */
   async untilEnded(name: string, abortSignal: AbortSignal): Promise<void> {
-    await this.#docker.getContainer(name).wait({ condition: 'not-running', abortSignal });
+    const docker = await this.#docker();
+    await docker.getContainer(name).wait({ condition: 'not-running', abortSignal });
   }
 
   /** One that does not run any more is left alone. */
   async signal(name: string, signal: string): Promise<void> {
     try {
-      await this.#within('kill', (abortSignal) =>
-        this.#docker.getContainer(name).kill({ signal, abortSignal }),
+      await this.#within('kill', (docker, abortSignal) =>
+        docker.getContainer(name).kill({ signal, abortSignal }),
       );
     } catch (error) {
       const status = statusOfError(error);
@@ -141,15 +151,15 @@ export class Engine {
   }
 
   async update(name: string, limits: LimitOptions): Promise<void> {
-    await this.#within('update', (abortSignal) =>
-      this.#docker.getContainer(name).update({ ...limits, abortSignal }),
+    await this.#within('update', (docker, abortSignal) =>
+      docker.getContainer(name).update({ ...limits, abortSignal }),
     );
   }
 
   async remove(name: string): Promise<void> {
     try {
-      await this.#within('remove', (abortSignal) =>
-        this.#docker.getContainer(name).remove({ force: true, v: true, abortSignal }),
+      await this.#within('remove', (docker, abortSignal) =>
+        docker.getContainer(name).remove({ force: true, v: true, abortSignal }),
       );
     } catch (error) {
       const status = statusOfError(error);
@@ -159,8 +169,8 @@ export class Engine {
 
   /** Names of all containers of a work dir, whatever their state. */
   async containersOf(instanceId: string): Promise<readonly string[]> {
-    const found = await this.#within('list', (abortSignal) =>
-      this.#docker.listContainers({
+    const found = await this.#within('list', (docker, abortSignal) =>
+      docker.listContainers({
         all: true,
         filters: { label: [`${INSTANCE_LABEL}=${instanceId}`] },
         abortSignal,
@@ -171,7 +181,8 @@ export class Engine {
 
   /** What a container says from `since` on, as the engine's frames with timestamps; ends with the container. */
   async output(name: string, since: string, abortSignal: AbortSignal): Promise<NodeJS.ReadableStream> {
-    return this.#docker.getContainer(name).logs({
+    const docker = await this.#docker();
+    return docker.getContainer(name).logs({
       follow: true,
       stdout: true,
       stderr: true,
@@ -188,12 +199,13 @@ export class Engine {
     onProgress: (event: PullEvent) => void,
     abortSignal: AbortSignal,
   ): Promise<void> {
-    const stream: NodeJS.ReadableStream = await this.#docker.pull(image, {
+    const docker = await this.#docker();
+    const stream: NodeJS.ReadableStream = await docker.pull(image, {
       ...(login && { authconfig: login }),
       abortSignal,
     });
     await new Promise<void>((resolve, reject) => {
-      this.#docker.modem.followProgress(
+      docker.modem.followProgress(
         stream,
         (error: Error | null) => (error ? reject(error) : resolve()),
         onProgress,

@@ -22,6 +22,7 @@ export function toldTarget(target: string, withQuery: boolean): string {
 }
 
 /** The protocol as the client spoke it. */
-export function protocolOf({ head }: ExchangeRecord): string {
-  return head === undefined ? '' : `HTTP/1.${head.minor}`;
+export function protocolOf({ head, client }: ExchangeRecord): string {
+  if (head === undefined) return '';
+  return client.isHttp2 ? 'HTTP/2.0' : `HTTP/1.${head.minor}`;
 }

@@ -98,6 +98,11 @@ export class Exchange implements AttemptsUser, ResponseSink {
     return this.client.socket;
   }
 
+  /** ResponseSink */
+  write(text: string): void {
+    this.plane.turnWrites.write(this.client.socket, text);
+  }
+
   start(): void {
     this.#watch();
     this.#attempts.begin();
@@ -251,13 +256,9 @@ export class Exchange implements AttemptsUser, ResponseSink {
     this.#reader.reset();
     this.record.phase = 'H';
     if (server) server.counters.bin += this.upstreamHead.length;
-    if (pieces.length === 0) {
-      socket.write(this.upstreamHead, 'latin1');
-    } else {
-      socket.cork();
-      socket.write(this.upstreamHead, 'latin1');
+    this.plane.turnWrites.write(socket, this.upstreamHead);
+    if (pieces.length > 0) {
       for (const piece of pieces) socket.write(piece);
-      socket.uncork();
       this.#body.sent(this.head.idempotent);
     }
     if (this.#turns.clientPaused && socket.writableLength <= PAUSE_ABOVE_BYTES) this.#turns.resumeClient();

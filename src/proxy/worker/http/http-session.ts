@@ -84,6 +84,7 @@ export class HttpSession implements Expiring, ExchangeClient {
     this.#exchange = undefined;
     this.#endRecord('C');
     this.#reader.take();
+    this.plane.turnWrites.release(this.socket);
     this.socket.destroy();
     this.ingress.counters.end();
     this.onClosed(this);
@@ -151,6 +152,7 @@ export class HttpSession implements Expiring, ExchangeClient {
       this.#hangUp();
       return;
     }
+    this.plane.turnWrites.release(this.socket);
     this.socket.resetAndDestroy();
     this.close();
   }

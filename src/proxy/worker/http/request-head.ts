@@ -17,9 +17,10 @@ export interface RequestHead {
 
 const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
 const MAX_METHOD_LENGTH = 32;
+const MAX_HOST_NAME = 255;
+const MAX_PORT_DIGITS = 5;
 /** reg-name, IPv4 or bracketed IPv6, with an optional port. */
 const hostPattern = /^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~!$&'()*+;=%-]{0,255})(:\d{0,5})?$/;
-const simpleHost = /^[a-z0-9.-]*$/;
 
 /**
  * Reads a request head. `text` is latin1 and ends with the empty line's CRLF CRLF. Throws HeadRefused with the status to
@@ -88,10 +89,28 @@ function without(port: string, authority: string): string {
 }
 
 function hostNameOf(host: string): string {
-  if (simpleHost.test(host)) return withoutDot(host);
+  const end = endOfSimpleName(host);
+  if (end >= 0) return withoutDot(end === host.length ? host : host.slice(0, end));
   if (!hostPattern.test(host)) throw new HeadRefused('malformed Host header');
   const colon = host.endsWith(']') ? -1 : host.lastIndexOf(':');
   return withoutDot((colon < 0 ? host : host.slice(0, colon)).toLowerCase());
+}
+
+/** Where a name of small letters, digits, dots and dashes ends that is all of the host, or all but its port; -1: it is another one. */
+function endOfSimpleName(host: string): number {
+  let at = 0;
+  for (; at < host.length; at++) {
+    const code = host.charCodeAt(at);
+    if (!((code >= 0x61 && code <= 0x7a) || (code >= 0x2d && code <= 0x39 && code !== 0x2f))) break;
+  }
+  if (at === host.length) return at;
+  const digits = host.length - at - 1;
+  if (host.charCodeAt(at) !== 0x3a || at > MAX_HOST_NAME || digits > MAX_PORT_DIGITS) return -1;
+  for (let digit = at + 1; digit < host.length; digit++) {
+    const code = host.charCodeAt(digit);
+    if (code < 0x30 || code > 0x39) return -1;
+  }
+  return at;
 }
 
 /** `web.example.` is the same host as `web.example`. */

@@ -15,6 +15,8 @@ export interface ResponseSink {
   linesToClient(lines: string): string;
   /** Where the answer goes. */
   readonly target: Socket;
+  /** To the target, together with what others write in this turn of the event loop. */
+  write(text: string): void;
   /** A final answer with this status has come: true when another server is asked instead of passing it on. */
   triesElsewhere(status: number): boolean;
   responseHead(status: number): void;
@@ -148,7 +150,7 @@ export class ResponseReader {
     const end = body.read(chunk, start);
     const bytes = end - start;
     if (head !== '' && bytes <= SMALL_BODY_BYTES) {
-      target.write(bytes === 0 ? head : head + chunk.toString('latin1', start, end), 'latin1');
+      this.sink.write(bytes === 0 ? head : head + chunk.toString('latin1', start, end));
     } else {
       if (head !== '') {
         target.cork();

@@ -1,6 +1,6 @@
-import { parse } from 'node:path';
 import type { RoutingTls } from '../../../apps/port-routing.js';
 import { ACME } from '../../../certificates/bundle.js';
+import { referredName } from '../../../certificates/decide/missing-certificates.js';
 import type { CertificateShelf, TlsTerms } from './certificate-shelf.js';
 
 /** With what a service port speaks TLS. */
@@ -10,15 +10,10 @@ export function serviceTerms(
   { certificates = [], clientAuthorities }: RoutingTls,
   http: boolean,
 ): TlsTerms | undefined {
-  const named = certificates.filter((name) => name !== ACME).map(nameOf);
+  const named = certificates.filter((name) => name !== ACME).map(referredName);
   return shelf?.terms(serverName, {
     ...(named.length > 0 && { certificates: named }),
     ...(clientAuthorities && { authorities: clientAuthorities }),
     protocols: http ? ['h2', 'http/1.1'] : [],
   });
-}
-
-/** marathon-lb's labels name files: those of the folder of certificates go by their names without the ending. */
-function nameOf(certificate: string): string {
-  return certificate.includes('/') ? parse(certificate).name : certificate;
 }
