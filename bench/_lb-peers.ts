@@ -169,7 +169,7 @@ export async function makeOwn(
     lbStatsPort: 0,
     workers: 1,
     workerEntry: join(packageRoot(), 'dist/proxy/worker-main.js'),
-    execArgv: ['--max-semi-space-size=2'],
+    execArgv: ['--max-semi-space-size=8'],
     serverUrl: () => 'http://127.0.0.1:1',
     token: 'unused',
     hostname: 'localhost',

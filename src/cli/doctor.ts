@@ -5,6 +5,7 @@ import type { Settings } from '../config/settings.js';
 import { PidLock } from '../util/pid-lock.js';
 import { portOwner } from '../util/port-owner.js';
 import type { ProcessIdentity } from '../util/process-identity.js';
+import { userExists } from './user-exists.js';
 
 /** One thing looked at: what was found, whether it serves, and what to do when it does not. */
 export interface Finding {
@@ -56,7 +57,8 @@ export function examine(settings: Settings): Finding[] {
     user(settings, root),
     descriptors(),
     ...ports(settings),
-    docker(),
+    docker(settings),
+    ...haproxy(settings),
   ];
 }
 
@@ -163,19 +165,16 @@ function cgroupMoves(): Finding[] {
 }
 
 function tool(name: string, from: string, needed: boolean): Finding {
-  const found = (process.env['PATH'] ?? '/usr/bin:/bin')
-    .split(':')
-    .find((dir) => existsSync(join(dir, name)));
+  const found = [...(process.env['PATH'] ?? '/usr/bin:/bin').split(':'), '/usr/sbin'].find((dir) =>
+    existsSync(join(dir, name)),
+  );
   if (found) return ok(name, join(found, name));
   return (needed ? bad : warn)(name, 'not found', `Install it (Debian: ${from}).`);
 }
 
 function user(settings: Settings, root: boolean): Finding {
   if (!root) return ok('default user', 'tasks run as the user that starts longrun');
-  const known = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .some((line) => line.startsWith(`${settings.defaultUser}:`));
-  return known
+  return userExists(settings.defaultUser)
     ? ok('default user', settings.defaultUser)
     : bad(
         'default user',
@@ -247,8 +246,33 @@ function belongsTo(owner: string, parent: number): boolean {
   }
 }
 
-function docker(): Finding {
-  return existsSync('/var/run/docker.sock')
-    ? ok('Docker', 'an engine listens at /var/run/docker.sock (container apps are not run yet)')
-    : ok('Docker', 'no engine (container apps are not run yet)');
+function docker(settings: Settings): Finding {
+  const what = 'Docker';
+  const path = settings.dockerSocket;
+  if (!existsSync(path))
+    return ok(
+      what,
+      `no engine at ${path}`,
+      'Apps with an image wait until there is one; --docker-socket names another place.',
+    );
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+  } catch {
+    return warn(
+      what,
+      `${path} is not for this user`,
+      'Apps with an image wait: run as root, or as a user of the group that the socket belongs to.',
+    );
+  }
+  return ok(what, `an engine's socket is at ${path}`);
+}
+
+function haproxy(settings: Settings): Finding[] {
+  if (settings.lb !== 'haproxy') return [];
+  if (settings.haproxyPath === undefined) return [tool('haproxy', 'haproxy', true)];
+  return [
+    existsSync(settings.haproxyPath)
+      ? ok('haproxy', settings.haproxyPath)
+      : bad('haproxy', `${settings.haproxyPath} does not exist`, 'Name the program with --haproxy-path.'),
+  ];
 }

@@ -23,6 +23,8 @@ export const entries = {
 export const execArgv = {
   server: ['--max-semi-space-size=8'],
   small: ['--max-semi-space-size=2'],
+  /** Requests in flight must not grow old: with hundreds of connections a smaller one costs a sixth more per request. It grows with use. */
+  proxy: ['--max-semi-space-size=8'],
 } as const;
 
 /** Version of this package. */

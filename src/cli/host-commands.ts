@@ -56,6 +56,9 @@ export function addHostCommands(root: Command): void {
       'dns-port',
       'dns-http-port',
       'default-user',
+      'docker-socket',
+      'lb',
+      'haproxy-path',
     ],
     '  longrun doctor\n  longrun doctor --work-dir /srv/longrun --http-port 80\nExit codes: 0 nothing is in the way, 1 something is.',
   )

@@ -39,7 +39,7 @@ Examples:
   longrun up --resources 'cpus:4;mem:4096' --attributes 'rack:r1'
   LONGRUN_HTTP_PORT=8081 longrun up --config settings.yaml`,
     )
-    .action((options: Options) => runUp(settingsOf(options)));
+    .action((options: Options) => runUp(settingsOf(options, true)));
   addSettings(root.command('server'), serverFlags)
     .description('run only the server (API, scheduler, master); agents and proxies join it')
     .addHelpText(
@@ -58,7 +58,7 @@ Examples:
       '\nExample:\n  longrun agent --server http://10.0.0.1:5050 --token-file ./token --hostname worker-1 --work-dir /var/lib/longrun-agent',
     )
     .action(async (options: Options) => {
-      const settings = settingsOf(options);
+      const settings = settingsOf(options, true);
       const url = serverOf(settings);
       const { makeAgentService } = await import('./agent-main.js');
       await runAlone('agent', settings, () => makeAgentService(settings, url).service);
@@ -74,7 +74,7 @@ Examples:
       const url = serverOf(settings);
       const { makeProxyService } = await import('./proxy-service.js');
       await runAlone('proxy', settings, () =>
-        makeProxyService(settings, url, { entry: entries.proxyWorker, execArgv: [...execArgv.small] }),
+        makeProxyService(settings, url, { entry: entries.proxyWorker, execArgv: [...execArgv.proxy] }),
       );
     });
 }

@@ -149,7 +149,7 @@ export class Up {
       ...(lbCerts !== undefined && { lbCerts }),
       workers: lbWorkers,
       workerEntry: entries.proxyWorker,
-      execArgv: [...execArgv.small],
+      execArgv: [...execArgv.proxy],
       serverUrl: () => this.#serverUrls?.['master'] ?? '',
       token: this.#workDir.token,
       hostname: this.#settings.hostname,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { hashPassword, type PasswordHash } from '../util/password-hash.js';
 import { blockList, isAddressBlock } from './address-blocks.js';
@@ -44,60 +45,77 @@ export function loadSettings(sources: SettingSources): Settings {
     const value = givenValue(entry, sources, file) ?? entry.fallback(sources.defaults);
     if (value !== undefined) settings[entry.name] = value;
   }
-  return finished(settings as unknown as Settings);
+  return finished(settings as unknown as Settings, (flag) => whereGiven(flag, sources, file));
 }
 
-function finished(settings: Settings): Settings {
+/**
+ * How a person gave a setting: `--http-port`, `LONGRUN_HTTP_PORT` or `settings.yaml: http-port`; by its flag when nobody did.
+ */
+export function settingNames(sources: SettingSources): (flag: string) => string {
+  const file = readFile(sources.file);
+  return (flag) => whereGiven(flag, sources, file);
+}
+
+function whereGiven(flag: string, sources: SettingSources, file: Readonly<Record<string, unknown>>): string {
+  if (sources.flags[flag] !== undefined) return `--${flag}`;
+  if (sources.env[variableOf(flag)] !== undefined) return variableOf(flag);
+  return file[flag] !== undefined && file[flag] !== null ? `${sources.file?.path}: ${flag}` : `--${flag}`;
+}
+
+/** What holds between settings, and of texts; `named` tells how a person gave one. */
+function finished(settings: Settings, named: (flag: string) => string): Settings {
   const hostname =
     settings.hostname || (isLoopback(settings.address) ? hostOf(settings.address) : machineName());
   const { min, max } = settings.servicePorts;
   if (min > max)
-    throw new SettingsError(`--service-ports ${min}-${max}: the first port must not be above the last`);
+    throw new SettingsError(
+      `${named('service-ports')} ${min}-${max}: the first port must not be above the last`,
+    );
   for (const [flag, address] of [
-    ['--address', settings.address],
-    ['--lb-address', settings.lbAddress],
+    ['address', settings.address],
+    ['lb-address', settings.lbAddress],
   ] as const) {
     if (address !== 'localhost' && isIP(address) === 0) {
       throw new SettingsError(
-        `${flag} '${address}' is not an IP address; give one of this machine's, or 0.0.0.0 for all`,
+        `${named(flag)} '${address}' is not an IP address; give one of this machine's, or 0.0.0.0 for all`,
       );
     }
   }
   for (const origin of originList(settings.accessControlAllowOrigin)) {
     if (!isOrigin(origin)) {
       throw new SettingsError(
-        `--access-control-allow-origin '${origin}' is not an origin; write https://name or https://name:port, or * for all`,
+        `${named('access-control-allow-origin')} '${origin}' is not an origin; write https://name or https://name:port, or * for all`,
       );
     }
   }
   if (!isLoopback(settings.address) && !authenticationRequired(settings) && !settings.insecure) {
     throw new SettingsError(
-      `--address ${settings.address} is reachable from other machines and --authentication is off; leave that away, keep 127.0.0.1, or say --insecure if everybody who reaches it may do everything`,
+      `${named('address')} ${settings.address} is reachable from other machines and --authentication is off; leave that away, keep 127.0.0.1, or say --insecure if everybody who reaches it may do everything`,
     );
   }
   if (!/^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/.test(settings.dnsDomain))
     throw new SettingsError(
-      `--dns-domain '${settings.dnsDomain}' is not a domain; write labels of lower case letters, digits and hyphens, e.g. mesos`,
+      `${named('dns-domain')} '${settings.dnsDomain}' is not a domain; write labels of lower case letters, digits and hyphens, e.g. mesos`,
     );
   for (const resolver of resolverList(settings.dnsResolvers)) {
     if (!parseResolver(resolver))
       throw new SettingsError(
-        `--dns-resolvers '${resolver}' is not an address; write e.g. 10.0.0.2,10.0.0.3:5353, or none`,
+        `${named('dns-resolvers')} '${resolver}' is not an address; write e.g. 10.0.0.2,10.0.0.3:5353, or none`,
       );
   }
   const unread = readTimeouts(settings.lbTimeouts);
   if (typeof unread === 'string')
     throw new SettingsError(
-      `--lb-timeouts '${unread}' is no time limit; write name=length with one of ${timeoutNames.join(', ')} and e.g. 500ms, 30s, 5m, 1h`,
+      `${named('lb-timeouts')} '${unread}' is no time limit; write name=length with one of ${timeoutNames.join(', ')} and e.g. 500ms, 30s, 5m, 1h`,
     );
   const noBlock = blockList(settings.lbAcceptProxy).find((block) => !isAddressBlock(block));
   if (noBlock !== undefined)
     throw new SettingsError(
-      `--lb-accept-proxy '${noBlock}' is neither an address nor a block of them; write e.g. 10.0.0.0/8,192.168.1.7`,
+      `${named('lb-accept-proxy')} '${noBlock}' is neither an address nor a block of them; write e.g. 10.0.0.0/8,192.168.1.7`,
     );
   if (readLogTarget(settings.lbAccessLogTo) === undefined)
     throw new SettingsError(
-      `--lb-access-log-to '${settings.lbAccessLogTo}' is no place for a log; write file, stdout or syslog://127.0.0.1:514`,
+      `${named('lb-access-log-to')} '${settings.lbAccessLogTo}' is no place for a log; write file, stdout or syslog://127.0.0.1:514`,
     );
   if (settings.lbAcme !== undefined && !settings.lbAcmeAgreeTos)
     throw new SettingsError(
@@ -105,19 +123,33 @@ function finished(settings: Settings): Settings {
     );
   if (settings.lbAcme !== undefined && !isWebAddress(settings.lbAcme))
     throw new SettingsError(
-      `--lb-acme '${settings.lbAcme}' is not the directory of a certificate authority; write it like https://acme-v02.api.letsencrypt.org/directory`,
+      `${named('lb-acme')} '${settings.lbAcme}' is not the directory of a certificate authority; write it like https://acme-v02.api.letsencrypt.org/directory`,
     );
   if (settings.server !== undefined && !isWebAddress(settings.server))
     throw new SettingsError(
-      `--server '${settings.server}' is not the address of a server's master port; write it like http://10.0.0.1:5050`,
+      `${named('server')} '${settings.server}' is not the address of a server's master port; write it like http://10.0.0.1:5050`,
     );
   if ((settings.tlsCert === undefined) !== (settings.tlsKey === undefined))
     throw new SettingsError('--tls-cert and --tls-key belong together; give both');
-  return { ...settings, hostname };
+  if (!isReachableName(hostname))
+    throw new SettingsError(
+      `${named('hostname')} '${hostname}' is neither a host name nor an IP address; write e.g. worker-1.example or 10.0.0.2`,
+    );
+  return {
+    ...settings,
+    hostname,
+    // Parts of longrun run in other folders than the one that it was started in.
+    workDir: resolve(settings.workDir),
+  };
 }
 
 function isWebAddress(text: string): boolean {
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+}
+
+/** Underscores are no letters of host names, and yet there are machines called so. */
+function isReachableName(name: string): boolean {
+  return isIP(name) !== 0 || (name.length <= 253 && /^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?$/i.test(name));
 }
 
 function hostOf(address: string): string {

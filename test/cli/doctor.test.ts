@@ -49,4 +49,22 @@ describe('doctor', () => {
     examine(settingsOf({ workDir: join(workDir, 'not-there') }));
     expect(readdirSync(workDir)).toEqual([]);
   });
+
+  it('tells where it looked for a Docker engine, and for HAProxy when that is asked for', () => {
+    const findings = (options: Record<string, string>): Record<string, unknown> =>
+      Object.fromEntries(
+        examine(settingsOf({ workDir, ...options })).map(({ what, ...rest }) => [what, rest]),
+      );
+    const without = findings({ dockerSocket: join(workDir, 'docker.sock') });
+    expect(without['Docker']).toMatchObject({
+      verdict: 'ok',
+      found: `no engine at ${join(workDir, 'docker.sock')}`,
+      advice: expect.stringContaining('--docker-socket'),
+    });
+    expect(without['haproxy']).toBeUndefined();
+    expect(findings({ lb: 'haproxy', haproxyPath: join(workDir, 'haproxy') })['haproxy']).toMatchObject({
+      verdict: 'bad',
+      advice: expect.stringContaining('--haproxy-path'),
+    });
+  });
 });

@@ -1,13 +1,22 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { main } from '../../src/cli/main.js';
-import { addSettings, serverFlags, settingsOf, upFlags } from '../../src/cli/setting-options.js';
+import {
+  addSettings,
+  agentFlags,
+  proxyFlags,
+  serverFlags,
+  settingsOf,
+  upFlags,
+} from '../../src/cli/setting-options.js';
 import { SettingsError } from '../../src/config/load-settings.js';
 import { settingTable } from '../../src/config/setting-table.js';
 
 describe('the flags of a command', () => {
   it('are settings, each once, with help and default', () => {
     const known = settingTable.map(({ flag }) => flag);
-    for (const flags of [upFlags, serverFlags]) {
+    for (const flags of [upFlags, serverFlags, agentFlags, proxyFlags]) {
       expect(flags.filter((flag) => !known.includes(flag))).toEqual([]);
       expect(new Set(flags).size).toBe(flags.length);
     }
@@ -19,6 +28,48 @@ describe('the flags of a command', () => {
   it('of a server are none that only an agent or a load balancer uses', () => {
     for (const flag of ['lb-http-port', 'lb-address', 'output-files', 'resources', 'agent-port'])
       expect(serverFlags).not.toContain(flag);
+  });
+
+  it('have each setting where it is read: on the server, an agent or a load balancer', () => {
+    const somewhere = new Set([...serverFlags, ...agentFlags, ...proxyFlags]);
+    expect(settingTable.map(({ flag }) => flag).filter((flag) => !somewhere.has(flag))).toEqual([]);
+    expect(agentFlags).toEqual(
+      expect.arrayContaining(['docker-socket', 'docker-config', 'docker-allow-privileged']),
+    );
+    expect(proxyFlags).toEqual(expect.arrayContaining(['lb', 'haproxy-path', 'lb-group', 'lb-access-log']));
+    expect(
+      serverFlags.filter((flag) => /^(docker-|lb-(group|access-log|timeouts)|haproxy)/.test(flag)),
+    ).toEqual([]);
+  });
+
+  it('are those that the pages name with it', () => {
+    const root = join(__dirname, '../..');
+    const pages = [
+      'README.md',
+      ...readdirSync(join(root, 'docs')).flatMap((name) => (name.endsWith('.md') ? `docs/${name}` : [])),
+    ];
+    const commands: Readonly<Record<string, readonly string[]>> = {
+      up: upFlags,
+      server: serverFlags,
+      agent: agentFlags,
+      proxy: proxyFlags,
+    };
+    let read = 0;
+    const unknown = pages.flatMap((page) => {
+      const text = readFileSync(join(root, page), 'utf8').replaceAll(/\\\n\s*/g, ' ');
+      return [
+        ...text.matchAll(/longrun (up|server|agent|proxy)((?: +--[a-z-]+(?:[ =](?!--)[^\s`]+)?)+)/g),
+      ].flatMap(([, command = '', rest = '']) =>
+        [...rest.matchAll(/ --([a-z-]+)/g)].flatMap(([, flag = '']) => {
+          read += 1;
+          return flag === 'config' || commands[command]?.includes(flag)
+            ? []
+            : `${page}: longrun ${command} --${flag}`;
+        }),
+      );
+    });
+    expect(unknown).toEqual([]);
+    expect(read).toBeGreaterThan(15);
   });
 });
 
@@ -64,5 +115,52 @@ describe('texts for the agent', () => {
       '--token-file: /nonexistent/token does not exist',
     );
     expect(sentence({ tokenFile: __filename })).toBe('');
+  });
+
+  it('are named as they were given: by a variable, too', () => {
+    process.env['LONGRUN_RESOURCES'] = 'cpus=4';
+    try {
+      expect(sentence({})).toMatch(/^LONGRUN_RESOURCES: 'cpus=4' is not a resource/);
+    } finally {
+      delete process.env['LONGRUN_RESOURCES'];
+    }
+  });
+});
+
+describe('what a command needs', () => {
+  const refusal = (options: Record<string, string>, runsTasks = false): string => {
+    try {
+      settingsOf({ workDir: '/tmp/unused', ...options }, runsTasks);
+      return '';
+    } catch (error) {
+      expect(error).toBeInstanceOf(SettingsError);
+      return (error as Error).message;
+    }
+  };
+
+  it('is a folder for its ready file, before anything starts', () => {
+    expect(refusal({ readyFile: '/nonexistent/ready.json' })).toBe(
+      '--ready-file: the folder /nonexistent does not exist',
+    );
+    expect(refusal({ readyFile: '/tmp/ready.json' })).toBe('');
+  });
+
+  it('is a user for tasks, where it runs any as root', () => {
+    const uid = jest.spyOn(process as { getuid(): number }, 'getuid').mockReturnValue(0);
+    try {
+      expect(refusal({ defaultUser: 'no-such-user' }, true)).toBe(
+        "--default-user 'no-such-user' is no user of this machine; name one that is, tasks run as it",
+      );
+      expect(refusal({ defaultUser: 'root' }, true)).toBe('');
+      expect(refusal({ defaultUser: 'no-such-user' })).toBe('');
+      uid.mockReturnValue(1000);
+      expect(refusal({ defaultUser: 'no-such-user' }, true)).toBe('');
+    } finally {
+      uid.mockRestore();
+    }
+  });
+
+  it('is its work dir, wherever its parts run', () => {
+    expect(settingsOf({ workDir: 'some/where' }).workDir).toBe(resolve('some/where'));
   });
 });

@@ -51,6 +51,31 @@ describe('settings', () => {
     );
   });
 
+  it('say in a refusal how they were given', () => {
+    const refusal = (over: Parameters<typeof load>[0]): string => {
+      try {
+        load(over);
+        return '';
+      } catch (error) {
+        expect(error).toBeInstanceOf(SettingsError);
+        return (error as Error).message;
+      }
+    };
+    expect(refusal({ flags: { address: 'here' } })).toMatch(/^--address 'here' is not an IP address; give/);
+    expect(refusal({ env: { LONGRUN_ADDRESS: 'here' } })).toMatch(/^LONGRUN_ADDRESS 'here' is not an IP/);
+    expect(refusal({ file: 'address: here' })).toMatch(/^longrun.yaml: address 'here' is not an IP/);
+    expect(refusal({ file: 'service-ports: 20-10' })).toMatch(
+      /^longrun.yaml: service-ports 20-10: the first/,
+    );
+  });
+
+  it('have a host name that others can reach, or an address', () => {
+    for (const hostname of ['worker-1.example', 'my_box', '10.0.0.2', 'fd00::1', 'a.'])
+      expect(load({ flags: { hostname } }).hostname).toBe(hostname);
+    for (const hostname of ['a b', 'a/b', 'http://a', '-a', 'a:5051', 'größe'])
+      expect(() => load({ flags: { hostname } })).toThrow(/--hostname .* is neither a host name nor an IP/);
+  });
+
   it('come from flags before variables before the file', () => {
     const file = 'http-port: 1\nmaster-port: 1\nagent-port: 1';
     const env = { LONGRUN_HTTP_PORT: '2', LONGRUN_MASTER_PORT: '2' };

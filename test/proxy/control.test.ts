@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { silentLog } from '../../src/logging/log.js';
 import { ProxyControl, type ProxyControlOptions } from '../../src/proxy/control.js';
 import type { AgentId, Instance } from '../../src/scheduler/instance.js';
+import { ProcessClock } from '../../src/simulation/process-clock.js';
 import { timestamp } from '../../src/util/timestamp.js';
 import { VirtualClock } from '../../src/util/virtual-clock.js';
 import { FakeProxy, httpCheck, instance, record, World } from './world.js';
@@ -54,8 +55,14 @@ class Scene {
 }
 
 /** One web app with two instances, everything started, two proxies that have confirmed. */
-function usual(): { scene: Scene; a: FakeProxy; b: FakeProxy; one: Instance; two: Instance } {
-  const scene = new Scene();
+function usual(over: Partial<ProxyControlOptions> = {}): {
+  scene: Scene;
+  a: FakeProxy;
+  b: FakeProxy;
+  one: Instance;
+  two: Instance;
+} {
+  const scene = new Scene(over);
   const one = instance('/web', 'one', 31_000);
   const two = instance('/web', 'two', 31_010);
   scene.world.want(record({ id: '/web', labels: { HAPROXY_0_VHOST: 'web.test' } }));
@@ -272,6 +279,23 @@ describe('taking an instance out', () => {
     expect(drain.result()).toBeUndefined();
     await scene.pass(1_100);
     expect(drain.result()?.inFlight).toBe(1);
+  });
+
+  it('goes on after this server itself stood still: its proxies were not silent, it did not listen', async () => {
+    const world = new VirtualClock();
+    const process = new ProcessClock(world, 0);
+    const { scene, b, one } = usual({ clock: process });
+    b.prompt = false;
+    const drain = scene.takeOut(one);
+    await world.advanceAsync(3_000);
+    process.stop();
+    await world.advanceAsync(30_000);
+    process.goOn();
+    await world.advanceAsync(0);
+    expect(drain.result()).toBeUndefined();
+    b.ack();
+    await world.advanceAsync(5);
+    expect(drain.result()?.inFlight).toBe(0);
   });
 
   it('does not wait for a proxy whose lease ran out', async () => {

@@ -1,25 +1,32 @@
+import type { Socket as DatagramSocket } from 'node:dgram';
 import type { Log } from '../../logging/log.js';
+import { bindDatagrams } from './bind-datagrams.js';
 import { BindError, type BoundSocket, bindSocket } from './bind-socket.js';
 import type { FixedRole, ToWorker } from './worker-messages.js';
 
+/** What a worker is sent. */
+export type SentSocket = BoundSocket | DatagramSocket;
+
 /** Sends a message, with the socket if there is one, to a worker. */
-export type SendToWorker = (message: ToWorker, socket?: BoundSocket) => void;
+export type SendToWorker = (message: ToWorker, socket?: SentSocket) => void;
 
 /** Which service port: `address` undefined is the load balancer's own. */
 export interface ServicePort {
   readonly port: number;
   readonly address?: string | undefined;
+  /** For UDP; else TCP. */
+  readonly datagrams?: true | undefined;
 }
 
 interface Held extends ServicePort {
-  readonly socket: BoundSocket;
+  readonly socket: SentSocket;
   /** Slots that use it. A dead worker's slot goes on using it until its successor has said what it needs. */
   readonly slots: Set<number>;
 }
 
 /**
  * Holds the listening sockets of the load balancer: binds each once, hands it to every worker that asks, never accepts.
- * As long as this process or any worker lives, the kernel goes on queueing connections: nothing is refused.
+ * As long as this process or any worker lives, the kernel goes on queueing connections and datagrams: nothing is refused.
  */
 export class ListenerHolder {
   readonly #services = new Map<string, Held>();
@@ -34,6 +41,7 @@ export class ListenerHolder {
     private readonly address: string,
     private readonly log: Log,
     private readonly bind: typeof bindSocket = bindSocket,
+    private readonly bindUdp: typeof bindDatagrams = bindDatagrams,
   ) {}
 
   /** Sockets are asked for but not bound until `resume`: another parent's workers still hold them. */
@@ -103,13 +111,14 @@ export class ListenerHolder {
   }
 
   #serve(slot: number, wanted: ServicePort, send: SendToWorker): void {
-    const { port, address } = wanted;
+    const { port, address, datagrams } = wanted;
     const name = nameOf(wanted);
-    const where = { port, ...(address !== undefined && { address }) };
+    const where = { port, ...(address !== undefined && { address }), ...(datagrams && { datagrams }) };
     let held = this.#services.get(name);
     if (!held) {
       try {
-        held = { ...this.bind(address ?? this.address, port), address, slots: new Set() };
+        const bind = datagrams ? this.bindUdp : this.bind;
+        held = { ...bind(address ?? this.address, port), address, datagrams, slots: new Set() };
       } catch (error) {
         if (!(error instanceof BindError)) throw error;
         send({ type: 'NOT_BOUND', ...where, reason: error.message });
@@ -132,6 +141,6 @@ export class ListenerHolder {
   }
 }
 
-function nameOf({ port, address = '' }: ServicePort): string {
-  return `${address} ${port}`;
+function nameOf({ port, address = '', datagrams }: ServicePort): string {
+  return `${address} ${port}${datagrams ? ' udp' : ''}`;
 }

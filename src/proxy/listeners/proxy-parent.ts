@@ -267,7 +267,7 @@ export class ProxyParent {
       ...(telling && { telling }),
       tls: { ticketKeys: this.#ticketKeys, ...(lbCerts !== undefined && { folder: lbCerts }) },
       ...(httpsPort !== undefined && { httpsPort }),
-      ...(slot === 0 && { datagrams: { address: this.options.lbAddress } }),
+      ...(slot === 0 && { datagrams: true as const }),
       ...(slot === 0 && names && { names }),
     };
   }

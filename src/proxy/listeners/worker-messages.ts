@@ -45,8 +45,8 @@ export interface WorkerConfig {
   readonly hostname: string;
   readonly logLevel: LogLevel;
   readonly traffic?: TrafficSettings;
-  /** This worker serves datagrams, too, on this address. */
-  readonly datagrams?: { readonly address: string };
+  /** This worker serves datagrams, too: those of one client must meet in one process to reach the same server. */
+  readonly datagrams?: true;
   readonly telling?: TellingSettings;
   readonly tls?: TlsSettings;
   /** The port for virtual hosts over TLS, as far as it is open or will be: where clients are sent that come in the clear. */
@@ -79,6 +79,8 @@ export interface Listener {
   readonly port: number;
   /** Of a service port that is bound elsewhere than to the load balancer's address. */
   readonly address?: string;
+  /** A service port for UDP. */
+  readonly datagrams?: true;
 }
 
 /** From the parent to a worker. LISTENER comes with the bound socket as its handle. */
@@ -90,6 +92,7 @@ export type ToWorker =
       readonly port: number;
       /** Where the worker wanted it; absent: where the load balancer listens. */
       readonly address?: string;
+      readonly datagrams?: true;
       readonly reason: string;
     }
   | { readonly type: 'SERVER'; readonly url: string }
@@ -111,8 +114,7 @@ export type ToParent =
   /** They are not, and why; it is tried again. */
   | { readonly type: 'NAMES_NOT_SERVED'; readonly reason: string }
   /** A service port is wanted, on the load balancer's address or on one of its own; or not any more. */
-  | { readonly type: 'LISTEN'; readonly port: number; readonly address?: string }
-  | { readonly type: 'DROP'; readonly port: number; readonly address?: string }
+  | { readonly type: 'LISTEN' | 'DROP'; readonly port: number; readonly address?: string; readonly datagrams?: true }
   /** All ports of the last table were asked for: what this slot held before and did not ask for again is free. */
   | { readonly type: 'SYNCED' }
   /** There are certificates: the port for TLS is wanted. */

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Log } from '../../logging/log.js';
 import type { Clock, Timer } from '../../util/clock.js';
-import type { BoundSocket } from './bind-socket.js';
+import type { SentSocket } from './listener-holder.js';
 import type { ToParent, ToWorker, WorkerConfig } from './worker-messages.js';
 
 export interface WorkerSupervisorOptions {
@@ -61,7 +61,7 @@ export class WorkerSupervisor {
   }
 
   /** Sends a message; a worker that died meanwhile gets everything anew from its successor's start. */
-  send(message: ToWorker, socket?: BoundSocket): void {
+  send(message: ToWorker, socket?: SentSocket): void {
     const child = this.#child;
     if (!child?.connected) return;
     const failed = (error: Error | null): void => {

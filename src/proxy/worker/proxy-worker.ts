@@ -1,3 +1,4 @@
+import type { Socket } from 'node:dgram';
 import { join } from 'node:path';
 import type { Log } from '../../logging/log.js';
 import type { Clock, Timer } from '../../util/clock.js';
@@ -140,7 +141,12 @@ export class ProxyWorker {
       () => this.#follower.notServed(this.#notServed()),
     );
     this.#datagrams = new UdpPorts(
-      config.datagrams?.address,
+      config.datagrams && {
+        listen: (port, address) =>
+          options.tell({ type: 'LISTEN', port, ...(address !== undefined && { address }), datagrams: true }),
+        drop: (port, address) =>
+          options.tell({ type: 'DROP', port, ...(address !== undefined && { address }), datagrams: true }),
+      },
       () => this.#routes,
       this.#plane,
       log,
@@ -251,10 +257,18 @@ export class ProxyWorker {
   async fromParent(message: ToWorker, handle: object | undefined): Promise<void> {
     switch (message.type) {
       case 'LISTENER':
-        if (handle) await this.#bound(message, { handle });
+        if (!handle) break;
+        if (message.datagrams) {
+          const socket = handle as Socket;
+          if (!this.#datagrams.bound(message.port, socket, message.address)) socket.close();
+        } else await this.#bound(message, { handle });
         break;
       case 'NOT_BOUND':
-        this.#ports.notBound(message.port, message.reason, message.address);
+        (message.datagrams ? this.#datagrams : this.#ports).notBound(
+          message.port,
+          message.reason,
+          message.address,
+        );
         break;
       case 'SERVER':
         this.#serverUrl = message.url;

@@ -162,9 +162,8 @@ describe('the secrets of a task on its agent', () => {
       new SecretRequests((m) => void sent.push(m), clock),
       silentLog,
     );
-    expect(await disk.obtain(recordOf('launching'))).toMatchObject({
-      message: expect.stringContaining('tmpfs'),
-    });
+    const outcome = disk.obtain(recordOf('launching'));
     expect(sent).toEqual([]);
+    expect(await outcome).toMatchObject({ message: expect.stringContaining('tmpfs') });
   });
 });

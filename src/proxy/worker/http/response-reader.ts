@@ -34,7 +34,7 @@ const MAX_INTERIM = 16;
 
 /**
  * Reads a server's answer as it comes and passes it on: the head rewritten for the client's connection, the body as it is
- * (without its chunks for an HTTP/1.0 client), interim answers for HTTP/1.1 clients.
+ * (without its chunks for an HTTP/1.0 client), interim answers for HTTP/1.1 clients. Chunks are lent: what is kept is copied.
  */
 export class ResponseReader {
   /** Bytes of the final answer went out. */
@@ -88,7 +88,7 @@ export class ResponseReader {
       if (end < 0 ? bytes.length > MAX_HEAD_BYTES : end > MAX_HEAD_BYTES)
         throw new HeadRefused('its head is too long', 502);
       if (end < 0) {
-        if (bytes.length > 0) this.#pending = bytes;
+        if (bytes.length > 0) this.#pending = Buffer.from(bytes);
         return;
       }
       const head = readResponseHead(bytes.toString('latin1', 0, end + 4));
@@ -108,7 +108,7 @@ export class ResponseReader {
       this.sink.responseHead(101);
       this.sink.switched(
         `${statusLine(head)}${head.fields.forward}Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n\r\n`,
-        rest,
+        Buffer.from(rest),
       );
       return;
     }
@@ -143,7 +143,7 @@ export class ResponseReader {
     const { target } = this.sink;
     if (this.#unchunk && body.length.kind === 'chunked') {
       if (head !== '') target.write(head, 'latin1');
-      const end = body.read(chunk, start, (piece) => target.write(piece));
+      const end = body.read(chunk, start, (piece) => target.write(Buffer.from(piece)));
       this.#finish(body, chunk.length - end);
       return;
     }
@@ -156,7 +156,7 @@ export class ResponseReader {
         target.cork();
         target.write(head, 'latin1');
       }
-      if (bytes > 0) target.write(end === chunk.length && start === 0 ? chunk : chunk.subarray(start, end));
+      if (bytes > 0) target.write(Buffer.from(chunk.subarray(start, end)));
       if (head !== '') target.uncork();
     }
     this.#finish(body, chunk.length - end);

@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 import type { DataPlane } from '../data-plane.js';
 import type { DeadlineQueue, DeadlineSet, Expiring } from '../deadlines.js';
 import { openServerStream } from '../h2/server-socket.js';
@@ -9,6 +9,7 @@ export interface UpstreamUser {
   connected(): void;
   /** No connection came about: nothing was sent. */
   connectFailed(reason: string): void;
+  /** `chunk` is lent: its bytes are others' when this returns. */
   data(chunk: Buffer): void;
   /** The server sends no more. */
   ended(): void;
@@ -25,6 +26,12 @@ export const CONNECT_TIMED_OUT = 'no connection within the time limit';
 /** What an error of our own host (not of the server) is called: no reason to leave the server alone. */
 const ownErrors: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL']);
 
+/**
+ * What came from a server is read into here and told at once, so that one buffer does for all connections: one for each read would
+ * cost more than all else that is done with a small answer.
+ */
+const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
+
 /** One connection to a server; used by one exchange at a time, kept for the next. */
 export class UpstreamConnection implements Expiring {
   queue: DeadlineQueue | undefined;
@@ -38,6 +45,8 @@ export class UpstreamConnection implements Expiring {
   idleSinceMs = 0;
   #user: UpstreamUser | undefined;
   #over = false;
+  /** The socket is somebody else's, who listens to its events. */
+  #taken = false;
   readonly #startedMs: number;
 
   constructor(
@@ -52,16 +61,11 @@ export class UpstreamConnection implements Expiring {
     this.#startedMs = plane.clock.monotonicMs();
     const { host, port } = server.server;
     const http2 = server.owner?.service.serverProtocol === 'h2c';
-    const socket = http2
-      ? openServerStream(server, plane, preface)
-      : connect({ host, port, noDelay: true, allowHalfOpen: true });
+    const socket = http2 ? openServerStream(server, plane, preface) : connect(this.#options(host, port));
     this.socket = socket;
     deadlines.connect.wait(this);
     socket.on('connect', () => this.#onConnect());
-    socket.on('data', (chunk: Buffer) => {
-      if (this.#user) this.#user.data(chunk);
-      else this.destroy();
-    });
+    socket.on('data', (chunk: Buffer) => this.#received(chunk));
     socket.on('drain', () => this.#user?.drained());
     socket.on('end', () => {
       if (this.#user) this.#user.ended();
@@ -126,6 +130,7 @@ export class UpstreamConnection implements Expiring {
   /** Hands the socket over for good (a tunnel): its events are the taker's. */
   detach(): Socket {
     this.#user = undefined;
+    this.#taken = true;
     this.#forget();
     this.socket.removeAllListeners();
     return this.socket;
@@ -134,6 +139,24 @@ export class UpstreamConnection implements Expiring {
   expired(): void {
     if (!this.isConnected) this.#failed(CONNECT_TIMED_OUT);
     else if (this.#user) this.#user.silent();
+    else this.destroy();
+  }
+
+  #options(host: string, port: number): TcpNetConnectOpts {
+    const options: TcpNetConnectOpts = { host, port, noDelay: true, allowHalfOpen: true };
+    // In tcp mode the bytes are passed on as they are, each piece in a buffer of its own.
+    if (this.server.owner?.service.mode === 'tcp') return options;
+    const callback = (bytes: number): boolean => {
+      const chunk = readBuffer.subarray(0, bytes);
+      if (this.#taken) this.socket.emit('data', Buffer.from(chunk));
+      else this.#received(chunk);
+      return true;
+    };
+    return { ...options, onread: { buffer: readBuffer, callback } };
+  }
+
+  #received(chunk: Buffer): void {
+    if (this.#user) this.#user.data(chunk);
     else this.destroy();
   }
 

@@ -1,5 +1,4 @@
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { isIPv6 } from 'node:net';
+import type { RemoteInfo, Socket } from 'node:dgram';
 import { plainAddress } from '../client-facts.js';
 import { Counters } from '../counters.js';
 import { type DataPlane, type Ingress, NoRoute } from '../data-plane.js';
@@ -18,26 +17,24 @@ const RECEIVE_BUFFER_BYTES = 1_048_576;
 export class UdpPort implements Ingress {
   readonly counters = new Counters();
   readonly mode = 'tcp';
-  readonly #socket: Socket;
   readonly #flows = new Map<string, UdpFlow>();
   #closed = false;
 
   constructor(
     readonly name: string,
     readonly port: number,
-    private readonly address: string,
     /** Another service may take the port over. */
     public key: string,
     private readonly routes: Routes,
     private readonly plane: DataPlane,
-    private readonly onFailed: (reason: Error) => void,
+    /** Bound; it is this port's alone from now on. */
+    private readonly socket: Socket,
+    onFailed: (reason: Error) => void,
     private readonly maxFlows = MAX_FLOWS,
   ) {
-    this.#socket = createSocket({
-      type: isIPv6(address) ? 'udp6' : 'udp4',
-      recvBufferSize: RECEIVE_BUFFER_BYTES,
-    });
-    this.#socket.on('message', (bytes, from) => this.#received(bytes, from));
+    socket.on('message', (bytes, from) => this.#received(bytes, from));
+    socket.on('error', onFailed);
+    socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
   }
 
   get deadlines(): DeadlineSet {
@@ -54,18 +51,6 @@ export class UdpPort implements Ingress {
     return service ?? new NoRoute(503, `service port ${this.port} is not served any more`, 'not-served');
   }
 
-  /** Rejects when the port cannot be bound. Returns the port. */
-  open(): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#socket.once('error', reject);
-      this.#socket.bind({ address: this.address, port: this.port, exclusive: true }, () => {
-        this.#socket.removeListener('error', reject);
-        this.#socket.on('error', (error) => this.onFailed(error));
-        resolve(this.#socket.address().port);
-      });
-    });
-  }
-
   tableChanged(): void {
     for (const flow of this.#flows.values()) flow.tableChanged();
   }
@@ -74,7 +59,7 @@ export class UdpPort implements Ingress {
     if (this.#closed) return;
     this.#closed = true;
     for (const flow of [...this.#flows.values()]) flow.end('K');
-    this.#socket.close();
+    this.socket.close();
   }
 
   #received(bytes: Buffer, from: RemoteInfo): void {
@@ -112,7 +97,7 @@ export class UdpPort implements Ingress {
       deadlines: this.deadlines,
       record,
       reply: (bytes) => {
-        if (!this.#closed) this.#socket.send(bytes, from.port, from.address);
+        if (!this.#closed) this.socket.send(bytes, from.port, from.address);
       },
       ended: (ended) => {
         if (this.#flows.get(client) === ended) this.#flows.delete(client);

@@ -1,10 +1,11 @@
-import { getSystemErrorName } from 'node:util';
+import type { Socket } from 'node:dgram';
 import type { Log } from '../../../logging/log.js';
 import type { Timer } from '../../../util/clock.js';
 import { backendName } from '../../decide/names.js';
 import type { Service } from '../../table.js';
 import type { DataPlane } from '../data-plane.js';
 import type { Routes } from '../routes.js';
+import type { Binder } from '../service-ports.js';
 import { UdpPort } from './udp-port.js';
 
 const FIRST_RETRY_MS = 50;
@@ -14,7 +15,9 @@ const SILENT_RETRY_MS = 1_500;
 
 interface Wanted {
   readonly port: number;
-  readonly address: string;
+  /** Undefined: the load balancer's own. */
+  readonly address: string | undefined;
+  readonly name: string;
   /** Services that want it; the last has it. */
   readonly keys: string[];
   open: UdpPort | undefined;
@@ -23,8 +26,9 @@ interface Wanted {
 }
 
 /**
- * Keeps the ports for datagrams open. A worker binds them itself, and only one of the workers does: datagrams of one client must
- * meet in one process to reach the same server, which a socket that several processes read cannot promise.
+ * Keeps the ports for datagrams open. Like those for connections their sockets are the parent's, so that what comes while a worker is
+ * replaced waits in the kernel; but only one of the workers reads them: datagrams of one client must meet in one process to reach
+ * the same server, which a socket that several processes read cannot promise.
  */
 export class UdpPorts {
   readonly #wanted = new Map<number, Wanted>();
@@ -33,8 +37,8 @@ export class UdpPorts {
   #closed = false;
 
   constructor(
-    /** Where services are bound that do not say; undefined: another worker serves datagrams. */
-    private readonly address: string | undefined,
+    /** Undefined: another worker serves datagrams. */
+    private readonly binder: Binder | undefined,
     private readonly routes: () => Routes,
     private readonly plane: DataPlane,
     private readonly log: Log,
@@ -52,12 +56,11 @@ export class UdpPorts {
 
   /** A service appeared, changed, or (undefined) is gone. */
   serviceChanged(key: string, service: Service | undefined): void {
-    if (this.#closed || this.address === undefined) return;
+    if (this.#closed || this.binder === undefined) return;
     const port = service?.udp !== undefined && service.bindPort ? service.servicePort : undefined;
-    const address = service?.bindAddress ?? this.address;
     const before = this.#portOf.get(key);
     const known = before === undefined ? undefined : this.#wanted.get(before);
-    if (before === port && (port === undefined || known?.address === address)) {
+    if (before === port && (port === undefined || known?.address === service?.bindAddress)) {
       known?.open?.tableChanged();
       return;
     }
@@ -70,9 +73,35 @@ export class UdpPorts {
       if (wanted.open) wanted.open.key = key;
       return;
     }
-    const made = { port, address, keys: [key], open: undefined, retry: undefined, pauseMs: 0 };
-    this.#wanted.set(port, made);
-    void this.#open(made, backendName(service.appId, port));
+    const { appId, bindAddress: address } = service;
+    const name = `${backendName(appId, port)}_udp`;
+    this.#wanted.set(port, { port, address, name, keys: [key], open: undefined, retry: undefined, pauseMs: 0 });
+    this.binder.listen(port, address);
+  }
+
+  /** The socket is there. False: it is not wanted (there) any more and must be closed by the caller. */
+  bound(port: number, socket: Socket, address: string | undefined): boolean {
+    const wanted = this.#wanted.get(port);
+    const key = wanted?.keys.at(-1);
+    if (!wanted || key === undefined || wanted.open || wanted.address !== address) return false;
+    const made = new UdpPort(wanted.name, port, key, this.routes(), this.plane, socket, (error) => {
+      made.close();
+      if (wanted.open !== made) return;
+      wanted.open = undefined;
+      if (this.#wanted.get(port) === wanted) this.#retry(wanted, error.message);
+    });
+    wanted.open = made;
+    wanted.pauseMs = 0;
+    if (!this.#notServed.delete(port)) return true;
+    this.log.info('a service port is served for UDP now', { port });
+    this.onNotServed();
+    return true;
+  }
+
+  /** The socket could not be had. */
+  notBound(port: number, reason: string, address: string | undefined): void {
+    const wanted = this.#wanted.get(port);
+    if (wanted && wanted.address === address && !wanted.open) this.#retry(wanted, reason);
   }
 
   /** Receives nothing any more, for good. */
@@ -85,46 +114,16 @@ export class UdpPorts {
     this.#wanted.clear();
   }
 
-  async #open(wanted: Wanted, name: string): Promise<void> {
+  #retry(wanted: Wanted, reason: string): void {
     const { port, address } = wanted;
-    const key = wanted.keys.at(-1);
-    if (this.#wanted.get(port) !== wanted || key === undefined) return;
-    const again = (reason: string): void => {
-      wanted.open = undefined;
-      if (this.#wanted.get(port) === wanted) this.#retry(wanted, name, reason);
-    };
-    const made = new UdpPort(`${name}_udp`, port, address, key, this.routes(), this.plane, (error) => {
-      made.close();
-      again(error.message);
-    });
-    wanted.open = made;
-    try {
-      await made.open();
-    } catch (error) {
-      made.close();
-      again(reasonOf(error, address, port));
-      return;
-    }
-    if (this.#wanted.get(port) !== wanted) {
-      made.close();
-      return;
-    }
-    wanted.pauseMs = 0;
-    made.key = wanted.keys.at(-1) ?? key;
-    if (!this.#notServed.delete(port)) return;
-    this.log.info('a service port is served for UDP now', { port });
-    this.onNotServed();
-  }
-
-  #retry(wanted: Wanted, name: string, reason: string): void {
-    const { port } = wanted;
     if (wanted.pauseMs > SILENT_RETRY_MS && this.#notServed.get(port) !== reason) {
       this.#notServed.set(port, reason);
       this.log.warn('a service port is not served for UDP', { port, reason });
       this.onNotServed();
     }
     wanted.pauseMs = Math.min(LONGEST_RETRY_MS, wanted.pauseMs === 0 ? FIRST_RETRY_MS : wanted.pauseMs * 2);
-    wanted.retry = this.plane.clock.after(wanted.pauseMs, () => void this.#open(wanted, name));
+    wanted.retry?.cancel();
+    wanted.retry = this.plane.clock.after(wanted.pauseMs, () => this.binder?.listen(port, address));
   }
 
   #giveUp(key: string, port: number): void {
@@ -141,17 +140,9 @@ export class UdpPorts {
     this.#wanted.delete(port);
     wanted.retry?.cancel();
     wanted.open?.close();
+    this.binder?.drop(port, wanted.address);
     if (this.#notServed.delete(port)) this.onNotServed();
   }
-}
-
-function reasonOf(error: unknown, address: string, port: number): string {
-  const { errno } = error as NodeJS.ErrnoException;
-  const code = errno !== undefined && errno < 0 ? getSystemErrorName(errno) : undefined;
-  if (code === 'EADDRINUSE') return `UDP port ${port} is taken by another process`;
-  if (code === 'EACCES') return `UDP port ${port} needs more rights than this user has`;
-  if (code === 'EADDRNOTAVAIL') return `address ${address} is not one of this machine's`;
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** What is not served of either kind, by port. */
