@@ -20,6 +20,8 @@ export interface DefinitionSettings {
   readonly defaultRole: string;
   /** The roles that it may have; absent: the default one. */
   readonly roles?: readonly string[];
+  /** Whether new top-level groups hold their apps to their role; Marathon's `--new_group_enforce_role top`. */
+  readonly newGroupsEnforceRole?: boolean;
   /** The name of container networks that have none; Marathon's `--default_network_name`. Absent: they must have one. */
   readonly defaultNetworkName?: string;
   /** The network that the deprecated `ipAddress` means as the bridge; Marathon's `--mesos_bridge_name`. */

@@ -1,5 +1,6 @@
 import type { Timestamp } from '../util/timestamp.js';
 import type { AppId, AppRecord } from './app.js';
+import { parentPath } from './path.js';
 
 /** What is wanted of a group itself; the apps and groups in it follow from their paths. Immutable. */
 export interface GroupRecord {
@@ -54,4 +55,9 @@ export interface GroupSnapshot {
 /** A group of which nothing is wanted but what lies in it. */
 export function bareGroup(id: string, version: Timestamp): GroupRecord {
   return { id, dependencies: [], version };
+}
+
+/** Whether a group that is made now holds its apps to its role when nobody says so: only top-level ones have a role. */
+export function enforcesWhenNew(id: string, newGroupsEnforceRole = false): boolean {
+  return newGroupsEnforceRole && id !== '/' && parentPath(id) === '/';
 }

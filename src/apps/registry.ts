@@ -27,6 +27,8 @@ export interface AppRegistryDependencies {
   readonly store: StateStore;
   readonly servicePorts: PortRange;
   readonly log: Log;
+  /** New top-level groups hold their apps to their role. */
+  readonly newGroupsEnforceRole?: boolean;
 }
 
 /**
@@ -41,6 +43,7 @@ export interface AppRegistryDependencies {
 export class AppRegistryImpl implements AppRegistry {
   readonly #store: StateStore;
   readonly #log: Log;
+  readonly #newGroupsEnforceRole: boolean;
   readonly #listeners = new Set<ChangeListener>();
   readonly #durableTree = new GroupIndex();
   readonly #prospectTree = new GroupIndex();
@@ -56,8 +59,9 @@ export class AppRegistryImpl implements AppRegistry {
   readonly prospect: AppsView;
   readonly groups: GroupReadModel;
 
-  constructor({ store, servicePorts, log }: AppRegistryDependencies) {
+  constructor({ store, servicePorts, log, newGroupsEnforceRole = false }: AppRegistryDependencies) {
     this.#store = store;
+    this.#newGroupsEnforceRole = newGroupsEnforceRole;
     this.#log = log;
     this.#servicePorts = new ServicePortIndex(servicePorts);
     this.#groupBook = new GroupBook({
@@ -187,7 +191,7 @@ export class AppRegistryImpl implements AppRegistry {
     wanted: readonly GroupAfter[],
     at: Timestamp,
   ): readonly GroupChange[] {
-    return completeGroups(apps, wanted, at, this.#prospectTree);
+    return completeGroups(apps, wanted, at, this.#prospectTree, this.#newGroupsEnforceRole);
   }
 
   prospectiveGroup(groupId: string): GroupRecord | undefined {

@@ -58,6 +58,7 @@ export function makeAgentService(settings: Settings, serverUrl: string): { servi
     inside: {
       execScript: entries.exec,
       askScript: entries.ask,
+      execIdleMs: settings.execIdleMinutes * 60_000,
       token: () => readFileSync(tokenFile, 'utf8').trim(),
     },
     version: packageVersion(),

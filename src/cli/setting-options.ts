@@ -34,6 +34,7 @@ const ofAgents = [
   'fetch-time-limit',
   'fetch-cache-mib',
   'ignore-disk-limits',
+  'exec-idle-minutes',
   'output-file-bytes',
   'output-files',
 ];

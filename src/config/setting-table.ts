@@ -75,6 +75,13 @@ export const settingTable: readonly SettingEntry[] = [
     fallback: () => '*',
   },
   {
+    name: 'newGroupEnforceRole',
+    flag: 'new-group-enforce-role',
+    kind: { kind: 'one-of', values: ['off', 'top'] },
+    help: 'whether new top-level groups hold their apps to their role (`enforceRole`): off, or top',
+    fallback: () => 'off',
+  },
+  {
     name: 'defaultUser',
     flag: 'default-user',
     kind: text,
@@ -157,6 +164,13 @@ export const settingTable: readonly SettingEntry[] = [
     kind: flag,
     help: 'let tasks write more into their sandboxes than the `disk` that they asked for',
     fallback: () => false,
+  },
+  {
+    name: 'execIdleMinutes',
+    flag: 'exec-idle-minutes',
+    kind: whole(1, 10_080),
+    help: 'minutes without a byte either way after which a session of `longrun exec` is ended',
+    fallback: () => 30,
   },
   {
     name: 'logLevel',

@@ -52,6 +52,8 @@ export interface Settings {
   readonly resources?: string;
   readonly attributes?: string;
   readonly mesosRole: string;
+  /** Whether new top-level groups hold their apps to their role. */
+  readonly newGroupEnforceRole: 'off' | 'top';
   readonly defaultUser: string;
   readonly allowRootTasks: boolean;
   /** How much tasks are kept apart besides their limits. */
@@ -70,6 +72,7 @@ export interface Settings {
   readonly fetchTimeLimitSeconds: number;
   readonly fetchCacheMiB: number;
   readonly ignoreDiskLimits: boolean;
+  readonly execIdleMinutes: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly logFormat: 'text' | 'json';
   readonly readyFile?: string;

@@ -2,6 +2,7 @@ import type { AppRegistry } from '../apps/app-registry.js';
 import type { Deployments } from '../deployments/deployment.js';
 import type { EventBus } from '../events/event-bus.js';
 import type { Metrics } from '../metrics/metrics.js';
+import { type AppsTraffic, trafficExposition } from '../proxy/stats/traffic-exposition.js';
 import type { Instance } from '../scheduler/instance.js';
 import type { InstanceChange, Scheduler } from '../scheduler/scheduler.js';
 import type { Clock } from '../util/clock.js';
@@ -16,12 +17,14 @@ export function countStates(
     deployments,
     events,
     clock,
+    traffic,
   }: {
     registry: AppRegistry;
     scheduler: Scheduler;
     deployments: Deployments;
     events: Pick<EventBus, 'subscribe'>;
     clock: Clock;
+    traffic: AppsTraffic;
   },
 ): void {
   const startedMs = clock.monotonicMs();
@@ -47,6 +50,7 @@ export function countStates(
     if (eventType === 'group_change_success') metrics.counter('deployments.counter').inc();
     if (eventType === 'group_change_failed') metrics.counter('deployments.dismissed.counter').inc();
   });
+  metrics.alsoExpose(() => trafficExposition(traffic));
   metrics.gauge('apps.active.gauge', () => registry.size);
   metrics.gauge('groups.active.gauge', () => registry.groups?.size ?? 1);
   metrics.gauge('pods.active.gauge', () => 0);

@@ -102,10 +102,12 @@ export class Server {
     const metrics = new Metrics(clock);
     const loopLag = new EventLoopLag(metrics, clock);
     loopLag.start();
+    const newGroupsEnforceRole = settings.newGroupEnforceRole === 'top';
     const registry = new AppRegistryImpl({
       store,
       servicePorts: settings.servicePorts,
       log: log.child('apps'),
+      newGroupsEnforceRole,
     });
     await registry.load();
     const masterServer = createServer();
@@ -220,7 +222,7 @@ export class Server {
         maxQueuedChanges: MAX_QUEUED_CHANGES,
       },
     });
-    countStates(metrics, { registry, scheduler, deployments, events, clock });
+    countStates(metrics, { registry, scheduler, deployments, events, clock, traffic: proxyControl });
     await scheduler.start();
     endpoints.start();
     names.start();
@@ -249,6 +251,7 @@ export class Server {
       contract,
       settings: {
         defaultRole: settings.mesosRole,
+        newGroupsEnforceRole,
         hasSecret: vault.has,
         restartOnAnyChange: settings.restartOnAnyChange,
         routeConflicts: settings.lbConflicts,

@@ -441,6 +441,40 @@ describe('roles of groups', () => {
     await world.write('PATCH', '/v2/groups/shop', { enforceRole: false });
     expect(await problem('/shop/other', '*')).toBe(201);
   });
+
+  describe('with --new-group-enforce-role top', () => {
+    const enforced = async (id: string): Promise<unknown> =>
+      (await world.ask('GET', `/v2/groups${id}`)).json['enforceRole'];
+
+    beforeEach(async () => {
+      await world.stop();
+      world = await GroupWorld.start({ newGroupsEnforceRole: true });
+    });
+
+    it('hold their apps to it from the first one on, whoever makes the group', async () => {
+      await world.write('POST', '/v2/apps', app('/shop/a/web'));
+      expect([await roleOf('/shop/a/web'), await enforced('/shop'), await enforced('/shop/a')]).toEqual([
+        'shop',
+        true,
+        undefined,
+      ]);
+      expect(await problem('/shop/other', '*')).toBe('/role: got *, expected one of: [shop]');
+      await world.write('PUT', '/v2/groups/zoo', { apps: [app('lion')], groups: [{ id: 'a' }] });
+      expect([await roleOf('/zoo/lion'), await enforced('/zoo')]).toEqual(['zoo', true]);
+      await world.write('POST', '/v2/apps', app('/alone'));
+      expect(await roleOf('/alone')).toBe('*');
+    });
+
+    it('do not when the group says so, or is there already', async () => {
+      await world.write('PUT', '/v2/groups/zoo', { enforceRole: false });
+      await world.write('POST', '/v2/apps', app('/zoo/lion'));
+      expect([await roleOf('/zoo/lion'), await enforced('/zoo')]).toEqual(['*', false]);
+      await world.write('PUT', '/v2/groups/zoo', { apps: [app('lion'), app('bear')] });
+      expect([await roleOf('/zoo/bear'), await enforced('/zoo')]).toEqual(['*', false]);
+      const both = await world.ask('PUT', '/v2/groups/new', { enforceRole: false, apps: [app('a')] });
+      expect(both).toMatchObject({ status: 422, json: { details: [{ path: '/enforceRole' }] } });
+    });
+  });
 });
 
 describe('PATCH of a group', () => {

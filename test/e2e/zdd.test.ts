@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { waitFor } from '../support/wait-for.js';
 import { RunningCommand } from './support/command.js';
@@ -57,6 +57,7 @@ describe('a deployment by two colours, driven from outside', () => {
   afterAll(async () => {
     await inside.end('SIGINT').catch(() => undefined);
     await longrun.destroy();
+    rmSync(inside.workDir, { recursive: true, force: true, maxRetries: 5 });
   }, 60_000);
 
   const read = async (lb: string, path: string): Promise<string> => {

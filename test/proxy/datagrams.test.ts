@@ -1,6 +1,8 @@
 import { createSocket, type Socket } from 'node:dgram';
+import { EventEmitter } from 'node:events';
 import { silentLog } from '../../src/logging/log.js';
 import { serviceKey } from '../../src/proxy/decide/names.js';
+import { ListenerHolder, type SendToWorker } from '../../src/proxy/listeners/listener-holder.js';
 import type { Server, Service } from '../../src/proxy/table.js';
 import { UdpPort } from '../../src/proxy/worker/udp/udp-port.js';
 import { joinNotServed, UdpPorts } from '../../src/proxy/worker/udp/udp-ports.js';
@@ -50,8 +52,11 @@ async function serve(
   plane = await Plane.start([of], { timeouts: { clientMs: 150, lingerMs: 50 } });
   const key = serviceKey(of.appId, of.servicePort);
   const { routes, shared } = plane;
-  port = new UdpPort('shop_web_udp', 0, '127.0.0.1', key, routes, shared, () => undefined, maxFlows);
-  return port.open();
+  const socket = createSocket('udp4');
+  await new Promise<void>((bound) => socket.bind(0, '127.0.0.1', bound));
+  const at = socket.address().port;
+  port = new UdpPort('shop_web_udp', at, key, routes, shared, socket, () => undefined, maxFlows);
+  return at;
 }
 
 afterEach(async () => {
@@ -155,34 +160,60 @@ describe('datagrams of a service port', () => {
 });
 
 describe('the ports for datagrams', () => {
-  it('open with a service, wait for a port that is taken, and close with it', async () => {
-    const echo = await Peer.open((text) => text);
-    const squatter = await Peer.open();
-    const servicePort = squatter.port;
-    of = service([serverAt(echo.port)], { mode: 'tcp', vhosts: [], udp: 'too', servicePort });
-    plane = await Plane.start([of]);
-    const ports = new UdpPorts(
-      '127.0.0.1',
+  /** What a worker asks of its parent, and a parent that answers at once. */
+  const ports = (
+    parent = new ListenerHolder('127.0.0.1', silentLog),
+  ): { ports: UdpPorts; parent: ListenerHolder } => {
+    const answer: SendToWorker = (message, socket) => {
+      if (message.type === 'NOT_BOUND') made.notBound(message.port, message.reason, message.address);
+      else if (message.type === 'LISTENER' && socket) {
+        // A worker gets a socket of its own on the same port; in one process there is only the parent's.
+        const own = Object.assign(new EventEmitter(), {
+          setRecvBufferSize: () => undefined,
+          close: () => undefined,
+        });
+        expect(made.bound(message.port, own as unknown as Socket, message.address)).toBe(true);
+      }
+    };
+    const made: UdpPorts = new UdpPorts(
+      {
+        listen: (at, address) => parent.listen(0, { port: at, address, datagrams: true }, answer),
+        drop: (at, address) => parent.drop(0, { port: at, address, datagrams: true }),
+      },
       () => plane.routes,
       plane.shared,
       silentLog,
       () => undefined,
     );
+    return { ports: made, parent };
+  };
+  const isFree = async (at: number): Promise<boolean> => {
+    const socket = createSocket('udp4');
+    const bound = await new Promise<boolean>((done) => {
+      socket.once('error', () => done(false));
+      socket.bind(at, '127.0.0.1', () => done(true));
+    });
+    socket.close();
+    return bound;
+  };
+
+  it('open with a service, wait for a port that is taken, and close with it', async () => {
+    const squatter = await Peer.open();
+    const servicePort = squatter.port;
+    of = service([serverAt(1)], { mode: 'tcp', vhosts: [], udp: 'too', servicePort });
+    plane = await Plane.start([of]);
+    const { ports: made } = ports();
     const key = serviceKey(of.appId, servicePort);
-    ports.serviceChanged(key, of);
+    made.serviceChanged(key, of);
+    expect(made.open).toEqual([]);
     peers.splice(peers.indexOf(squatter), 1);
     await new Promise<void>((closed) => squatter.socket.close(closed));
-    const client = await Peer.open();
-    await waitFor(() => {
-      client.say('hello', servicePort);
-      return client.got.length > 0;
-    });
-    ports.serviceChanged(key, { ...of, bindPort: false });
-    expect(ports.open).toEqual([]);
-    const again = createSocket('udp4');
-    await new Promise<void>((bound) => again.bind(servicePort, '127.0.0.1', bound));
-    await new Promise<void>((closed) => again.close(closed));
-    ports.close();
+    await waitFor(() => made.open.length === 1, { timeoutMs: 20_000, what: 'the port to be had' });
+    expect(await isFree(servicePort)).toBe(false);
+    made.serviceChanged(key, { ...of, bindPort: false });
+    expect(made.open).toEqual([]);
+    await waitFor(() => isFree(servicePort), { timeoutMs: 20_000, what: 'the port to be free' });
+    made.close();
   });
 
   it('are opened by one worker only, and not for services without datagrams', async () => {
@@ -196,15 +227,10 @@ describe('the ports for datagrams', () => {
     );
     none.serviceChanged('/a:1', service([], { udp: 'only' }));
     expect(none.open).toEqual([]);
-    const some = new UdpPorts(
-      '127.0.0.1',
-      () => plane.routes,
-      plane.shared,
-      silentLog,
-      () => undefined,
-    );
+    const { ports: some, parent } = ports();
     some.serviceChanged('/a:1', service([]));
     expect(some.open).toEqual([]);
+    expect(parent.ports).toEqual([]);
   });
 
   it('that are not served are told beside those for connections', () => {

@@ -1,16 +1,18 @@
 import { silentLog } from '../../src/logging/log.js';
-import { BindError, type BoundSocket, bindSocket } from '../../src/proxy/listeners/bind-socket.js';
-import { ListenerHolder } from '../../src/proxy/listeners/listener-holder.js';
+import { bindDatagrams } from '../../src/proxy/listeners/bind-datagrams.js';
+import { BindError, bindSocket } from '../../src/proxy/listeners/bind-socket.js';
+import { ListenerHolder, type SentSocket } from '../../src/proxy/listeners/listener-holder.js';
 import { OptionalPorts } from '../../src/proxy/listeners/optional-ports.js';
 import type { ToWorker } from '../../src/proxy/listeners/worker-messages.js';
 import { VirtualClock } from '../../src/util/virtual-clock.js';
+import { waitFor } from '../support/wait-for.js';
 
 /** A holder whose sockets are only noted. */
 function holding(): {
   holder: ListenerHolder;
   bound: Set<number>;
   binds: number[];
-  send: (message: ToWorker, socket?: BoundSocket) => void;
+  send: (message: ToWorker, socket?: SentSocket) => void;
   told: string[];
   taken: Set<number>;
 } {
@@ -24,7 +26,7 @@ function holding(): {
     bound.add(port);
     return { port, socket: { getsockname: () => 0, close: () => void bound.delete(port) } };
   });
-  const send = (message: ToWorker, socket?: BoundSocket): void => {
+  const send = (message: ToWorker, socket?: SentSocket): void => {
     told.push(
       message.type === 'NOT_BOUND'
         ? `${message.port}: ${message.reason}`
@@ -47,6 +49,33 @@ describe('a socket', () => {
     expect(bound.has(10_000)).toBe(true);
     holder.drop(1, { port: 10_000 });
     expect(bound.has(10_000)).toBe(false);
+  });
+
+  it('for datagrams is another one than that for connections on the same port', () => {
+    const tcp: string[] = [];
+    const udp: string[] = [];
+    const noted = (log: string[]) => (_address: string, port: number) => {
+      log.push(`bound ${port}`);
+      return {
+        port,
+        socket: { getsockname: () => 0, close: () => void log.push(`closed ${port}`) } as never,
+      };
+    };
+    const holder = new ListenerHolder('127.0.0.1', silentLog, noted(tcp), noted(udp));
+    const told: ToWorker[] = [];
+    const send = (message: ToWorker): void => void told.push(message);
+    holder.listen(0, { port: 10_000 }, send);
+    holder.listen(0, { port: 10_000, datagrams: true }, send);
+    expect(told).toEqual([
+      { type: 'LISTENER', role: 'service', port: 10_000 },
+      { type: 'LISTENER', role: 'service', port: 10_000, datagrams: true },
+    ]);
+    holder.started(0);
+    holder.listen(0, { port: 10_000, datagrams: true }, send);
+    holder.synced(0);
+    expect([tcp, udp]).toEqual([['bound 10000', 'closed 10000'], ['bound 10000']]);
+    holder.drop(0, { port: 10_000, datagrams: true });
+    expect(udp).toEqual(['bound 10000', 'closed 10000']);
   });
 
   it('that is taken is answered with the owner, and bound when it is asked for again later', () => {
@@ -144,5 +173,27 @@ describe('binding for real', () => {
     expect(free.port).toBeGreaterThan(0);
     free.socket.close();
     expect(() => bindSocket('192.0.2.1', 0)).toThrow(/192\.0\.2\.1 is not one of this machine's/);
+  });
+});
+
+describe('a socket for datagrams that is only bound', () => {
+  it('holds its port, says who cannot have it why, and lets go when it is closed', async () => {
+    const first = bindDatagrams('127.0.0.1', 0);
+    expect(() => bindDatagrams('127.0.0.1', first.port)).toThrow(
+      `UDP port ${first.port} is taken by another process`,
+    );
+    expect(() => bindDatagrams('192.0.2.1', 0)).toThrow("address 192.0.2.1 is not one of this machine's");
+    first.socket.close();
+    const again = await waitFor(
+      () => {
+        try {
+          return bindDatagrams('127.0.0.1', first.port);
+        } catch {
+          return undefined;
+        }
+      },
+      { timeoutMs: 20_000, what: 'the port to be free' },
+    );
+    again.socket.close();
   });
 });

@@ -85,7 +85,11 @@ describe('the statistics port', () => {
     const worker = { uptimeS: 5, startedMs: 0, rssBytes: 1, retiring: false };
     told = {
       ...empty,
-      workers: [{ ...worker, pid: 9, retiring: true }, { ...worker, pid: 8 }, { ...worker, pid: 7 }],
+      workers: [
+        { ...worker, pid: 9, retiring: true },
+        { ...worker, pid: 8 },
+        { ...worker, pid: 7 },
+      ],
     };
     expect((await ask('/_haproxy_getpids')).text).toBe('7 9\n');
   });

@@ -123,7 +123,7 @@ describe('time limits of a service', () => {
     client.socket.pause();
     client.send(get());
     await waitFor(() => plane.routes.service('/shop/web:10000')?.counters.scur === 1);
-    await waitFor(() => plane.routes.service('/shop/web:10000')?.counters.scur === 0, { timeoutMs: 5_000 });
+    await waitFor(() => plane.routes.service('/shop/web:10000')?.counters.scur === 0, { timeoutMs: 20_000 });
     expect(backend.connections).toBe(1);
   });
 

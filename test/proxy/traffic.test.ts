@@ -12,6 +12,7 @@ import {
   quantileMs,
   sparse,
 } from '../../src/proxy/stats/latency-buckets.js';
+import { trafficExposition } from '../../src/proxy/stats/traffic-exposition.js';
 import { PAST_SECONDS, Rate } from '../../src/proxy/worker/counters.js';
 import { RECENT_PERIOD_MS, RecentRequests } from '../../src/proxy/worker/traffic/recent-requests.js';
 import {
@@ -186,6 +187,32 @@ describe('the traffic book', () => {
     expect(traffic?.all.errorShare).toBeCloseTo(0.02);
     expect(traffic?.versions.get('v1')).toEqual(traffic?.all);
     expect(traffic?.instances.get('t1')?.p50).toBeGreaterThan(bucketEndMs(19));
+  });
+
+  it('is told for Prometheus, by app version', async () => {
+    const book = new TrafficBook();
+    book.take(report(60, 3), 0);
+    const told = await trafficExposition({
+      trafficApps: () => book.apps(),
+      versionTraffic: (app) => book.versions(app, WINDOW_MS - 1),
+    });
+    const lines = told.trimEnd().split('\n');
+    const of = (name: string): string[] => lines.filter((line) => line.startsWith(`${name}{`));
+    const labels = `app="${appId}",version="v1"`;
+    expect(of('longrun_app_requests_per_second')).toEqual([
+      expect.stringMatching(`^longrun_app_requests_per_second{${labels}} 1(\\.0+\\d+)?$`),
+    ]);
+    expect(of('longrun_app_request_errors_ratio')).toEqual([
+      `longrun_app_request_errors_ratio{${labels}} 0.05`,
+    ]);
+    expect(
+      of('longrun_app_request_latency_seconds').map((line) => /quantile="([^"]+)"/.exec(line)?.[1]),
+    ).toEqual(['0.5', '0.95', '0.99']);
+    const later = {
+      trafficApps: () => book.apps(),
+      versionTraffic: () => book.versions(appId, 10 * WINDOW_MS),
+    };
+    expect(await trafficExposition(later)).toBe('');
   });
 
   it('forgets what is older', () => {

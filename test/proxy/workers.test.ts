@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { createSocket, type Socket as DatagramSocket, type RemoteInfo } from 'node:dgram';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, request, type Server } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
@@ -25,12 +26,16 @@ import { Backend, RawClient, get as rawGet, serverAt, service } from './rig.js';
 import { Transpiled } from './transpiled.js';
 import { instance, record, World } from './world.js';
 
+/** Real processes start several times in one test, and the machine may be busy. */
+jest.setTimeout(120_000);
+
 let built: Transpiled;
 let workDir: string;
 let backend: Backend;
 let servicePort: number;
 const parents: ProxyParent[] = [];
 const strays = new Set<number>();
+const ears: DatagramSocket[] = [];
 
 beforeAll(() => {
   built = new Transpiled();
@@ -46,6 +51,7 @@ afterEach(async () => {
   await Promise.all(parents.splice(0).map((parent) => parent.stop({ leaveWorkers: false })));
   for (const pid of strays) kill(pid);
   strays.clear();
+  for (const socket of ears.splice(0)) socket.close();
   await backend.close();
   rmSync(workDir, { recursive: true, force: true });
 });
@@ -73,6 +79,17 @@ function alive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** A socket that hears datagrams until the test is over. */
+async function datagrams(
+  heard: (text: string, socket: DatagramSocket, from: RemoteInfo) => void,
+): Promise<DatagramSocket> {
+  const socket = createSocket('udp4');
+  socket.on('message', (bytes, from) => heard(bytes.toString(), socket, from));
+  await new Promise<void>((bound) => socket.bind(0, '127.0.0.1', bound));
+  ears.push(socket);
+  return socket;
 }
 
 /** The table that a worker finds on disk. */
@@ -249,6 +266,38 @@ describe('a worker that is killed', () => {
     }
   });
 
+  it('leaves datagrams waiting for its successor', async () => {
+    const echo = await datagrams((text, socket, from) => socket.send(`re:${text}`, from.port, from.address));
+    const got: string[] = [];
+    const client = await datagrams((text) => got.push(text));
+    cacheTable([
+      service([{ ...serverAt(echo.address().port), bootId: bootId() }], {
+        servicePort,
+        mode: 'tcp',
+        vhosts: [],
+        udp: 'only',
+      }),
+    ]);
+    const { parent } = await start();
+    const says = (text: string): void => client.send(text, servicePort, '127.0.0.1');
+    await waitFor(
+      () => {
+        says('first');
+        return got.includes('re:first');
+      },
+      { timeoutMs: 20_000, what: 'the first answer' },
+    );
+    const [pid = 0] = parent.pids();
+    kill(pid);
+    await waitFor(() => !alive(pid), { timeoutMs: 20_000, what: 'the end of the worker' });
+    // Said once, while nobody reads.
+    says('meanwhile');
+    await waitFor(() => got.includes('re:meanwhile'), {
+      timeoutMs: 20_000,
+      what: 'the answer of the next one',
+    });
+  });
+
   it('is one of several: the others serve on and report together', async () => {
     cached();
     const { parent, started } = await start({ workers: 2 });
@@ -295,7 +344,7 @@ describe('a parent that is killed', () => {
     await waitFor(async () => (await ask(servicePort).catch(() => '')) === '200 served');
     // The old worker still answers the connection that it holds, says goodbye, and ends.
     expect(await held.send(rawGet()).seesEnd()).toMatch(/Connection: close\r\n\r\nserved$/);
-    await waitFor(() => !first.pids.some(alive), { timeoutMs: 5_000 });
+    await waitFor(() => !first.pids.some(alive), { timeoutMs: 20_000 });
   });
 
   beforeAll(() => {

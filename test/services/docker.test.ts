@@ -23,6 +23,9 @@ interface DockerAppJson extends AppJson {
   readonly container: { readonly portMappings: readonly { readonly servicePort: number }[] };
 }
 
+/** What each wait may take on a slow machine that others use as well. */
+const patient = { timeoutMs: 60_000 } as const;
+
 /** Bytes of the image that is pulled over the slow way, and how fast that is: some seconds to look at. */
 const IMAGE_BYTES = 8_000_000;
 const BYTES_PER_SECOND = 3_000_000;
@@ -88,10 +91,7 @@ describeWithDocker('apps with an image', () => {
     ((await show(id))?.waiting ?? []).map(({ reason }) => reason);
   const remove = async (id: string): Promise<void> => {
     await longrun.request('DELETE', `/v2/apps${id}`);
-    await waitFor(async () => (await show(id)) === undefined, {
-      what: `${id} to be gone`,
-      timeoutMs: 20_000,
-    });
+    await waitFor(async () => (await show(id)) === undefined, { ...patient, what: `${id} to be gone` });
   };
   const pullable = async (name: string, bytes: number): Promise<void> => {
     const tree = join(folder, 'tree');
@@ -102,6 +102,19 @@ describeWithDocker('apps with an image', () => {
     rmSync(tree, { recursive: true });
     await registry.push(engine, 'longrun-test/pushed:1', name);
     await engine.docker.getImage('longrun-test/pushed:1').remove();
+  };
+  const setSecret = async (path: string, value: string): Promise<void> => {
+    const file = join(folder, 'value');
+    writeFileSync(file, value, { mode: 0o600 });
+    const words = ['secret', 'set', path, '--file', file, '--url', longrun.ready.api];
+    expect(runCommand(words)).toMatchObject({ status: 0 });
+    rmSync(file);
+  };
+  const outputsOf = (stream: string): readonly string[] => {
+    const outputs = join(longrun.workDir, 'agent/outputs');
+    return readdirSync(outputs)
+      .map((id) => join(outputs, id, stream))
+      .map((path) => (existsSync(path) ? readFileSync(path, 'utf8') : ''));
   };
   const textOver = async (port: number): Promise<string> =>
     fetch(`http://127.0.0.1:${port}/index.html`).then(async (answer) => (await answer.text()).trim());
@@ -121,7 +134,7 @@ describeWithDocker('apps with an image', () => {
         seen.add((await show('/web'))?.lastTaskFailure?.message ?? '');
         return [...seen].some((text) => /Pulling image .* \d+ of \d+ layers, [\d.]+ of [\d.]+ MB/.test(text));
       },
-      { timeoutMs: 20_000, what: () => `the pull's progress; seen ${[...seen].join('; ')}` },
+      { ...patient, what: () => `the pull's progress; seen ${[...seen].join('; ')}` },
     );
     const app = (await longrun.settled('/web')) as DockerAppJson;
     expect(app).toMatchObject({ tasksRunning: 1, tasksHealthy: 1 });
@@ -130,9 +143,9 @@ describeWithDocker('apps with an image', () => {
     expect(await textOver(http)).toBe(task?.id);
     expect(isOpenForUdp(udp)).toBe(true);
     const servicePort = app.container.portMappings[0]?.servicePort ?? 0;
-    expect(await waitFor(() => textOver(servicePort).catch(() => undefined))).toBe(task?.id);
+    expect(await waitFor(() => textOver(servicePort).catch(() => undefined), patient)).toBe(task?.id);
     await remove('/web');
-  }, 60_000);
+  }, 240_000);
 
   it('are refused their image without a login, with the registry’s words', async () => {
     await pullable('private/other:1', 1_000);
@@ -140,24 +153,52 @@ describeWithDocker('apps with an image', () => {
     const image = `localhost:${registry.address.split(':')[1]}/private/other:1`;
     await longrun.request('POST', '/v2/apps', imageApp('/stranger', { cmd: 'sleep 100' }, image));
     const failure = await waitFor(async () => (await show('/stranger'))?.lastTaskFailure ?? undefined, {
-      timeoutMs: 20_000,
+      ...patient,
       what: 'the failure',
     });
     expect(failure.message).toMatch(/private\/other.*(auth|denied|credentials)/);
     await remove('/stranger');
-  }, 30_000);
+    const withSecret = (id: string, secret: string): Record<string, unknown> => ({
+      ...imageApp(id, { cmd: 'sleep 100', secrets: { pull: { source: secret } } }),
+      container: { type: 'MESOS', docker: { image, pullConfig: { secret: 'pull' } } },
+    });
+    const { auths } = JSON.parse(registry.dockerConfig) as { auths: Record<string, unknown> };
+    await setSecret('/nonsense', 'no-configuration-77ac');
+    await longrun.request('POST', '/v2/apps', withSecret('/nonsense', '/nonsense'));
+    const refused = await waitFor(async () => (await show('/nonsense'))?.lastTaskFailure ?? undefined, {
+      timeoutMs: 60_000,
+      what: 'the failure of a login without form',
+    });
+    expect(refused.message).toContain('secret of pullConfig is not of the form that `docker login` writes');
+    expect(refused.message).not.toContain('no-configuration-77ac');
+    await remove('/nonsense');
+    await setSecret(
+      '/login',
+      JSON.stringify({ auths: { [image.split('/')[0] ?? '']: Object.values(auths)[0] } }),
+    );
+    await longrun.deploy(withSecret('/insider', '/login'));
+    await remove('/insider');
+  }, 240_000);
+
+  it('have a terminal when they ask for one, its output in their files, with a prompt that has no end', async () => {
+    const cmd = 'tty; test -t 0 -a -t 1 -a -t 2 && printf "is a terminal\\n$ "; exec sleep 100';
+    await longrun.deploy(imageApp('/terminal', { cmd, tty: true, labels: { shows: 'terminal' } }));
+    const said = await waitFor(() => outputsOf('stdout').find((text) => text.includes('is a terminal')), {
+      ...patient,
+      what: 'its output',
+    });
+    expect(said).toMatch(/^\/dev\/\S+\r\nis a terminal\r\n/);
+    await remove('/terminal');
+    await waitFor(() => outputsOf('stdout').some((text) => text.endsWith('is a terminal\r\n$ ')), {
+      ...patient,
+      what: 'the prompt, once nothing comes after it',
+    });
+  }, 180_000);
 
   it('get their secrets as variable and file, which are renewed, cannot be changed, and lie on no disk of ours', async () => {
     const [first, second] = ['first-value-5b1c', 'second-value-93fe'];
-    const file = join(folder, 'value');
-    const set = async (path: string, value: string): Promise<void> => {
-      writeFileSync(file, value, { mode: 0o600 });
-      const words = ['secret', 'set', path, '--file', file, '--url', longrun.ready.api];
-      expect(runCommand(words)).toMatchObject({ status: 0 });
-      rmSync(file);
-    };
-    await set('/password', first);
-    await set('/token', first);
+    await setSecret('/password', first);
+    await setSecret('/token', first);
     const sum = (value: string): string => createHash('sha256').update(value).digest('hex');
     const token = '/mnt/mesos/sandbox/keys/token';
     const cmd = `echo "env $(printf %s "$PASSWORD" | sha256sum)"; echo x >>${token} || echo refused; while true; do echo "file $(sha256sum <${token})"; sleep 0.2; done`;
@@ -173,17 +214,18 @@ describeWithDocker('apps with an image', () => {
         },
       }),
     );
-    const outputs = join(longrun.workDir, 'agent/outputs');
-    const said = (): string =>
-      readdirSync(outputs)
-        .map((id) => join(outputs, id, 'stdout'))
-        .map((path) => (existsSync(path) ? readFileSync(path, 'utf8') : ''))
-        .find((text) => text.startsWith('env ')) ?? '';
-    await waitFor(() => said().includes(`file ${sum(first)}`), { what: () => `the file; so far ${said()}` });
+    const said = (): string => outputsOf('stdout').find((text) => text.startsWith('env ')) ?? '';
+    await waitFor(() => said().includes(`file ${sum(first)}`), {
+      ...patient,
+      what: () => `the file; so far ${said()}`,
+    });
     expect(said()).toContain(`env ${sum(first)}`);
     expect(said()).toContain('refused');
-    await set('/token', second);
-    await waitFor(() => said().includes(`file ${sum(second)}`), { what: 'the new value in the file' });
+    await setSecret('/token', second);
+    await waitFor(() => said().includes(`file ${sum(second)}`), {
+      ...patient,
+      what: 'the new value in the file',
+    });
     const kept = readdirSync(longrun.workDir, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name))
@@ -195,18 +237,16 @@ describeWithDocker('apps with an image', () => {
         .flatMap((path) => (existsSync(path) ? readdirSync(path) : []));
     expect(inMemory()).toHaveLength(1);
     await remove('/keeper');
-    await waitFor(() => inMemory().length === 0, { what: 'the values to be gone' });
-  }, 60_000);
+    await waitFor(() => inMemory().length === 0, { ...patient, what: 'the values to be gone' });
+  }, 240_000);
 
   it('say which limit of memory they met', async () => {
     const cmd = 'exec dd if=/dev/zero of=/dev/null bs=200M count=1';
     await longrun.request('POST', '/v2/apps', imageApp('/greedy', { cmd }));
-    const failure = await waitFor(async () => (await show('/greedy'))?.lastTaskFailure, {
-      timeoutMs: 20_000,
-    });
+    const failure = await waitFor(async () => (await show('/greedy'))?.lastTaskFailure, patient);
     expect(failure).toMatchObject({ message: expect.stringContaining('limit of 32 MiB') });
     await remove('/greedy');
-  }, 30_000);
+  }, 150_000);
 
   it('run on over a restart of the engine and a kill -9 of the agent, with every line of output once', async () => {
     const cmd = 'i=0; while true; do i=$((i+1)); echo "line $i"; sleep 0.02; done';
@@ -214,10 +254,11 @@ describeWithDocker('apps with an image', () => {
     const containers = await waitFor(async () => {
       const all = await engine.containers();
       return all.length === 1 && all;
-    });
+    }, patient);
     const task = before.tasks[0]?.id;
     await engine.suspend('SIGKILL');
     await waitFor(() => longrun.output.join('').includes('the Docker engine is out of reach'), {
+      ...patient,
       what: 'the agent to notice',
     });
     process.kill(longrun.parts().agent[0] ?? 0, 'SIGKILL');
@@ -232,30 +273,29 @@ describeWithDocker('apps with an image', () => {
         .split('\n') ?? [];
     const had = lines().length;
     await waitFor(() => lines().length > had + 100, {
+      ...patient,
       what: () => `more output\n${longrun.output.join('').slice(-4_000)}`,
-      timeoutMs: 20_000,
     });
     const all = lines();
     expect(all).toEqual(all.map((_, index) => `line ${index + 1}`));
     expect((await longrun.app('/steady'))?.tasks.map(({ id }) => id)).toEqual([task]);
     expect(await engine.containers()).toEqual(containers);
     await remove('/steady');
-  }, 60_000);
+  }, 240_000);
 
   it('wait for an engine that is not there, say so, and run when it is', async () => {
     await engine.suspend('SIGTERM');
     await longrun.request('POST', '/v2/apps', imageApp('/patient', { cmd: 'exec sleep 1000' }));
     await waitFor(
       async () => (await waitingTexts('/patient')).some((text) => text.includes('out of reach')),
-      {
-        what: 'the reason',
-      },
+      { ...patient, what: 'the reason' },
     );
     await engine.resume();
     expect(await longrun.settled('/patient')).toMatchObject({ tasksRunning: 1 });
     await remove('/patient');
     await waitFor(async () => (await engine.containers()).length === 0, {
+      ...patient,
       what: 'an engine without containers',
     });
-  }, 60_000);
+  }, 180_000);
 });

@@ -50,7 +50,7 @@ function marathonConfig({ settings, masterUrl, httpPort }: InfoFacts): Readonly<
     mesos_leader_ui_url: `http://${masterUrl}/`,
     mesos_role: settings.mesosRole,
     mesos_user: settings.defaultUser,
-    new_group_enforce_role: 'off',
+    new_group_enforce_role: settings.newGroupEnforceRole,
     min_revive_offers_interval: null,
     offer_matching_timeout: null,
     on_elected_prepare_timeout: null,

@@ -1,7 +1,7 @@
 import type { Timestamp } from '../../util/timestamp.js';
 import type { AppChange } from '../app-registry.js';
 import type { GroupsView } from '../apps-view.js';
-import { bareGroup, type GroupAfter, type GroupChange, type GroupRecord } from '../group.js';
+import { bareGroup, enforcesWhenNew, type GroupAfter, type GroupChange, type GroupRecord } from '../group.js';
 import { ancestorPaths } from '../path.js';
 import { sameJson } from './canonical-json.js';
 
@@ -14,18 +14,23 @@ export function completeGroups(
   wanted: readonly GroupAfter[],
   at: Timestamp,
   groups: GroupsView,
+  newGroupsEnforceRole = false,
 ): readonly GroupChange[] {
   const changes = new Map<string, GroupChange>();
   for (const { groupId, after } of wanted) {
     const before = groups.record(groupId);
     changes.set(groupId, { groupId, before, after: sameGroup(before, after) ? before : after });
   }
+  const newGroup = (path: string): GroupRecord => {
+    const enforceRole = !groups.has(path) && enforcesWhenNew(path, newGroupsEnforceRole);
+    return { ...bareGroup(path, at), ...(enforceRole && { enforceRole }) };
+  };
   const give = (path: string): void => {
     if (!changes.has(path) && !groups.record(path))
       changes.set(path, {
         groupId: path,
         before: undefined,
-        after: bareGroup(path, at),
+        after: newGroup(path),
       });
   };
   for (const { groupId, after } of wanted) if (after) for (const path of ancestorPaths(groupId)) give(path);

@@ -4,6 +4,7 @@ import type { Timestamp } from '../../util/timestamp.js';
 import type { AppId, AppRecord } from '../app.js';
 import type { AppDraft, AppInput, DefinitionSettings } from '../app-input.js';
 import type { AppsView } from '../apps-view.js';
+import { enforcesWhenNew } from '../group.js';
 import { presentApp } from '../present-app.js';
 import { withRolesOf } from './app-roles.js';
 import { sameJson } from './canonical-json.js';
@@ -142,10 +143,20 @@ function readOne(definition: Definition, view: AppsView, settings: DefinitionSet
       source: definition.source?.app,
       at,
     },
-    withRolesOf(settings, id, before?.app.role, (groupId) => view.groups.record(groupId)),
+    withRolesOf(settings, id, before?.app.role, (groupId) => groupAsMade(groupId, view, settings)),
   );
   if (before && mode === 'create') throw new CatalogError('app-exists', { id });
   return { definition, draft, before };
+}
+
+/** The record of a group, or what it will be when an app in it makes it. */
+export function groupAsMade(
+  groupId: string,
+  { groups }: AppsView,
+  { newGroupsEnforceRole }: Pick<DefinitionSettings, 'newGroupsEnforceRole'>,
+): { readonly enforceRole?: boolean } | undefined {
+  if (groups.has(groupId)) return groups.record(groupId);
+  return { enforceRole: enforcesWhenNew(groupId, newGroupsEnforceRole) };
 }
 
 /**

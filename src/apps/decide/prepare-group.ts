@@ -11,6 +11,7 @@ import {
   type AppAfter,
   type ChangeSettings,
   type Definition,
+  groupAsMade,
   prepareTree,
   rollbackDefinition,
   scaledRecord,
@@ -58,12 +59,20 @@ export function* prepareStructure(
       for (const appId of view.groups.appsUnder(child)) removed.add(appId);
       for (const gone of view.groups.groupsFrom(child)) groups.push({ at, groupId: gone, after: undefined });
     }
-    const after = changedGroup(path, wanted, view, version);
+    const { enforceRole } = view.groups.has(path)
+      ? wanted
+      : { ...groupAsMade(path, view, settings), ...wanted };
+    const after = changedGroup(
+      path,
+      { ...wanted, ...(enforceRole !== undefined && { enforceRole }) },
+      view,
+      version,
+    );
     if (after) groups.push({ at, groupId: path, after });
   }
   const kept = new Set(parts.map((part) => part.groupId));
   const apps = yield* prepareTree({ definitions, removed, groups, kept }, view, settings, version);
-  checkRoles(parts, apps, view);
+  checkRoles(parts, apps, view, settings);
   return { groupId, apps, groups };
 }
 
@@ -81,10 +90,16 @@ function changedGroup(
 }
 
 /** Whether the role of a group may become what is asked: not beside changes of apps. */
-function checkRoles(parts: readonly GroupPart[], apps: readonly AppAfter[], view: AppsView): void {
+function checkRoles(
+  parts: readonly GroupPart[],
+  apps: readonly AppAfter[],
+  view: AppsView,
+  settings: ChangeSettings,
+): void {
   const turned = parts.filter(
     ({ groupId, enforceRole }) =>
-      enforceRole !== undefined && enforceRole !== (view.groups.record(groupId)?.enforceRole ?? false),
+      enforceRole !== undefined &&
+      enforceRole !== (groupAsMade(groupId, view, settings)?.enforceRole ?? false),
   );
   if (turned.length === 0) return;
   if (apps.some(({ appId, after }) => view.get(appId) !== after)) {

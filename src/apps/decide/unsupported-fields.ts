@@ -21,11 +21,6 @@ const disabledFeature = (name: string): string =>
 /** Every row goes when the engine learns what it names. Defaults are none of them: what was read can be sent again. */
 const unsupported: readonly Unsupported[] = [
   {
-    what: 'registry logins in secrets',
-    hint: 'Give them to the agents with --docker-config, or fetch a `.dockercfg`.',
-    find: ({ container }) => when(container?.docker?.pullConfig, '/container/docker/pullConfig'),
-  },
-  {
     what: 'networks other than the host’s',
     hint: 'One network: of the host or of the agent (`container/bridge`); with an image also one of the engine by its name.',
     find: ({ networks, container }) =>
@@ -91,7 +86,11 @@ const unsupported: readonly Unsupported[] = [
     find: ({ gpus }) => when(gpus > 0, '/gpus'),
     text: disabledFeature('gpu_resources'),
   },
-  { what: 'terminals', hint: 'Leave it false.', find: ({ tty }) => when(tty, '/tty') },
+  {
+    what: 'terminals of plain processes',
+    hint: 'Leave it false, or use an image; `longrun exec -t` has a terminal in any task.',
+    find: ({ tty, container }) => when(tty && !container?.docker, '/tty'),
+  },
   {
     what: 'executors of your own',
     hint: 'Leave it empty: the command executor.',

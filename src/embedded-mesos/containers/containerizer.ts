@@ -177,6 +177,15 @@ export interface ResourceStatistics {
   readonly disk_used_bytes?: number;
   readonly disk_limit_bytes?: number;
   readonly blkio_statistics?: BlkioStatistics;
+  /**
+   * longrun's own, where the kernel keeps pressure stall information for groups (version 2): for how long some of its threads, or
+   * all that had work to do, stood still for want of a resource.
+   */
+  readonly pressure_cpu_some_secs?: number;
+  readonly pressure_memory_some_secs?: number;
+  readonly pressure_memory_full_secs?: number;
+  readonly pressure_io_some_secs?: number;
+  readonly pressure_io_full_secs?: number;
   /** Of a network of its own only. */
   readonly net_rx_bytes?: number;
   readonly net_rx_packets?: number;

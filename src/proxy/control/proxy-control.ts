@@ -18,7 +18,7 @@ import type { ProxyMemory } from './former-proxies.js';
 import { PortRests } from './port-rests.js';
 import { ProxyFleet, type ProxyStatus } from './proxy-fleet.js';
 import { TableBook } from './table-book.js';
-import { type AppTraffic, TrafficBook } from './traffic-book.js';
+import { type AppTraffic, TrafficBook, type TrafficSummary } from './traffic-book.js';
 
 export interface ProxyControlSettings {
   /** How long a silent proxy is waited for. */
@@ -236,6 +236,16 @@ export class ProxyControl implements Drainer {
   /** How requests to the app went in the last minute; undefined: there were none, or no proxy has told yet. */
   traffic(appId: AppId): AppTraffic | undefined {
     return this.#traffic.of(appId, this.#awake.nowMs());
+  }
+
+  /** Apps that had requests lately. */
+  trafficApps(): Iterable<AppId> {
+    return this.#traffic.apps();
+  }
+
+  /** How requests to each version of the app went in the last minute. */
+  versionTraffic(appId: AppId): ReadonlyMap<string, TrafficSummary> {
+    return this.#traffic.versions(appId, this.#awake.nowMs());
   }
 
   /** The table as it was last pushed. */

@@ -65,6 +65,21 @@ export class TrafficBook {
     };
   }
 
+  /** Apps that something was heard of lately. */
+  apps(): Iterable<AppId> {
+    return this.#apps.keys() as Iterable<AppId>;
+  }
+
+  /** How requests of the last minute went, by version; empty: answered without an instance. */
+  versions(appId: AppId, nowMs: number): ReadonlyMap<string, TrafficSummary> {
+    const summaries = new Map<string, TrafficSummary>();
+    for (const [name, window] of this.#apps.get(appId)?.versions ?? []) {
+      const sums = window.sums(nowMs);
+      if (sums.requests > 0) summaries.set(name, summary(sums, nowMs));
+    }
+    return summaries;
+  }
+
   #takeService({ appId, versions, instances }: ServiceTrafficReport, nowMs: number): void {
     let kept = this.#apps.get(appId);
     if (kept === undefined) {

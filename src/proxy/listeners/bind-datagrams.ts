@@ -38,7 +38,8 @@ function handleOf(socket: Socket): DatagramHandle {
     const state = (socket as unknown as Record<symbol, unknown>)[symbol];
     if (typeof state !== 'object' || state === null || !('handle' in state)) continue;
     const { handle } = state;
-    if (typeof handle === 'object' && handle !== null && 'getsockname' in handle) return handle as DatagramHandle;
+    if (typeof handle === 'object' && handle !== null && 'getsockname' in handle)
+      return handle as DatagramHandle;
   }
   throw new BindError('this Node.js cannot bind a socket for datagrams without reading it', 'ENOTSUP');
 }

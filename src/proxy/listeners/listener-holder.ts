@@ -64,9 +64,12 @@ export class ListenerHolder {
     return bound.port;
   }
 
-  /** Hands the fixed sockets that are bound (or one of them) to a worker. */
+  /**
+   * Hands the fixed sockets that are bound (or one of them) to a worker. It says that it accepts once it has those that were bound
+   * first: they come last, so that all others are served by then.
+   */
   sendFixed(send: SendToWorker, only?: FixedRole): void {
-    for (const [role, { port, socket }] of this.#fixed)
+    for (const [role, { port, socket }] of [...this.#fixed].reverse())
       if (only === undefined || role === only) send({ type: 'LISTENER', role, port }, socket);
   }
 

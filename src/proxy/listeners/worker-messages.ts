@@ -114,7 +114,12 @@ export type ToParent =
   /** They are not, and why; it is tried again. */
   | { readonly type: 'NAMES_NOT_SERVED'; readonly reason: string }
   /** A service port is wanted, on the load balancer's address or on one of its own; or not any more. */
-  | { readonly type: 'LISTEN' | 'DROP'; readonly port: number; readonly address?: string; readonly datagrams?: true }
+  | {
+      readonly type: 'LISTEN' | 'DROP';
+      readonly port: number;
+      readonly address?: string;
+      readonly datagrams?: true;
+    }
   /** All ports of the last table were asked for: what this slot held before and did not ask for again is free. */
   | { readonly type: 'SYNCED' }
   /** There are certificates: the port for TLS is wanted. */

@@ -17,6 +17,7 @@ import { FrontPorts } from './front-ports.js';
 import { PasswordDesk, type PasswordVerifier } from './http/rules/password-desk.js';
 import { type Bound, IngressPort, Sessions } from './ingress.js';
 import { NamesDesk } from './names-desk.js';
+import { parentBinder } from './parent-binder.js';
 import { prefacedFrom } from './proxy-preface.js';
 import { Routes } from './routes.js';
 import { ServicePorts } from './service-ports.js';
@@ -129,24 +130,14 @@ export class ProxyWorker {
     );
     this.#fronts = new FrontPorts(this.#routes, this.#sessions, this.#plane, log);
     this.#ports = new ServicePorts(
-      {
-        listen: (port, address) =>
-          options.tell({ type: 'LISTEN', port, ...(address !== undefined && { address }) }),
-        drop: (port, address) =>
-          options.tell({ type: 'DROP', port, ...(address !== undefined && { address }) }),
-      },
+      parentBinder(options.tell),
       (name, port, key) => this.#makePort(name, port, key),
       clock,
       log,
       () => this.#follower.notServed(this.#notServed()),
     );
     this.#datagrams = new UdpPorts(
-      config.datagrams && {
-        listen: (port, address) =>
-          options.tell({ type: 'LISTEN', port, ...(address !== undefined && { address }), datagrams: true }),
-        drop: (port, address) =>
-          options.tell({ type: 'DROP', port, ...(address !== undefined && { address }), datagrams: true }),
-      },
+      config.datagrams && parentBinder(options.tell, true),
       () => this.#routes,
       this.#plane,
       log,

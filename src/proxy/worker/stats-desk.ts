@@ -11,7 +11,8 @@ import type { LiveService } from './live-service.js';
 import type { Routes } from './routes.js';
 import { askStats } from './stats-line.js';
 
-const SIBLING_TIMEOUT_MS = 500;
+/** Of silence; a sibling with thousands of services on a busy machine needs a moment to collect its numbers. */
+const SIBLING_TIMEOUT_MS = 2_000;
 /** Services that one report to the server tells of. */
 const MAX_CHANGED = 250;
 /** Several who look at the same time see the same numbers. */

@@ -171,7 +171,10 @@ export class StatsServer {
  * a reload under way, and wait until it is over.
  */
 function shownPids(workers: ProxyStats['workers']): readonly number[] {
-  const [serving] = workers.filter(({ retiring }) => !retiring).map(({ pid }) => pid).sort((a, b) => a - b);
+  const [serving] = workers
+    .filter(({ retiring }) => !retiring)
+    .map(({ pid }) => pid)
+    .sort((a, b) => a - b);
   const retiring = workers.flatMap((worker) => (worker.retiring ? [worker.pid] : []));
   return serving === undefined ? retiring : [serving, ...retiring];
 }

@@ -2,6 +2,7 @@ import type { App } from '../../apps/app.js';
 import { appPorts, generatedPortPlace, hostPortPlace } from '../../apps/app-ports.js';
 import { type Container, isSecretVolume, type Volume } from '../../apps/container.js';
 import type { ContainerInfo, DockerInfo, PortMapping } from '../../embedded-mesos/protocol/v1.js';
+import type { Secret } from '../../embedded-mesos/protocol/values.js';
 import { secretPathOf } from '../../secrets/decide/secret-path.js';
 
 /** The ports that a launch got. */
@@ -86,6 +87,14 @@ function dockerInfo(app: App, taskId: string, ports: AllocatedPorts): DockerInfo
   };
 }
 
+/** The secret with the registry's login, as the agent is told of it. */
+function pullSecret(app: App): { readonly config?: Secret } {
+  const name = app.container?.docker?.pullConfig?.secret;
+  const source = name === undefined ? undefined : app.secrets?.[name]?.source;
+  if (source === undefined) return {};
+  return { config: { type: 'REFERENCE', reference: { name: secretPathOf(app.id, source) } } };
+}
+
 function linuxInfo({ linuxInfo: asked }: Container): ContainerInfo['linux_info'] {
   if (!asked) return undefined;
   const { seccomp, ipcInfo } = asked;
@@ -117,7 +126,13 @@ export function containerInfo(app: App, taskId: string, ports: AllocatedPorts): 
     ...(volumes.length === 0 ? {} : { volumes }),
     ...(docker && { docker }),
     ...(image && {
-      mesos: { image: { type: 'DOCKER', docker: { name: image.image }, cached: !image.forcePullImage } },
+      mesos: {
+        image: {
+          type: 'DOCKER',
+          docker: { name: image.image, ...pullSecret(app) },
+          cached: !image.forcePullImage,
+        },
+      },
     }),
     ...(networks.length === 0 ? {} : { network_infos: networks }),
     ...(linux && { linux_info: linux }),

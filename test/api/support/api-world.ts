@@ -54,6 +54,7 @@ export const apiSettings = {
   masterPort: 5050,
   servicePorts: { min: 10_000, max: 20_000 },
   mesosRole: '*',
+  newGroupEnforceRole: 'off',
   defaultUser: 'nobody',
   mesosBridgeName: 'mesos-bridge',
 } as Settings;

@@ -1,22 +1,24 @@
 import { AppChanges } from '../../../src/apps/app-changes.js';
+import type { ChangeSettings } from '../../../src/apps/decide/prepare-changes.js';
 import { GroupChanges } from '../../../src/apps/group-changes.js';
 import { contract } from '../../apps/support/app-world.js';
 import { World, type WorldOptions } from '../../deployments/support/world.js';
 import { type Answer, ApiWorld, type Ask } from './api-world.js';
-
-const settings = { defaultRole: '*', restartOnAnyChange: false };
 
 /** The API over the real apps and deployments rooms; instances are simulated. */
 export class GroupWorld {
   readonly api = new ApiWorld();
   readonly groupChanges: GroupChanges;
 
-  private constructor(readonly rooms: World) {
+  private constructor(
+    readonly rooms: World,
+    settings: ChangeSettings,
+  ) {
     this.groupChanges = new GroupChanges({ registry: rooms.registry, contract, settings });
   }
 
   static async start(options: WorldOptions = {}): Promise<GroupWorld> {
-    return GroupWorld.over(await World.start(options));
+    return GroupWorld.over(await World.start(options), options);
   }
 
   /** A fresh process on what is durable. */
@@ -25,8 +27,9 @@ export class GroupWorld {
     return GroupWorld.over(await this.rooms.crash(inFlight));
   }
 
-  static async over(rooms: World): Promise<GroupWorld> {
-    const world = new GroupWorld(rooms);
+  static async over(rooms: World, { newGroupsEnforceRole = false }: WorldOptions = {}): Promise<GroupWorld> {
+    const settings = { defaultRole: '*', restartOnAnyChange: false, newGroupsEnforceRole };
+    const world = new GroupWorld(rooms, settings);
     await world.api.start({
       registry: rooms.registry,
       scheduler: rooms.scheduler,

@@ -9,16 +9,9 @@ export type UnsupportedRow = readonly [
   named: string,
 ];
 
-const secrets = { s: { source: 'x' } };
 const command = { protocol: 'COMMAND', command: { value: 'x' } };
 
 export const unsupported: readonly UnsupportedRow[] = [
-  [
-    'a registry login in a secret',
-    app({ container: { ...docker({ pullConfig: { secret: 's' } }), type: 'MESOS' }, secrets }),
-    ['/container/docker/pullConfig'],
-    'registry logins in secrets',
-  ],
   [
     'several networks with an image',
     app({
@@ -75,7 +68,7 @@ export const unsupported: readonly UnsupportedRow[] = [
     'files that are neither of http, https nor of the host',
   ],
   ['a GPU', app({ gpus: 1 }), ['/gpus'], 'GPUs'],
-  ['a terminal', app({ tty: true }), ['/tty'], 'terminals'],
+  ['a terminal without an image', app({ tty: true }), ['/tty'], 'terminals of plain processes'],
   ['an executor', app({ executor: '/bin/x' }), ['/executor'], 'executors of your own'],
   ['needs of an executor', app({ executorResources: {} }), ['/executorResources'], 'executors of your own'],
   [
@@ -88,6 +81,6 @@ export const unsupported: readonly UnsupportedRow[] = [
     'several at once',
     app({ gpus: 1, tty: true, networks: [{ mode: 'container', name: 'x' }] }),
     ['/networks(0)/mode', '/gpus', '/tty'],
-    'networks other than the host’s, GPUs, terminals',
+    'networks other than the host’s, GPUs, terminals of plain processes',
   ],
 ];

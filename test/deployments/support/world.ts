@@ -20,6 +20,7 @@ export interface WorldOptions {
   readonly maxRunningDeployments?: number;
   readonly maxQueuedChanges?: number;
   readonly seed?: number;
+  readonly newGroupsEnforceRole?: boolean;
   /** When the process starts, on the wall clock: later than the one before it. */
   readonly wallMs?: number;
 }
@@ -49,6 +50,7 @@ export class World {
       store: this.store,
       servicePorts: { min: 10_000, max: 20_000 },
       log: silentLog,
+      newGroupsEnforceRole: options.newGroupsEnforceRole ?? false,
     });
     this.scheduler = new SimulatedScheduler(this.store, this.registry);
     const bus: EventBus = {

@@ -12,6 +12,7 @@ import {
 } from '../../../src/embedded-mesos/agent/secrets/secret-requests.js';
 import { TaskSecrets } from '../../../src/embedded-mesos/agent/secrets/task-secrets.js';
 import type { TaskRecord } from '../../../src/embedded-mesos/agent/task-record.js';
+import { RegistryLogins } from '../../../src/embedded-mesos/containers/docker/registry-logins.js';
 import type { FromAgent } from '../../../src/embedded-mesos/protocol/agent-line.js';
 import { silentLog } from '../../../src/logging/log.js';
 import { taskInfo } from '../../../src/scheduler/decide/task-info.js';
@@ -51,6 +52,66 @@ describe('the message of a launch', () => {
     });
     expect(task.command?.environment?.variables).toContainEqual({ name: 'PLAIN', value: 'text' });
     expect(secretFault(task)).toBeUndefined();
+  });
+
+  it('names the secret with the login of its registry, which its container gets as no mount', async () => {
+    const pulling = taskInfo(
+      appRecord('/shop/pulling', {
+        secrets: { pull: { source: 'login' } },
+        container: {
+          type: 'MESOS',
+          docker: {
+            image: 'r.example/web',
+            forcePullImage: false,
+            privileged: false,
+            pullConfig: { secret: 'pull' },
+          },
+          volumes: [],
+        },
+      }),
+      {
+        taskId: 'shop_pulling.instance-1._app.1' as never,
+        agentId: 'agent-1' as never,
+        hostname: 'box',
+        hostPorts: [],
+        resources: [],
+      },
+    );
+    expect(secretRefs(pulling)).toMatchObject({ login: '/shop/login', names: ['/shop/login'] });
+    const volatile = mkdtempSync('/dev/shm/longrun-test-');
+    const sent: FromAgent[] = [];
+    const secrets = new TaskSecrets(
+      new SecretFiles(volatile, volatile),
+      new SecretRequests((message) => void sent.push(message), new VirtualClock()),
+      silentLog,
+    );
+    const record = { ...recordOf('launching'), task: pulling };
+    const outcome = secrets.obtain(record);
+    const text = JSON.stringify({ auths: { 'r.example': { username: 'u', password: 'p' } } });
+    secrets.receive({
+      type: 'SECRETS',
+      taskId: pulling.task_id.value,
+      values: { '/shop/login': base64(text) },
+    });
+    expect(await outcome).toEqual({ type: 'obtained' });
+    const { docker, mounts } = secrets.complete(containerOf(record, 'agent-1'), pulling);
+    expect(mounts ?? []).toEqual([]);
+    expect(await new RegistryLogins(undefined).find('r.example/web', volatile, docker?.loginPath)).toEqual({
+      username: 'u',
+      password: 'p',
+      serveraddress: 'r.example',
+    });
+    const unnamed = {
+      ...pulling.container,
+      type: 'MESOS' as const,
+      mesos: {
+        image: {
+          type: 'DOCKER' as const,
+          docker: { name: 'x', config: { type: 'VALUE' as const, value: { data: 'eA==' } } },
+        },
+      },
+    };
+    expect(secretFault({ container: unnamed })).toContain('by reference only: the login of its registry');
   });
 
   it('is refused with a secret that it brings along instead of naming it', () => {

@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { existsSync, readdirSync } from 'node:fs';
 import { get } from 'node:http';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import type { ContainerSpec } from '../../../src/embedded-mesos/containers/containerizer.js';
@@ -15,22 +14,13 @@ import {
   tableName,
   wireName,
 } from '../../../src/embedded-mesos/containers/decide/bridge-network.js';
+import { PortBlock } from '../../e2e/support/port-block.js';
 import { waitFor } from '../../support/wait-for.js';
 import { ContainerWorld, isRoot } from './container-world.js';
 
 const can = isRoot && ['nft', 'ip'].every((tool) => spawnSync(tool, ['-V']).status === 0);
 if (!can) console.info('skipped: networks of their own need root, ip and nft');
 const asRoot = can ? describe : describe.skip;
-
-/** A port that nobody listens on. */
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
-}
 
 const service = `
   require("http").createServer((request, response) => response.end("web")).listen(8080);
@@ -41,13 +31,30 @@ const service = `
 
 asRoot('a plain process with a network of its own', () => {
   let world: ContainerWorld;
+  let block: PortBlock;
+  let taken = 0;
   let tcp = 0;
   let udp = 0;
+
+  /**
+   * Two host ports of our own. A mapping binds no socket: the kernel would give a port of its ephemeral range to any other test
+   * as well, whose server would then be out of reach.
+   */
+  const nextPorts = (): readonly [number, number] => {
+    const first = block.first + (taken % 100) * 2;
+    taken++;
+    return [first, first + 1];
+  };
+
+  beforeAll(() => {
+    block = PortBlock.take();
+  });
+  afterAll(() => block.release());
 
   beforeEach(async () => {
     world = new ContainerWorld({ bridges: true });
     await world.start();
-    [tcp, udp] = [await freePort(), await freePort()];
+    [tcp, udp] = nextPorts();
   });
 
   afterEach(async () => {
@@ -79,7 +86,7 @@ asRoot('a plain process with a network of its own', () => {
         .on('timeout', () => resolve(undefined))
         .on('error', () => resolve(undefined));
     });
-  const answers = (): Promise<string> => waitFor(answer, { timeoutMs: 20_000, what: 'an answer' });
+  const answers = (): Promise<string> => waitFor(answer, { timeoutMs: 60_000, what: 'an answer' });
 
   it('is reached at its host ports, by tcp and udp, and sees only its own interfaces', async () => {
     const id = server();
@@ -93,7 +100,7 @@ asRoot('a plain process with a network of its own', () => {
     expect(heard).toBe('heard hello');
     expect(world.output(id)).toMatch(/^127\.0\.0\.1 (::1 )?\d+\.\d+\.\d+\.\d+( fe80\S+)?\n$/);
     expect((await world.containerizer.entrance(id))?.namespaces).toContain('net');
-  }, 30_000);
+  }, 120_000);
 
   it('is reached while the agent is away, and after its restart', async () => {
     const id = server({ isolation: 'strict' });
@@ -104,13 +111,13 @@ asRoot('a plain process with a network of its own', () => {
     await world.restart();
     await world.started(id);
     expect(await answers()).toBe('web');
-  }, 30_000);
+  }, 120_000);
 
   it('gives its ports up with its end, and others keep theirs', async () => {
     const first = server();
     expect(await answers()).toBe('web');
     const port = tcp;
-    [tcp, udp] = [await freePort(), await freePort()];
+    [tcp, udp] = nextPorts();
     const second = server();
     expect(await answers()).toBe('web');
     world.containerizer.kill(first, 0);
@@ -121,7 +128,7 @@ asRoot('a plain process with a network of its own', () => {
     await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow();
     expect(await answer()).toBe('web');
     expect(world.isolation.members(second)).toHaveLength(1);
-  }, 30_000);
+  }, 120_000);
 
   it('leaves nothing when it is ended before it began', async () => {
     const id = server();

@@ -158,7 +158,8 @@ export function itKeepsTheContract(make: () => Promise<ContractWorld>): void {
   });
 
   it('counts what it uses while it runs, and holds it to its limits, which can be raised', async () => {
-    const spec = story.launch('while :; do :; done', { cpusLimit: 0.5 });
+    // A ceiling that it meets on a machine whose processors others want as well: a tenth of one, with the share of a whole.
+    const spec = story.launch('while :; do :; done', { cpus: 1, cpusLimit: 0.1 });
     await story.started(spec);
     const used = await waitFor(
       () => {
@@ -167,7 +168,7 @@ export function itKeepsTheContract(make: () => Promise<ContractWorld>): void {
       },
       { timeoutMs: LIMIT_MS, what: 'processor time' },
     );
-    expect(used).toMatchObject({ cpus_limit: 0.5, mem_limit_bytes: 48 * MIB });
+    expect(used).toMatchObject({ cpus_limit: 0.1, mem_limit_bytes: 48 * MIB });
     expect(used.mem_total_bytes).toBeGreaterThan(0);
     world.containerizer.update(spec.id, { cpus: 0.1, memMiB: 48, cpusLimit: 1, memLimitMiB: 96 });
     await waitFor(

@@ -14,6 +14,7 @@ import {
   type LogEntry,
   LogResume,
   readLogFrames,
+  readTerminalLog,
   sinceText,
 } from '../../../src/embedded-mesos/containers/decide/docker-log.js';
 import { dockerRefusal, sizeBytes } from '../../../src/embedded-mesos/containers/decide/docker-parameters.js';
@@ -159,6 +160,25 @@ describe('the output', () => {
       const texts = [...first.entries, ...second.entries].map(({ stream, text }) => `${stream}:${text}`);
       expect(texts).toEqual(['stdout:a b\n', 'stderr:c\n']);
     }
+  });
+
+  it('of a terminal is read the same wherever the stream is cut, endless lines and a last prompt included', () => {
+    const stamp = (second: number): string => `2026-01-01T00:00:0${second}.123456789Z `;
+    const endless = 'x'.repeat(16 * 1024);
+    const whole = Buffer.from(
+      `${stamp(1)}a b\r\n${stamp(1)}${endless}${stamp(2)}${endless}${stamp(3)}end\n${stamp(4)}\n${stamp(5)}$ `,
+    );
+    const expected = ['a b\r\n', endless, endless, 'end\n', '\n', '$ '];
+    for (let cut = 0; cut <= whole.length; cut += cut < 100 || cut > whole.length - 100 ? 1 : 97) {
+      const first = readTerminalLog(whole.subarray(0, cut));
+      const second = readTerminalLog(Buffer.concat([first.rest, whole.subarray(cut)]));
+      const last = readTerminalLog(second.rest, true);
+      const entries = [...first.entries, ...second.entries, ...last.entries];
+      expect(entries.map(({ text }) => String(text))).toEqual(expected);
+      expect(entries.map(({ at }) => Number(at.slice(18, 19)))).toEqual([1, 1, 2, 3, 4, 5]);
+      expect(last.rest).toHaveLength(0);
+    }
+    expect(() => readTerminalLog(Buffer.from('no timestamp\n'))).toThrow(RangeError);
   });
 
   it('is neither lost nor doubled wherever following breaks off', () => {

@@ -119,6 +119,33 @@ describe('counters of a container', () => {
     );
   });
 
+  it('of version 2 tell for how long a task stood still for want of something, where the kernel counts that', () => {
+    const none = {
+      cpuStat: '',
+      memoryStat: '',
+      memoryCurrent: '',
+      memoryPeak: '',
+      swapCurrent: '',
+      pidsCurrent: '',
+      ioStat: '',
+    };
+    const line = (total: number): string => `avg10=0.10 avg60=1.00 avg300=99.99 total=${total}`;
+    const counted = countedInVersion2({
+      ...none,
+      cpuPressure: `some ${line(1_500_000)}\n`,
+      memoryPressure: `some ${line(2_000_000)}\nfull ${line(250_000)}\n`,
+      ioPressure: `some ${line(7)}\nfull ${line(0)}\n`,
+    });
+    expect(counted).toMatchObject({
+      pressure_cpu_some_secs: 1.5,
+      pressure_memory_some_secs: 2,
+      pressure_memory_full_secs: 0.25,
+      pressure_io_some_secs: 0.000007,
+      pressure_io_full_secs: 0,
+    });
+    expect(Object.keys(countedInVersion2(none)).join()).not.toContain('pressure');
+  });
+
   it('of a network count everything but the loopback', () => {
     const head =
       'Inter-|   Receive\n face |bytes    packets errs drop fifo frame compressed multicast|bytes\n';

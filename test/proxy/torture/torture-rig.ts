@@ -146,7 +146,7 @@ export async function talk(port: number, pieces: readonly string[], ends: boolea
   if (ends) socket.end();
   await waitFor(() => over, {
     what: () => `the end after ${JSON.stringify(text.slice(0, 300))}`,
-    timeoutMs: 5_000,
+    timeoutMs: 20_000,
   });
   socket.destroy();
   return text;

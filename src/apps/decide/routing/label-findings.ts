@@ -54,8 +54,7 @@ const templateNameSet: ReadonlySet<string> = new Set(templateNames);
 export const isTemplate = (name: string): boolean => templateNameSet.has(name);
 
 const MAX_LINES_SHOWN = 3;
-const TEMPLATE_HINT =
-  'HAProxy’s language is not taken from labels: say it in `loadBalancer`.';
+const TEMPLATE_HINT = 'HAProxy’s language is not taken from labels: say it in `loadBalancer`.';
 
 /** The labels of one port by what follows `HAPROXY_{n}_`, blank ones left out. */
 export type LabelsOfPort = ReadonlyMap<string, string>;

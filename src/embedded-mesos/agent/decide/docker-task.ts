@@ -16,6 +16,7 @@ export function dockerSpecOf(task: TaskInfo): DockerSpec | undefined {
     network: networkOf(container),
     portMappings: portMappingsOf(container).map(dockerPort),
     volumes: [],
+    ...(container.tty_info !== undefined && { tty: true }),
     ...(command?.user !== undefined && { user: command.user }),
   };
   const linux = linuxParameters(container);
@@ -80,8 +81,6 @@ export function dockerTaskProblem(task: TaskInfo): string | undefined {
     return 'A network of the operator’s own needs its name';
   if (container.linux_info?.seccomp?.profile_name !== undefined)
     return 'Seccomp profiles by name are not known to the Docker engine of this agent';
-  if (container.mesos?.image?.docker?.config !== undefined)
-    return 'Registry logins of single images are not known here: the agent’s --docker-config has them';
   if (container.docker?.volume_driver !== undefined) return volumeText;
   const foreign = container.volumes?.some(({ image, source }) => image !== undefined || isNamed(source));
   if (foreign) return volumeText;

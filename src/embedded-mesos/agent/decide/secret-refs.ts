@@ -21,6 +21,8 @@ export interface SecretRefs {
   readonly variables: readonly SecretVariable[];
   /** In the order of its volumes. */
   readonly files: readonly SecretFile[];
+  /** Of the registry that its image comes from, as `docker login` writes it. */
+  readonly login?: string;
   /** Each name once; empty: it has none. */
   readonly names: readonly string[];
 }
@@ -49,15 +51,19 @@ export function secretRefs({ command, container, labels }: SecretTask): SecretRe
         ]
       : [],
   );
-  return { variables, files, names: [...new Set([...variables, ...files].map(({ name }) => name))] };
+  const config = container?.mesos?.image?.docker?.config;
+  const login = config === undefined ? [] : [nameOf(config)];
+  const names = [...[...variables, ...files].map(({ name }) => name), ...login];
+  return { variables, files, ...(config && { login: nameOf(config) }), names: [...new Set(names)] };
 }
 
 /** What is wrong with a task's secrets, as a sentence: only such that the server keeps can be had. */
 export function secretFault(task: SecretTask): string | undefined {
-  const { variables, files } = secretRefs(task);
+  const { variables, files, login } = secretRefs(task);
   const [wrong] = [
     ...variables.map((each) => ({ ...each, of: each.variable })),
     ...files.map((each) => ({ ...each, of: each.containerPath })),
+    ...(login === undefined ? [] : [{ name: login, of: 'the login of its registry' }]),
   ].filter(({ name }) => name === '');
   return wrong && `This agent resolves secrets by reference only: ${wrong.of}`;
 }

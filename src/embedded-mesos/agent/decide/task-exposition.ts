@@ -10,7 +10,7 @@ export interface ExposedTask {
 
 interface Series {
   /** What tells it from the other series of its metric. */
-  readonly label?: readonly [name: string, value: string];
+  readonly labels?: readonly (readonly [name: string, value: string])[];
   readonly read: (statistics: ResourceStatistics) => number | undefined;
 }
 
@@ -21,7 +21,14 @@ interface ExposedMetric {
   readonly series: readonly Series[];
 }
 
-const memory = (kind: string, read: Series['read']): Series => ({ label: ['kind', kind], read });
+const memory = (kind: string, read: Series['read']): Series => ({ labels: [['kind', kind]], read });
+const stall = (resource: string, who: 'some' | 'full', read: Series['read']): Series => ({
+  labels: [
+    ['resource', resource],
+    ['stalled', who],
+  ],
+  read,
+});
 
 /** What an agent tells Prometheus of every task that runs; series that are not counted are left out. */
 export const exposedMetrics: readonly ExposedMetric[] = [
@@ -30,8 +37,8 @@ export const exposedMetrics: readonly ExposedMetric[] = [
     type: 'counter',
     help: 'Processor time since the container began',
     series: [
-      { label: ['mode', 'user'], read: (each) => each.cpus_user_time_secs },
-      { label: ['mode', 'system'], read: (each) => each.cpus_system_time_secs },
+      { labels: [['mode', 'user']], read: (each) => each.cpus_user_time_secs },
+      { labels: [['mode', 'system']], read: (each) => each.cpus_system_time_secs },
     ],
   },
   {
@@ -77,9 +84,21 @@ export const exposedMetrics: readonly ExposedMetric[] = [
     type: 'counter',
     help: 'Bytes moved from and to block devices',
     series: (['READ', 'WRITE'] as const).map((op) => ({
-      label: ['direction', op.toLowerCase()],
+      labels: [['direction', op.toLowerCase()]],
       read: (each) => each.blkio_statistics && ioBytes(each, op),
     })),
+  },
+  {
+    name: 'longrun_task_pressure_seconds_total',
+    type: 'counter',
+    help: 'Time in which some or all threads waited for a resource, where the kernel counts it (PSI)',
+    series: [
+      stall('cpu', 'some', (each) => each.pressure_cpu_some_secs),
+      stall('memory', 'some', (each) => each.pressure_memory_some_secs),
+      stall('memory', 'full', (each) => each.pressure_memory_full_secs),
+      stall('io', 'some', (each) => each.pressure_io_some_secs),
+      stall('io', 'full', (each) => each.pressure_io_full_secs),
+    ],
   },
   {
     name: 'longrun_task_disk_bytes',
@@ -92,8 +111,8 @@ export const exposedMetrics: readonly ExposedMetric[] = [
     type: 'counter',
     help: 'Bytes over a network of its own',
     series: [
-      { label: ['direction', 'receive'], read: (each) => each.net_rx_bytes },
-      { label: ['direction', 'send'], read: (each) => each.net_tx_bytes },
+      { labels: [['direction', 'receive']], read: (each) => each.net_rx_bytes },
+      { labels: [['direction', 'send']], read: (each) => each.net_tx_bytes },
     ],
   },
 ];
@@ -102,10 +121,10 @@ export const exposedMetrics: readonly ExposedMetric[] = [
 export function expositionLines({ name, series }: ExposedMetric, tasks: readonly ExposedTask[]): string {
   let text = '';
   for (const { taskId, name: taskName, statistics } of tasks) {
-    for (const { label, read } of series) {
+    for (const { labels, read } of series) {
       const value = read(statistics);
       if (value === undefined || !Number.isFinite(value)) continue;
-      const more = label ? `,${label[0]}="${label[1]}"` : '';
+      const more = (labels ?? []).map(([label, text]) => `,${label}="${text}"`).join('');
       text += `${name}{task="${escaped(taskId)}",name="${escaped(taskName)}"${more}} ${value}\n`;
     }
   }

@@ -44,7 +44,9 @@ export class TaskSecrets {
       if ('failure' in answer) return launchFailure(answer.failure);
       const environment = secretEnvironment(refs.variables, answer.values);
       if ('failure' in environment) return launchFailure(environment.failure);
-      const bytes = refs.files.map(({ name }) => Buffer.from(answer.values[name] ?? '', 'base64'));
+      const { login } = refs;
+      const names = [...refs.files.map(({ name }) => name), ...(login === undefined ? [] : [login])];
+      const bytes = names.map((name) => Buffer.from(answer.values[name] ?? '', 'base64'));
       this.files.write(containerId, environment, bytes, hasImage(task) ? 'any' : record.account);
       return { type: 'obtained' };
     } catch (error) {
@@ -63,8 +65,11 @@ export class TaskSecrets {
       target: containerPath,
       readOnly: true,
     }));
+    // After those of its volumes, and not among its mounts: the task itself never sees it.
+    const loginPath = refs.login === undefined ? undefined : this.files.path(spec.id, refs.files.length);
     return {
       ...spec,
+      ...(spec.docker && loginPath !== undefined && { docker: { ...spec.docker, loginPath } }),
       environment: spec.environment.map((variable) => secret.get(variable.name) ?? variable),
       ...(mounts.length > 0 && { mounts: [...(spec.mounts ?? []), ...mounts] }),
     };

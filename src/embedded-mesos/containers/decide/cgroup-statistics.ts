@@ -28,6 +28,9 @@ export interface Version2Texts {
   readonly swapCurrent: string | undefined;
   readonly pidsCurrent: string | undefined;
   readonly ioStat: string | undefined;
+  readonly cpuPressure?: string | undefined;
+  readonly memoryPressure?: string | undefined;
+  readonly ioPressure?: string | undefined;
 }
 
 /** Counters of a group and those below it, version 1 (Mesos reference 5.8): values of a stat file that begin with `total_`. */
@@ -72,7 +75,27 @@ export function countedInVersion2(texts: Version2Texts): Counted {
     ...numbered('mem_swap_bytes', texts.swapCurrent),
     ...numbered('threads', texts.pidsCurrent),
     ...blkio(ioOfVersion2(texts.ioStat)),
+    ...stalled(texts),
   };
+}
+
+/** `total` in a line such as `some avg10=0.00 avg60=0.00 avg300=0.00 total=12345`, microseconds there, seconds here. */
+function stallSeconds(text: string | undefined, who: 'some' | 'full'): number | undefined {
+  const line = text?.split('\n').find((each) => each.startsWith(`${who} `));
+  const total = line === undefined ? undefined : /\btotal=(\d+)/.exec(line)?.[1];
+  return total === undefined ? undefined : Number(total) / 1e6;
+}
+
+/** Of the processor only `some`: the kernel says nothing of use about `full` there. */
+function stalled({ cpuPressure, memoryPressure, ioPressure }: Version2Texts): Counted {
+  const counted = {
+    pressure_cpu_some_secs: stallSeconds(cpuPressure, 'some'),
+    pressure_memory_some_secs: stallSeconds(memoryPressure, 'some'),
+    pressure_memory_full_secs: stallSeconds(memoryPressure, 'full'),
+    pressure_io_some_secs: stallSeconds(ioPressure, 'some'),
+    pressure_io_full_secs: stallSeconds(ioPressure, 'full'),
+  };
+  return Object.fromEntries(Object.entries(counted).filter(([, value]) => value !== undefined));
 }
 
 function numbered<Name extends 'threads' | 'mem_swap_bytes'>(

@@ -112,6 +112,7 @@ export function createOptions(spec: ContainerSpec, docker: DockerSpec, facts: Cr
       `MESOS_CONTAINER_ID=${spec.id}`,
     ],
     ...(docker.user !== undefined && { User: docker.user }),
+    ...(docker.tty && { Tty: true }),
     Labels: {
       ...extra.labels,
       [INSTANCE_LABEL]: facts.instanceId,

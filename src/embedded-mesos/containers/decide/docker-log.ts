@@ -43,6 +43,41 @@ export function readLogFrames(data: Buffer): {
   return { entries, rest: data.subarray(from) };
 }
 
+/** The engine cuts a line without an end into entries of so many bytes, each with a timestamp of its own. */
+const TERMINAL_ENTRY_BYTES = 16 * 1024;
+const NEWLINE = 10;
+const timestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z /;
+const LONGEST_TIMESTAMP = '2026-01-01T00:00:00.123456789Z '.length;
+
+/**
+ * Splits what the engine has of a container on a terminal: entries `timestamp text` without frames, each as long as its line or,
+ * of a longer one, 16 KiB. `rest` as above: an entry without an end may go on, unless nothing comes any more (`ended`). Throws
+ * RangeError for what is no such stream.
+ */
+export function readTerminalLog(
+  data: Buffer,
+  ended = false,
+): {
+  readonly entries: readonly LogEntry[];
+  readonly rest: Buffer;
+} {
+  const entries: LogEntry[] = [];
+  let from = 0;
+  while (from < data.length) {
+    const at = timestamp.exec(data.toString('latin1', from, from + LONGEST_TIMESTAMP))?.[0];
+    const begin = from + (at?.length ?? 0);
+    const limit = begin + TERMINAL_ENTRY_BYTES;
+    const newline = data.subarray(begin, limit).indexOf(NEWLINE);
+    const isCut = data.length >= limit + LONGEST_TIMESTAMP;
+    if (newline === -1 && !isCut && !ended) break;
+    if (at === undefined) throw new RangeError('an entry of a log without its timestamp');
+    const end = newline === -1 ? Math.min(limit, data.length) : begin + newline + 1;
+    entries.push({ stream: 'stdout', at: at.trimEnd(), text: data.subarray(begin, end) });
+    from = end;
+  }
+  return { entries, rest: data.subarray(from) };
+}
+
 /**
  * Drops what was taken over before: asked from a position on, the engine says the entries of its very timestamp again.
  */

@@ -5,6 +5,7 @@ import {
   type LogPosition,
   LogResume,
   readLogFrames,
+  readTerminalLog,
   sinceText,
 } from '../decide/docker-log.js';
 import { bytesAfterMark, type OutputFileFacts, type OutputMark } from '../decide/output-mark.js';
@@ -39,7 +40,12 @@ export class ContainerOutput {
   constructor(
     private readonly folder: string,
     private readonly recordPath: string,
-    private readonly limits: { readonly fileBytes: number; readonly files: number },
+    /** `terminal`: the engine has its output without frames, and as one stream. */
+    private readonly limits: {
+      readonly fileBytes: number;
+      readonly files: number;
+      readonly terminal?: boolean;
+    },
   ) {
     mkdirSync(folder, { recursive: true, mode: 0o750 });
     const { fileBytes, files } = limits;
@@ -63,13 +69,18 @@ export class ContainerOutput {
     const stream = await engine.output(name, sinceText(this.#resume.at), abortSignal);
     let rest: Buffer = Buffer.alloc(0);
     for await (const chunk of stream) {
-      const read = readLogFrames(
-        rest.length === 0 ? (chunk as Buffer) : Buffer.concat([rest, chunk as Buffer]),
-      );
+      const data = rest.length === 0 ? (chunk as Buffer) : Buffer.concat([rest, chunk as Buffer]);
+      const read = this.limits.terminal ? readTerminalLog(data) : readLogFrames(data);
       rest = read.rest;
-      const fresh = read.entries.filter((entry) => this.#resume.accept(entry));
-      if (fresh.length > 0) this.#take(fresh);
+      this.#accept(read.entries);
     }
+    // A prompt has no end of its own.
+    if (this.limits.terminal) this.#accept(readTerminalLog(rest, true).entries);
+  }
+
+  #accept(entries: readonly LogEntry[]): void {
+    const fresh = entries.filter((entry) => this.#resume.accept(entry));
+    if (fresh.length > 0) this.#take(fresh);
   }
 
   /** A disk that refuses is as a crash in the middle: what is not in the files is asked for again. */

@@ -68,11 +68,10 @@ export class DockerContainer {
   ) {
     this.name = engineName(spec.id);
     this.limits = spec.limits;
-    this.#output = new ContainerOutput(
-      host.outputFolder(spec.id),
-      host.record(spec.id, 'position'),
-      host.output,
-    );
+    this.#output = new ContainerOutput(host.outputFolder(spec.id), host.record(spec.id, 'position'), {
+      ...host.output,
+      ...(docker.tty && { terminal: true }),
+    });
   }
 
   get ended(): boolean {
@@ -180,7 +179,7 @@ export class DockerContainer {
     const { host, spec, docker } = this;
     const sandbox = host.sandbox(spec.id);
     try {
-      const loginFor = () => host.logins.find(docker.image, sandbox);
+      const loginFor = () => host.logins.find(docker.image, sandbox, docker.loginPath);
       await host.pulls.provide(docker.image, docker.forcePullImage, loginFor, (text) => this.#say(text));
     } catch (error) {
       if (isConnectionError(error)) throw error;

@@ -11,6 +11,10 @@ export interface DockerSpec {
   /** Further flags of `docker run`, without their dashes. */
   readonly parameters: readonly { readonly key: string; readonly value: string }[];
   readonly volumes: readonly DockerVolume[];
+  /** On a terminal of its own: all output is standard output. */
+  readonly tty?: boolean;
+  /** A file with logins of registries that is the task's own, as `docker login` writes it; it comes before all others. */
+  readonly loginPath?: string;
   /** As the image's own user when absent. */
   readonly user?: string;
 }

@@ -8,22 +8,31 @@ const MAX_BYTES = 1024 * 1024;
 /** Where a task may have fetched its own to, as with Mesos. */
 const inSandbox = ['.docker/config.json', '.dockercfg'];
 
-/** Finds the logins of registries: the task's own, fetched into its sandbox, before the agent's. Read anew for every pull. */
+/**
+ * Finds the logins of registries: that of a secret of the task, then what it fetched into its sandbox, then the agent's. Read
+ * anew for every pull.
+ */
 export class RegistryLogins {
   /** `configPath`: the agent's own, as `docker login` writes it. */
   constructor(private readonly configPath: string | undefined) {}
 
-  /** Throws with the file's name when one is there that cannot be used. */
-  async find(image: string, sandbox: string): Promise<RegistryLogin | undefined> {
-    const own = this.configPath === undefined ? [] : [this.configPath];
-    for (const path of [...inSandbox.map((name) => join(sandbox, name)), ...own]) {
-      const text = await readSmall(path, !own.includes(path));
+  /** `secretPath`: of the task's secret. Throws with the file's name when one is there that cannot be used. */
+  async find(image: string, sandbox: string, secretPath?: string): Promise<RegistryLogin | undefined> {
+    const ofTask = inSandbox.map((name) => join(sandbox, name));
+    for (const path of [secretPath, ...ofTask, this.configPath]) {
+      if (path === undefined) continue;
+      const text = await readSmall(path, ofTask.includes(path));
       if (text === undefined) continue;
       try {
         const login = registryLogin(text, image);
         if (login) return login;
       } catch (error) {
-        throw new Error(`the registry configuration ${path} cannot be used: ${(error as Error).message}`);
+        // What a parser says quotes the text, and this one is a secret.
+        const what =
+          path === secretPath
+            ? 'in the secret of pullConfig is not of the form that `docker login` writes'
+            : `${path} cannot be used: ${(error as Error).message}`;
+        throw new Error(`the registry configuration ${what}`);
       }
     }
     return undefined;

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ResourceStatistics } from '../containerizer.js';
 import { countedInVersion1, countedInVersion2 } from '../decide/cgroup-statistics.js';
@@ -39,6 +39,14 @@ function kernelText(path: string): string | undefined {
   }
 }
 
+let pressure: boolean | undefined;
+
+/** Whether this kernel keeps pressure stall information: it may have been built, or booted, without. */
+function hasPressure(): boolean {
+  pressure ??= existsSync('/proc/pressure');
+  return pressure;
+}
+
 /**
  * The one reader of a container's counters, whoever made its groups: some eight small kernel files, 0.1 to 0.2 ms.
  * `timestamp`: seconds since the Unix epoch. `processes`: when the caller has counted them already.
@@ -58,6 +66,11 @@ export function readGroups(groups: CountedGroups, timestamp: number, processes?:
         swapCurrent: text('memory.swap.current'),
         pidsCurrent: text('pids.current'),
         ioStat: text('io.stat'),
+        ...(hasPressure() && {
+          cpuPressure: text('cpu.pressure'),
+          memoryPressure: text('memory.pressure'),
+          ioPressure: text('io.pressure'),
+        }),
       }),
     };
   }

@@ -1,4 +1,3 @@
-import { fieldValues } from '../../decide/head-lines.js';
 import { endingText } from '../../stats/endings.js';
 import type { ExchangeRecord } from '../exchange-record.js';
 import type { LiveServer } from '../live-server.js';
@@ -53,7 +52,7 @@ function requestPart(record: ExchangeRecord, withQuery: boolean): string {
   const { head, mode, status } = record;
   if (mode === 'tcp') return '';
   if (head === undefined) return `,"status":${status}`;
-  const [id] = fieldValues(head.fields.forward, 'x-request-id');
+  const id = head.fields.requestId;
   const known = id === undefined ? '' : `,"requestId":${JSON.stringify(id.slice(0, MAX_REQUEST_ID))}`;
   return `,"method":"${head.method}","host":"${head.hostName}","path":${quoted(toldTarget(head.target, withQuery))},"protocol":"${protocolOf(record)}","status":${status}${known}`;
 }

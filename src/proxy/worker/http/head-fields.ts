@@ -20,6 +20,8 @@ export interface HeadFields {
   forwardedFor: string | undefined;
   /** What a client says of its own connection, in lower case; not forwarded. */
   forwardedProto: string | undefined;
+  /** X-Request-Id, the first: for logs. */
+  requestId: string | undefined;
 }
 
 /** Why a head is refused. `tooMany`: only its size is wrong. */
@@ -33,11 +35,19 @@ export class HeadRefused extends Error {
   }
 }
 
-/** Fields that belong to one connection, and those we say ourselves. */
+/** Fields that belong to one connection, those we say ourselves, and one that logs tell. */
 const meant = [
-  ...['host', 'content-length', 'transfer-encoding', 'connection', 'upgrade', 'keep-alive', 'proxy-connection'],
+  ...[
+    'host',
+    'content-length',
+    'transfer-encoding',
+    'connection',
+    'upgrade',
+    'keep-alive',
+    'proxy-connection',
+  ],
   ...['te', 'expect', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port'],
-  ...['x-ssl-client-verify', 'x-ssl-client-dn', 'x-ssl-client-cn'],
+  ...['x-ssl-client-verify', 'x-ssl-client-dn', 'x-ssl-client-cn', 'x-request-id'],
 ];
 const LONGEST_MEANT = 19;
 /** By length and first letter: which third letters they have, a bit each. Letters differ in their last five bits. */
@@ -110,6 +120,7 @@ export function readFields(
     expect: undefined,
     forwardedFor: undefined,
     forwardedProto: undefined,
+    requestId: undefined,
   };
   const pass: Pass = { fields, kind, connection: '', upgradeValue: undefined, lengths: 0, encodings: 0 };
   let keptFrom = start;
@@ -171,6 +182,9 @@ function isDropped(pass: Pass, text: string, line: number, colon: number, lineEn
       return true;
     case 'expect':
       fields.expect = value().toLowerCase();
+      return false;
+    case 'x-request-id':
+      fields.requestId ??= value();
       return false;
     case 'x-forwarded-for':
       if (pass.kind === 'request') {

@@ -75,7 +75,15 @@ export class UdpPorts {
     }
     const { appId, bindAddress: address } = service;
     const name = `${backendName(appId, port)}_udp`;
-    this.#wanted.set(port, { port, address, name, keys: [key], open: undefined, retry: undefined, pauseMs: 0 });
+    this.#wanted.set(port, {
+      port,
+      address,
+      name,
+      keys: [key],
+      open: undefined,
+      retry: undefined,
+      pauseMs: 0,
+    });
     this.binder.listen(port, address);
   }
 
