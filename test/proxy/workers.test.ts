@@ -21,6 +21,7 @@ import { SystemClock } from '../../src/util/clock.js';
 import { LineServer } from '../../src/util/line/line-server.js';
 import { bootId } from '../../src/util/process-identity.js';
 import { VirtualClock } from '../../src/util/virtual-clock.js';
+import { PortBlock } from '../e2e/support/port-block.js';
 import { waitFor } from '../support/wait-for.js';
 import { Backend, RawClient, get as rawGet, serverAt, service } from './rig.js';
 import { Transpiled } from './transpiled.js';
@@ -30,6 +31,8 @@ import { instance, record, World } from './world.js';
 jest.setTimeout(120_000);
 
 let built: Transpiled;
+let ports: PortBlock;
+let nextPort = 0;
 let workDir: string;
 let backend: Backend;
 let servicePort: number;
@@ -39,13 +42,17 @@ const ears: DatagramSocket[] = [];
 
 beforeAll(() => {
   built = new Transpiled();
+  ports = PortBlock.take();
 });
-afterAll(() => built.remove());
+afterAll(() => {
+  built.remove();
+  ports.release();
+});
 
 beforeEach(async () => {
   workDir = mkdtempSync(join(tmpdir(), 'longrun-workers-'));
   backend = await Backend.answering('served');
-  servicePort = await freePort();
+  servicePort = freePort();
 });
 afterEach(async () => {
   await Promise.all(parents.splice(0).map((parent) => parent.stop({ leaveWorkers: false })));
@@ -56,12 +63,10 @@ afterEach(async () => {
   rmSync(workDir, { recursive: true, force: true });
 });
 
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await new Promise((listening) => server.once('listening', listening));
-  const { port } = server.address() as { port: number };
-  await new Promise((closed) => server.close(closed));
-  return port;
+/** Not one that the kernel may give to somebody else's connection or server meanwhile. */
+function freePort(): number {
+  nextPort += 1;
+  return ports.first + (nextPort % 200);
 }
 
 function kill(pid: number): void {

@@ -15,8 +15,8 @@ import { join } from 'node:path';
 import { allPids } from '../../../src/embedded-mesos/containers/processes.js';
 import type { FromAgent, ToAgent } from '../../../src/embedded-mesos/protocol/agent-line.js';
 import type { TaskInfo, TaskStatus } from '../../../src/embedded-mesos/protocol/v1.js';
-import { waitFor } from '../../support/wait-for.js';
 import { compiledFetcher, compiledPump, compiledSources } from '../support/compiled-sources.js';
+import { waitFor } from '../support/patient-wait.js';
 import { agentProcess } from './agent-process.js';
 import { type CrashPoint, crashPointsProcess } from './crash-points.js';
 
@@ -166,7 +166,6 @@ export class AgentWorld {
 
   async status(taskId: string, state: TaskStatus['state']): Promise<TaskStatus> {
     return waitFor(() => this.updates(taskId).find((status) => status.state === state), {
-      timeoutMs: 20_000,
       what: () => `${state} of ${taskId}; so far ${JSON.stringify(this.updates(taskId))}`,
     });
   }
@@ -186,7 +185,6 @@ export class AgentWorld {
     const child = this.#child;
     if (!child) throw new Error('no agent was started');
     await waitFor(() => child.signalCode !== null || child.exitCode !== null, {
-      timeoutMs: 20_000,
       what: `the agent to die when ${when}`,
     });
     if (child.signalCode !== 'SIGKILL') throw new Error(`the agent ended with ${child.exitCode}`);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TaskStatus } from '../../../src/embedded-mesos/protocol/v1.js';
-import { waitFor } from '../../support/wait-for.js';
+import { waitFor } from '../support/patient-wait.js';
 import { AgentWorld } from './agent-world.js';
 
 const isRoot = process.getuid?.() === 0;
@@ -25,7 +25,6 @@ asRoot('checks by the agent', () => {
 
   async function news(task: string, found: (status: TaskStatus) => boolean): Promise<TaskStatus> {
     return waitFor(() => world.updates(task).find(found), {
-      timeoutMs: 20_000,
       what: () => `news of ${task}; so far ${JSON.stringify(world.updates(task))}`,
     });
   }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { allPids, textOf } from '../../../src/embedded-mesos/containers/processes.js';
-import { waitFor } from '../../support/wait-for.js';
+import { waitFor } from '../support/patient-wait.js';
 import { AgentWorld } from './agent-world.js';
 import { type CrashPoint, endPoints, launchPoints } from './crash-points.js';
 import { type CrashStory, crashStory, storiesOf, tellingProgram } from './crash-story.js';
@@ -47,12 +47,12 @@ asRoot('an agent that is killed with SIGKILL at one moment', () => {
     expect(new Map(found)).toEqual(
       new Map(launchPoints.map((point) => [point, { starts: 1, ends: ['TASK_KILLED'], copies: 1 }])),
     );
-  }, 120_000);
+  });
 
   it('of an end has the task end, and told as ended once', async () => {
     const found = await storiesOf(endPoints, 4, (point) => story(point, 'in its end'));
     expect(new Map(found)).toEqual(
       new Map(endPoints.map((point) => [point, { starts: 1, ends: ['TASK_KILLED'], copies: 0 }])),
     );
-  }, 120_000);
+  });
 });

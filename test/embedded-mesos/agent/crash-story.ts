@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isTerminalState, type TaskInfo, type TaskState } from '../../../src/embedded-mesos/protocol/v1.js';
-import { waitFor } from '../../support/wait-for.js';
+import { waitFor } from '../support/patient-wait.js';
 import type { AgentWorld } from './agent-world.js';
 import type { CrashPoint } from './crash-points.js';
 
@@ -42,7 +42,6 @@ export async function crashStory(
   const running = (): boolean => world.states(id).includes('TASK_RUNNING');
   const launched = (): Promise<unknown> =>
     waitFor(() => running() && startsOf(world) > 0, {
-      timeoutMs: 20_000,
       what: () => `${point}: the task to run; it said ${world.states(id).join(', ')}`,
     });
   await world.start(how.options, point);
@@ -63,7 +62,6 @@ export async function crashStory(
   }
   if (ends().length === 0) world.kill(id);
   await waitFor(() => ends().length > 0, {
-    timeoutMs: 20_000,
     what: () => `${point}: the end of the task; it said ${world.states(id).join(', ')}`,
   });
   await waitFor(async () => (await how.copies(id)) === 0, { what: `${point}: nothing of the task to run` });

@@ -6,7 +6,7 @@ import { ExecHost } from '../../../src/embedded-mesos/agent/exec/exec-host.js';
 import type { SessionOrder } from '../../../src/embedded-mesos/agent/exec/host-messages.js';
 import { silentLog } from '../../../src/logging/log.js';
 import { SystemDice } from '../../../src/util/ids.js';
-import { waitFor } from '../../support/wait-for.js';
+import { waitFor } from '../support/patient-wait.js';
 
 /** Takes its time to come up, and then says back what comes over a connection. */
 const slowEcho = `

@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws';
 import type { ProgramEnd } from '../../../src/embedded-mesos/agent/exec/host-messages.js';
 import { pipedProgram } from '../../../src/embedded-mesos/agent/exec/program.js';
 import { Session } from '../../../src/embedded-mesos/agent/exec/session.js';
-import { waitFor } from '../../support/wait-for.js';
+import { waitFor } from '../support/patient-wait.js';
 
 /** One end of a connection that says what is held, and keeps what is sent. */
 class Wire extends EventEmitter {

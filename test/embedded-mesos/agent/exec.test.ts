@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
-import { waitFor } from '../../support/wait-for.js';
+import { waitFor } from '../support/patient-wait.js';
 import { AgentWorld } from './agent-world.js';
 
 const isRoot = process.getuid?.() === 0;
@@ -60,14 +60,12 @@ class Talk {
 
   async hears(text: string): Promise<void> {
     await waitFor(() => this.out.includes(text), {
-      timeoutMs: 25_000,
       what: () => `${JSON.stringify(text)}; so far ${JSON.stringify([this.out, this.err, this.last])}`,
     });
   }
 
   async end(): Promise<unknown> {
     await waitFor(() => this.closed !== undefined || this.refused, {
-      timeoutMs: 25_000,
       what: () => `the end; so far ${JSON.stringify([this.out, this.err, this.last])}`,
     });
     return this.last;

@@ -4,7 +4,7 @@ import { CheckpointLog } from '../../../src/embedded-mesos/agent/checkpoint-log.
 import { checkpointKeys } from '../../../src/embedded-mesos/agent/task-record.js';
 import { isTerminalState, type TaskInfo, type TaskState } from '../../../src/embedded-mesos/protocol/v1.js';
 import { silentLog } from '../../../src/logging/log.js';
-import { waitFor } from '../../support/wait-for.js';
+import { waitFor } from '../support/patient-wait.js';
 import { AgentWorld, framework } from './agent-world.js';
 
 const isRoot = process.getuid?.() === 0;
@@ -102,7 +102,7 @@ asRoot('an agent that is killed with SIGKILL and started again', () => {
       .files('sandboxes')
       .map((id) => readFileSync(join(world.workDir, 'agent/sandboxes', id, 'ran'), 'utf8'));
     expect(ran).toEqual(all.map(() => 'ran\n'));
-  }, 60_000);
+  });
 
   it('leaves tasks alone at a stop that does not kill them', async () => {
     const task = world.launch('exec sleep 300');

@@ -13,8 +13,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TaskInfo } from '../../../src/embedded-mesos/protocol/v1.js';
-import { waitFor } from '../../support/wait-for.js';
 import { compiledDiskWalk } from '../support/compiled-sources.js';
+import { waitFor } from '../support/patient-wait.js';
 import { AgentWorld } from './agent-world.js';
 
 const isRoot = process.getuid?.() === 0;

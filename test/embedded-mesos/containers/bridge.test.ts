@@ -15,7 +15,7 @@ import {
   wireName,
 } from '../../../src/embedded-mesos/containers/decide/bridge-network.js';
 import { PortBlock } from '../../e2e/support/port-block.js';
-import { waitFor } from '../../support/wait-for.js';
+import { waitFor } from '../support/patient-wait.js';
 import { ContainerWorld, isRoot } from './container-world.js';
 
 const can = isRoot && ['nft', 'ip'].every((tool) => spawnSync(tool, ['-V']).status === 0);
@@ -80,7 +80,7 @@ asRoot('a plain process with a network of its own', () => {
   /** Over a connection of its own each time: one that is there already is led on without any rule. */
   const answer = (): Promise<string | undefined> =>
     new Promise((resolve) => {
-      get({ host: '127.0.0.1', port: tcp, agent: false, timeout: 1_000 }, (response) => {
+      get({ host: '127.0.0.1', port: tcp, agent: false, timeout: 5_000 }, (response) => {
         response.on('data', (text: Buffer) => resolve(text.toString()));
       })
         .on('timeout', () => resolve(undefined))
@@ -92,15 +92,24 @@ asRoot('a plain process with a network of its own', () => {
     const id = server();
     expect(await answers()).toBe('web');
     const socket = createSocket('udp4');
-    const heard = await new Promise<string>((resolve) => {
-      socket.on('message', (text) => resolve(text.toString()));
-      socket.send('hello', udp, '127.0.0.1');
+    let heard: string | undefined;
+    socket.on('message', (text) => {
+      heard = text.toString();
     });
+    // It may listen for datagrams later than for connections, and a datagram may be lost.
+    await waitFor(
+      () => {
+        socket.send('hello', udp, '127.0.0.1');
+        return heard;
+      },
+      { timeoutMs: 60_000, what: 'an answer by udp' },
+    );
     socket.close();
     expect(heard).toBe('heard hello');
+    await waitFor(() => world.output(id).endsWith('\n'), { timeoutMs: 60_000, what: 'its output' });
     expect(world.output(id)).toMatch(/^127\.0\.0\.1 (::1 )?\d+\.\d+\.\d+\.\d+( fe80\S+)?\n$/);
     expect((await world.containerizer.entrance(id))?.namespaces).toContain('net');
-  }, 120_000);
+  });
 
   it('is reached while the agent is away, and after its restart', async () => {
     const id = server({ isolation: 'strict' });
@@ -111,7 +120,7 @@ asRoot('a plain process with a network of its own', () => {
     await world.restart();
     await world.started(id);
     expect(await answers()).toBe('web');
-  }, 120_000);
+  });
 
   it('gives its ports up with its end, and others keep theirs', async () => {
     const first = server();
@@ -128,13 +137,16 @@ asRoot('a plain process with a network of its own', () => {
     await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow();
     expect(await answer()).toBe('web');
     expect(world.isolation.members(second)).toHaveLength(1);
-  }, 120_000);
+  });
 
   it('leaves nothing when it is ended before it began', async () => {
     const id = server();
     world.containerizer.kill(id, 0);
     expect(await world.ended(id)).toEqual({ cancelled: true });
-    await waitFor(() => !existsSync(join(world.root, 'networks', id)), { what: 'its network to go' });
+    await waitFor(() => !existsSync(join(world.root, 'networks', id)), {
+      timeoutMs: 60_000,
+      what: 'its network to go',
+    });
   });
 });
 

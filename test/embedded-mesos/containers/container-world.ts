@@ -18,8 +18,8 @@ import { allPids } from '../../../src/embedded-mesos/containers/processes.js';
 import { silentLog } from '../../../src/logging/log.js';
 import { SystemClock } from '../../../src/util/clock.js';
 import { SystemDice } from '../../../src/util/ids.js';
-import { waitFor } from '../../support/wait-for.js';
 import { compiledPump } from '../support/compiled-sources.js';
+import { waitFor } from '../support/patient-wait.js';
 
 export const isRoot = process.getuid?.() === 0;
 export const nobody: Account = { name: 'nobody', uid: 65534, gid: 65534, groups: [65534] };
@@ -131,7 +131,6 @@ export class ContainerWorld {
 
   async #end(id: string): Promise<ContainerEnd> {
     const event = await waitFor(() => this.events.find((one) => one.type === 'ended' && one.id === id), {
-      timeoutMs: 20_000,
       what: () => `the end of ${id}; records: ${this.records(id)}`,
     });
     return event.type === 'ended' ? event.end : {};

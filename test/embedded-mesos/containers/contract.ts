@@ -8,10 +8,10 @@ import type {
   ContainerLimits,
   ContainerSpec,
 } from '../../../src/embedded-mesos/containers/containerizer.js';
-import { waitFor } from '../../support/wait-for.js';
+import { waitFor } from '../support/patient-wait.js';
 
 const MIB = 1024 * 1024;
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 60_000;
 
 /** One containerizer of a kind on this host, with a work dir and an instance id of its own. */
 export interface ContractWorld {
@@ -102,7 +102,7 @@ export function itKeepsTheContract(make: () => Promise<ContractWorld>): void {
   beforeEach(async () => {
     world = await make();
     story = new Story(world);
-  }, 30_000);
+  });
 
   afterEach(async () => world.close(), 30_000);
 

@@ -13,8 +13,8 @@ import {
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { allPids } from '../../../src/embedded-mesos/containers/processes.js';
-import { waitFor } from '../../support/wait-for.js';
 import { compiledFetcher } from '../support/compiled-sources.js';
+import { waitFor } from '../support/patient-wait.js';
 import { FetchWorld, hostFile, zip } from './fetch-world.js';
 
 const isRoot = process.getuid?.() === 0;

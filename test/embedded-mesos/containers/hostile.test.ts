@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node
 import { join } from 'node:path';
 import { ioDeviceOf } from '../../../src/embedded-mesos/containers/isolation/io-device.js';
 import { allPids, textOf } from '../../../src/embedded-mesos/containers/processes.js';
-import { waitFor } from '../../support/wait-for.js';
+import { waitFor } from '../support/patient-wait.js';
 import { ContainerWorld, isRoot } from './container-world.js';
 
 const asRoot = isRoot ? describe : describe.skip;
@@ -24,7 +24,6 @@ asRoot('a hostile task', () => {
 
   const says = (id: string, text: string): Promise<unknown> =>
     waitFor(() => existsSync(join(world.root, 'outputs', id, 'stdout')) && world.output(id).includes(text), {
-      timeoutMs: 20_000,
       what: () => `"${text}" in the output`,
     });
 
@@ -40,7 +39,7 @@ asRoot('a hostile task', () => {
     world.containerizer.kill(bomb, 0);
     await world.ended(bomb);
     expect(world.isolation.members(bomb)).toEqual([]);
-  }, 30_000);
+  });
 
   it('that takes memory is ended for it, with its limit and its use told', async () => {
     const { end } = await world.run('head -c 200000000 /dev/zero | tail -c 190000000 >/dev/null; exit 3', {
@@ -98,7 +97,7 @@ asRoot('a hostile task', () => {
     const files = readdirSync(folder).filter((name) => name.startsWith('stdout'));
     expect(files.sort()).toEqual(['stdout', 'stdout.1', 'stdout.2']);
     for (const name of files) expect(statSync(join(folder, name)).size).toBeLessThanOrEqual(MIB);
-  }, 30_000);
+  });
 
   it('that opens files without end gets a bounded number', async () => {
     const script =

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { waitFor } from '../../support/wait-for.js';
+import { waitFor } from '../support/patient-wait.js';
 import { ContainerWorld, isRoot } from './container-world.js';
 
 const asRoot = isRoot ? describe : describe.skip;

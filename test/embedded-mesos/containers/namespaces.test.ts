@@ -10,7 +10,7 @@ import {
 import { join } from 'node:path';
 import type { Account } from '../../../src/embedded-mesos/containers/containerizer.js';
 import { allPids, textOf } from '../../../src/embedded-mesos/containers/processes.js';
-import { waitFor } from '../../support/wait-for.js';
+import { waitFor } from '../support/patient-wait.js';
 import { ContainerWorld, isRoot, nobody } from './container-world.js';
 
 const asRoot = isRoot ? describe : describe.skip;

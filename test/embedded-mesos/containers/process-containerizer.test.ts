@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { allPids, textOf } from '../../../src/embedded-mesos/containers/processes.js';
 import { startTicks } from '../../../src/util/process-identity.js';
-import { waitFor } from '../../support/wait-for.js';
+import { waitFor } from '../support/patient-wait.js';
 import { ContainerWorld, isRoot, nobody } from './container-world.js';
 
 if (!isRoot) console.info('skipped: containers with cgroups and other users need root');

@@ -8,7 +8,7 @@ import { groupsOfProcess } from '../../../src/embedded-mesos/containers/decide/g
 import { limitStatistics } from '../../../src/embedded-mesos/containers/decide/limit-statistics.js';
 import { countedGroupsOf } from '../../../src/embedded-mesos/containers/statistics/process-counters.js';
 import { readGroups } from '../../../src/embedded-mesos/containers/statistics/read-groups.js';
-import { waitFor } from '../../support/wait-for.js';
+import { waitFor } from '../support/patient-wait.js';
 import { ContainerWorld, isRoot } from './container-world.js';
 
 const MIB = 1024 * 1024;
@@ -218,7 +218,7 @@ describe('counters of a container', () => {
           ? now
           : undefined;
       },
-      { what: 'counters', timeoutMs: 20_000 },
+      { what: 'counters' },
     );
     expect(statistics.processes).toBeGreaterThanOrEqual(2);
     expect(statistics.threads).toBeGreaterThanOrEqual(statistics.processes ?? 0);

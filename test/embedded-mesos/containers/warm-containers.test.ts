@@ -13,7 +13,7 @@ import { prepareContainer } from '../../../src/embedded-mesos/containers/prepare
 import { silentLog } from '../../../src/logging/log.js';
 import { SystemClock } from '../../../src/util/clock.js';
 import { startTicks } from '../../../src/util/process-identity.js';
-import { waitFor } from '../../support/wait-for.js';
+import { waitFor } from '../support/patient-wait.js';
 import { ContainerWorld, isRoot, nobody } from './container-world.js';
 import { launcherFormat2 } from './launcher-format-2.js';
 import { supervisorFormat1 } from './supervisor-format-1.js';
@@ -165,13 +165,12 @@ asRoot('a supervisor', () => {
     process.kill(supervisor, 'SIGTERM');
     writeFileSync(join(world.root, 'sandboxes', id, 'go'), '');
     await waitFor(() => !existsSync(`/proc/${supervisor}`), {
-      timeoutMs: 8_000,
       what: 'the supervisor to go',
     });
     await world.restart();
     expect(await world.ended(id)).toEqual({ exit: { code: 9 } });
     expect(world.output(id)).toBe('bye\n');
-  }, 20_000);
+  });
 
   it.each([
     ['first', formerSupervisor],
