@@ -2,7 +2,6 @@ import { fork } from 'node:child_process';
 import { createSocket, type Socket as DatagramSocket, type RemoteInfo } from 'node:dgram';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, request, type Server } from 'node:http';
-import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encrypt } from 'unixcrypt';

@@ -37,6 +37,29 @@ class Wire extends EventEmitter {
 const LARGE = Buffer.concat([Buffer.from([0]), Buffer.alloc(60_000, 'x')]);
 const endOfInput = Buffer.from('{"type":"end-of-input"}');
 
+describe('a session in which nothing is said', () => {
+  it('is ended with its program after the limit, which every byte gives anew', async () => {
+    const wire = new Wire();
+    let over: ProgramEnd | undefined;
+    const session = new Session(wire as unknown as WebSocket, {
+      input: true,
+      idleMs: 500,
+      onOver: (end) => {
+        over = end;
+      },
+    });
+    // It is silent only after some four times the limit.
+    const script =
+      'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do echo; sleep 0.1; done; exec sleep 1000';
+    const entering = { program: '/bin/sh', args: ['-c', script], environment: { PATH: '/usr/bin:/bin' } };
+    await session.start((listeners) => pipedProgram(entering, true, listeners));
+    await waitFor(() => over !== undefined, { what: 'the end' });
+    expect(wire.texts).toEqual(['{"type":"error","message":"nothing was said for 1 s"}']);
+    expect(wire.closed).toBe(1008);
+    expect(wire.bytes).toBeGreaterThan(0);
+  });
+});
+
 describe('a session whose program reads slowly', () => {
   let wire: Wire;
   let over: ProgramEnd | undefined;

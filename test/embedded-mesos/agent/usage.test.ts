@@ -151,10 +151,14 @@ describe('the sampler', () => {
 
 describe('what an agent tells Prometheus', () => {
   it('are series that only say what was counted, with names that cannot break out', () => {
-    const tasks = [{ taskId: 'a"b\\', name: 'web\n', statistics: counters() }];
+    const tasks = [{ taskId: 'a"b\\', name: 'web\n', statistics: counters({ pressure_io_full_secs: 2.5 }) }];
     const text = exposedMetrics.map((metric) => expositionLines(metric, tasks)).join('');
     expect(text).toContain('longrun_task_cpu_seconds_total{task="a\\"b\\\\",name="web\\n",mode="user"} 10\n');
+    expect(text).toContain(
+      'longrun_task_pressure_seconds_total{task="a\\"b\\\\",name="web\\n",resource="io",stalled="full"} 2.5\n',
+    );
     expect(text).not.toContain('network');
+    expect(text).not.toContain('resource="cpu"');
     expect(
       text
         .trim()

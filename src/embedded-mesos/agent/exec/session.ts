@@ -72,6 +72,7 @@ export class Session {
   /** Ends it for a reason that the other side is told. */
   end(why: string): void {
     if (this.#over) return;
+    this.socket.send(encodeEnd({ failure: why }));
     this.#finish({ failure: why });
     this.socket.close(CLOSE_POLICY, why.slice(0, 120));
   }
