@@ -52,7 +52,13 @@ async function run(title, args) {
   const started = Date.now();
   const jest = spawn(
     process.execPath,
-    [join(root, 'node_modules/jest/bin/jest.js'), '--json', `--outputFile=${out}`, ...args],
+    [
+      join(root, 'node_modules/jest/bin/jest.js'),
+      '--json',
+      `--outputFile=${out}`,
+      `--env=${join(root, 'test/support/patient-environment.cjs')}`,
+      ...args,
+    ],
     { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], env: process.env },
   );
   const status = await new Promise((done) => jest.once('exit', (code, signal) => done(code ?? signal)));
@@ -79,6 +85,8 @@ async function run(title, args) {
 
 const answersFolder = mkdtempSync(join(tmpdir(), 'longrun-answers-'));
 process.env.CONTRACT_ANSWERS_SEEN = answersFolder;
+// Whoever tests all of it may have a small or busy machine: what waits for a condition waits longer for it.
+process.env.TEST_PATIENCE ??= '3';
 install();
 const withoutDocker = prepareDocker();
 if (withoutDocker !== undefined)

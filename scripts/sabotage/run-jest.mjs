@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { sweep } from './copies.mjs';
 
 const KEPT_COMPLAINTS = 4_000;
+/** Waits in vain are most of the time; that shorter ones are long enough shows when the same tests pass unbroken. */
+const PATIENCE = '0.5';
 
 /** Every character that means something in a regular expression, for `-t`. */
 function literally(text) {
@@ -42,6 +44,7 @@ export async function runJest({ copy, files, names, workers = 1, limitMs }) {
         ...process.env,
         TMPDIR: join(copy, 't'),
         SABOTAGE_EVENTS: events,
+        TEST_PATIENCE: PATIENCE,
         NO_COLOR: '1',
         FORCE_COLOR: '0',
       },

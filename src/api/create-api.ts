@@ -142,6 +142,7 @@ export function createApi(options: ApiOptions): Api {
   if (logging) app.all('/logging', logging.resource(bodies));
   if (options.documents) {
     const documents = new PublishedDocuments(options.documents);
+    app.all('/', documents.front());
     app.all('/openapi.json', documents.json());
     app.all('/openapi.yaml', documents.yaml());
     app.use('/docs', documents.page());

@@ -47,7 +47,7 @@ const pagePolicy = [
 ].join('; ');
 
 /**
- * `/openapi.json`, `/openapi.yaml` and the pages of `/docs`, which show them. Each file is read when it is first asked for and
+ * `/openapi.json`, `/openapi.yaml` and the pages of `/docs`, which show them and which `/` leads to. Each file is read when it is first asked for and
  * then kept, under a tag by which clients need not load it twice.
  */
 export class PublishedDocuments {
@@ -61,6 +61,16 @@ export class PublishedDocuments {
 
   yaml(): RequestHandler {
     return resource({ GET: (request, response) => this.#send(request, response, 'yaml', YAML_TYPE) }, []);
+  }
+
+  /** What a browser asks for first leads to the page. */
+  front(): RequestHandler {
+    const GET = (_request: Request, response: Response): void => {
+      response.setHeader('Location', '/docs');
+      response.statusCode = 302;
+      response.end();
+    };
+    return resource({ GET }, []);
   }
 
   /** `/docs` and what is below it. */

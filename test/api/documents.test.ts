@@ -44,6 +44,12 @@ describe('the document of the API', () => {
 });
 
 describe('the page that shows it', () => {
+  it('is what a browser is led to that asks for the address alone', async () => {
+    const { status, headers } = await world.ask('GET', '/');
+    expect([status, headers['location']]).toEqual([302, '/docs']);
+    expect((await world.ask('GET', '/nothing')).status).toBe(401);
+  });
+
   it('is the same with a slash behind, and nothing else of the package is below it', async () => {
     const page = await world.ask('GET', '/docs');
     expect((await world.ask('GET', '/docs/')).text).toBe(page.text);

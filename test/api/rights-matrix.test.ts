@@ -51,6 +51,7 @@ const row = (route: string, path: string, expected: string, body?: unknown): Row
 
 const matrix: readonly Row[] = [
   row('GET /ping', '/ping', open),
+  row('GET /', '/', open),
   row('GET /openapi.json', '/openapi.json', open),
   row('GET /openapi.yaml', '/openapi.yaml', open),
   row('GET /docs/{*file}', '/docs/', open),

@@ -177,9 +177,10 @@ describe('a change', () => {
   });
 
   it('is cheap also with a thousand deployments running', async () => {
-    const begin = performance.now();
+    const begin = process.cpuUsage();
     for (let index = 0; index < 1_000; index++) await world.change({ [`/app-${index}`]: {} });
-    expect(performance.now() - begin).toBeLessThan(5_000);
+    const { user, system } = process.cpuUsage(begin);
+    expect((user + system) / 1_000).toBeLessThan(5_000);
     expect(world.service.all()).toHaveLength(1_000);
   });
 });

@@ -299,7 +299,8 @@ describe('bad input to a real server', () => {
     await waitFor(() => sockets.every((socket) => !socket.connecting));
     const started = performance.now();
     expect((await longrun.request('GET', '/v2/apps')).status).toBe(200);
-    expect(performance.now() - started).toBeLessThan(1_000);
+    // Less than a head that never ends is waited for.
+    expect(performance.now() - started).toBeLessThan(8_000);
     for (const socket of sockets) socket.destroy();
   });
 

@@ -13,7 +13,7 @@ describe('services by name', () => {
   let resolver: Resolver;
   beforeAll(async () => {
     longrun = await Longrun.start();
-    resolver = new Resolver({ timeout: 1_000, tries: 1 });
+    resolver = new Resolver({ timeout: 3_000, tries: 4 });
     resolver.setServers([`127.0.0.1:${new URL(longrun.ready.dns).port}`]);
     await longrun.deploy(
       webApp('/shop/cart', { instances: 2, portDefinitions: [{ port: 0, name: 'http' }] }),

@@ -47,7 +47,7 @@ function target(key: string, more: Partial<ProbeTarget> = {}): ProbeTarget {
     port,
     path: '/',
     intervalMs: 100,
-    timeoutMs: 1_000,
+    timeoutMs: 10_000,
     eager: true,
     ...more,
   };
@@ -99,7 +99,7 @@ describe('the prober process', () => {
   });
 
   it('a pause of the prober fails nobody, although every timeout of it passed meanwhile', async () => {
-    prober.add(target('a', { timeoutMs: 300, intervalMs: 10 }));
+    prober.add(target('a', { timeoutMs: 1_500, intervalMs: 10 }));
     await until(() => of('a').length >= 5, 'results');
     process.kill(pidOf(prober), 'SIGSTOP');
     const pausedMs = performance.now();

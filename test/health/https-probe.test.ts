@@ -40,7 +40,7 @@ function target(port: number, more: Partial<ProbeTarget> = {}): ProbeTarget {
     port,
     path: '/',
     intervalMs: 1_000,
-    timeoutMs: 1_000,
+    timeoutMs: 10_000,
     eager: false,
     ...more,
   };
@@ -122,7 +122,7 @@ describe('a check over HTTPS', () => {
       });
     });
     expect(silent.listening).toBe(true);
-    expect(running?.timedOut()).toEqual({ kind: 'failed', cause: 'timed out after 1 s' });
+    expect(running?.timedOut()).toEqual({ kind: 'failed', cause: 'timed out after 10 s' });
     running?.cancel();
     await closed;
   });

@@ -47,9 +47,10 @@ async function serve(
   servers: readonly Server[],
   over: Partial<Service> = {},
   maxFlows?: number,
+  clientMs = 60_000,
 ): Promise<number> {
   of = service(servers, { mode: 'tcp', vhosts: [], udp: 'only', ...over });
-  plane = await Plane.start([of], { timeouts: { clientMs: 150, lingerMs: 50 } });
+  plane = await Plane.start([of], { timeouts: { clientMs, lingerMs: 1_000 } });
   const key = serviceKey(of.appId, of.servicePort);
   const { routes, shared } = plane;
   const socket = createSocket('udp4');
@@ -92,7 +93,7 @@ describe('datagrams of a service port', () => {
   it('end their flow when nothing passes for the client timeout, and the server is free again', async () => {
     const ended = jest.fn();
     const echo = await Peer.open((text) => text);
-    const at = await serve([serverAt(echo.port)]);
+    const at = await serve([serverAt(echo.port)], {}, undefined, 1_000);
     Object.assign(plane.shared, { exchangeEnded: ended });
     const client = await Peer.open();
     client.say('hello', at);

@@ -265,7 +265,7 @@ describe('a worker with a limit per server', () => {
   it('says 503 to whoever waits too long, and to whoever finds the queue full', async () => {
     const backend = await holding();
     const limits = { connectionsPerServer: 1, queueLength: 1 };
-    plane = await Plane.start([service([serverAt(backend.port)], { limits, timeouts: { queueMs: 50 } })]);
+    plane = await Plane.start([service([serverAt(backend.port)], { limits, timeouts: { queueMs: 1_000 } })]);
     plane.own(backend);
     const [a, b, c] = await clients(3);
     a?.send(get('/a'));

@@ -96,7 +96,7 @@ describe('repeating requests', () => {
     const servers = backends.map(({ port }) => serverAt(port));
     // Nobody is left alone here, so that the numbers are exact.
     plane = await Plane.start([service(servers, { ejection: { failures: 0 }, ...rules })], {
-      timeouts: { serverMs: 150 },
+      timeouts: { serverMs: 1_000 },
     });
     for (const backend of backends) plane.own(backend);
     return plane;

@@ -122,7 +122,7 @@ describe('time limits of a service', () => {
     const client = await (await start(backend, { clientMs: 150, serverMs: 60_000 })).client();
     client.socket.pause();
     client.send(get());
-    await waitFor(() => plane.routes.service('/shop/web:10000')?.counters.scur === 1);
+    await waitFor(() => backend.connections === 1);
     await waitFor(() => plane.routes.service('/shop/web:10000')?.counters.scur === 0, { timeoutMs: 20_000 });
     expect(backend.connections).toBe(1);
   });

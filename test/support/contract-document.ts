@@ -1,8 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { parse } from 'yaml';
 import { pathSegments } from '../../src/api/decide/app-route.js';
-import { packageRoot } from './package-root.js';
+import { contractJson } from './contract-json.js';
 
 const contractMethods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'] as const;
 type ContractMethod = (typeof contractMethods)[number];
@@ -81,7 +78,7 @@ export class ContractDocument {
 
 /** The contract that lies in the package. */
 export function readContractDocument(): ContractDocument {
-  return new ContractDocument(parse(readFileSync(join(packageRoot(), 'openapi.yaml'), 'utf8')) as Json);
+  return new ContractDocument(contractJson() as Json);
 }
 
 /** A path without query, dots and doubled slashes; `asWritten`: it had none of these. */

@@ -1,5 +1,5 @@
-/** In machines that are slow throughout (emulated ones) everything may take so many times longer. */
-const patience = Number(process.env['TEST_PATIENCE'] ?? 1);
+/** On machines that are busy or slow throughout (emulated ones) everything may take so many times longer. */
+export const patience = Number(process.env['TEST_PATIENCE'] ?? 1);
 
 /** Waits until `condition` holds (or gives a value); fails after `timeoutMs` with what was awaited. */
 export async function waitFor<T>(
@@ -11,7 +11,9 @@ export async function waitFor<T>(
     const value = await condition();
     if (value !== undefined && value !== false) return value;
     if (performance.now() > deadline) {
-      throw new Error(`waited ${timeoutMs} ms in vain for ${typeof what === 'string' ? what : what()}`);
+      throw new Error(
+        `waited ${timeoutMs * patience} ms in vain for ${typeof what === 'string' ? what : what()}`,
+      );
     }
     await new Promise<void>((again) => setImmediate(() => setTimeout(again, 5)));
   }

@@ -24,6 +24,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Leads to the page on which this document can be read
+         * @description For those who type the server's address into a browser. Open to everybody.
+         */
+        readonly get: operations["getFront"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/openapi.json": {
         readonly parameters: {
             readonly query?: never;
@@ -6247,6 +6267,28 @@ export interface operations {
             /** @description It does; the Accept header allows no form of saying so */
             readonly 204: {
                 headers: {
+                    readonly [name: string]: unknown;
+                };
+                content?: never;
+            };
+            readonly 403: components["responses"]["Forbidden"];
+            readonly 500: components["responses"]["Defect"];
+        };
+    };
+    readonly getFront: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description To `/docs` */
+            readonly 302: {
+                headers: {
+                    /** @description Path of the page */
+                    readonly Location?: "/docs";
                     readonly [name: string]: unknown;
                 };
                 content?: never;

@@ -35,6 +35,7 @@ const row = (method: Method, pattern: string, right: Right, scope: Scope): Acces
  */
 export const accessTable: readonly AccessRow[] = [
   row('GET', '/ping', 'view', 'nothing'),
+  row('GET', '/', 'view', 'nothing'),
   row('GET', '/openapi.json', 'view', 'nothing'),
   row('GET', '/openapi.yaml', 'view', 'nothing'),
   row('GET', '/docs/{*file}', 'view', 'nothing'),

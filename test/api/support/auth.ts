@@ -21,6 +21,9 @@ export interface AuthWorld extends ApiAuth {
 
 export const bearer = (secret: string): Record<string, string> => ({ authorization: `Bearer ${secret}` });
 
+/** A hash takes its time on purpose. */
+const credentials = hashPassword('ann', 'correct horse');
+
 export async function makeAuth({ required = true, capacity = 1_000 } = {}): Promise<AuthWorld> {
   const clock = new VirtualClock();
   const store = new MemoryStore({ clock, log: silentLog });
@@ -32,7 +35,7 @@ export async function makeAuth({ required = true, capacity = 1_000 } = {}): Prom
   const authenticator = new Authenticator({
     required,
     operatorToken: OPERATOR_TOKEN,
-    credentials: hashPassword('ann', 'correct horse'),
+    credentials,
     tokens,
   });
   return {

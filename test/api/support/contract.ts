@@ -1,11 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { parse } from 'yaml';
-import { packageRoot } from '../../support/package-root.js';
+import { contractJson } from '../../support/contract-json.js';
 
 const ajv = new Ajv2020({ strict: false, allErrors: true });
-ajv.addSchema(parse(readFileSync(join(packageRoot(), 'openapi.yaml'), 'utf8')) as object, 'openapi');
+ajv.addSchema(contractJson() as object, 'openapi');
 
 /** Fails unless `value` is what openapi.yaml says about schema `name`. */
 export function expectContract(name: string, value: unknown): void {

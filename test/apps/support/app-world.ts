@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse } from 'yaml';
 import { Contract } from '../../../src/api/contract/load-contract.js';
 import type { AppId, AppRecord } from '../../../src/apps/app.js';
 import { AppChanges, type Prepare } from '../../../src/apps/app-changes.js';
@@ -17,9 +15,10 @@ import type {
   StoreRecord,
 } from '../../../src/store/state-store.js';
 import { type Timestamp, timestamp } from '../../../src/util/timestamp.js';
+import { contractJson } from '../../support/contract-json.js';
 
 export const root = join(__dirname, '../../..');
-export const contract = new Contract(parse(readFileSync(join(root, 'openapi.yaml'), 'utf8')));
+export const contract = new Contract(contractJson());
 
 /** A store that keeps JSON in a map. */
 export class MapStore implements StateStore {

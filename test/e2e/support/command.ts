@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '../../support/package-root.js';
-import { waitFor } from '../../support/wait-for.js';
+import { patience, waitFor } from '../../support/wait-for.js';
 
 const bin = join(packageRoot(), 'bin/longrun.js');
 
@@ -17,7 +17,7 @@ export interface Ran {
 export function runCommand(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Ran {
   const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
     encoding: 'utf8',
-    timeout: 60_000,
+    timeout: 60_000 * patience,
     env: { ...process.env, LONGRUN_URL: undefined, NO_COLOR: '1', ...environment },
   });
   return { status, out: stdout, err: stderr };

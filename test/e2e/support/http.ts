@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { expectContractAnswer, headerTexts } from '../../support/checked-answers.js';
+import { patience } from '../../support/wait-for.js';
 
 export interface Got {
   readonly status: number;
@@ -35,7 +36,7 @@ export function ask(
         ...(options.path === undefined ? {} : { path: options.path }),
         headers: { ...(options.host === undefined ? {} : { host: options.host }), ...options.headers },
         agent: false,
-        timeout: 20_000,
+        timeout: 20_000 * patience,
       },
       (response) => {
         let text = '';
@@ -54,7 +55,7 @@ export function ask(
         });
       },
     );
-    sent.on('timeout', () => sent.destroy(new Error('no answer in 20 s')));
+    sent.on('timeout', () => sent.destroy(new Error(`no answer in ${20 * patience} s`)));
     sent.on('error', fail);
     sent.end(options.body);
   });
@@ -77,7 +78,7 @@ export function sendRaw(url: string, text: string, limitMs = 5_000): Promise<str
   return new Promise((done) => {
     const socket = connect(Number(port), hostname, () => socket.write(text));
     let received = '';
-    const limit = setTimeout(() => socket.destroy(), limitMs);
+    const limit = setTimeout(() => socket.destroy(), limitMs * patience);
     socket.setEncoding('utf8').on('data', (chunk: string) => {
       received += chunk;
       if (/^HTTP\/1\.1 \d{3}/.test(received) && received.includes('\r\n\r\n')) socket.end();

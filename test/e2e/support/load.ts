@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Agent, type ClientRequest, type RequestOptions, request } from 'node:http';
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https';
 import { connect } from 'node:net';
+import { patience } from '../../support/wait-for.js';
 
 export interface Failure {
   readonly kind: string;
@@ -151,7 +152,7 @@ export class Load {
             path: `/download?mib=${mebibytes}`,
             headers: { host: this.options.host },
             agent: false,
-            timeout: this.options.timeoutMs ?? 20_000,
+            timeout: this.options.timeoutMs ?? 20_000 * patience,
           });
           sent.on('timeout', () => sent.destroy(new Error('the download stands still')));
           sent.on('error', reject);
@@ -185,7 +186,7 @@ export class Load {
         path: shot.path,
         headers: { host: this.options.host, ...(body ? { 'content-length': body.length } : {}) },
         ...(shot.keepAlive ? { agent: this.#agent } : { agent: false }),
-        timeout: this.options.timeoutMs ?? 20_000,
+        timeout: this.options.timeoutMs ?? 20_000 * patience,
       });
       req.on('timeout', () => req.destroy(new Error('no answer in time')));
       req.on('error', reject);
@@ -236,7 +237,10 @@ export class Load {
             owed = `ping-${n++};`;
             socket.write(owed);
           }, 20);
-          const patience = setTimeout(() => socket.destroy(new Error('the upgrade takes over 10 s')), 10_000);
+          const upgradeLimit = setTimeout(
+            () => socket.destroy(new Error('the upgrade takes over 10 s')),
+            10_000 * patience,
+          );
           socket.on('connect', () =>
             socket.write(
               `GET /ws HTTP/1.1\r\nHost: ${this.options.host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n\r\n`,
@@ -252,7 +256,7 @@ export class Load {
                 return;
               }
               upgraded = true;
-              clearTimeout(patience);
+              clearTimeout(upgradeLimit);
               received = received.slice(end + 4);
             }
             if (owed !== undefined && received === owed) {
@@ -267,7 +271,7 @@ export class Load {
           });
           socket.on('close', () => {
             clearInterval(tick);
-            clearTimeout(patience);
+            clearTimeout(upgradeLimit);
             if (!upgraded) reject(failure ?? new Error('closed before the upgrade'));
             else if (owed !== undefined && this.#running && failure?.message.includes('upgrade'))
               reject(failure);

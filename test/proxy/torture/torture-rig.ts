@@ -175,11 +175,17 @@ export async function play(
   };
 }
 
+export interface Liar {
+  readonly port: number;
+  /** A client got the head of its n-th answer. */
+  headArrived(index: number): void;
+  stop(): void;
+}
+
 /** A server that answers `/answer-<n>` as the n-th of `answers` says, everything else with 200 `fine`. */
-export async function startLiar(
-  answers: readonly Answer[],
-): Promise<{ readonly port: number; stop(): void }> {
+export async function startLiar(answers: readonly Answer[]): Promise<Liar> {
   const sockets = new Set<Socket>();
+  const arrived = new Set<number>();
   const server = createTcpServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket);
     let text = '';
@@ -190,12 +196,14 @@ export async function startLiar(
       if (!text.includes('\r\n\r\n')) return;
       const index = /^\w+ \/answer-(\d+) /.exec(text)?.[1];
       text = '';
-      void tell(socket, index === undefined ? undefined : answers[Number(index)]);
+      const answer = index === undefined ? undefined : answers[Number(index)];
+      tell(socket, answer, () => arrived.has(Number(index))).catch(() => socket.destroy());
     });
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   return {
     port: (server.address() as AddressInfo).port,
+    headArrived: (index) => void arrived.add(index),
     stop: () => {
       for (const socket of sockets) socket.destroy();
       server.close();
@@ -203,20 +211,31 @@ export async function startLiar(
   };
 }
 
-async function tell(socket: Socket, answer: Answer | undefined): Promise<void> {
+/** @param headArrived did the client get the answer's head? What comes after a head depends on whether it was passed on */
+async function tell(socket: Socket, answer: Answer | undefined, headArrived: () => boolean): Promise<void> {
   const send = answer?.send ?? 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine';
-  for (const [index, piece] of (typeof send === 'string' ? [send] : send).entries()) {
-    if (index > 0) await new Promise((later) => setTimeout(later, PIECE_PAUSE_MS));
+  let sent = '';
+  const later = async (): Promise<void> => {
+    if (sent.includes('\r\n\r\n'))
+      await waitFor(() => headArrived() || socket.destroyed, { what: () => `the head of ${sent}` });
+    await new Promise((passed) => setTimeout(passed, PIECE_PAUSE_MS));
+  };
+  for (const piece of typeof send === 'string' ? [send] : send) {
+    if (sent !== '') await later();
     if (!socket.destroyed) socket.write(piece, 'latin1');
+    sent += piece;
   }
   if (answer?.afterwards === 'close') socket.end();
-  // What is written must be out first, or the reset takes it with it.
-  else if (answer?.afterwards === 'reset') setTimeout(() => socket.resetAndDestroy(), 10 * PIECE_PAUSE_MS);
+  else if (answer?.afterwards === 'reset') {
+    await later();
+    socket.resetAndDestroy();
+  }
 }
 
 /** What a strict client gets, as Answer.gets tells it, and then for a second request over the same agent. */
 export async function ask(
   port: number,
+  liar: Liar,
   index: number,
   method: 'GET' | 'HEAD' = 'GET',
 ): Promise<{ readonly got: string; readonly next: string }> {
@@ -225,6 +244,7 @@ export async function ask(
     new Promise((resolve) => {
       const headers = { Host: 'web.test' };
       const asked = request({ port, host: '127.0.0.1', path, method, agent, headers }, (response) => {
+        if (path !== '/next') liar.headArrived(index);
         let body = '';
         const { statusCode } = response;
         response.on('data', (chunk) => {

@@ -11,6 +11,7 @@ import {
   Haproxy,
   hasHaproxy,
   LIMIT_MS,
+  type Liar,
   type Outcome,
   play,
   SERVER_LIMIT_MS,
@@ -133,15 +134,16 @@ describe('what servers may answer', () => {
 
   async function all(
     port: number,
+    liar: Liar,
     known: readonly Answer[],
   ): Promise<{ readonly got: string; readonly next: string }[]> {
-    return inParallel(known, (answer, index) => ask(port, index, answer.method));
+    return inParallel(known, (answer, index) => ask(port, liar, index, answer.method));
   }
 
   it('reaches clients whole, or as a failure, and never as the answer to their next request', async () => {
     const liar = await startLiar(responses);
     const plane = await Plane.start([service([serverAt(liar.port)], noEjection)], { timeouts });
-    const results = await all(plane.port, responses);
+    const results = await all(plane.port, liar, responses);
     await plane.close();
     liar.stop();
     const seen = responses.map(({ name }, index) => ({ name, ...results[index] }));
@@ -153,7 +155,7 @@ describe('what servers may answer', () => {
   wherePossible('is treated by HAProxy in the same way, or the documentation says why not', async () => {
     const liar = await startLiar(responses);
     const haproxy = await Haproxy.start(liar.port);
-    const results = await all(haproxy.port, responses);
+    const results = await all(haproxy.port, liar, responses);
     haproxy.stop();
     liar.stop();
     const odd = responses.flatMap(({ name, gets, differs }, index) => {
