@@ -70,7 +70,11 @@ export class PublishedDocuments {
       response.statusCode = 302;
       response.end();
     };
-    return resource({ GET }, []);
+    return (request, response) => {
+      // The router takes `//` for the same.
+      if (request.path !== '/') throw new CatalogError('not-found');
+      return dispatch({ GET }, request, response, []);
+    };
   }
 
   /** `/docs` and what is below it. */

@@ -290,13 +290,16 @@ describe('reading apps', () => {
         get.end();
       });
     const longestTurns: number[] = [];
-    // 20 ms is the rule; a neighbour may hold our core for a while as well, but hardly every time.
+    // 20 ms is the rule. While a neighbour holds our core the clock goes on, but our processor time does not.
     while (longestTurns.length < 5 && !(Math.min(...longestTurns) < 100)) {
       let longest = 0;
       let last = performance.now();
+      let usedBefore = process.cpuUsage();
       const probe = setInterval(() => {
-        longest = Math.max(longest, performance.now() - last - 1);
+        const { user, system } = process.cpuUsage(usedBefore);
+        longest = Math.max(longest, Math.min(performance.now() - last - 1, (user + system) / 1_000));
         last = performance.now();
+        usedBefore = process.cpuUsage();
       }, 1);
       expect(await read()).toBeGreaterThan(10_000_000);
       clearInterval(probe);

@@ -296,7 +296,6 @@ describe('methods and paths', () => {
   });
 
   it.each([
-    '/',
     '/v2',
     '/v1/apps',
     '/v2/nothing',

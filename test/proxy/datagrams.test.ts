@@ -47,7 +47,7 @@ async function serve(
   servers: readonly Server[],
   over: Partial<Service> = {},
   maxFlows?: number,
-  clientMs = 60_000,
+  clientMs = 20_000,
 ): Promise<number> {
   of = service(servers, { mode: 'tcp', vhosts: [], udp: 'only', ...over });
   plane = await Plane.start([of], { timeouts: { clientMs, lingerMs: 1_000 } });
