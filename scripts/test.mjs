@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import { answersSeenText } from './answers-seen.mjs';
 import { prepareDocker } from './docker-programs.mjs';
 import { startNeighbour } from './neighbour.mjs';
@@ -12,6 +13,8 @@ import { startNeighbour } from './neighbour.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const isRoot = process.getuid?.() === 0;
 const leftOut = [];
+/** Tests that failed and then passed: each is a race to be found, in the test or in the product. */
+const secondAttempts = [];
 
 /** Programs that suites use: [program, Debian package, which suites need it]. */
 const needs = [
@@ -46,6 +49,10 @@ function install() {
   }
 }
 
+function firstLine(text) {
+  return stripVTControlCharacters(text).split('\n', 1)[0];
+}
+
 async function run(title, args) {
   const out = join(mkdtempSync(join(tmpdir(), 'longrun-test-')), 'result.json');
   process.stdout.write(`\n== ${title}\n`);
@@ -54,6 +61,7 @@ async function run(title, args) {
     process.execPath,
     [
       join(root, 'node_modules/jest/bin/jest.js'),
+      `--setupFilesAfterEnv=${join(root, 'test/support/second-attempt.cjs')}`,
       '--json',
       `--outputFile=${out}`,
       `--env=${join(root, 'test/support/patient-environment.cjs')}`,
@@ -73,8 +81,11 @@ async function run(title, args) {
   else counts.numFailedTests = 1;
   rmSync(out, { force: true });
   for (const suite of counts.testResults) {
-    for (const test of suite.assertionResults)
+    for (const test of suite.assertionResults) {
       if (test.status === 'pending') leftOut.push(`${test.fullName}`);
+      if (test.status === 'passed' && test.invocations > 1)
+        secondAttempts.push(`${test.fullName}: ${firstLine(test.retryReasons?.[0] ?? 'no reason given')}`);
+    }
   }
   const failed = counts.numFailedTests + counts.numRuntimeErrorTestSuites;
   process.stdout.write(
@@ -136,6 +147,10 @@ process.stdout.write(`\n== the contract\n${answersSeenText(answersFolder)}\n`);
 rmSync(answersFolder, { recursive: true, force: true });
 if (leftOut.length > 0)
   process.stdout.write(`\nleft out here:\n${leftOut.map((line) => `  - ${line}`).join('\n')}\n`);
+if (secondAttempts.length > 0)
+  process.stdout.write(
+    `\npassed at the second attempt only:\n${secondAttempts.map((line) => `  - ${line}`).join('\n')}\n`,
+  );
 const passed = results.reduce((sum, { passed }) => sum + passed, 0);
 const failed = results.reduce((sum, { failed }) => sum + failed, 0);
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`);

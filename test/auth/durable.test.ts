@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AuditFacts, AuditTrail } from '../../src/auth/audit-trail.js';
 import { Authenticator } from '../../src/auth/authenticator.js';
@@ -14,6 +13,7 @@ import { SystemClock } from '../../src/util/clock.js';
 import { SystemDice } from '../../src/util/ids.js';
 import { hashPassword } from '../../src/util/password-hash.js';
 import { VirtualClock } from '../../src/util/virtual-clock.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const clock = new VirtualClock();
 const grants = [{ right: 'deploy', path: '/shop' }] as const;
@@ -41,7 +41,7 @@ async function trailOn(store: StateStore, capacity: number): Promise<AuditTrail>
 
 describe('tokens', () => {
   it('are on disk only as their hash, which is no token itself', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'longrun-tokens-'));
+    const dir = temporaryFolder('tokens');
     const store = new LmdbStore({ dir, log: silentLog, clock: new SystemClock() });
     await store.open();
     const book = await bookOn(store);

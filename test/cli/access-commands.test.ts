@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { addAccessCommands } from '../../src/cli/rest/add-access-commands.js';
@@ -20,6 +19,7 @@ import { PidLock } from '../../src/util/pid-lock.js';
 import { ApiWorld } from '../api/support/api-world.js';
 import { makeAuth, OPERATOR_TOKEN } from '../api/support/auth.js';
 import { record } from '../api/support/fakes.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 class Screen implements CommandIo {
   text = '';
@@ -157,7 +157,7 @@ describe('the credentials of a command', () => {
   let lock: PidLock | undefined;
 
   beforeEach(() => {
-    workDir = mkdtempSync(join(tmpdir(), 'longrun-cli-'));
+    workDir = temporaryFolder('cli');
     openWorkDir(workDir);
     noteApiUrl(workDir, '127.0.0.1', world.port);
     lock = PidLock.take(join(workDir, 'run', 'server.lock'));

@@ -1,5 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   authenticationRequired,
@@ -10,6 +9,7 @@ import {
 import { settingTable } from '../../src/config/setting-table.js';
 import type { Settings } from '../../src/config/settings.js';
 import { passwordMatches } from '../../src/util/password-hash.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const defaults = { root: false, env: {}, home: '/home/ann' };
 const load = (
@@ -137,7 +137,7 @@ describe('authentication', () => {
   });
 
   it('keeps no password, neither from a flag nor from a file', async () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'longrun-credentials-')), 'credentials');
+    const file = join(temporaryFolder('credentials'), 'credentials');
     writeFileSync(file, 'ann:a:secret\n');
     for (const given of ['ann:a:secret', `@${file}`]) {
       const settings = load({ env: { LONGRUN_HTTP_CREDENTIALS: given } });

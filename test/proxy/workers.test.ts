@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { createSocket, type Socket as DatagramSocket, type RemoteInfo } from 'node:dgram';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, request, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -216,7 +216,13 @@ describe('a worker without a server', () => {
     expect(await to('127.0.0.1', port, '/Shop/web')).toBe(200);
     expect(await to('127.0.0.1', port, '/shop/other')).toBe(404);
     expect(await to('127.0.0.1', port)).toBe(404);
-    await waitFor(async () => (await to('127.0.0.2', servicePort).catch(() => 0)) === 200);
+    let last: unknown;
+    const served = async (): Promise<boolean> => {
+      last = await to('127.0.0.2', servicePort).catch((error: Error) => error.cause ?? error);
+      return last === 200;
+    };
+    const logged = (): string => readFileSync(join(workDir, 'proxy', 'worker.log'), 'utf8');
+    await waitFor(served, { what: () => `200; there was ${String(last)}; the worker said ${logged()}` });
     await expect(to('127.0.0.1', servicePort)).rejects.toThrow();
   });
 

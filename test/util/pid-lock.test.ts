@@ -1,11 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LockHeld, PidLock } from '../../src/util/pid-lock.js';
 import { bootId, identify } from '../../src/util/process-identity.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 describe('a pid lock', () => {
-  const fresh = (): string => join(mkdtempSync(join(tmpdir(), 'longrun-lock-')), 'the.lock');
+  const fresh = (): string => join(temporaryFolder('lock'), 'the.lock');
 
   it('is held once, by a process that it names, until released', () => {
     const file = fresh();

@@ -1,5 +1,3 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AppId, AppRecord } from '../../../src/apps/app.js';
 import { silentLog } from '../../../src/logging/log.js';
@@ -9,6 +7,7 @@ import { SecretBook } from '../../../src/secrets/secret-book.js';
 import { Secrets, type SecretsOptions } from '../../../src/secrets/secrets.js';
 import { MemoryDisk, MemoryStore } from '../../../src/store/memory-store.js';
 import { VirtualClock } from '../../../src/util/virtual-clock.js';
+import { temporaryFolder } from '../../support/temporary-folder.js';
 
 interface KnownApps {
   get(appId: AppId): AppRecord | undefined;
@@ -18,7 +17,7 @@ interface KnownApps {
 /** The secrets as the server builds them, over a store in memory and a key file of their own. */
 export class SecretWorld {
   readonly disk = new MemoryDisk();
-  readonly keyPath = join(mkdtempSync(join(tmpdir(), 'longrun-secrets-')), 'secrets.key');
+  readonly keyPath = join(temporaryFolder('secrets'), 'secrets.key');
   readonly clock = new VirtualClock();
   readonly restarts: DueRestart[] = [];
   readonly changed: string[] = [];
