@@ -146,7 +146,10 @@ export class ContainerWorld {
     const { records } = this.containerizer.files;
     return readdirSync(records)
       .filter((name) => name.startsWith(id))
-      .map((name) => `${name.slice(id.length)}=${readFileSync(join(records, name), 'utf8').trim()}`)
+      .flatMap((name) => {
+        const text = textOf(join(records, name));
+        return text === undefined ? [] : [`${name.slice(id.length)}=${text.trim()}`];
+      })
       .join(' ');
   }
 
@@ -188,5 +191,15 @@ export class ContainerWorld {
     // A pump that is ended at its very start may still write its lock.
     rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });
     return { processes, groups };
+  }
+}
+
+/** Nothing if it is gone: records go while they are looked at. */
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }

@@ -12,6 +12,9 @@ const MAX_ANSWER_BYTES = 256 * 1024;
 /** After the last output the engine may still have to notice the exit: looks, and the pause between them. */
 const EXIT_LOOKS = 50;
 const EXIT_LOOK_MS = 20;
+/** The first size of its terminal is tried so often, with this pause between. */
+const SIZE_ATTEMPTS = 25;
+const SIZE_PAUSE_MS = 20;
 
 /** What the engine says of a program that was started in a container. */
 interface ExecFacts {
@@ -50,11 +53,8 @@ export async function engineProgram(
   const path = `/exec/${created.Id}`;
   const facts = (): Promise<ExecFacts> => call<ExecFacts>(socketPath, 'GET', `${path}/json`);
   const socket = await hijack(socketPath, `${path}/start`, { Detach: false, Tty: terminal !== undefined });
-  const resize = (rows: number, columns: number): void => {
-    // A program that just ended has no size any more.
-    call(socketPath, 'POST', `${path}/resize?h=${rows}&w=${columns}`).catch(() => undefined);
-  };
-  if (terminal) resize(terminal.rows, terminal.columns);
+  const size = (rows: number, columns: number): Promise<void> =>
+    call(socketPath, 'POST', `${path}/resize?h=${rows}&w=${columns}`);
   let over = false;
   relay(socket, terminal !== undefined, listeners, () => {
     endOf(facts).then((end) => {
@@ -62,6 +62,7 @@ export async function engineProgram(
       listeners.onEnd(end);
     });
   });
+  if (terminal) await firstSize(() => size(terminal.rows, terminal.columns), facts);
   const withPid = (act: (pid: number) => void): void => {
     if (over) return;
     facts().then(
@@ -79,12 +80,34 @@ export async function engineProgram(
       // A stream that ends says no more when it is empty.
       listeners.onDrain();
     },
-    resize,
+    // A program that just ended has no size any more.
+    resize: (rows, columns) => void size(rows, columns).catch(() => undefined),
     signal: (name) => withPid((pid) => void signal(pid, name)),
     kill: () => withPid(killTree),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
   };
+}
+
+/**
+ * Before any input reaches the program: what it does first may depend on it. An engine before API 1.42 knows no size at creation, and
+ * none takes one before the program runs, which is a moment after its connection is there.
+ */
+async function firstSize(size: () => Promise<void>, facts: () => Promise<ExecFacts>): Promise<void> {
+  for (let attempt = 0; attempt < SIZE_ATTEMPTS; attempt++) {
+    try {
+      await size();
+      return;
+    } catch {
+      // Not yet, or not any more.
+      const ended = await facts().then(
+        ({ Running, ExitCode }) => !Running && ExitCode !== null,
+        () => true,
+      );
+      if (ended) return;
+      await new Promise<void>((again) => setTimeout(again, SIZE_PAUSE_MS));
+    }
+  }
 }
 
 function relay(socket: Duplex, terminal: boolean, listeners: ProgramListeners, onClose: () => void): void {
