@@ -13,6 +13,7 @@ import type { MethodTable } from './middleware/methods.js';
 import { hasVisibleTask, presentTask } from './present/task.js';
 import { queryOf } from './request-query.js';
 import { sendTasks } from './send-tasks.js';
+import { visibleGroup } from './visible-group.js';
 import { sendJson } from './write-json.js';
 
 type TasksRoute =
@@ -65,7 +66,7 @@ export function answerGroupTasks(context: ApiContext, prefix: string): MethodTab
     GET: (request, response) => {
       const access = accessOf(request);
       return sendTasks(context, request, response, {
-        groupId: prefix === '/' ? prefix : prefix.slice(0, -1),
+        groupId: visibleGroup(context, access, prefix),
         instances: () => groupInstances(context, access, prefix),
         include: ({ appId }) => appId.startsWith(prefix) && access.sees(appId),
         present: (instance) => presentTask(instance),

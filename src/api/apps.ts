@@ -33,6 +33,7 @@ import { appsBelow, presentTree } from './present/group-info.js';
 import { segmentsOf } from './request-path.js';
 import { isDryRun, queryOf } from './request-query.js';
 import { taskListTypes } from './send-tasks.js';
+import { visibleGroup } from './visible-group.js';
 import { noteUnknownFields } from './warnings.js';
 import { JSON_TYPE, sendJson, sendPieces } from './write-json.js';
 
@@ -331,9 +332,7 @@ async function listGroup(
 ): Promise<void> {
   const { registry } = context;
   const access = accessOf(request);
-  const groupId = prefix === '/' ? prefix : prefix.slice(0, -1);
-  if (!registry.groups.get(groupId) || !access.seesGroup(groupId))
-    throw new CatalogError('group-not-found', { id: groupId });
+  const groupId = visibleGroup(context, access, prefix);
   await sendAppList(context, request, response, {
     groupId,
     open: '{"*":[',

@@ -109,7 +109,10 @@ export class TaskExec {
       upgrade: 'websocket',
       ...(agentToken === undefined ? {} : { authorization: `Bearer ${agentToken}` }),
     };
-    for (const name of openingHeaders) headers[name] = request.headers[name];
+    for (const name of openingHeaders) {
+      const value = request.headers[name];
+      if (value !== undefined) headers[name] = value;
+    }
     return new Promise((resolve, reject) => {
       const unreachable = (reason: string): void => reject(new CatalogError('agent-unreachable', { reason }));
       const asked = httpRequest(url, { headers, agent: false });

@@ -19,6 +19,7 @@ import { dispatch, type MethodTable } from './middleware/methods.js';
 import { appsBelow, groupInfoPieces, pastTree, presentTree, type ShownTree } from './present/group-info.js';
 import { segmentsOf } from './request-path.js';
 import { isDryRun, queryOf } from './request-query.js';
+import { requireGroup } from './visible-group.js';
 import { sendJson, sendPieces } from './write-json.js';
 
 /** `/v2/groups` and everything below it. */
@@ -110,8 +111,7 @@ async function showGroup(
   request: Request,
   response: Response,
 ): Promise<void> {
-  if (!context.registry.groups.get(groupId) || !accessOf(request).seesGroup(groupId))
-    throw new CatalogError('group-not-found', { id: groupId });
+  requireGroup(context, accessOf(request), groupId);
   const embeds = groupEmbeds(queryTexts(queryOf(request), 'embed'));
   const timeless = !embeds.ofApps.has('taskStats') && !embeds.ofApps.has('readiness');
   response.setHeader('X-Event-Position', context.events.position());

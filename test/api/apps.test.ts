@@ -248,6 +248,7 @@ describe('reading apps', () => {
     expect(ids(await world.ask('GET', '/v2/apps/*'), '*')).toHaveLength(3);
     expect((await world.ask('GET', '/v2/apps/zz/*')).status).toBe(404);
     expect((await world.ask('GET', '/v2/apps/a/*/tasks')).json['tasks']).toHaveLength(2);
+    expect((await world.ask('GET', '/v2/apps/nobody/*/tasks')).json['code']).toBe('group-not-found');
   });
 
   it('HEAD answers as GET does, without the body', async () => {

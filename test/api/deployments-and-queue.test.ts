@@ -311,5 +311,6 @@ describe('methods and paths', () => {
 
   it('malformed percent-encoding is 400', async () => {
     expect((await world.ask('GET', '/v2/apps/%zz')).status).toBe(400);
+    expect((await world.ask('GET', '/v2/tasks/%zz/exec')).json['code']).toBe('bad-request');
   });
 });

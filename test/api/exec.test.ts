@@ -63,9 +63,10 @@ async function open(
   headers: Record<string, string>,
   query = 'command=ls&command=-l',
   id = taskId,
+  protocols: string[] = [PROTOCOL],
 ): Promise<Opened> {
   const url = `ws://127.0.0.1:${world.port}/v2/tasks/${id}/exec?${query}`;
-  const socket = new WebSocket(url, PROTOCOL, { headers });
+  const socket = new WebSocket(url, protocols, { headers });
   const opened: Opened = { socket, heard: [], refused: undefined, closed: false };
   socket.on('message', (data) => opened.heard.push(String(data)));
   socket.on('close', () => {
@@ -102,6 +103,14 @@ describe('a session in a task', () => {
     ]);
     expect(socket.protocol).toBe(PROTOCOL);
     socket.close();
+  });
+
+  it('without a subprotocol is the agent’s to refuse, in its own words', async () => {
+    refusal = { status: 400, message: 'The subprotocol must be offered.' };
+    const { socket, refused } = await open(admin, 'command=ls', taskId, []);
+    expect(refused).toEqual({ status: 400, code: 'bad-request' });
+    expect(asked).toHaveLength(1);
+    socket.terminate();
   });
 
   it('needs the right `exec` on the app: `view` and `deploy` are not enough; refused ones are in the audit trail, too', async () => {

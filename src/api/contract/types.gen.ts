@@ -8712,6 +8712,12 @@ export interface operations {
             /** @description The connection is a WebSocket now */
             readonly 101: {
                 headers: {
+                    /** @description websocket */
+                    readonly Upgrade?: string;
+                    /** @description Made of the key that the client sent */
+                    readonly "Sec-WebSocket-Accept"?: string;
+                    /** @description The subprotocol */
+                    readonly "Sec-WebSocket-Protocol"?: "longrun.exec.v1";
                     readonly [name: string]: unknown;
                 };
                 content?: never;

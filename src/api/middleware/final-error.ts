@@ -5,6 +5,7 @@ import { StoreError } from '../../store/state-store.js';
 import type { Clock } from '../../util/clock.js';
 import type { Dice } from '../../util/ids.js';
 import { storeHint } from '../decide/store-hint.js';
+import { isMalformedPath, malformedPath } from '../request-path.js';
 import { WARNING_HEADER } from '../warnings.js';
 import { sendJson } from '../write-json.js';
 import { dropRest } from './drop-rest.js';
@@ -26,6 +27,7 @@ const headersOfSuccess = [
 /** The catalogued form of whatever was thrown; undefined for a defect of our own. */
 function catalogued(error: unknown): CatalogError | undefined {
   if (error instanceof CatalogError) return error;
+  if (isMalformedPath(error)) return malformedPath();
   if (error instanceof StoreError) {
     return new CatalogError('store-unavailable', {
       code: error.code,

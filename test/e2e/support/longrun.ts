@@ -153,8 +153,11 @@ export class Longrun {
     return [pids.parent, pids.server, pids.agent, ...pids.proxy];
   }
 
-  /** Starts `up` (again) on the same work dir; ports stay what they were. */
-  async up({ wrap = this.wrap }: { wrap?: readonly string[] } = {}): Promise<void> {
+  /** Starts `up` (again) on the same work dir; ports stay what they were. `flags`: other ones than at the first time. */
+  async up({
+    wrap = this.wrap,
+    flags = this.flags,
+  }: { wrap?: readonly string[]; flags?: readonly string[] } = {}): Promise<void> {
     const again = this.ready as Ready | undefined;
     const port = (url: string | undefined): string => (url ? new URL(url).port : '0');
     rmSync(this.#readyFile, { force: true });
@@ -183,8 +186,8 @@ export class Longrun {
       port(again?.stats),
       '--service-ports',
       this.#ports.servicePorts,
-      ...(this.flags.includes('--resources') ? [] : ['--resources', `ports:[${this.#ports.hostPorts}]`]),
-      ...this.flags,
+      ...(flags.includes('--resources') ? [] : ['--resources', `ports:[${this.#ports.hostPorts}]`]),
+      ...flags,
     ];
     const [program = process.execPath, ...rest] = [...wrap, process.execPath, ...args];
     const child = spawn(program, rest, {
