@@ -32,7 +32,9 @@ withHaproxy('HAProxy and the next `up`', () => {
   /** HAProxy's processes of this work dir. */
   const haproxies = (): readonly number[] => {
     const own = new Set(longrun.ownPids());
-    return livePids().filter((pid) => own.has(pid) && /haproxy -W/.test(commandOf(pid).replaceAll('\0', ' ')));
+    return livePids().filter(
+      (pid) => own.has(pid) && /haproxy -W/.test(commandOf(pid).replaceAll('\0', ' ')),
+    );
   };
   const kill = async (pids: readonly number[], signal: NodeJS.Signals): Promise<void> => {
     for (const pid of pids) process.kill(pid, signal);
@@ -91,6 +93,8 @@ withHaproxy('HAProxy and the next `up`', () => {
       const { failures } = await load.stop();
       expect({ refused, broken, failures }).toEqual({ refused: 0, broken: 0, failures: [] });
       expect(haproxies().filter((pid) => before.includes(pid)).length).toBeGreaterThan(0);
+      // Whoever connects on its way out would be waited for as long as a proxy that is cut off.
+      expect(longrun.output.join('')).not.toMatch(/a proxy is silent.*proxy=""/);
     },
     120_000,
   );

@@ -29,9 +29,11 @@ function following(groups?: readonly string[]): {
   handlers: LineHandlers<ToProxy>;
   sent: FromProxy[];
   clock: VirtualClock;
+  line: { connected: boolean; closed: boolean };
 } {
   const clock = new VirtualClock();
   const sent: FromProxy[] = [];
+  const line = { connected: true, closed: false };
   let handlers: LineHandlers<ToProxy> | undefined;
   const routes: Routes = new Routes({
     serviceChanged: () => undefined,
@@ -51,15 +53,38 @@ function following(groups?: readonly string[]): {
     },
     (given) => {
       handlers = given;
-      return { connected: true, send: (message) => void sent.push(message), close: () => undefined };
+      return {
+        get connected() {
+          return line.connected;
+        },
+        send: (message) => void sent.push(message),
+        close: () => {
+          line.closed = true;
+        },
+      };
     },
   );
   follower.start();
   if (!handlers) throw new Error('the follower made no line');
-  return { routes, follower, handlers, sent, clock };
+  return { routes, follower, handlers, sent, clock, line };
 }
 
 describe('a worker on the line', () => {
+  it('makes no new line once it has ended: it would be a proxy that nobody knows, with a lease', () => {
+    const served = following();
+    served.follower.stop(true);
+    expect(served.sent).toContainEqual({ type: 'GOODBYE' });
+    expect(served.line.closed).toBe(false);
+    const cutOff = following();
+    cutOff.line.connected = false;
+    cutOff.follower.stop(true);
+    expect(cutOff.line.closed).toBe(true);
+    const left = following();
+    left.follower.stop(false);
+    expect(left.sent).toEqual([]);
+    expect(left.line.closed).toBe(true);
+  });
+
   it('takes of the table what is of its groups, and confirms the whole', () => {
     const { routes, handlers, sent } = following(['edge']);
     handlers.onReset();

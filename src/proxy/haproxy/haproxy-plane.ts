@@ -9,7 +9,7 @@ import { NO_PLAN, type Plan, planChange } from './decide/plan-change.js';
 import { render } from './decide/render.js';
 import type { FollowedServices } from './followed-table.js';
 import { Generations } from './generations.js';
-import type { HaproxyProcess } from './haproxy-process.js';
+import { type HaproxyProcess, HaproxyRefusal } from './haproxy-process.js';
 
 /** While something is in flight to instances that left, HAProxy is asked so often whether it is done. */
 const DRAIN_PERIOD_MS = 50;
@@ -26,6 +26,8 @@ export interface HaproxyPlaneOptions {
   readonly settings: LayoutSettings;
   readonly haproxy: HaproxyProcess;
   readonly table: FollowedServices;
+  /** HAProxy is about to be started: whoever has its ports gives them up now. */
+  beforeStart(): Promise<void>;
   inFlight(taskId: TaskId, count: number): void;
   notServedChanged(): void;
   /** It serves a table for the first time. */
@@ -157,14 +159,17 @@ export class HaproxyPlane {
     this.generations.forgetAll();
     const { reload: plan = NO_PLAN } = planChange(NO_PLAN, layout);
     const checked = await this.#checked(plan);
-    const worker = await haproxy.start(render(checked));
+    await this.options.beforeStart();
+    const worker = await haproxy.start(render(checked)).catch((error: unknown) => this.#leaveOut(error));
     this.generations.present(worker, checked);
   }
 
   async #reload(_layout: Layout, plan: Plan): Promise<void> {
     const { haproxy, clock } = this.options;
     const checked = await this.#checked(plan);
-    const worker = await haproxy.reload(render(checked), this.generations.presentPid);
+    const worker = await haproxy
+      .reload(render(checked), this.generations.presentPid)
+      .catch((error: unknown) => this.#leaveOut(error));
     this.generations.present(worker, checked);
     const former = this.generations.former;
     this.#nextReloadMs =
@@ -250,7 +255,20 @@ export class HaproxyPlane {
     this.options.notServedChanged();
   }
 
-  /** HAProxy has these ports already: they are busy with us. */
+  /** Service ports that HAProxy did not get are left out of its next configuration: somebody took them since they were looked at. */
+  #leaveOut(error: unknown): never {
+    if (error instanceof HaproxyRefusal && error.busy.length > 0) {
+      for (const { address, port, reason } of error.busy) {
+        this.#boundPorts.delete(`${address} ${port}`);
+        this.#busyPorts.set(`${address} ${port}`, { port, reason });
+      }
+      this.#made = undefined;
+      this.options.notServedChanged();
+    }
+    throw error;
+  }
+
+  /** HAProxy has these ports already, or gets them from whoever has them: they are busy with us. */
   alreadyBound(services: RoutingTable['services']): void {
     for (const { port, address } of wantedPorts(services, this.options.settings.lbAddress))
       this.#boundPorts.add(`${address} ${port}`);

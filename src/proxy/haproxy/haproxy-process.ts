@@ -1,6 +1,8 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -14,6 +16,7 @@ import { join } from 'node:path';
 import type { Log } from '../../logging/log.js';
 import type { Clock, Timer } from '../../util/clock.js';
 import { identify, isAlive, type ProcessIdentity } from '../../util/process-identity.js';
+import { type BusyPort, busyPortsIn } from './decide/busy-ports.js';
 import type { Rendered } from './decide/render.js';
 import { RuntimeSocket } from './runtime-socket.js';
 
@@ -26,6 +29,8 @@ const STEADY_MS = 3_000;
 const CHECK_TIMEOUT_MS = 20_000;
 const MAX_LOG_BYTES = 1_048_576;
 const CONFIG = 'haproxy.cfg';
+const LOG = 'haproxy.log';
+const MASTER = 'master.json';
 
 /** Ports that the load balancer has, kept for who comes after. */
 export interface KeptPorts {
@@ -46,7 +51,7 @@ export function haproxyDir(workDir: string): string {
 /** The HAProxy that an earlier process started in this work dir and that still runs. */
 export function runningHaproxy(workDir: string): Kept | undefined {
   try {
-    const kept = JSON.parse(readFileSync(join(haproxyDir(workDir), 'master.json'), 'utf8')) as Kept;
+    const kept = JSON.parse(readFileSync(join(haproxyDir(workDir), MASTER), 'utf8')) as Kept;
     return isAlive(kept.master) ? kept : undefined;
   } catch {
     // Not there, or cut off in the middle: no HAProxy was left that we could know.
@@ -54,10 +59,44 @@ export function runningHaproxy(workDir: string): Kept | undefined {
   }
 }
 
-/** Another load balancer takes its place: it accepts nothing more and ends with its last connection. */
+/** Another load balancer takes its place: it accepts nothing more and ends with its last connection. Nobody takes it over. */
 export function retireLeftHaproxy(workDir: string): void {
   const running = runningHaproxy(workDir);
-  if (running) kill(running.master.pid, 'SIGUSR1');
+  if (!running) return;
+  kill(running.master.pid, 'SIGUSR1');
+  rmSync(join(haproxyDir(workDir), MASTER), { force: true });
+}
+
+/**
+ * By what name the server knows the HAProxy of this work dir. It outlives the processes beside it, so they have one name: the lease of
+ * one goes on with the next, and nothing counts as un-routed meanwhile.
+ */
+export function haproxyId(workDir: string): string {
+  const path = join(haproxyDir(workDir), 'proxy-id');
+  try {
+    const known = readFileSync(path, 'utf8').trim();
+    if (known !== '') return known;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  mkdirSync(haproxyDir(workDir), { recursive: true, mode: 0o700 });
+  const made = `${randomUUID()}-0`;
+  writeFileSync(`${path}.new`, `${made}\n`, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+  return made;
+}
+
+/** HAProxy did not take a configuration. */
+export class HaproxyRefusal extends Error {
+  override readonly name = 'HaproxyRefusal';
+
+  constructor(
+    message: string,
+    /** Ports that somebody else has. */
+    readonly busy: readonly BusyPort[],
+  ) {
+    super(message);
+  }
 }
 
 export interface HaproxyProcessOptions {
@@ -127,12 +166,13 @@ export class HaproxyProcess {
     return { text, lines };
   }
 
-  /** Starts HAProxy with this configuration; the id of its worker. */
+  /** Starts HAProxy with this configuration; the id of its worker. Rejects with HaproxyRefusal. */
   async start(next: Rendered): Promise<number> {
     const { path, clock, ports } = this.options;
     writeFiles(this.#dir, next);
     rmSync(join(this.#dir, 'cli'), { force: true });
-    const logFile = openLog(join(this.#dir, 'haproxy.log'));
+    const logFile = openLog(join(this.#dir, LOG));
+    const said = this.#logBytes();
     try {
       this.#child = spawn(path, ['-W', '-S', 'unix@cli,mode,600', '-f', CONFIG], {
         cwd: this.#dir,
@@ -155,23 +195,27 @@ export class HaproxyProcess {
       if (worker !== undefined && master) {
         this.#startedMs = clock.monotonicMs();
         const kept: Kept = { master, ...ports };
-        writeFileSync(join(this.#dir, 'master.json.new'), JSON.stringify(kept), { mode: 0o600 });
-        renameSync(join(this.#dir, 'master.json.new'), join(this.#dir, 'master.json'));
+        writeFileSync(join(this.#dir, `${MASTER}.new`), JSON.stringify(kept), { mode: 0o600 });
+        renameSync(join(this.#dir, `${MASTER}.new`), join(this.#dir, MASTER));
         this.#watchOver(master);
         return worker;
       }
       if (failure || !master || clock.monotonicMs() >= endMs) {
         if (pid !== undefined && master) kill(pid, 'SIGKILL');
-        throw new Error(`HAProxy does not start: ${failure?.message ?? this.lastWords()}`);
+        throw this.#refusal(`HAProxy does not start${failure ? ` (${failure.message})` : ''}`, said);
       }
       await this.#pause();
     }
   }
 
-  /** Has the master start a worker with this configuration; the worker's id. Rejects when it does not, and all stays as it was. */
+  /**
+   * Has the master start a worker with this configuration; the worker's id. Rejects (HaproxyRefusal) when it does not, and all stays
+   * as it was.
+   */
   async reload(next: Rendered, present: number): Promise<number> {
     const { clock } = this.options;
     const before = (await this.runtime.processes()).failed;
+    const said = this.#logBytes();
     writeFiles(this.#dir, next);
     await this.runtime.ask('reload');
     const endMs = clock.monotonicMs() + START_PATIENCE_MS;
@@ -181,7 +225,7 @@ export class HaproxyProcess {
       const worker = found?.workers.find(({ reloads }) => reloads === 0);
       if (worker && worker.pid !== present) return worker.pid;
       if ((found && found.failed > before) || clock.monotonicMs() >= endMs || !this.running)
-        throw new Error(`HAProxy does not take its new configuration: ${this.lastWords()}`);
+        throw this.#refusal('HAProxy does not take its new configuration', said);
       await this.#pause();
     }
   }
@@ -189,7 +233,7 @@ export class HaproxyProcess {
   /** The end of what HAProxy wrote. */
   lastWords(): string {
     try {
-      return readFileSync(join(this.#dir, 'haproxy.log'), 'utf8').trim().split('\n').slice(-5).join(' | ');
+      return readFileSync(join(this.#dir, LOG), 'utf8').trim().split('\n').slice(-5).join(' | ');
     } catch (error) {
       return String(error);
     }
@@ -198,7 +242,8 @@ export class HaproxyProcess {
   /** `retire`: it accepts nothing more and ends with its last connection; else at once. */
   end(how: 'retire' | 'at-once'): void {
     this.leave();
-    if (this.#master) kill(this.#master.pid, how === 'retire' ? 'SIGUSR1' : 'SIGTERM');
+    if (how === 'retire') retireLeftHaproxy(this.options.workDir);
+    else if (this.#master) kill(this.#master.pid, 'SIGTERM');
   }
 
   /** HAProxy goes on without us. */
@@ -236,6 +281,17 @@ export class HaproxyProcess {
       // Its command line is not there yet; whoever waits has a limit.
       return undefined;
     }
+  }
+
+  #logBytes(): number {
+    return statSync(join(this.#dir, LOG), { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  /** `said`: length of the log before it was asked. */
+  #refusal(what: string, said: number): HaproxyRefusal {
+    const words = this.lastWords();
+    const answer = existsSync(join(this.#dir, LOG)) ? readFileSync(join(this.#dir, LOG)).subarray(said) : '';
+    return new HaproxyRefusal(`${what}: ${words}`, busyPortsIn(answer.toString()));
   }
 
   #pause(): Promise<void> {

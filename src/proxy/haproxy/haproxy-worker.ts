@@ -3,6 +3,7 @@ import type { Log } from '../../logging/log.js';
 import type { Clock, Timer } from '../../util/clock.js';
 import type { LineEnd, LineHandlers } from '../../util/line/line.js';
 import { tableOfGroups } from '../decide/only-groups.js';
+import { retireFormerWorkers } from '../listeners/former-workers.js';
 import type { ToParent, ToWorker, WorkerConfig } from '../listeners/worker-messages.js';
 import type { FromProxy, ToProxy } from '../table.js';
 import { ControlSocket, controlSocketPath, type WorkerIdentity } from '../worker/control-socket.js';
@@ -44,6 +45,7 @@ export class HaproxyWorker {
   #serverUrl: string;
   #whereTimer: Timer | undefined;
   #restart: Timer | undefined;
+  #hasPorts = false;
   #ended = false;
 
   constructor(private readonly options: HaproxyWorkerOptions) {
@@ -79,6 +81,7 @@ export class HaproxyWorker {
       },
       haproxy: this.#haproxy,
       table: this.#table,
+      beforeStart: () => this.#takePorts(),
       inFlight: (taskId, count) => this.#follower.inFlight(taskId, count),
       notServedChanged: () => this.#follower.notServed(this.#plane.notServed),
       serving: () => {
@@ -155,13 +158,12 @@ export class HaproxyWorker {
   /** Takes over a HAProxy that runs, or starts one; serves the last table until the server tells another. */
   async start(): Promise<void> {
     const { tell, clock, config } = this.options;
-    const { haproxy } = config;
     this.#control.open();
     const cached = this.#cache.load();
     const adopted = await this.#haproxy.adopt();
     if (cached) {
       const table = tableOfGroups(cached, config.traffic?.groups ?? ['*']);
-      if (adopted) this.#plane.alreadyBound(table.services);
+      if (adopted || this.#isReplacing) this.#plane.alreadyBound(table.services);
       this.#table.replace(table);
     }
     this.#names?.load();
@@ -170,9 +172,23 @@ export class HaproxyWorker {
     this.#whereTimer = clock.every(WHERE_PERIOD_MS, () => {
       if (!this.#follower.connected) tell({ type: 'WHERE' });
     });
-    await this.#server.open({ host: haproxy?.address ?? '127.0.0.1', port: haproxy?.ports.statsPort ?? 0 });
+    if (adopted || !this.#isReplacing) await this.#takePorts();
     tell({ type: 'READY' });
     this.#plane.start();
+  }
+
+  /** Earlier workers of the built-in load balancer serve until HAProxy's configuration is ready. */
+  get #isReplacing(): boolean {
+    return (this.options.config.haproxy?.replaces ?? []).length > 0;
+  }
+
+  /** Has earlier workers close their sockets, and opens the port for statistics that one of them may have had; once. */
+  async #takePorts(): Promise<void> {
+    if (this.#hasPorts) return;
+    const { haproxy } = this.options.config;
+    await retireFormerWorkers(haproxy?.replaces ?? [], this.options.log);
+    await this.#server.open({ host: haproxy?.address ?? '127.0.0.1', port: haproxy?.ports.statsPort ?? 0 });
+    this.#hasPorts = true;
   }
 
   fromParent(message: ToWorker): void {
@@ -194,7 +210,8 @@ export class HaproxyWorker {
     this.#cache.stop();
     if (how === 'leave') this.#haproxy.leave();
     else this.#haproxy.end(how);
-    this.#follower.stop(true);
+    // HAProxy goes on to route: whoever speaks for it next has its lease.
+    this.#follower.stop(how !== 'leave');
     void this.#plane.stop().finally(() => {
       this.#control.close();
       this.options.clock.after(GOODBYE_MS, () => {

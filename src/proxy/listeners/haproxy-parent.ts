@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { accessSync, closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { ListenError, urlOf } from '../../util/listen.js';
-import { runningHaproxy } from '../haproxy/haproxy-process.js';
-import { findFormerWorkers, retireFormerWorkers } from './former-workers.js';
+import { haproxyId, runningHaproxy } from '../haproxy/haproxy-process.js';
+import { type FormerWorker, findFormerWorkers, retireFormerWorkers } from './former-workers.js';
 import type { ProxyParentOptions, ProxyStarted } from './proxy-parent.js';
 import type { HaproxySettings, ToParent } from './worker-messages.js';
 import { WorkerSupervisor } from './worker-supervisor.js';
@@ -49,11 +48,18 @@ export class HaproxyParent {
   #names: { readonly dnsPort: number; readonly httpPort: number } | undefined;
   #namesKnown = false;
   #errorFile: number | undefined;
-  readonly #proxyId = `${randomUUID()}-0`;
+  /** Workers of the built-in load balancer that serve until HAProxy does. */
+  #replaces: readonly FormerWorker[] = [];
+  readonly #proxyId: string;
 
-  constructor(private readonly options: HaproxyParentOptions) {}
+  constructor(private readonly options: HaproxyParentOptions) {
+    this.#proxyId = haproxyId(options.workDir);
+  }
 
-  /** Resolves when HAProxy serves. A HAProxy that an earlier parent left goes on without a gap. Rejects with ListenError. */
+  /**
+   * Resolves when HAProxy serves. A HAProxy that an earlier parent left goes on without a gap; workers of the built-in load balancer
+   * serve until HAProxy's configuration is ready. Rejects with ListenError.
+   */
   async start(): Promise<ProxyStarted> {
     const { options } = this;
     const path = findHaproxy(options.haproxyPath);
@@ -63,43 +69,65 @@ export class HaproxyParent {
     this.#errorFile = openSync(join(proxyDir, 'worker.log'), 'a', 0o600);
     const former = await findFormerWorkers(runDir, options.log);
     const left = former.find(({ retiring }) => !retiring);
-    await retireFormerWorkers(former, options.log, true);
-    const running = runningHaproxy(options.workDir);
-    const kept = running ?? left;
-    const port = async (
-      asked: number,
-      before: number | undefined,
-      ours: boolean,
-      flag: string,
-    ): Promise<number> => {
-      const wanted = asked || before || 0;
-      return ours && wanted === before && wanted !== 0 ? wanted : this.#freePort(wanted, flag);
-    };
-    const lbPort = await port(options.lbHttpPort, kept?.lbPort, running !== undefined, '--lb-http-port');
-    const statsPort = await port(options.lbStatsPort, kept?.statsPort, false, '--lb-stats-port');
-    const appIdPort =
-      options.lbAppIdPort === undefined
-        ? undefined
-        : await port(options.lbAppIdPort, kept?.appIdPort, running !== undefined, '--lb-app-id-port').catch(
-            (error: unknown) => {
-              options.log.warn(String(error instanceof Error ? error.message : error));
-              return undefined;
-            },
-          );
-    const ports = { lbPort, statsPort, ...(appIdPort !== undefined && { appIdPort }) };
+    await retireFormerWorkers(
+      former.filter(({ plane }) => plane === 'haproxy'),
+      options.log,
+      true,
+    );
+    this.#replaces = former.filter(({ plane, retiring }) => plane !== 'haproxy' && !retiring);
+    const ports = await this.#ports(left);
     this.#startWorker({ path, address: options.lbAddress, ports, threads: options.workers });
     await this.#until(() => this.#accepting, 'HAProxy does not serve');
     if (options.names) await this.#until(() => this.#namesKnown, 'the name server says nothing');
     const url = (at: number, scheme?: 'dns'): string => urlOf(options.lbAddress, at, scheme);
     return {
-      lbUrl: url(lbPort),
-      statsUrl: url(statsPort),
-      ...(appIdPort !== undefined && { appIdUrl: url(appIdPort) }),
+      lbUrl: url(ports.lbPort),
+      statsUrl: url(ports.statsPort),
+      ...(ports.appIdPort !== undefined && { appIdUrl: url(ports.appIdPort) }),
       ...(this.#names && {
         names: { dns: url(this.#names.dnsPort, 'dns'), http: url(this.#names.httpPort) },
       }),
       pids: this.pids(),
     };
+  }
+
+  /** The ports asked for, else those of `left` or of a HAProxy that still runs. What these have is ours. */
+  async #ports(left: FormerWorker | undefined): Promise<HaproxySettings['ports']> {
+    const { options } = this;
+    const running = runningHaproxy(options.workDir);
+    const kept = running ?? left;
+    const [replaced] = this.#replaces;
+    const port = async (
+      asked: number,
+      before: number | undefined,
+      ours: readonly (number | undefined)[],
+      flag: string,
+    ): Promise<number> => {
+      const wanted = asked || before || 0;
+      return wanted !== 0 && ours.includes(wanted) ? wanted : this.#freePort(wanted, flag);
+    };
+    const lbPort = await port(
+      options.lbHttpPort,
+      kept?.lbPort,
+      [running?.lbPort, replaced?.lbPort],
+      '--lb-http-port',
+    );
+    const statsPort = await port(
+      options.lbStatsPort,
+      kept?.statsPort,
+      [replaced?.statsPort],
+      '--lb-stats-port',
+    );
+    if (options.lbAppIdPort === undefined) return { lbPort, statsPort };
+    const ours = [running?.appIdPort, replaced?.appIdPort];
+    try {
+      const appIdPort = await port(options.lbAppIdPort, kept?.appIdPort, ours, '--lb-app-id-port');
+      return { lbPort, statsPort, appIdPort };
+    } catch (error) {
+      if (!(error instanceof ListenError)) throw error;
+      options.log.warn(error.message);
+      return { lbPort, statsPort };
+    }
   }
 
   /** `leaveWorkers`: HAProxy and the process beside it go on, until the next parent takes over. */
@@ -132,7 +160,7 @@ export class HaproxyParent {
         token,
         hostname,
         logLevel,
-        haproxy,
+        haproxy: { ...haproxy, ...(this.#replaces.length > 0 && { replaces: this.#replaces }) },
         ...(maxConnections !== undefined && { maxConnections }),
         ...(traffic && { traffic }),
         ...(telling && { telling }),
@@ -153,6 +181,7 @@ export class HaproxyParent {
     switch (message.type) {
       case 'ACCEPTING':
         this.#accepting = true;
+        this.#replaces = [];
         this.options.onAccepting?.();
         break;
       case 'NAMES_SERVED':

@@ -6,7 +6,7 @@ import type { Log } from '../../logging/log.js';
 import type { LogLevel } from '../../logging/log-line.js';
 import type { Clock, Timer } from '../../util/clock.js';
 import { ListenError, urlOf } from '../../util/listen.js';
-import { retireLeftHaproxy } from '../haproxy/haproxy-process.js';
+import { retireLeftHaproxy, runningHaproxy } from '../haproxy/haproxy-process.js';
 import { BindError } from './bind-socket.js';
 import { findFormerWorkers, retireFormerWorkers } from './former-workers.js';
 import { ListenerHolder } from './listener-holder.js';
@@ -119,14 +119,16 @@ export class ProxyParent {
     for (const dir of [runDir, proxyDir]) mkdirSync(dir, { recursive: true, mode: 0o700 });
     this.#errorFile = openErrorFile(join(proxyDir, 'worker.log'));
     const former = await findFormerWorkers(runDir, options.log);
-    if (!former.some(({ plane }) => plane === 'haproxy')) retireLeftHaproxy(options.workDir);
-    const kept = former.find(({ retiring }) => !retiring);
-    this.#keptHttpsPort = kept?.httpsPort ?? 0;
+    const left = former.find(({ retiring }) => !retiring);
+    // HAProxy serves on also when the process beside it is gone.
+    const haproxy = runningHaproxy(options.workDir);
+    const kept = left ?? haproxy;
+    this.#keptHttpsPort = left?.httpsPort ?? 0;
     this.#ticketTimer = options.clock.every(TICKET_KEYS_PERIOD_MS, () => this.#renewTicketKeys());
     const lbPort = options.lbHttpPort || kept?.lbPort || 0;
     const statsPort = options.lbStatsPort || kept?.statsPort || 0;
     let ports: { lb: number; stats: number } | undefined;
-    if (former.length === 0) {
+    if (former.length === 0 && !haproxy) {
       ports = { lb: await this.#bind('lb', lbPort, 0), stats: await this.#bind('stats', statsPort, 0) };
       this.#openOptional(0);
     } else this.#holder.pause();
@@ -135,6 +137,7 @@ export class ProxyParent {
       await this.#until(() => this.#ready.size === options.workers, 'the proxy workers do not start');
       const startedMs = options.clock.monotonicMs();
       await retireFormerWorkers(former, options.log);
+      retireLeftHaproxy(options.workDir);
       ports = {
         lb: await this.#bind('lb', lbPort, BIND_PATIENCE_MS),
         stats: await this.#bind('stats', statsPort, BIND_PATIENCE_MS),
@@ -145,6 +148,7 @@ export class ProxyParent {
       const gapMs = Math.round(options.clock.monotonicMs() - startedMs);
       options.log.info('took over from earlier proxy workers', {
         workers: former.map(({ pid }) => pid),
+        ...(haproxy && { haproxy: haproxy.master.pid }),
         gapMs,
       });
     }

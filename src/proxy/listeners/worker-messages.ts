@@ -3,6 +3,7 @@ import type { NamesSettings } from '../../discovery/names-message.js';
 import type { LogFields } from '../../logging/log.js';
 import type { LogLevel } from '../../logging/log-line.js';
 import type { AccessLogSettings } from '../worker/access-log/make-access-log.js';
+import type { FormerWorker } from './former-workers.js';
 
 /** What all traffic of the load balancer is subject to. */
 export interface TrafficSettings {
@@ -66,6 +67,8 @@ export interface HaproxySettings {
   readonly address: string;
   readonly ports: { readonly lbPort: number; readonly statsPort: number; readonly appIdPort?: number };
   readonly threads: number;
+  /** Workers of the built-in load balancer that serve until HAProxy is about to. */
+  readonly replaces?: readonly FormerWorker[];
 }
 
 /** Ports that there may be beside the vhost port: `app-id` for requests that name their app in a header, `https` for virtual hosts over TLS. */

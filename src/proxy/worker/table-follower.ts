@@ -124,10 +124,12 @@ export class TableFollower {
     this.#send({ type: 'STATS', stats: stats ?? {}, ...(traffic && { traffic }) });
   }
 
-  /** Says goodbye when the worker routes nothing any more. */
+  /** Says goodbye when the worker routes nothing any more; without a goodbye its lease goes on. */
   stop(goodbye: boolean): void {
     if (this.#stopped) return;
     if (goodbye && this.#line.connected) this.#send({ type: 'GOODBYE' });
+    // Made anew, the line would be a proxy that never says who it is, and that every drain waits for.
+    else this.#line.close();
     this.#stopped = true;
     this.#pendingTimer?.cancel();
     this.#leaseTimer?.cancel();

@@ -157,7 +157,10 @@ export class Longrun {
   async up({
     wrap = this.wrap,
     flags = this.flags,
-  }: { wrap?: readonly string[]; flags?: readonly string[] } = {}): Promise<void> {
+  }: {
+    wrap?: readonly string[];
+    flags?: readonly string[];
+  } = {}): Promise<void> {
     const again = this.ready as Ready | undefined;
     const port = (url: string | undefined): string => (url ? new URL(url).port : '0');
     rmSync(this.#readyFile, { force: true });
