@@ -69,7 +69,6 @@ withHaproxy('HAProxy and the next `up`', () => {
 
   it.each([
     ['up', () => [longrun.ready.pids.parent]],
-    ['up and the process beside it', () => [longrun.ready.pids.parent, ...longrun.ready.pids.proxy]],
     [
       'everything but HAProxy and the tasks',
       () => {

@@ -10,8 +10,6 @@ export const haproxyCannot: RoutingCapabilities = ({ routing, protocol }) => {
   const found: CannotRoute[] = [];
   const no = (member: string, why: string): void => void found.push({ member, why });
   if (protocol !== 'tcp') no('udp', 'HAProxy carries no datagrams; the built-in load balancer does.');
-  if (routing.tls !== undefined)
-    no('tls', 'With HAProxy the load balancer does not end TLS; the built-in load balancer does.');
   if (routing.vhosts.length > 0) {
     const { clientMs, clientFinMs, httpRequestMs, httpKeepAliveMs } = routing.timeouts ?? {};
     const limits = {

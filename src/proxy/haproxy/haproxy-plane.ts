@@ -4,9 +4,16 @@ import type { Log } from '../../logging/log.js';
 import type { TaskId } from '../../scheduler/instance.js';
 import type { Clock, Timer } from '../../util/clock.js';
 import type { RoutingTable } from '../table.js';
-import { type Layout, type LayoutSettings, layoutInSteps, wantedPorts } from './decide/layout.js';
+import type { CertificateStore } from './certificate-store.js';
+import {
+  type Layout,
+  type LayoutSettings,
+  layoutInSteps,
+  servesHttps,
+  wantedPorts,
+} from './decide/layout.js';
 import { NO_PLAN, type Plan, planChange } from './decide/plan-change.js';
-import { render } from './decide/render.js';
+import { type Rendered, render } from './decide/render.js';
 import type { FollowedServices } from './followed-table.js';
 import { Generations } from './generations.js';
 import { type HaproxyProcess, HaproxyRefusal } from './haproxy-process.js';
@@ -26,6 +33,7 @@ export interface HaproxyPlaneOptions {
   readonly settings: LayoutSettings;
   readonly haproxy: HaproxyProcess;
   readonly table: FollowedServices;
+  readonly certificates: Pick<CertificateStore, 'facts' | 'leaveOut'>;
   /** HAProxy is about to be started: whoever has its ports gives them up now. */
   beforeStart(): Promise<void>;
   inFlight(taskId: TaskId, count: number): void;
@@ -50,6 +58,7 @@ export class HaproxyPlane {
   #boundPorts = new Set<string>();
   /** Services that HAProxy does not take, with the reason. */
   readonly #refused = new Map<string, { readonly port: number; readonly reason: string }>();
+  #withoutTls: Layout['withoutTls'] = {};
   #working: Promise<void> | undefined;
   #again = false;
   #timer: Timer | undefined;
@@ -87,7 +96,28 @@ export class HaproxyPlane {
 
   get notServed(): Readonly<Record<number, string>> {
     const all = [...this.#refused.values(), ...this.#busyPorts.values()];
-    return Object.fromEntries(all.map(({ port, reason }) => [port, reason]));
+    return { ...this.#withoutTls, ...Object.fromEntries(all.map(({ port, reason }) => [port, reason])) };
+  }
+
+  /** Virtual hosts are served over TLS. */
+  get servesHttps(): boolean {
+    return servesHttps(this.options.settings, {
+      tls: this.options.certificates.facts,
+      portRefused: (port, address) => this.#busyPorts.get(`${address} ${port}`)?.reason,
+    });
+  }
+
+  /** The configuration that HAProxy would be started with to be as it is now; undefined: it serves nothing. */
+  get configuration(): string | undefined {
+    const plan = this.generations.plan(this.generations.presentPid);
+    return plan && plan !== NO_PLAN ? render(plan).text : undefined;
+  }
+
+  /** There are other certificates. */
+  certificatesChanged(): void {
+    this.#made = undefined;
+    this.#looks += 1;
+    this.wake();
   }
 
   async #work(): Promise<void> {
@@ -142,16 +172,26 @@ export class HaproxyPlane {
       addressOf: (host) => (isIP(host) !== 0 ? host : addresses.get(host)),
       portRefused: (port, address) => busyPorts.get(`${address} ${port}`)?.reason,
       refused: new Set(this.#refused.keys()),
+      tls: this.options.certificates.facts,
     });
     const looks = this.#looks;
     for (;;) {
       const step = steps.next();
       if (step.done) {
         if (looks === this.#looks) this.#made = { change, layout: step.value };
+        this.#leftWithoutTls(step.value.withoutTls);
         return step.value;
       }
       await new Promise<void>((next) => setImmediate(next));
     }
+  }
+
+  #leftWithoutTls(ports: Layout['withoutTls']): void {
+    if (JSON.stringify(ports) === JSON.stringify(this.#withoutTls)) return;
+    this.#withoutTls = ports;
+    for (const [port, reason] of Object.entries(ports))
+      this.options.log.warn('a service port is not served', { port: Number(port), reason });
+    this.options.notServedChanged();
   }
 
   async #restart(layout: Layout): Promise<void> {
@@ -182,8 +222,8 @@ export class HaproxyPlane {
     const complaint = await this.options.haproxy.complaint(rendered);
     if (!complaint) return plan;
     const { services } = this.options.table.table();
-    let found = false;
-    for (const line of complaint.lines) {
+    let found = this.#leaveOutCertificates(complaint.text, rendered);
+    for (const line of found ? [] : complaint.lines) {
       const key = rendered.ownerOf(line);
       const service = key === undefined ? undefined : services[key];
       if (key === undefined || !service || this.#refused.has(key)) continue;
@@ -202,6 +242,16 @@ export class HaproxyPlane {
       this.#again = true;
     }
     throw new Error(`HAProxy does not take its configuration: ${complaint.text.slice(0, 2_000)}`);
+  }
+
+  /** Whoever names a certificate that HAProxy does not take is served without it. */
+  #leaveOutCertificates(complaint: string, { secrets }: Rendered): boolean {
+    const named = new Set([...complaint.matchAll(/certs\/[\w.-]+\.(?:pem|ca)\b/g)].map(([file]) => file));
+    const left = [...named].filter((file) => {
+      const text = secrets[file];
+      return text !== undefined && this.options.certificates.leaveOut(file, text);
+    });
+    return left.length > 0;
   }
 
   async #resolve(services: RoutingTable['services']): Promise<void> {
@@ -225,7 +275,7 @@ export class HaproxyPlane {
 
   /** A port that somebody else has must not stop the others. */
   async #probe(services: RoutingTable['services']): Promise<void> {
-    const wanted = wantedPorts(services, this.options.settings.lbAddress);
+    const wanted = this.#wantedPorts(services);
     const names = new Set(wanted.map(({ port, address }) => `${address} ${port}`));
     let changed = false;
     for (const name of this.#busyPorts.keys())
@@ -270,8 +320,16 @@ export class HaproxyPlane {
 
   /** HAProxy has these ports already, or gets them from whoever has them: they are busy with us. */
   alreadyBound(services: RoutingTable['services']): void {
-    for (const { port, address } of wantedPorts(services, this.options.settings.lbAddress))
-      this.#boundPorts.add(`${address} ${port}`);
+    for (const { port, address } of this.#wantedPorts(services)) this.#boundPorts.add(`${address} ${port}`);
+  }
+
+  #wantedPorts(services: RoutingTable['services']): ReturnType<typeof wantedPorts> {
+    const { settings, certificates } = this.options;
+    const { httpsPort: port, lbAddress: address } = settings;
+    const wanted = wantedPorts(services, address);
+    return port === undefined || certificates.facts.certificates.length === 0
+      ? wanted
+      : [...wanted, { port, address }];
   }
 
   #lookAgain(): void {

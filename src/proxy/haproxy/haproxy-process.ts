@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -17,6 +18,7 @@ import type { Log } from '../../logging/log.js';
 import type { Clock, Timer } from '../../util/clock.js';
 import { identify, isAlive, type ProcessIdentity } from '../../util/process-identity.js';
 import { type BusyPort, busyPortsIn } from './decide/busy-ports.js';
+import { CERTIFICATES_DIR } from './decide/certificates.js';
 import type { Rendered } from './decide/render.js';
 import { RuntimeSocket } from './runtime-socket.js';
 
@@ -37,6 +39,7 @@ export interface KeptPorts {
   readonly lbPort: number;
   readonly statsPort: number;
   readonly appIdPort?: number;
+  readonly httpsPort?: number;
 }
 
 interface Kept extends KeptPorts {
@@ -159,6 +162,8 @@ export class HaproxyProcess {
         (error, stdout, stderr) => resolve(error ? `${stdout}${stderr}` || error.message : undefined),
       );
     });
+    // Keys lie in one place only.
+    rmSync(join(dir, CERTIFICATES_DIR), { recursive: true, force: true });
     if (text === undefined) return undefined;
     const lines = [...text.matchAll(/\[ALERT\][^\n]*?\[haproxy\.cfg:(\d+)\]/g)].map(([, line]) =>
       Number(line),
@@ -299,8 +304,13 @@ export class HaproxyProcess {
   }
 }
 
-function writeFiles(dir: string, { text, maps }: Rendered): void {
-  for (const [name, content] of Object.entries({ ...maps, [CONFIG]: text })) {
+/** Certificates that are in no list any more go. */
+function writeFiles(dir: string, { text, maps, secrets }: Rendered): void {
+  mkdirSync(join(dir, CERTIFICATES_DIR), { recursive: true, mode: 0o700 });
+  for (const name of readdirSync(join(dir, CERTIFICATES_DIR)))
+    if (!(`${CERTIFICATES_DIR}/${name}` in secrets))
+      rmSync(join(dir, CERTIFICATES_DIR, name), { force: true });
+  for (const [name, content] of Object.entries({ ...secrets, ...maps, [CONFIG]: text })) {
     const path = join(dir, name);
     writeFileSync(`${path}.new`, content, { mode: 0o600 });
     renameSync(`${path}.new`, path);

@@ -12,6 +12,8 @@ import { StatsServer } from '../worker/stats-server.js';
 import { TableCache } from '../worker/table-cache.js';
 import { TableFollower } from '../worker/table-follower.js';
 import { defaultTimeouts, mergeTimeouts } from '../worker/timeouts.js';
+import { CertificateStore } from './certificate-store.js';
+import { shownConfiguration } from './decide/shown-configuration.js';
 import { FollowedServices } from './followed-table.js';
 import { HaproxyPlane } from './haproxy-plane.js';
 import { HaproxyProcess } from './haproxy-process.js';
@@ -42,10 +44,12 @@ export class HaproxyWorker {
   readonly #server: StatsServer;
   readonly #control: ControlSocket;
   readonly #names: NamesDesk | undefined;
+  readonly #certificates: CertificateStore;
   #serverUrl: string;
   #whereTimer: Timer | undefined;
   #restart: Timer | undefined;
   #hasPorts = false;
+  #certificatesRead = false;
   #ended = false;
 
   constructor(private readonly options: HaproxyWorkerOptions) {
@@ -58,6 +62,15 @@ export class HaproxyWorker {
       () => this.#plane.wake(),
       () => this.#plane.generations.leaving(),
     );
+    this.#certificates = new CertificateStore({
+      workDir: config.workDir,
+      ...(config.tls?.folder !== undefined && { folder: config.tls.folder }),
+      changed: () => {
+        if (this.#certificatesRead) this.#plane.certificatesChanged();
+      },
+      clock,
+      log,
+    });
     this.#haproxy = new HaproxyProcess({
       path,
       workDir: config.workDir,
@@ -74,6 +87,7 @@ export class HaproxyWorker {
         lbAddress: address,
         lbPort: ports.lbPort,
         ...(ports.appIdPort !== undefined && { appIdPort: ports.appIdPort }),
+        ...(ports.httpsPort !== undefined && { httpsPort: ports.httpsPort }),
         threads,
         maxConnections: config.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
         timeouts: mergeTimeouts(defaultTimeouts, config.traffic?.timeouts),
@@ -81,10 +95,12 @@ export class HaproxyWorker {
       },
       haproxy: this.#haproxy,
       table: this.#table,
+      certificates: this.#certificates,
       beforeStart: () => this.#takePorts(),
       inFlight: (taskId, count) => this.#follower.inFlight(taskId, count),
       notServedChanged: () => this.#follower.notServed(this.#plane.notServed),
       serving: () => {
+        if (this.#plane.servesHttps) options.tell({ type: 'HTTPS' });
         options.tell({ type: 'ACCEPTING' });
         this.#names?.start();
       },
@@ -124,8 +140,7 @@ export class HaproxyWorker {
         tableApplied: () => this.#cache.changed(() => this.#table.table()),
         disconnected: () => options.tell({ type: 'WHERE' }),
         names: (message) => this.#names?.apply(message),
-        // TLS is not terminated by this plane (capabilities.ts).
-        certificates: () => undefined,
+        certificates: (bundle) => this.#certificates.apply(bundle),
       },
       (handlers) => options.makeLine(handlers, () => this.#serverUrl),
     );
@@ -133,6 +148,7 @@ export class HaproxyWorker {
     this.#server = new StatsServer({
       stats: () => this.#stats.all(),
       table: () => this.#table.table(),
+      configuration: () => shownConfiguration(this.#plane.configuration ?? ''),
       refetch: async () => this.#follower.refetch(),
       names: [config.telling?.address ?? '', config.hostname],
       token: config.token,
@@ -159,6 +175,9 @@ export class HaproxyWorker {
   async start(): Promise<void> {
     const { tell, clock, config } = this.options;
     this.#control.open();
+    await this.#certificates.start();
+    // From now on; before, nobody knows yet whether there is a HAProxy to be taken over.
+    this.#certificatesRead = true;
     const cached = this.#cache.load();
     const adopted = await this.#haproxy.adopt();
     if (cached) {
@@ -205,6 +224,7 @@ export class HaproxyWorker {
     this.#whereTimer?.cancel();
     this.#restart?.cancel();
     this.#stats.stop();
+    this.#certificates.stop();
     this.#server.close();
     this.#names?.stop();
     this.#cache.stop();

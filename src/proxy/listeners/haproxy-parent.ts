@@ -45,6 +45,7 @@ export class HaproxyParent {
   #worker: WorkerSupervisor | undefined;
   #onProgress: (() => void) | undefined;
   #accepting = false;
+  #https = false;
   #names: { readonly dnsPort: number; readonly httpPort: number } | undefined;
   #namesKnown = false;
   #errorFile: number | undefined;
@@ -84,6 +85,10 @@ export class HaproxyParent {
       lbUrl: url(ports.lbPort),
       statsUrl: url(ports.statsPort),
       ...(ports.appIdPort !== undefined && { appIdUrl: url(ports.appIdPort) }),
+      ...(this.#https &&
+        ports.httpsPort !== undefined && {
+          httpsUrl: urlOf(options.lbAddress, ports.httpsPort, 'https'),
+        }),
       ...(this.#names && {
         names: { dns: url(this.#names.dnsPort, 'dns'), http: url(this.#names.httpPort) },
       }),
@@ -118,16 +123,25 @@ export class HaproxyParent {
       [replaced?.statsPort],
       '--lb-stats-port',
     );
-    if (options.lbAppIdPort === undefined) return { lbPort, statsPort };
+    const httpsPort = await this.#httpsPort(running?.httpsPort ?? left?.httpsPort);
+    const fixed = { lbPort, statsPort, ...(httpsPort !== undefined && { httpsPort }) };
+    if (options.lbAppIdPort === undefined) return fixed;
     const ours = [running?.appIdPort, replaced?.appIdPort];
     try {
       const appIdPort = await port(options.lbAppIdPort, kept?.appIdPort, ours, '--lb-app-id-port');
-      return { lbPort, statsPort, appIdPort };
+      return { ...fixed, appIdPort };
     } catch (error) {
       if (!(error instanceof ListenError)) throw error;
       options.log.warn(error.message);
-      return { lbPort, statsPort };
+      return fixed;
     }
+  }
+
+  /** Nobody looks whether it is free before there is a certificate: then HAProxy binds it, and says when it cannot. */
+  async #httpsPort(before: number | undefined): Promise<number | undefined> {
+    const { lbHttpsPort } = this.options;
+    if (lbHttpsPort === undefined) return undefined;
+    return lbHttpsPort || before || this.#freePort(0, '--lb-https-port');
   }
 
   /** `leaveWorkers`: HAProxy and the process beside it go on, until the next parent takes over. */
@@ -164,6 +178,7 @@ export class HaproxyParent {
         ...(maxConnections !== undefined && { maxConnections }),
         ...(traffic && { traffic }),
         ...(telling && { telling }),
+        ...(options.lbCerts !== undefined && { tls: { folder: options.lbCerts, ticketKeys: '' } }),
         ...(options.names && { names: { ...options.names, ...this.#names } }),
       }),
       onStart: () => {
@@ -183,6 +198,9 @@ export class HaproxyParent {
         this.#accepting = true;
         this.#replaces = [];
         this.options.onAccepting?.();
+        break;
+      case 'HTTPS':
+        this.#https = true;
         break;
       case 'NAMES_SERVED':
         this.#names = { dnsPort: message.dnsPort, httpPort: message.httpPort };

@@ -65,7 +65,12 @@ export interface HaproxySettings {
   /** The program. */
   readonly path: string;
   readonly address: string;
-  readonly ports: { readonly lbPort: number; readonly statsPort: number; readonly appIdPort?: number };
+  readonly ports: {
+    readonly lbPort: number;
+    readonly statsPort: number;
+    readonly appIdPort?: number;
+    readonly httpsPort?: number;
+  };
   readonly threads: number;
   /** Workers of the built-in load balancer that serve until HAProxy is about to. */
   readonly replaces?: readonly FormerWorker[];

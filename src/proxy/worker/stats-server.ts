@@ -21,6 +21,8 @@ const TEXT = 'text/plain; charset=utf-8';
 export interface StatsServerOptions {
   stats(wanted: Wanted): Promise<ProxyStats>;
   table(): RoutingTable;
+  /** What `/_haproxy_getconfig` answers, where the load balancer is configured by a file; absent: the table in HAProxy's language. */
+  configuration?(): string;
   /** Has all workers fetch the table anew; false: the server is away. */
   refetch(): Promise<boolean>;
   /** Further names of this server in a Host header. */
@@ -117,7 +119,7 @@ export class StatsServer {
   }
 
   async #reply(path: string, query: string): Promise<Reply> {
-    const { stats, table, omitServerMetrics } = this.options;
+    const { stats, table, configuration, omitServerMetrics } = this.options;
     switch (path) {
       case '/metrics':
         return {
@@ -135,7 +137,10 @@ export class StatsServer {
       case '/_haproxy_getappmap':
         return { type: TEXT, pieces: appMap(table()) };
       case '/_haproxy_getconfig':
-        return { type: TEXT, pieces: configText(table(), await this.#ports()) };
+        return {
+          type: TEXT,
+          pieces: configuration ? [configuration()] : configText(table(), await this.#ports()),
+        };
       case '/':
       case '/haproxy':
         return this.#statistics(query);

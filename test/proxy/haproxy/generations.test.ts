@@ -12,6 +12,8 @@ const tasks = (...servers: readonly Server[]): ReadonlySet<TaskId> =>
 /** A command line of HAProxy whose workers do what they are told and have nothing in flight. */
 class ObedientHaproxy {
   pids: number[] = [];
+  /** It has no more room for servers. */
+  isFull = false;
   readonly asked: { readonly pid: number; readonly command: string }[] = [];
 
   async processes(): Promise<Processes> {
@@ -20,6 +22,7 @@ class ObedientHaproxy {
 
   async askWorker(pid: number, commands: readonly string[]): Promise<string> {
     this.asked.push(...commands.map((command) => ({ pid, command })));
+    if (this.isFull && commands.some((command) => command.startsWith('add server'))) return 'no room\n';
     if (!commands.some((command) => command.startsWith('show stat'))) return '';
     const slots = ['s1', 's2', 's3', 's4'].map((slot) => `web_10000,${slot},0,0,0,0,,0,0,0,`);
     return ['# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,', ...slots, ''].join('\n');
@@ -38,6 +41,7 @@ describe('workers of earlier configurations', () => {
   beforeEach(() => {
     told = [];
     haproxy.asked.length = 0;
+    haproxy.isFull = false;
     generations = new Generations(haproxy as unknown as RuntimeSocket, (task, count) => {
       told.push([task, count]);
     });
@@ -71,6 +75,16 @@ describe('workers of earlier configurations', () => {
     await generations.apply(layoutOf(web([second])));
     expect(await generations.count(tasks(second))).toBe('former');
     expect(told).toEqual([[first.taskId, 1]]);
+  });
+
+  it('are replaced when they take no more servers by commands', async () => {
+    const many = [1, 2, 3, 4, 5].map((each) => server(each));
+    generations.present(1, planOf(first));
+    haproxy.isFull = true;
+    await expect(generations.apply(layoutOf(web(many)))).rejects.toThrow('no room');
+    generations.doubt();
+    const plan = await generations.apply(layoutOf(web(many)));
+    expect(plan?.backends.get('web_10000')?.slots.filter(({ state }) => state === 'taken').length).toBe(5);
   });
 
   it('hold nobody who came after them, nor whoever is still in the table', async () => {

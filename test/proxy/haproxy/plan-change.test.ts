@@ -28,7 +28,11 @@ class ModelOfHaproxy {
 
   run(commands: readonly Command[]): void {
     for (const command of commands) {
-      if (command.do === 'maint') this.#slot(command.backend, command.slot).ready = false;
+      if (command.do === 'grow') {
+        const name = `${command.backend} ${command.slot}`;
+        if (this.servers.has(name)) throw new Error('a slot was added twice');
+        this.servers.set(name, { place: 'nowhere', ready: false, busy: false });
+      } else if (command.do === 'maint') this.#slot(command.backend, command.slot).ready = false;
       else if (command.do === 'take') {
         const slot = this.#slot(command.backend, command.slot);
         const place = `${command.by.address}:${command.by.port}`;
@@ -76,13 +80,28 @@ describe('the way of HAProxy from one table to the next', () => {
     ]);
   });
 
-  it('is a reload for another app, another way to balance, and when the slots are used up', () => {
+  it('adds slots when they are used up, as many again', () => {
+    const plan = started(layoutOf(web([server(1)])));
+    const many = [1, 2, 3, 4, 5].map((each) => server(each));
+    const { commands, reload, plan: after } = planChange(plan, layoutOf(web(many)));
+    expect(reload).toBeUndefined();
+    expect(commands.map((each) => [each.do, 'slot' in each ? each.slot : undefined])).toEqual([
+      ...[4, 5, 6, 7].map((slot) => ['grow', slot]),
+      ...[1, 2, 3, 4].map((slot) => ['take', slot]),
+    ]);
+    const more = [...many, server(6), server(7), server(8)];
+    expect(planChange(after, layoutOf(web(more))).commands.map((each) => each.do)).toEqual(
+      Array(3).fill('take'),
+    );
+  });
+
+  it('is a reload for another app, another way to balance, and for more slots where commands failed', () => {
     const plan = started(layoutOf(web([server(1)])));
     const other = web([server(9)], { appId: '/b' as never, servicePort: 10_001, vhosts: [] });
     expect(planChange(plan, layoutOf(web([server(1)]), other)).reload).toBeDefined();
     expect(planChange(plan, layoutOf(web([server(1)], { balance: 'leastconn' }))).reload).toBeDefined();
     const many = [1, 2, 3, 4, 5].map((each) => server(each));
-    expect(planChange(plan, layoutOf(web(many))).reload).toBeDefined();
+    expect(planChange(plan, layoutOf(web(many)), false).reload).toBeDefined();
   });
 
   it('gives a slot to nobody else before what is in flight in it is done', () => {
@@ -97,7 +116,8 @@ describe('the way of HAProxy from one table to the next', () => {
   it('leads to the very servers of each table, whatever came before, and never moves a busy slot', () => {
     const tables = fc.array(
       fc.record({
-        numbers: fc.uniqueArray(fc.integer({ min: 1, max: 12 }), { maxLength: 8 }),
+        numbers: fc.uniqueArray(fc.integer({ min: 1, max: 12 }), { maxLength: 12 }),
+        mayGrow: fc.boolean(),
         disabled: fc.integer({ min: 0, max: 12 }),
         weight: fc.integer({ min: 0, max: 256 }),
         path: fc.constantFrom('/a', '/b', undefined),
@@ -109,10 +129,10 @@ describe('the way of HAProxy from one table to the next', () => {
       fc.property(tables, (steps) => {
         const model = new ModelOfHaproxy();
         let plan = NO_PLAN;
-        for (const { numbers, disabled, weight, path, done } of steps) {
+        for (const { numbers, mayGrow, disabled, weight, path, done } of steps) {
           const servers = numbers.map((each) => server(each, each === disabled ? { disabled: true } : {}));
           const layout = layoutOf(web(servers, { weight, ...(path && { paths: [path] }) }));
-          const change = planChange(plan, layout);
+          const change = planChange(plan, layout, mayGrow);
           model.run(change.commands);
           plan = change.plan;
           for (const slot of model.servers.values()) if (slot.ready) slot.busy = true;

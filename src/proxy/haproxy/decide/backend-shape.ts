@@ -9,10 +9,19 @@ const DEFAULT_REASONS = ['empty-response'];
 /** With this the cookie names an instance by its address, the same in every load balancer and after every reload. */
 const COOKIE_KEY = 'longrun';
 
+/** What a backend's rules depend on besides its service. */
+export interface BackendContext {
+  /** Where clients are sent that must use TLS; absent: to the usual port. */
+  readonly httpsPort?: number;
+  /** Clients must have shown a certificate on behalf of one of these guards; absent: they need none. */
+  readonly guards?: readonly string[];
+}
+
 /** A backend's section without its servers, and what stands on each server line. */
 export function backendShape(
   name: string,
   service: Service,
+  context: BackendContext,
 ): { readonly text: string; readonly serverOptions: string } {
   const lines = [
     `backend ${name}`,
@@ -23,7 +32,7 @@ export function backendShape(
   lines.push(...accessLines(service), ...limitLines(service, name));
   lines.push(`retries ${service.retry?.retries ?? DEFAULT_RETRIES}`);
   if (service.mode === 'http')
-    lines.push(...retryLines(service), ...stickyLines(service), ...httpRules(name, service));
+    lines.push(...retryLines(service), ...stickyLines(service), ...httpRules(name, service, context));
   return { text: lines.join('\n  '), serverOptions: serverOptions(service) };
 }
 

@@ -1,9 +1,11 @@
 import type { RequestMatch } from '../../../apps/port-routing.js';
+import { CHALLENGE_PATH } from '../../../certificates/bundle.js';
 import { isIPv6 } from '../../../util/ip-address.js';
 import type { Service } from '../../table.js';
 import { isPlainName, word } from './escape.js';
 import type { LayoutSettings } from './layout.js';
 import type { RouteMaps } from './route-maps.js';
+import { GUARDS_MAP, type PortTls, type TlsLayout } from './tls-layout.js';
 
 /** Name of the frontend of virtual hosts, as the built-in load balancer calls it. */
 export const VHOSTS = 'longrun_vhosts';
@@ -18,7 +20,11 @@ export const MAP_FILES = {
   lower: 'lower.map',
   wild: 'wild.map',
   apps: 'apps.map',
+  challenges: 'challenges.map',
 } as const;
+
+/** What of TLS concerns all ports. */
+export type FrameTls = Pick<TlsLayout, 'https' | 'lists' | 'guarded'>;
 
 /** A service port. */
 export interface PortFrontend {
@@ -32,7 +38,7 @@ export interface PortFrontend {
 }
 
 /** Everything before the service ports: what holds for all, and the frontends that choose by host or by app. */
-export function frameText(settings: LayoutSettings, routes: RouteMaps): string {
+export function frameText(settings: LayoutSettings, routes: RouteMaps, tls: FrameTls): string {
   const { threads, maxConnections, timeouts } = settings;
   return [
     [
@@ -42,6 +48,9 @@ export function frameText(settings: LayoutSettings, routes: RouteMaps): string {
       'no strict-limits',
       `hard-stop-after ${HARD_STOP_MINUTES}m`,
       `mworker-max-reloads ${MAX_FORMER_WORKERS}`,
+      'ssl-default-bind-options ssl-min-ver TLSv1.2',
+      // What one authority's word was taken for is never taken for another's: nothing is resumed.
+      ...(tls.guarded ? ['tune.ssl.cachesize 0', 'ssl-default-bind-options no-tls-tickets'] : []),
     ].join('\n  '),
     [
       'defaults',
@@ -60,7 +69,7 @@ export function frameText(settings: LayoutSettings, routes: RouteMaps): string {
       'option idle-close-on-response',
       `maxconn ${maxConnections}`,
     ].join('\n  '),
-    vhostFrontend(settings, routes),
+    vhostFrontend(settings, routes, tls),
     ...appIdFrontend(settings),
     [
       `backend ${NOBODY}`,
@@ -69,11 +78,13 @@ export function frameText(settings: LayoutSettings, routes: RouteMaps): string {
   ].join('\n\n');
 }
 
-function vhostFrontend(settings: LayoutSettings, { choices, lower, wild }: RouteMaps): string {
+function vhostFrontend(settings: LayoutSettings, { choices, lower, wild }: RouteMaps, tls: FrameTls): string {
   const lines = [
     `frontend ${VHOSTS}`,
     `bind ${placeOf(settings.lbAddress, settings.lbPort)}`,
+    ...httpsLines(settings, tls),
     ...prefaceLines(settings),
+    ...challengeLines,
     'http-request set-var(txn.host) req.fhdr(host),host_only,lower',
     'http-request set-var(txn.path) path',
     `http-request set-var(txn.route) var(txn.host),concat(,txn.path),map_beg(${MAP_FILES.paths})`,
@@ -105,6 +116,24 @@ function vhostFrontend(settings: LayoutSettings, { choices, lower, wild }: Route
   lines.push("use_backend %[var(txn.route)] if { var(txn.route) -m found } !{ var(txn.route) -m beg '?' }");
   lines.push(`default_backend ${NOBODY}`);
   return lines.join('\n  ');
+}
+
+/** The certificate authority that asks is answered before anything else may send it elsewhere. */
+const challengeLines = [
+  `http-request set-var(txn.challenge) path,field(4,/),map_str(${MAP_FILES.challenges}) if { path_beg ${CHALLENGE_PATH} }`,
+  'http-request return status 200 content-type text/plain lf-string %[var(txn.challenge)] if { var(txn.challenge) -m found }',
+];
+
+/** The port for TLS, and whose certificates a connection was made with: the client's server name says it, as it chose the certificate. */
+function httpsLines({ lbAddress, httpsPort }: LayoutSettings, { https, lists }: FrameTls): readonly string[] {
+  if (https === undefined || httpsPort === undefined) return [];
+  const lines = [`bind ${placeOf(lbAddress, httpsPort)} ssl crt-list ${https} alpn h2,http/1.1`];
+  if (lists.has(GUARDS_MAP))
+    lines.push(
+      `http-request set-var(txn.guard) ssl_fc_sni,lower,map_str(${GUARDS_MAP})`,
+      `http-request set-var(txn.guard) ssl_fc_sni,lower,regsub([^.]*,*),map_str(${GUARDS_MAP}) unless { var(txn.guard) -m found }`,
+    );
+  return lines;
 }
 
 function appIdFrontend(settings: LayoutSettings): readonly string[] {
@@ -144,6 +173,7 @@ function conditionLines(id: string, match: RequestMatch = {}): { lines: string[]
 export function portFrontendText(
   { name, backend, place, service }: PortFrontend,
   settings: LayoutSettings,
+  tls: PortTls | undefined,
 ): string {
   const { clientMs, clientFinMs, httpRequestMs, httpKeepAliveMs } = service.timeouts ?? {};
   const timeouts = {
@@ -155,8 +185,11 @@ export function portFrontendText(
   return [
     `frontend ${name}`,
     `mode ${service.mode}`,
-    `bind ${place}${service.proxyProtocol?.accept ? ' accept-proxy' : ''}`,
+    `bind ${place}${service.proxyProtocol?.accept ? ' accept-proxy' : ''}${tls ? ` ssl crt-list ${tls.list}${service.mode === 'http' ? ' alpn h2,http/1.1' : ''}` : ''}`,
     ...prefaceLines(settings),
+    ...(tls?.guard !== undefined && service.mode === 'http'
+      ? [`http-request set-var(txn.guard) str(${word(tls.guard)})`]
+      : []),
     ...Object.entries(timeouts).flatMap(([which, ms]) =>
       ms === undefined ? [] : [`timeout ${which} ${ms}ms`],
     ),

@@ -1,16 +1,24 @@
 import type { BasicAuth, HeaderRules, Redirect, Rewrite } from '../../../apps/port-routing.js';
 import type { Service } from '../../table.js';
+import type { BackendContext } from './backend-shape.js';
 import { format, isPlainName, literal, word } from './escape.js';
 
 /** What happens to requests of one service on their way, in the order of the built-in load balancer. */
-export function httpRules(backend: string, { rules = {} }: Service): readonly string[] {
+export function httpRules(
+  backend: string,
+  { rules = {} }: Service,
+  { httpsPort = 443, guards }: BackendContext,
+): readonly string[] {
   const lines: string[] = [];
-  if (rules.redirectToHttps)
+  if (rules.redirectToHttps) {
+    const place = `https://%[var(txn.host)]${httpsPort === 443 ? '' : `:${httpsPort}`}%[pathq]`;
     lines.push(
       'acl over_tls ssl_fc',
       'acl over_tls req.fhdr(x-forwarded-proto) -m str https',
-      'http-request redirect scheme https code 301 if !over_tls',
+      `http-request redirect location ${place} code 301 if { var(txn.host) -m found } !over_tls`,
     );
+  }
+  lines.push(...clientLines(guards));
   if (rules.basicAuth) lines.push(...authLines(backend, rules.basicAuth));
   for (const [index, redirect] of (rules.redirects ?? []).entries())
     lines.push(...redirectLines(redirect, index));
@@ -21,6 +29,25 @@ export function httpRules(backend: string, { rules = {} }: Service): readonly st
   if (rules.hsts !== undefined)
     lines.push(`http-response set-header Strict-Transport-Security ${format(rules.hsts)} if { ssl_fc }`);
   return lines;
+}
+
+const clientFields = ['X-SSL-Client-Verify', 'X-SSL-Client-DN', 'X-SSL-Client-CN'];
+
+/** Whoever must show a certificate has done so on behalf of this service, in this very connection; nobody else says that he has. */
+function clientLines(guards: readonly string[] | undefined): readonly string[] {
+  const lines = clientFields.map((name) => `http-request del-header ${name}`);
+  if (guards === undefined) return lines;
+  lines.push('http-request deny deny_status 403 if !{ ssl_fc }');
+  if (guards.length === 0) return [...lines, 'http-request deny deny_status 421'];
+  return [
+    ...lines,
+    `acl guarded var(txn.guard) -m str -- ${guards.map(word).join(' ')}`,
+    'http-request deny deny_status 421 if !guarded || !{ ssl_c_used } || { ssl_fc_is_resumed }',
+    'http-request set-header X-SSL-Client-Verify SUCCESS',
+    'http-request set-header X-SSL-Client-DN %[ssl_c_s_dn(,0,rfc2253)]',
+    // A name with line ends in it would be lines of the head.
+    'http-request set-header X-SSL-Client-CN %[ssl_c_s_dn(CN),regsub([[:cntrl:]],,g)]',
+  ];
 }
 
 const forwardedLines = [

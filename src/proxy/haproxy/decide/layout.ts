@@ -2,11 +2,14 @@ import type { RoutingTimeouts } from '../../../apps/port-routing.js';
 import { isIPv6 } from '../../../util/ip-address.js';
 import { finish, type Steps } from '../../../util/steps.js';
 import type { RoutingTable, Server, Service } from '../../table.js';
-import { backendShape, sideSections } from './backend-shape.js';
+import { type BackendContext, backendShape, sideSections } from './backend-shape.js';
+import { NO_TLS, type TlsFacts, usableCertificates } from './certificates.js';
+import { isMapKey } from './escape.js';
 import { frameText, type PortFrontend, portFrontendText } from './frame.js';
 import { type Pool, poolsOf } from './pools.js';
 import { makeRoutes, type RouteMaps } from './route-maps.js';
 import type { Occupant } from './slots.js';
+import { makeTlsLayout, type TlsLayout } from './tls-layout.js';
 
 /** Backends that are thought about at a time. */
 const STEP = 100;
@@ -17,6 +20,8 @@ export interface LayoutSettings {
   readonly lbPort: number;
   /** Absent: requests that name their app in a header are not served. */
   readonly appIdPort?: number;
+  /** For virtual hosts over TLS, once there is a certificate; absent: never. */
+  readonly httpsPort?: number;
   readonly threads: number;
   readonly maxConnections: number;
   readonly timeouts: Required<RoutingTimeouts>;
@@ -32,6 +37,8 @@ export interface LayoutFacts {
   portRefused(port: number, address: string): string | undefined;
   /** Services (by key) whose configuration HAProxy does not take. */
   readonly refused: ReadonlySet<string>;
+  /** Absent: there are no certificates. */
+  readonly tls?: TlsFacts;
 }
 
 export interface WantedBackend {
@@ -54,6 +61,11 @@ export interface Layout {
   readonly ports: readonly { readonly key: string; readonly text: string }[];
   readonly backends: ReadonlyMap<string, WantedBackend>;
   readonly routes: RouteMaps;
+  /** Answers to ACME challenges, by token. */
+  readonly challenges: ReadonlyMap<string, string>;
+  readonly tls: Pick<TlsLayout, 'files' | 'lists'>;
+  /** Service ports that are left out for lack of certificates, with the reason. */
+  readonly withoutTls: Readonly<Record<number, string>>;
 }
 
 export function makeLayout(
@@ -77,21 +89,54 @@ export function* layoutInSteps(
   const pools = new Map([...byService.values()].map((pool) => [pool.name, pool]));
   yield;
   const routes = makeRoutes(served, byService);
+  const frontends = portFrontends(pools, settings, facts);
+  const known = facts.tls ?? NO_TLS;
+  const tls = makeTlsLayout(pools.values(), frontends, known, servesHttps(settings, facts));
   const backends = new Map<string, WantedBackend>();
   for (const pool of pools.values()) {
     if (backends.size % STEP === 0) yield;
-    backends.set(pool.name, wantedBackend(pool, facts));
+    backends.set(pool.name, wantedBackend(pool, facts, contextOf(pool, settings, tls)));
   }
   yield;
-  const ports = portFrontends(pools, settings, facts).map((frontend) => ({
-    key: frontend.key,
-    text: portFrontendText(frontend, settings),
-  }));
-  return { head: frameText(settings, routes), ports, backends, routes };
+  const withoutTls: Record<number, string> = {};
+  const ports: { key: string; text: string }[] = [];
+  for (const frontend of frontends) {
+    const secured = tls.portTls(frontend.name);
+    if (typeof secured === 'string') withoutTls[frontend.service.servicePort] = secured;
+    else ports.push({ key: frontend.key, text: portFrontendText(frontend, settings, secured) });
+  }
+  return {
+    head: frameText(settings, routes, tls),
+    ports,
+    backends,
+    routes,
+    challenges: new Map(
+      Object.entries(known.challenges).filter(([token, answer]) => isMapKey(token) && isMapKey(answer)),
+    ),
+    tls: { files: tls.files, lists: tls.lists },
+    withoutTls,
+  };
 }
 
-function wantedBackend(pool: Pool, facts: LayoutFacts): WantedBackend {
-  const { shape, serverOptions } = shapeOf(pool);
+/** Virtual hosts are served over TLS: there are certificates, and the port is free. */
+export function servesHttps(
+  { httpsPort, lbAddress }: LayoutSettings,
+  { tls = NO_TLS, portRefused }: Pick<LayoutFacts, 'tls' | 'portRefused'>,
+): boolean {
+  return (
+    httpsPort !== undefined &&
+    usableCertificates(tls).length > 0 &&
+    portRefused(httpsPort, lbAddress) === undefined
+  );
+}
+
+function contextOf({ lead }: Pool, { httpsPort }: LayoutSettings, tls: TlsLayout): BackendContext {
+  const guards = tls.guardsFor(lead);
+  return { ...(httpsPort !== undefined && { httpsPort }), ...(guards && { guards }) };
+}
+
+function wantedBackend(pool: Pool, facts: LayoutFacts, context: BackendContext): WantedBackend {
+  const { shape, serverOptions } = shapeOf(pool, context);
   const occupants = pool.members.flatMap((service) =>
     service.servers.flatMap((server) => occupant(server, service, facts) ?? []),
   );
@@ -101,6 +146,7 @@ function wantedBackend(pool: Pool, facts: LayoutFacts): WantedBackend {
 
 interface Shape {
   readonly name: string;
+  readonly context: string;
   readonly shape: string;
   readonly serverOptions: string;
 }
@@ -108,11 +154,12 @@ interface Shape {
 /** Sections as last made of a service: only services that change are other objects in the next table. */
 const shapes = new WeakMap<Service, Shape>();
 
-function shapeOf({ name, lead }: Pool): Shape {
+function shapeOf({ name, lead }: Pool, wanted: BackendContext): Shape {
   const known = shapes.get(lead);
-  if (known?.name === name) return known;
-  const { text, serverOptions } = backendShape(name, lead);
-  const made = { name, shape: [...sideSections(name, lead), text].join('\n\n'), serverOptions };
+  const context = JSON.stringify(wanted);
+  if (known?.name === name && known.context === context) return known;
+  const { text, serverOptions } = backendShape(name, lead, wanted);
+  const made = { name, context, shape: [...sideSections(name, lead), text].join('\n\n'), serverOptions };
   shapes.set(lead, made);
   return made;
 }

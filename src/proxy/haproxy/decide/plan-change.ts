@@ -1,6 +1,6 @@
-import type { Layout } from './layout.js';
+import type { Layout, WantedBackend } from './layout.js';
 import type { RouteMaps } from './route-maps.js';
-import { assignSlots, FREE, freshSlots, type Occupant, type Slot } from './slots.js';
+import { assignSlots, FREE, freshSlots, grown, type Occupant, type Slot } from './slots.js';
 
 /** What one process of HAProxy has, as far as run-time commands can change it, and what it was made from. */
 export interface Plan {
@@ -8,6 +8,8 @@ export interface Plan {
   readonly ports: readonly { readonly key: string; readonly text: string }[];
   readonly backends: ReadonlyMap<string, PlannedBackend>;
   readonly routes: Pick<RouteMaps, 'paths' | 'lower' | 'wild' | 'apps'>;
+  readonly challenges: ReadonlyMap<string, string>;
+  readonly tls: Layout['tls'];
 }
 
 export interface PlannedBackend {
@@ -17,12 +19,16 @@ export interface PlannedBackend {
   readonly slots: readonly Slot[];
 }
 
-type MapName = 'paths' | 'lower' | 'apps';
+type MapName = 'paths' | 'lower' | 'apps' | 'challenges';
+/** A command and what belongs to it must fit in a buffer of HAProxy (16 KiB). */
+const MAX_TOLD_BYTES = 12_000;
 
 /** A run-time command. */
 export type Command =
   /** Nothing new goes to the slot; what is in flight goes on. */
   | { readonly do: 'maint'; readonly backend: string; readonly slot: number }
+  /** One more slot that nobody has. */
+  | { readonly do: 'grow'; readonly backend: string; readonly slot: number; readonly serverOptions: string }
   | {
       readonly do: 'take';
       readonly backend: string;
@@ -33,7 +39,9 @@ export type Command =
     }
   | { readonly do: 'add' | 'set'; readonly map: MapName; readonly key: string; readonly value: string }
   | { readonly do: 'del'; readonly map: MapName; readonly key: string }
-  | { readonly do: 'replace-wild'; readonly entries: RouteMaps['wild'] };
+  | { readonly do: 'replace-wild'; readonly entries: RouteMaps['wild'] }
+  /** New connections are shown another certificate for the same hosts. */
+  | { readonly do: 'certificate'; readonly file: string; readonly pem: string };
 
 /** What is to be done so that a process serves a layout. */
 export interface Change {
@@ -50,24 +58,34 @@ export const NO_PLAN: Plan = {
   ports: [],
   backends: new Map(),
   routes: { paths: new Map(), lower: new Map(), wild: [], apps: new Map() },
+  challenges: new Map(),
+  tls: { files: new Map(), lists: new Map() },
 };
 
 /**
  * What leaves gets nothing new from the first commands on, also where a reload follows. The commands bring a process as near to
  * the layout as commands can: a worker of an earlier configuration still answers clients that it has.
+ *
+ * @param mayGrow backends that are short of slots get more by commands; else by a reload
  */
-export function planChange(plan: Plan, layout: Layout): Change {
+export function planChange(plan: Plan, layout: Layout, mayGrow = true): Change {
   const commands: Command[] = [];
   const backends = new Map<string, PlannedBackend>();
   let lacking = false;
   for (const [name, backend] of plan.backends) {
     const wanted = layout.backends.get(name);
-    const { changes, lacking: missing } = assignSlots(backend.slots, wanted?.occupants ?? []);
-    lacking ||= missing > 0;
-    backends.set(
-      name,
-      changes.length === 0 ? backend : { ...backend, slots: changed(backend.slots, changes) },
-    );
+    const occupants = wanted?.occupants ?? [];
+    let { slots } = backend;
+    let assigned = assignSlots(slots, occupants);
+    if (assigned.lacking > 0 && mayGrow && sameBackend(backend, wanted)) {
+      slots = grown(slots, assigned.lacking);
+      for (let slot = backend.slots.length; slot < slots.length; slot++)
+        commands.push({ do: 'grow', backend: name, slot, serverOptions: backend.serverOptions });
+      assigned = assignSlots(slots, occupants);
+    }
+    const { changes } = assigned;
+    lacking ||= assigned.lacking > 0;
+    backends.set(name, changes.length === 0 ? backend : { ...backend, slots: changed(slots, changes) });
     for (const { index, before, after } of changes) {
       if (after.state === 'taken')
         commands.push({
@@ -91,8 +109,10 @@ export function planChange(plan: Plan, layout: Layout): Change {
     if (plan.routes.wild.length > 0) commands.push({ do: 'replace-wild', entries: layout.routes.wild });
     routes.wild = layout.routes.wild;
   }
-  const after = { ...plan, backends, routes };
-  const reload = lacking || !sameStructure(plan, layout);
+  const challenges = mapChange('challenges', plan.challenges, layout.challenges, undefined, commands);
+  const tls = { ...plan.tls, files: renewed(plan.tls.files, layout.tls.files, commands) };
+  const after = { ...plan, backends, routes, challenges, tls };
+  const reload = lacking || !sameStructure(after, layout);
   return { commands, plan: after, reload: reload ? freshPlan(after, layout) : undefined };
 }
 
@@ -120,7 +140,8 @@ export function freshPlan(before: Plan, layout: Layout): Plan {
     const slots = freshSlots(before.backends.get(name)?.slots ?? [], occupants, wanted);
     backends.set(name, { key, shape, serverOptions, slots });
   }
-  return { head: layout.head, ports: layout.ports, backends, routes: layout.routes };
+  const { head, ports, routes, challenges, tls } = layout;
+  return { head, ports, backends, routes, challenges, tls };
 }
 
 /** Nothing is in flight in this slot any more: others may have it. */
@@ -140,15 +161,42 @@ function changed(
   return after;
 }
 
+/** Certificates that can be told to a running process, as they are after that. */
+function renewed(
+  before: ReadonlyMap<string, string>,
+  wanted: ReadonlyMap<string, string>,
+  commands: Command[],
+): ReadonlyMap<string, string> {
+  const after = new Map(before);
+  for (const [file, pem] of wanted) {
+    const known = before.get(file);
+    if (known === undefined || known === pem || !file.endsWith('.pem') || pem.length > MAX_TOLD_BYTES)
+      continue;
+    commands.push({ do: 'certificate', file, pem });
+    after.set(file, pem);
+  }
+  return after;
+}
+
+function sameTexts(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
+  return one.size === other.size && [...one].every(([name, text]) => other.get(name) === text);
+}
+
 function sameStructure(plan: Plan, layout: Layout): boolean {
+  if (!sameTexts(plan.tls.files, layout.tls.files) || !sameTexts(plan.tls.lists, layout.tls.lists))
+    return false;
   if (plan.head !== layout.head || plan.ports.length !== layout.ports.length) return false;
   if (plan.ports.some(({ text }, index) => text !== layout.ports[index]?.text)) return false;
   if (plan.backends.size !== layout.backends.size) return false;
-  for (const [name, { shape, serverOptions }] of layout.backends) {
-    const planned = plan.backends.get(name);
-    if (planned?.shape !== shape || planned.serverOptions !== serverOptions) return false;
-  }
+  for (const [name, wanted] of layout.backends)
+    if (!sameBackend(plan.backends.get(name), wanted)) return false;
   return true;
+}
+
+function sameBackend(planned: PlannedBackend | undefined, wanted: WantedBackend | undefined): boolean {
+  return (
+    planned !== undefined && planned.shape === wanted?.shape && planned.serverOptions === wanted.serverOptions
+  );
 }
 
 /** Entries that lead to backends which this process does not have wait for the reload. */
@@ -156,7 +204,8 @@ function mapChange(
   map: MapName,
   before: ReadonlyMap<string, string>,
   wanted: ReadonlyMap<string, string>,
-  backends: Plan['backends'],
+  /** Values are backends, of which the process has these; undefined: they are plain text. */
+  backends: Plan['backends'] | undefined,
   commands: Command[],
 ): ReadonlyMap<string, string> {
   if (before === wanted) return before;
@@ -168,7 +217,7 @@ function mapChange(
     }
   for (const [key, value] of wanted) {
     const known = before.get(key);
-    if (known === value || (!value.startsWith('?') && !backends.has(value))) continue;
+    if (known === value || (backends && !value.startsWith('?') && !backends.has(value))) continue;
     commands.push({ do: known === undefined ? 'add' : 'set', map, key, value });
     after.set(key, value);
   }

@@ -2,12 +2,14 @@ import { isIPv6 } from '../../../util/ip-address.js';
 import { argument } from './escape.js';
 import { MAP_FILES } from './frame.js';
 import type { Command, Plan, PlannedBackend } from './plan-change.js';
-import { type Slot, slotName } from './slots.js';
+import { FREE, type Slot, slotName } from './slots.js';
 
 export interface Rendered {
   readonly text: string;
   /** Contents by file name. */
   readonly maps: Readonly<Record<string, string>>;
+  /** Certificates with their keys, and authorities, by file. */
+  readonly secrets: Readonly<Record<string, string>>;
   /** The service (by key) that the line with this number (from 1) belongs to. */
   ownerOf(line: number): string | undefined;
 }
@@ -34,20 +36,24 @@ export function render(plan: Plan): Rendered {
       [MAP_FILES.lower]: mapText(lower),
       [MAP_FILES.wild]: mapText(wild),
       [MAP_FILES.apps]: mapText(apps),
+      [MAP_FILES.challenges]: mapText(plan.challenges),
+      ...Object.fromEntries(plan.tls.lists),
     },
+    secrets: Object.fromEntries(plan.tls.files),
     ownerOf: (asked) => starts.findLast((start) => start.line <= asked)?.key,
   };
 }
 
 function backendText({ shape, serverOptions, slots }: PlannedBackend): string {
-  return [shape, ...slots.map((slot, index) => serverLine(slot, index, serverOptions))].join('\n  ');
+  const servers = slots.map((slot, index) => `server ${slotName(index)} ${serverWords(slot, serverOptions)}`);
+  return [shape, ...servers].join('\n  ');
 }
 
 /** A slot that nobody has leads nowhere, and is switched off. */
-function serverLine(slot: Slot, index: number, options: string): string {
+function serverWords(slot: Slot, options: string): string {
   const by = slot.state === 'taken' ? slot.by : undefined;
   const address = by ? placeOf(by.address, by.port) : '127.0.0.1:1';
-  const words = [`server ${slotName(index)} ${address}`, `weight ${by?.weight ?? 1}`, options];
+  const words = [address, `weight ${by?.weight ?? 1}`, options];
   if (!by || by.disabled) words.push('disabled');
   return words.filter((each) => each !== '').join(' ');
 }
@@ -58,11 +64,22 @@ function mapText(entries: Iterable<readonly [string, string]>): string {
   return text;
 }
 
-/** A command as lines of HAProxy's command line; `replace-wild` takes an exchange of its own. */
-export function commandLines(command: Exclude<Command, { do: 'replace-wild' }>): readonly string[] {
+/** A command as lines of HAProxy's command line; some take exchanges of their own. */
+export function commandLines(
+  command: Exclude<Command, { do: 'replace-wild' | 'certificate' }>,
+): readonly string[] {
   switch (command.do) {
     case 'maint':
       return [`set server ${command.backend}/${slotName(command.slot)} state maint`];
+    case 'grow': {
+      const server = `${command.backend}/${slotName(command.slot)}`;
+      // Without its number HAProxy 2.6 puts all added servers at one place of a consistent hash. It is the one that a configuration gives.
+      const lines = [`add server ${server} ${serverWords(FREE, command.serverOptions)} id ${command.slot + 1}`];
+      // A server that is added has its check switched off.
+      return command.serverOptions.split(' ').includes('check')
+        ? [...lines, `enable health ${server}`]
+        : lines;
+    }
     case 'take': {
       const { by, known } = command;
       const server = `${command.backend}/${slotName(command.slot)}`;

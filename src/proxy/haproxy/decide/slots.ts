@@ -28,6 +28,13 @@ export function slotCount(servers: number): number {
   return slots;
 }
 
+/** The slots, and as many free ones that those who have none find room, also when these come again one by one. */
+export function grown(slots: readonly Slot[], lacking: number): readonly Slot[] {
+  let count = Math.max(LEAST_SLOTS, slots.length);
+  while (count < slots.length + lacking) count *= 2;
+  return [...slots, ...Array.from({ length: count - slots.length }, () => FREE)];
+}
+
 /** HAProxy's name of the slot with this index. */
 export function slotName(index: number): string {
   return `s${index + 1}`;
