@@ -3,6 +3,7 @@ import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
+import type { HaproxyParent } from '../src/proxy/listeners/haproxy-parent.js';
 import type { ProxyParent } from '../src/proxy/listeners/proxy-parent.js';
 import type { RoutingTable, Service } from '../src/proxy/table.js';
 import { packageRoot } from '../test/support/package-root.js';
@@ -141,12 +142,37 @@ export function benchService(
   };
 }
 
+type OwnOptions = ConstructorParameters<typeof ProxyParent>[0];
+
+const dist = (path: string): Promise<Record<string, unknown>> =>
+  import(join(packageRoot(), 'dist', path)) as Promise<Record<string, unknown>>;
+
 /** Our own proxy as it runs in production, its table read from the cache: no server is needed. */
 export async function makeOwn(
   dir: string,
   services: readonly Service[],
-  more: Partial<ConstructorParameters<typeof ProxyParent>[0]> = {},
+  more: Partial<OwnOptions> = {},
 ): Promise<ProxyParent> {
+  const { ProxyParent: Parent } = (await dist(
+    'proxy/listeners/proxy-parent.js',
+  )) as typeof import('../src/proxy/listeners/proxy-parent.js');
+  const entry = join(packageRoot(), 'dist/proxy/worker-main.js');
+  return new Parent({ ...(await ownOptions(dir, services, entry)), ...more });
+}
+
+/** The same, carried by HAProxy. */
+export async function makeOwnHaproxy(dir: string, services: readonly Service[]): Promise<HaproxyParent> {
+  const { HaproxyParent: Parent } = (await dist(
+    'proxy/listeners/haproxy-parent.js',
+  )) as typeof import('../src/proxy/listeners/haproxy-parent.js');
+  return new Parent(await ownOptions(dir, services, join(packageRoot(), 'dist/proxy/haproxy-main.js')));
+}
+
+async function ownOptions(
+  dir: string,
+  services: readonly Service[],
+  workerEntry: string,
+): Promise<OwnOptions> {
   const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
   const table: RoutingTable = {
     version: 1,
@@ -155,20 +181,15 @@ export async function makeOwn(
   };
   mkdirSync(join(dir, 'proxy'), { recursive: true });
   writeFileSync(join(dir, 'proxy', 'table.json'), JSON.stringify({ format: 1, localBootId: bootId, table }));
-  const dist = (path: string): Promise<Record<string, unknown>> =>
-    import(join(packageRoot(), 'dist', path)) as Promise<Record<string, unknown>>;
-  const { ProxyParent: Parent } = (await dist(
-    'proxy/listeners/proxy-parent.js',
-  )) as typeof import('../src/proxy/listeners/proxy-parent.js');
   const { SystemClock } = (await dist('util/clock.js')) as typeof import('../src/util/clock.js');
   const { silentLog } = (await dist('logging/log.js')) as typeof import('../src/logging/log.js');
-  return new Parent({
+  return {
     workDir: dir,
     lbAddress: '127.0.0.1',
     lbHttpPort: 0,
     lbStatsPort: 0,
     workers: 1,
-    workerEntry: join(packageRoot(), 'dist/proxy/worker-main.js'),
+    workerEntry,
     execArgv: ['--max-semi-space-size=8'],
     serverUrl: () => 'http://127.0.0.1:1',
     token: 'unused',
@@ -176,6 +197,5 @@ export async function makeOwn(
     logLevel: 'error',
     clock: new SystemClock(),
     log: silentLog,
-    ...more,
-  });
+  };
 }

@@ -17,7 +17,7 @@ import {
   startHttpProxy,
 } from './_lb-peers.js';
 import { type Row, report } from './_report.js';
-import { type Loaded, medianOf, residentMiB, wrk } from './_wrk.js';
+import { HEADERS, type Loaded, medianOf, residentMiB, wrk } from './_wrk.js';
 
 /**
  * The load balancer beside HAProxy with one thread and http-proxy with keep-alive agents. What is measured has one core, load
@@ -42,28 +42,6 @@ interface Conditions {
 const LONGRUN = 'longrun';
 const HAPROXY = 'haproxy, 1 thread';
 const HTTP_PROXY = 'http-proxy';
-/** As a browser behind a gateway sends them. */
-const HEADERS = [
-  'Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8',
-  'Accept-Encoding: gzip, deflate, br',
-  'Accept-Language: en-GB,en;q=0.5',
-  'Cache-Control: no-cache',
-  'Cookie: session=0123456789abcdef0123456789abcdef; theme=dark',
-  'DNT: 1',
-  'Origin: http://localhost',
-  'Pragma: no-cache',
-  'Referer: http://localhost/a/page/of/the/shop',
-  'Sec-Fetch-Dest: document',
-  'Sec-Fetch-Mode: navigate',
-  'Sec-Fetch-Site: same-origin',
-  'Upgrade-Insecure-Requests: 1',
-  'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
-  'X-B3-SpanId: 0123456789abcdef',
-  'X-B3-TraceId: 0123456789abcdef0123456789abcdef',
-  'X-Client-Version: 4.20.1',
-  'X-Correlation-Id: 7f4e1f0a-51aa-4f1c-9b9d-2f6d1f3f2f10',
-  'X-Requested-With: XMLHttpRequest',
-];
 
 function option(name: string, fallback: string): string {
   const at = process.argv.indexOf(`--${name}`);

@@ -105,6 +105,8 @@ export interface ApiOptions {
   /** Agents that nothing is heard of; absent when nobody here knows. */
   readonly silentAgents?: () => Iterable<SilentAgent>;
   readonly notServed: (appId: AppId) => readonly NotServed[];
+  /** What load balancers leave out of an app that they serve, in sentences. */
+  readonly servedInPart?: (appId: AppId) => readonly string[];
   /** False until the state is loaded; `/v2` answers 503 until then. */
   readonly ready: () => boolean;
   /** longrun's own version. */

@@ -32,6 +32,11 @@ function acceptedClaims({ settings, registry }: Surroundings): ClaimsView | unde
   return settings.lbConflicts === 'warn' ? registry.routeClaims : undefined;
 }
 
+/** What labels say in HAProxy's language goes into HAProxy's configuration. */
+export function takesRawLabels({ lb, lbRawLabels }: ApiContext['settings']): boolean {
+  return lb === 'haproxy' && lbRawLabels;
+}
+
 /** Undefined: there are no certificates at all here. */
 export function knownCertificates({
   certificates,
@@ -55,7 +60,7 @@ export function warnAbout(
   const known = knownCertificates(context);
   const warnings = [
     ...(ofBodies.get(response) ?? []),
-    ...labelWarnings(changes),
+    ...labelWarnings(changes, takesRawLabels(context.settings)),
     ...(known ? certificateWarnings(changes, known) : []),
     ...(claims ? conflictWarnings(changes, claims) : []),
   ];

@@ -111,6 +111,14 @@ export interface ProxyProtocol {
   readonly send?: 'v1' | 'v2';
 }
 
+/** What templates in labels say in HAProxy's language that has no typed meaning: for load balancers that take it as it is. */
+export interface RawLines {
+  readonly frontend?: readonly string[];
+  readonly backend?: readonly string[];
+  /** Words of the lines of servers. */
+  readonly server?: readonly string[];
+}
+
 /** TLS of one service. */
 export interface RoutingTls {
   /** Names of stored certificates, or of files in `--lb-certs`, with which the service port itself speaks TLS. */
@@ -154,6 +162,7 @@ export interface PortRouting {
   /** What servers speak; absent: HTTP/1.1. `h2c` is HTTP/2 without TLS, as gRPC servers speak. */
   readonly serverProtocol?: 'h2c';
   readonly tls?: RoutingTls;
+  readonly raw?: RawLines;
   /** The service port is bound to this address instead of the load balancer's. */
   readonly bindAddress?: string;
 }
@@ -177,5 +186,6 @@ export type CarriedRouting = Pick<
   | 'proxyProtocol'
   | 'serverProtocol'
   | 'tls'
+  | 'raw'
   | 'bindAddress'
 >;

@@ -12,13 +12,14 @@ export interface BalancerParent {
 
 /** `options.workerEntry` is the built-in load balancer's; the process beside HAProxy has its file next to it. */
 export function makeProxyParent(
-  settings: Pick<Settings, 'lb' | 'haproxyPath'>,
+  settings: Pick<Settings, 'lb' | 'haproxyPath' | 'lbRawLabels'>,
   options: ProxyParentOptions,
 ): BalancerParent {
   if (settings.lb !== 'haproxy') return new ProxyParent(options);
   return new HaproxyParent({
     ...options,
     workerEntry: join(dirname(options.workerEntry), 'haproxy-main.js'),
+    rawLabels: settings.lbRawLabels,
     ...(settings.haproxyPath !== undefined && { haproxyPath: settings.haproxyPath }),
   });
 }

@@ -56,6 +56,7 @@ const ofBalancers = [
   'lb-access-log-files',
   'lb-log-query',
   'lb-omit-server-metrics',
+  'lb-raw-labels',
   'dns-port',
   'dns-http-port',
   'disable-dns',

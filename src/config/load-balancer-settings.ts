@@ -157,6 +157,13 @@ export const loadBalancerSettings: readonly SettingEntry[] = [
     fallback: () => false,
   },
   {
+    name: 'lbRawLabels',
+    flag: 'lb-raw-labels',
+    kind: flag,
+    help: "with --lb haproxy: lines of HAProxy's own language in labels go into its configuration; whoever may write apps may have it read files",
+    fallback: () => false,
+  },
+  {
     name: 'dnsPort',
     flag: 'dns-port',
     kind: port,

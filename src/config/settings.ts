@@ -38,6 +38,8 @@ export interface Settings {
   readonly lbAccessLogFiles: number;
   readonly lbLogQuery: boolean;
   readonly lbOmitServerMetrics: boolean;
+  /** HAProxy's language in templates of labels goes into its configuration. */
+  readonly lbRawLabels: boolean;
   /** UDP and TCP port of the name server, beside the load balancer; its HTTP interface; and whether there is one at all. */
   readonly dnsPort: number;
   readonly dnsHttpPort: number;

@@ -99,7 +99,12 @@ export type FromProxy =
   /** Requests or connections still in flight to servers that left the table; sent on change, 0 once when the last is done. */
   | { readonly type: 'IN_FLIGHT'; readonly taskId: TaskId; readonly count: number }
   /** Service ports that could not be bound, with the reason; the whole list at each change. */
-  | { readonly type: 'NOT_SERVED'; readonly ports: Readonly<Record<number, string>> }
+  | {
+      readonly type: 'NOT_SERVED';
+      readonly ports: Readonly<Record<number, string>>;
+      /** Service ports that are served without something that their apps ask for, and what. */
+      readonly inPart?: Readonly<Record<number, string>>;
+    }
   /**
    * Cumulative statistics since the proxy's start, every second while they change. `traffic` (stats/traffic-report.ts): how
    * requests went since it was last told, every few seconds.

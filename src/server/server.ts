@@ -279,6 +279,7 @@ export class Server {
       silentAgents: () => master.silentAgents(),
       notServed: (appId) =>
         proxyControl.notServed(appId).map(({ port, reason }) => ({ servicePort: port, reason })),
+      servedInPart: (appId) => proxyControl.servedInPart(appId),
       ready: () => this.#ready,
       version: this.options.files.version,
       auth: { authenticator, tokens, trail },

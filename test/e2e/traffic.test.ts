@@ -45,8 +45,6 @@ function makeCertificate(dir: string): { certificate: string; privateKey: string
 
 describe.each(planes)('traffic through the %s plane', (plane) => {
   const isLeftOut = !hasOpenssl || (plane === 'haproxy' && !hasHaproxy);
-  /** The HAProxy plane has no TLS yet. */
-  const isTls = plane === 'builtin';
   let longrun: Longrun;
   let dir: string;
   let httpsPort = 0;
@@ -110,7 +108,7 @@ describe.each(planes)('traffic through the %s plane', (plane) => {
       const common = { host: HOST, clients, timeoutMs: 3_000, pauseMs, toleratedMs: 1_000 };
       const loads = [
         new Load({ ...common, url: longrun.ready.lb, downloadMiB }),
-        ...(isTls ? [new Load({ ...common, url: lbHttps })] : []),
+        new Load({ ...common, url: lbHttps }),
       ];
       const sent = (): number => loads.reduce((sum, load) => sum + load.sent, 0);
       await waitFor(() => sent() > 100, { timeoutMs: 20_000 });

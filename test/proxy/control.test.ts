@@ -461,6 +461,12 @@ describe('service ports that are not served', () => {
     expect(scene.control.notServed('/web' as never)).toEqual([
       { port: 10_000, reason: 'port 10000 is taken by nginx (pid 5) (proxy on node.test)' },
     ]);
+    a.say({ type: 'NOT_SERVED', ports: {}, inPart: { 10000: 'its labels are left out: nonsense' } });
+    await scene.pass(5);
+    expect(scene.control.notServed('/web' as never)).toEqual([]);
+    expect(scene.control.servedInPart('/web' as never)).toEqual([
+      'service port 10000: its labels are left out: nonsense (proxy on node.test)',
+    ]);
     expect(scene.control.notServed('/demanding' as never)).toEqual([
       { port: 10_050, reason: 'its own tasks demand host port 10050 (requirePorts)' },
     ]);

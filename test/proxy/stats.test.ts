@@ -205,6 +205,21 @@ describe('several workers', () => {
     expect(finish(mergeSteps([]))).toBeUndefined();
   });
 
+  it('add up step by step, thousands of service ports, too: requests have their turn in between', async () => {
+    const one = await used();
+    const [port] = one.frontends;
+    if (!port) throw new Error('there is no port');
+    const frontends = Array.from({ length: 1_000 }, (_, index) => ({ ...port, port: 10_000 + index }));
+    const many = { ...one, frontends };
+    const work = mergeSteps([many, many]);
+    let steps = 0;
+    let step = work.next();
+    for (; !step.done; step = work.next()) steps += 1;
+    expect(steps).toBeGreaterThanOrEqual(frontends.length);
+    expect(step.value?.frontends).toHaveLength(1_000);
+    expect(step.value?.frontends[0]?.values.stot).toBe(2 * port.values.stot);
+  });
+
   it('call a server up that one of them sends requests to', async () => {
     const one = await used();
     const [first] = one.services;

@@ -22,12 +22,12 @@ export interface Change {
 }
 
 /** What of the labels has no effect; only what the change brings, alters or makes so. */
-export function labelWarnings(changes: readonly Change[]): readonly string[] {
+export function labelWarnings(changes: readonly Change[], takesRaw = false): readonly string[] {
   const warnings: string[] = [];
   for (const { appId, before, after } of changes) {
     if (before === after || !after) continue;
-    const known = before ? routingWarnings(before.app) : [];
-    for (const warning of routingWarnings(after.app)) {
+    const known = before ? routingWarnings(before.app, takesRaw) : [];
+    for (const warning of routingWarnings(after.app, takesRaw)) {
       const same = before?.app.labels[warning.label] === after.app.labels[warning.label];
       if (same && isAmong(warning, known)) continue;
       warnings.push(`${appId}: ${warning.text}`);

@@ -4,7 +4,7 @@ import { routingWarnings } from '../../apps/decide/routing-warnings.js';
 import type { ApiContext, SilentAgent } from '../api-context.js';
 import type { AppEmbed } from '../decide/app-embeds.js';
 import { portCertificateWarnings } from '../decide/warnings.js';
-import { knownCertificates } from '../warnings.js';
+import { knownCertificates, takesRawLabels } from '../warnings.js';
 import { hasVisibleTask, presentTask } from './task.js';
 import { presentTaskStats } from './task-stats.js';
 
@@ -20,6 +20,7 @@ type InfoContext = Pick<
   | 'scheduler'
   | 'deployments'
   | 'notServed'
+  | 'servedInPart'
   | 'clock'
   | 'silentAgents'
   | 'registry'
@@ -64,12 +65,13 @@ export function waitingFor(context: InfoContext, appId: AppId): readonly Waiting
 
 /** What the app asks of the load balancer and does not get. */
 export function appWarnings(
-  context: Pick<ApiContext, 'registry' | 'certificates' | 'settings'>,
+  context: Pick<ApiContext, 'registry' | 'certificates' | 'settings' | 'servedInPart'>,
   record: AppRecord,
 ): readonly string[] {
   const known = knownCertificates(context);
   const own = [
-    ...routingWarnings(record.app).map(({ text }) => text),
+    ...routingWarnings(record.app, takesRawLabels(context.settings)).map(({ text }) => text),
+    ...(context.servedInPart?.(record.app.id) ?? []),
     ...(known ? portCertificateWarnings(record.app, known) : []),
   ];
   const { routeClaims } = context.registry;

@@ -6,6 +6,8 @@ import { portMode } from './served-ports.js';
 export interface RoutingWarning {
   readonly label: string;
   readonly text: string;
+  /** A load balancer that takes HAProxy's language from labels heeds it. */
+  readonly raw?: true;
 }
 
 const NONE: readonly RoutingWarning[] = [];
@@ -14,8 +16,13 @@ const known = new WeakMap<App, readonly RoutingWarning[]>();
 const ofRequests =
   /^HAPROXY_(\d+)_(PATH|STICKY|REDIRECT_TO_HTTPS|USE_HSTS|AUTH|HTTP_BACKEND_(PROXYPASS_PATH|REDIR)|BACKEND_HTTP_OPTIONS)$/;
 
-/** What of an app's labels has no effect, or cannot be read, in the order of the labels. */
-export function routingWarnings(app: App): readonly RoutingWarning[] {
+/** What of an app's labels has no effect, or cannot be read, in the order of the labels. `takesRaw`: HAProxy's language in templates has one. */
+export function routingWarnings(app: App, takesRaw = false): readonly RoutingWarning[] {
+  const all = allWarnings(app);
+  return takesRaw && all.length > 0 ? all.filter(({ raw }) => !raw) : all;
+}
+
+function allWarnings(app: App): readonly RoutingWarning[] {
   const found = known.get(app);
   if (found) return found;
   const warnings = [...readWarnings(app)];
@@ -25,9 +32,9 @@ export function routingWarnings(app: App): readonly RoutingWarning[] {
 
 function* readWarnings(app: App): Iterable<RoutingWarning> {
   const { findings, ports } = appRouting(app);
-  for (const { label, kind, text } of findings) {
+  for (const { label, kind, text, raw } of findings) {
     const what = kind === 'malformed' ? 'cannot be read' : 'has no effect';
-    yield { label, text: `label ${label} ${isPartly(text) ? '' : `${what}: `}${text}` };
+    yield { label, text: `label ${label} ${isPartly(text) ? '' : `${what}: `}${text}`, ...(raw && { raw }) };
   }
   for (const label in app.labels) {
     const index = Number(ofRequests.exec(label)?.[1] ?? Number.NaN);

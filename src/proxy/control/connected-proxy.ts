@@ -24,6 +24,7 @@ export class ConnectedProxy {
   endNames: (() => void) | undefined;
   readonly inFlight = new Map<TaskId, number>();
   notServed: Readonly<Record<number, string>> = {};
+  servedInPart: Readonly<Record<number, string>> = {};
   /** By service key, without its servers. */
   readonly stats = new Map<string, ServiceStats>();
 

@@ -228,6 +228,16 @@ export class ProxyControl implements Drainer {
     return found;
   }
 
+  /** What proxies leave out of an app that they serve, in sentences. */
+  servedInPart(appId: AppId): readonly string[] {
+    return this.#book.servicesOf(appId).flatMap(({ service: { servicePort } }) =>
+      [...this.#fleet.all].flatMap((proxy) => {
+        const what = proxy.servedInPart[servicePort];
+        return what === undefined ? [] : [`service port ${servicePort}: ${what} (proxy on ${proxy.host})`];
+      }),
+    );
+  }
+
   /** Every proxy with a line, with its last statistics. */
   stats(): readonly ProxyStatus[] {
     return this.#fleet.statuses();
@@ -325,6 +335,7 @@ export class ProxyControl implements Drainer {
         break;
       case 'NOT_SERVED':
         proxy.notServed = message.ports;
+        proxy.servedInPart = message.inPart ?? {};
         break;
       case 'STATS':
         proxy.reportStats((message.stats ?? {}) as Readonly<Record<string, ServiceStats | null>>);

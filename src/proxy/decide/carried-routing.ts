@@ -14,6 +14,7 @@ const ofBoth = [
   'limits',
   'proxyProtocol',
   'tls',
+  'raw',
   'bindAddress',
   'hashBalanceFactor',
 ] as const satisfies readonly (keyof CarriedRouting)[];

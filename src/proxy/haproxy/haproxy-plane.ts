@@ -17,6 +17,7 @@ import { type Rendered, render } from './decide/render.js';
 import type { FollowedServices } from './followed-table.js';
 import { Generations } from './generations.js';
 import { type HaproxyProcess, HaproxyRefusal } from './haproxy-process.js';
+import { RawLabels } from './raw-labels.js';
 
 /** While something is in flight to instances that left, HAProxy is asked so often whether it is done. */
 const DRAIN_PERIOD_MS = 50;
@@ -47,6 +48,8 @@ export interface HaproxyPlaneOptions {
 /** Brings HAProxy to what the table says, and tells what is still in flight to those that left it. */
 export class HaproxyPlane {
   readonly generations: Generations;
+  readonly #rawLabels: RawLabels;
+  #servedInPart = '{}';
   /** The newest layout, until the table or what is known of the outside world changes. */
   #made: { readonly change: number; readonly layout: Layout } | undefined;
   /** Second looks so far. */
@@ -70,6 +73,7 @@ export class HaproxyPlane {
 
   constructor(private readonly options: HaproxyPlaneOptions) {
     this.generations = new Generations(options.haproxy.runtime, options.inFlight);
+    this.#rawLabels = new RawLabels(options.settings, options.haproxy, options.log);
   }
 
   start(): void {
@@ -97,6 +101,11 @@ export class HaproxyPlane {
   get notServed(): Readonly<Record<number, string>> {
     const all = [...this.#refused.values(), ...this.#busyPorts.values()];
     return { ...this.#withoutTls, ...Object.fromEntries(all.map(({ port, reason }) => [port, reason])) };
+  }
+
+  /** Service ports that are served without something that their apps ask for, and what. */
+  get servedInPart(): Readonly<Record<number, string>> {
+    return this.#rawLabels.leftOut;
   }
 
   /** Virtual hosts are served over TLS. */
@@ -168,13 +177,17 @@ export class HaproxyPlane {
     await this.#probe(services);
     const busyPorts = new Map(this.#busyPorts);
     if (this.#made?.change === change) return this.#made.layout;
+    const looks = this.#looks;
+    const tls = this.options.certificates.facts;
+    const raw = await this.#rawLabels.judge(services, tls);
+    this.#tellServedInPart();
     const steps = layoutInSteps(services, this.options.settings, {
       addressOf: (host) => (isIP(host) !== 0 ? host : addresses.get(host)),
       portRefused: (port, address) => busyPorts.get(`${address} ${port}`)?.reason,
       refused: new Set(this.#refused.keys()),
-      tls: this.options.certificates.facts,
+      raw,
+      tls,
     });
-    const looks = this.#looks;
     for (;;) {
       const step = steps.next();
       if (step.done) {
@@ -184,6 +197,13 @@ export class HaproxyPlane {
       }
       await new Promise<void>((next) => setImmediate(next));
     }
+  }
+
+  #tellServedInPart(): void {
+    const told = JSON.stringify(this.servedInPart);
+    if (told === this.#servedInPart) return;
+    this.#servedInPart = told;
+    this.options.notServedChanged();
   }
 
   #leftWithoutTls(ports: Layout['withoutTls']): void {
@@ -236,6 +256,10 @@ export class HaproxyPlane {
         servicePort: service.servicePort,
         said: complaint.text.slice(0, 2_000),
       });
+    }
+    if (!found && this.#rawLabels.leaveAllOut(complaint.text)) {
+      found = true;
+      this.#made = undefined;
     }
     if (found) {
       this.options.notServedChanged();

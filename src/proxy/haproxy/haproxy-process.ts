@@ -158,7 +158,7 @@ export class HaproxyProcess {
       execFile(
         this.options.path,
         ['-c', '-f', CONFIG],
-        { cwd: dir, timeout: CHECK_TIMEOUT_MS, maxBuffer: MAX_LOG_BYTES },
+        { cwd: dir, env: environment(), timeout: CHECK_TIMEOUT_MS, maxBuffer: MAX_LOG_BYTES },
         (error, stdout, stderr) => resolve(error ? `${stdout}${stderr}` || error.message : undefined),
       );
     });
@@ -182,6 +182,7 @@ export class HaproxyProcess {
       this.#child = spawn(path, ['-W', '-S', 'unix@cli,mode,600', '-f', CONFIG], {
         cwd: this.#dir,
         detached: true,
+        env: environment(),
         stdio: ['ignore', logFile, logFile],
       });
     } finally {
@@ -321,6 +322,11 @@ function openLog(path: string): number {
   const file = openSync(path, 'a', 0o600);
   if (statSync(path).size > MAX_LOG_BYTES) truncateSync(path);
   return file;
+}
+
+/** A configuration can say what stands in variables: our own settings among them are nobody's business. */
+function environment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LONGRUN_')));
 }
 
 /** It may have ended in this very moment. */

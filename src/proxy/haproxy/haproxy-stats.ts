@@ -9,7 +9,7 @@ import type {
 } from '../stats/proxy-stats.js';
 import type { Service } from '../table.js';
 import { APP_IDS, VHOSTS } from './decide/frame.js';
-import { poolsOf } from './decide/pools.js';
+import { type Pool, poolsOf } from './decide/pools.js';
 import { slotIndex } from './decide/slots.js';
 import { numberIn, readStat, type StatRow } from './decide/stat-text.js';
 import type { FollowedServices } from './followed-table.js';
@@ -209,11 +209,32 @@ export class HaproxyStats {
     const { services } = this.options.table.table();
     const pools = poolsOf(services);
     return Object.entries(services).map(([key, service]) => {
-      const name = pools.get(key)?.name ?? key;
-      const own = rows.get(`${name}/BACKEND`) ?? zero();
-      return serviceStats(key, name, service, own, (task) => rows.get(`${name}/${task}`) ?? zero());
+      const pool = pools.get(key);
+      const name = pool?.name ?? key;
+      const of = (task: string): Row => rows.get(`${name}/${task}`) ?? zero();
+      const whole = rows.get(`${name}/BACKEND`) ?? zero();
+      return serviceStats(key, name, service, pool ? shareOf(whole, service, pool, of) : whole, of);
     });
   }
+}
+
+/**
+ * Services of a deployment group share a backend: each has what its own servers had, the first also what no server had. Together they
+ * are the backend.
+ */
+function shareOf(whole: Row, service: Service, { lead, members }: Pool, of: (taskId: string) => Row): Row {
+  if (members.length === 1) return whole;
+  const own = ({ servers }: Service): Row =>
+    servers.reduce((sum, { taskId }) => sumOf(sum, of(taskId), true), zero());
+  if (service !== lead) return own(service);
+  const share = { ...whole };
+  for (const member of members) {
+    if (member === lead) continue;
+    const theirs = own(member);
+    for (const column of columns)
+      if (isAdded(column)) share[column] = Math.max(0, share[column] - theirs[column]);
+  }
+  return share;
 }
 
 function serviceStats(
@@ -245,6 +266,7 @@ function serviceStats(
     key,
     name,
     appId: service.appId,
+    ...(service.deploymentGroup !== undefined && { deploymentGroup: service.deploymentGroup }),
     port: service.servicePort,
     mode: service.mode,
     vhosts: service.vhosts,
@@ -271,13 +293,19 @@ function valuesOf(row: StatRow): Row {
   return values;
 }
 
+/** Of several together it is the sum of theirs. */
+function isAdded(column: keyof CounterValues): boolean {
+  return !notAdded.has(column) && !column.endsWith('_max');
+}
+
 function sumOf(known: Row | undefined, more: Row, isPresent: boolean): Row {
   if (!known) return { ...more };
   const sum = { ...known };
   for (const column of columns) {
-    if (column.endsWith('_max') || column === 'smax') sum[column] = Math.max(known[column], more[column]);
-    else if (notAdded.has(column)) sum[column] = isPresent ? more[column] : known[column];
-    else sum[column] = known[column] + more[column];
+    if (isAdded(column)) sum[column] = known[column] + more[column];
+    else if (column.endsWith('_max') || column === 'smax')
+      sum[column] = Math.max(known[column], more[column]);
+    else sum[column] = isPresent ? more[column] : known[column];
   }
   return sum;
 }

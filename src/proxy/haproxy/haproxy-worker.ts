@@ -57,7 +57,7 @@ export class HaproxyWorker {
     const { haproxy } = config;
     if (!haproxy) throw new Error('nothing is said about HAProxy');
     this.#serverUrl = config.serverUrl;
-    const { path, address, ports, threads } = haproxy;
+    const { path, address, ports, threads, rawLabels } = haproxy;
     this.#table = new FollowedServices(
       () => this.#plane.wake(),
       () => this.#plane.generations.leaving(),
@@ -89,6 +89,7 @@ export class HaproxyWorker {
         ...(ports.appIdPort !== undefined && { appIdPort: ports.appIdPort }),
         ...(ports.httpsPort !== undefined && { httpsPort: ports.httpsPort }),
         threads,
+        ...(rawLabels && { rawLabels }),
         maxConnections: config.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
         timeouts: mergeTimeouts(defaultTimeouts, config.traffic?.timeouts),
         acceptProxyFrom: config.traffic?.acceptProxyFrom ?? [],
@@ -130,6 +131,7 @@ export class HaproxyWorker {
       this.#table,
       {
         notServed: () => this.#plane.notServed,
+        servedInPart: () => this.#plane.servedInPart,
         changedStats: () => this.#stats.changed(),
         traffic: () => undefined,
         forgetStats: () => this.#stats.forget(),

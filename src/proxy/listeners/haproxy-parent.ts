@@ -18,6 +18,8 @@ const USUAL_PLACES = ['/usr/sbin', '/usr/local/sbin'];
 export interface HaproxyParentOptions extends ProxyParentOptions {
   /** The program; absent: looked for on the PATH. */
   readonly haproxyPath?: string;
+  /** HAProxy's language in labels goes into its configuration. */
+  readonly rawLabels?: boolean;
 }
 
 /** Where HAProxy is. Throws when it is nowhere. */
@@ -77,7 +79,13 @@ export class HaproxyParent {
     );
     this.#replaces = former.filter(({ plane, retiring }) => plane !== 'haproxy' && !retiring);
     const ports = await this.#ports(left);
-    this.#startWorker({ path, address: options.lbAddress, ports, threads: options.workers });
+    this.#startWorker({
+      path,
+      address: options.lbAddress,
+      ports,
+      threads: options.workers,
+      rawLabels: options.rawLabels === true,
+    });
     await this.#until(() => this.#accepting, 'HAProxy does not serve');
     if (options.names) await this.#until(() => this.#namesKnown, 'the name server says nothing');
     const url = (at: number, scheme?: 'dns'): string => urlOf(options.lbAddress, at, scheme);

@@ -72,6 +72,8 @@ export interface HaproxySettings {
     readonly httpsPort?: number;
   };
   readonly threads: number;
+  /** HAProxy's language in labels goes into its configuration. */
+  readonly rawLabels: boolean;
   /** Workers of the built-in load balancer that serve until HAProxy is about to. */
   readonly replaces?: readonly FormerWorker[];
 }

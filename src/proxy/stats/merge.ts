@@ -1,4 +1,4 @@
-import type { Steps } from '../../util/steps.js';
+import { finish, type Steps } from '../../util/steps.js';
 import type {
   CounterValues,
   FrontendStats,
@@ -22,7 +22,7 @@ const averaged: ReadonlySet<string> = new Set(['qtime', 'ctime', 'rtime', 'ttime
 
 /** Two workers' counters as one. */
 export function mergeValues(a: CounterValues, b: CounterValues): CounterValues {
-  const merged: Record<string, number> = {};
+  const merged: Record<string, number> = { ...a };
   const weight = a.stot + b.stot;
   for (const [name, left] of Object.entries(a) as [keyof CounterValues, number][]) {
     const right = b[name];
@@ -37,7 +37,7 @@ export function mergeValues(a: CounterValues, b: CounterValues): CounterValues {
   return merged as unknown as CounterValues;
 }
 
-/** Several workers' statistics as one; the table is that of the first. A step per service. */
+/** Several workers' statistics as one; the table is that of the first. A step per service and per port. */
 export function* mergeSteps(all: readonly ProxyStats[]): Steps<ProxyStats | undefined> {
   const [first, ...rest] = all;
   let sum = first;
@@ -46,18 +46,15 @@ export function* mergeSteps(all: readonly ProxyStats[]): Steps<ProxyStats | unde
 }
 
 function* mergeTwo(sum: ProxyStats, next: ProxyStats): Steps<ProxyStats> {
-  const services = new Map(sum.services.map((service) => [service.key, service] as const));
-  for (const service of next.services) {
-    const same = services.get(service.key);
-    services.set(service.key, same === undefined ? service : mergeService(same, service));
-    yield;
-  }
+  const services = yield* mergeInSteps(sum.services, next.services, ({ key }) => key, mergeService);
+  const portOf = ({ port }: FrontendStats): string => String(port);
+  const frontends = yield* mergeInSteps(sum.frontends, next.frontends, portOf, mergeFrontend);
   return {
     workers: [...sum.workers, ...next.workers],
     table: sum.table,
     connected: sum.connected,
-    frontends: mergeBy(sum.frontends, next.frontends, ({ port }) => String(port), mergeFrontend),
-    services: [...services.values()],
+    frontends,
+    services,
     strangers: mergeCounts(sum.strangers, next.strangers),
     ...mergedLog(sum.accessLog, next.accessLog),
     notServed: { ...next.notServed, ...sum.notServed },
@@ -167,10 +164,25 @@ function mergeBy<T>(
   keyOf: (item: T) => string,
   merge: (left: T, right: T) => T,
 ): readonly T[] {
-  const merged = new Map(a.map((item) => [keyOf(item), item] as const));
+  return finish(mergeInSteps(a, b, keyOf, merge));
+}
+
+/** Of two lists, those with the same key as one; a step per item. */
+function* mergeInSteps<T>(
+  a: readonly T[],
+  b: readonly T[],
+  keyOf: (item: T) => string,
+  merge: (left: T, right: T) => T,
+): Steps<readonly T[]> {
+  const merged = new Map<string, T>();
+  for (const item of a) {
+    merged.set(keyOf(item), item);
+    yield;
+  }
   for (const item of b) {
     const same = merged.get(keyOf(item));
     merged.set(keyOf(item), same === undefined ? item : merge(same, item));
+    yield;
   }
   return [...merged.values()];
 }

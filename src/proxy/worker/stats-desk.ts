@@ -3,7 +3,7 @@ import type { Log } from '../../logging/log.js';
 import type { Clock } from '../../util/clock.js';
 import { type Detail, type Frontend, frontendStats, serviceStats } from '../stats/collect.js';
 import { mergeSteps } from '../stats/merge.js';
-import type { ProxyStats, ServiceStats } from '../stats/proxy-stats.js';
+import type { FrontendStats, ProxyStats, ServiceStats } from '../stats/proxy-stats.js';
 import { inSlices, Slices } from '../stats/slices.js';
 import { askWorker, type ControlRequest, findControlSockets } from './control-socket.js';
 import type { LiveServer } from './live-server.js';
@@ -67,6 +67,11 @@ export class StatsDesk {
       services.push(serviceStats(service, nowMs, inFull.has(key) ? 'all' : detail, leaving.get(key)));
       if (slices.over) await slices.rest();
     }
+    const frontends: FrontendStats[] = [];
+    for (const port of ports()) {
+      frontends.push(frontendStats(port, nowMs));
+      if (slices.over) await slices.rest();
+    }
     const lines = accessLog();
     return {
       workers: [
@@ -80,7 +85,7 @@ export class StatsDesk {
       ],
       table: { epoch: routes.epoch, version: routes.version },
       connected: connected(),
-      frontends: ports().map((port) => frontendStats(port, nowMs)),
+      frontends,
       services,
       strangers: Object.fromEntries(this.options.strangers()),
       ...(lines && { accessLog: { written: lines.written, dropped: lines.dropped } }),

@@ -36,6 +36,8 @@ export interface FollowedTable {
 export interface FollowerSource {
   /** Service ports that are not served, with the reason. */
   notServed(): Readonly<Record<number, string>>;
+  /** Those that are served without something that their apps ask for, and what; absent: all are served wholly. */
+  servedInPart?(): Readonly<Record<number, string>>;
   /** What changed in the statistics since the last call; undefined: nothing. */
   changedStats(): unknown;
   /** There is more to be told than one report takes. */
@@ -164,7 +166,8 @@ export class TableFollower {
   }
 
   notServed(ports: Readonly<Record<number, string>>): void {
-    this.#send({ type: 'NOT_SERVED', ports });
+    const inPart = this.source.servedInPart?.();
+    this.#send({ type: 'NOT_SERVED', ports, ...(inPart && { inPart }) });
   }
 
   #report(taskId: TaskId, count: number): void {
@@ -181,7 +184,8 @@ export class TableFollower {
     this.#send({ type: 'HELLO', ...this.identity, patches: true });
     for (const [taskId, count] of this.routes.leaving()) this.#report(taskId, count);
     const notServed = this.source.notServed();
-    if (Object.keys(notServed).length > 0) this.#send({ type: 'NOT_SERVED', ports: notServed });
+    const inPart = this.source.servedInPart?.() ?? {};
+    if (Object.keys({ ...notServed, ...inPart }).length > 0) this.notServed(notServed);
   }
 
   #received(message: ToProxy): void {

@@ -81,7 +81,7 @@ function startsOf(world: AgentWorld): number {
     .reduce((sum, folder) => sum + readFileSync(join(folder, 'ran'), 'utf8').trim().split('\n').length, 0);
 }
 
-/** Carries out a story for each point, so many at once. */
+/** Carries out a story for each point, so many at once; after one that fails no other begins. */
 export async function storiesOf<P>(
   points: readonly P[],
   atOnce: number,
@@ -91,7 +91,13 @@ export async function storiesOf<P>(
   const found: (readonly [P, CrashStory])[] = [];
   const work = async (): Promise<void> => {
     for (let point = left.shift(); point !== undefined; point = left.shift())
-      found.push([point, await story(point)]);
+      found.push([
+        point,
+        await story(point).catch((error: unknown) => {
+          left.length = 0;
+          throw error;
+        }),
+      ]);
   };
   await Promise.all(Array.from({ length: atOnce }, work));
   return found;

@@ -7,6 +7,7 @@ import {
   type Plan,
   planChange,
 } from '../../../src/proxy/haproxy/decide/plan-change.js';
+import type { Service } from '../../../src/proxy/table.js';
 import { layoutOf, server, web } from './world.js';
 
 /** What a HAProxy that was started from a plan and told commands would send requests to. */
@@ -42,8 +43,7 @@ class ModelOfHaproxy {
         if (slot.place !== place) throw new Error('a slot leads elsewhere');
         slot.ready = !command.by.disabled;
       } else if (command.do === 'del') this.paths.delete(command.map === 'paths' ? command.key : '');
-      else if (command.do !== 'replace-wild' && command.map === 'paths')
-        this.paths.set(command.key, command.value);
+      else if ('value' in command && command.map === 'paths') this.paths.set(command.key, command.value);
     }
   }
 
@@ -93,6 +93,37 @@ describe('the way of HAProxy from one table to the next', () => {
     expect(planChange(after, layoutOf(web(more))).commands.map((each) => each.do)).toEqual(
       Array(3).fill('take'),
     );
+  });
+
+  it('looks at nothing but what changed, and puts nothing else into words again', () => {
+    const quiet = web([server(1), server(2)]);
+    const busyWith = (count: number): Service =>
+      web(
+        [7, 8, 9].slice(0, count).map((each) => server(each)),
+        {
+          appId: '/busy' as never,
+          servicePort: 10_001,
+          vhosts: [],
+        },
+      );
+    const [one, busy] = [busyWith(1), busyWith(2)];
+    const plan = started(layoutOf(quiet, one));
+    const changed = planChange(plan, layoutOf(quiet, busy));
+    expect(changed.commands.map((each) => each.do)).toEqual(['take']);
+    expect(changed.plan.backends.get('web_10000')).toBe(plan.backends.get('web_10000'));
+    const another = web([server(5)], { appId: '/another' as never, servicePort: 10_002, vhosts: [] });
+    const { reload } = planChange(changed.plan, layoutOf(quiet, busy, another));
+    expect(reload?.backends.get('web_10000')).toBe(plan.backends.get('web_10000'));
+    expect(reload?.backends.get('busy_10001')).toBe(changed.plan.backends.get('busy_10001'));
+    // Whoever left stands in no configuration.
+    const left = planChange(plan, layoutOf(web([server(1)]), one));
+    const next = planChange(left.plan, layoutOf(web([server(1)]), one, another)).reload;
+    expect(next?.backends.get('web_10000')?.slots.map(({ state }) => state)).toEqual([
+      'taken',
+      'free',
+      'free',
+      'free',
+    ]);
   });
 
   it('is a reload for another app, another way to balance, and for more slots where commands failed', () => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../../../src/logging/log.js';
 import { CertificateStore } from '../../../src/proxy/haproxy/certificate-store.js';
+import type { LayoutSettings } from '../../../src/proxy/haproxy/decide/layout.js';
 import { FollowedServices } from '../../../src/proxy/haproxy/followed-table.js';
 import { HaproxyPlane } from '../../../src/proxy/haproxy/haproxy-plane.js';
 import { HaproxyProcess } from '../../../src/proxy/haproxy/haproxy-process.js';
@@ -52,6 +53,7 @@ export class RealHaproxy {
   private constructor(
     readonly lbPort: number,
     readonly httpsPort: number,
+    over: Partial<LayoutSettings>,
   ) {
     const clock = new SystemClock();
     this.certificates = new CertificateStore({
@@ -74,7 +76,7 @@ export class RealHaproxy {
       log: silentLog,
     });
     this.plane = new HaproxyPlane({
-      settings: { ...rest, lbPort, httpsPort },
+      settings: { ...rest, lbPort, httpsPort, ...over },
       haproxy: this.#process,
       table: this.#table,
       certificates: this.certificates,
@@ -87,10 +89,10 @@ export class RealHaproxy {
     });
   }
 
-  static async onAnyPort(): Promise<RealHaproxy> {
+  static async onAnyPort(over: Partial<LayoutSettings> = {}): Promise<RealHaproxy> {
     const [one, other] = [await listening(), await listening()];
     for (const { server } of [one, other]) await new Promise((closed) => server.close(closed));
-    return new RealHaproxy(one.port, other.port);
+    return new RealHaproxy(one.port, other.port, over);
   }
 
   tell(...services: readonly Service[]): void {

@@ -1,3 +1,4 @@
+import type { RawLines } from '../../port-routing.js';
 import { readPortLabel } from './port-labels.js';
 import { foldParts, mergeParts, type RoutingPart } from './routing-part.js';
 import { readServerOptions } from './server-options.js';
@@ -12,6 +13,8 @@ export interface LabelFinding {
   readonly kind: 'malformed' | 'unheeded';
   readonly text: string;
   readonly hint: string;
+  /** A load balancer that takes HAProxy's language from labels heeds it. */
+  readonly raw?: true;
 }
 
 /** What the labels of one port say together, and which label said what. */
@@ -108,10 +111,23 @@ export function readLabels(index: number, ofPort: LabelsOfPort, appGroup: string
     if (switched !== undefined && !isSwitchedOn(said.get(nameOf(switched)))) continue;
     const { part, unheeded } = readTemplateOf(name, text);
     hasTemplates = true;
-    said.set(nameOf(name), part);
-    if (unheeded.length > 0) note(nameOf(name), 'unheeded', lines(unheeded), TEMPLATE_HINT);
+    said.set(nameOf(name), unheeded.length === 0 ? part : { ...part, raw: { [scopeOf(name)]: unheeded } });
+    if (unheeded.length > 0)
+      findings.push({
+        label: nameOf(name),
+        kind: 'unheeded',
+        text: lines(unheeded),
+        hint: TEMPLATE_HINT,
+        raw: true,
+      });
   }
   return { part: together(said, hasTemplates, isTemplateLabel(index)), said, findings };
+}
+
+/** Where its lines stand. */
+function scopeOf(name: string): keyof RawLines {
+  if ((serverTemplates as readonly string[]).includes(name)) return 'server';
+  return name === 'FRONTEND_HEAD' ? 'frontend' : 'backend';
 }
 
 function readTemplateOf(name: string, text: string): { part: RoutingPart; unheeded: readonly string[] } {

@@ -2,6 +2,7 @@ import { STICKY_COOKIE } from '../../decide/sticky-cookie.js';
 import type { Service } from '../../table.js';
 import { format, isPlainName, word } from './escape.js';
 import { httpRules } from './http-rules.js';
+import { rawLines, rawWords } from './raw-lines.js';
 
 /** Attempts after the first, and what for besides connections that could not be made, as in the built-in load balancer. */
 const DEFAULT_RETRIES = 2;
@@ -15,6 +16,8 @@ export interface BackendContext {
   readonly httpsPort?: number;
   /** Clients must have shown a certificate on behalf of one of these guards; absent: they need none. */
   readonly guards?: readonly string[];
+  /** What its labels say in HAProxy's language counts. */
+  readonly raw?: true;
 }
 
 /** A backend's section without its servers, and what stands on each server line. */
@@ -33,7 +36,10 @@ export function backendShape(
   lines.push(`retries ${service.retry?.retries ?? DEFAULT_RETRIES}`);
   if (service.mode === 'http')
     lines.push(...retryLines(service), ...stickyLines(service), ...httpRules(name, service, context));
-  return { text: lines.join('\n  '), serverOptions: serverOptions(service) };
+  if (!context.raw) return { text: lines.join('\n  '), serverOptions: serverOptions(service) };
+  lines.push(...rawLines(service.raw?.backend, name, service));
+  const words = [serverOptions(service), ...rawWords(service.raw?.server, name, service)];
+  return { text: lines.join('\n  '), serverOptions: words.join(' ').trim() };
 }
 
 /** Sections beside the backend that it needs: its users, and tables of rates. */

@@ -4,6 +4,7 @@ import { isIPv6 } from '../../../util/ip-address.js';
 import type { Service } from '../../table.js';
 import { isPlainName, word } from './escape.js';
 import type { LayoutSettings } from './layout.js';
+import { rawLines } from './raw-lines.js';
 import type { RouteMaps } from './route-maps.js';
 import { GUARDS_MAP, type PortTls, type TlsLayout } from './tls-layout.js';
 
@@ -35,6 +36,8 @@ export interface PortFrontend {
   /** `address:port`. */
   readonly place: string;
   readonly service: Service;
+  /** What its labels say in HAProxy's language counts. */
+  readonly raw?: true;
 }
 
 /** Everything before the service ports: what holds for all, and the frontends that choose by host or by app. */
@@ -87,8 +90,14 @@ function vhostFrontend(settings: LayoutSettings, { choices, lower, wild }: Route
     ...challengeLines,
     'http-request set-var(txn.host) req.fhdr(host),host_only,lower',
     'http-request set-var(txn.path) path',
-    `http-request set-var(txn.route) var(txn.host),concat(,txn.path),map_beg(${MAP_FILES.paths})`,
   ];
+  const byPath = `var(txn.host),concat(,txn.path),map_beg(${MAP_FILES.paths})`;
+  // What no backend is called by, or nothing at all, is the default backend's. Each variable costs every request its time.
+  if (lower.size + wild.length + choices.length === 0) {
+    lines.push(`use_backend %[${byPath}]`, `default_backend ${NOBODY}`);
+    return lines.join('\n  ');
+  }
+  lines.push(`http-request set-var(txn.route) ${byPath}`);
   if (lower.size > 0) {
     // Of the two the longer beginning counts; the map of what ignores case is asked second, so only where the first knows nothing.
     lines.push(
@@ -113,15 +122,14 @@ function vhostFrontend(settings: LayoutSettings, { choices, lower, wild }: Route
       const rest = conditions.names.join(' ');
       lines.push(`use_backend ${backend} if { var(txn.route) -m str '${route}' } ${rest}`.trimEnd());
     }
-  lines.push("use_backend %[var(txn.route)] if { var(txn.route) -m found } !{ var(txn.route) -m beg '?' }");
-  lines.push(`default_backend ${NOBODY}`);
+  lines.push('use_backend %[var(txn.route)]', `default_backend ${NOBODY}`);
   return lines.join('\n  ');
 }
 
 /** The certificate authority that asks is answered before anything else may send it elsewhere. */
+const challengeAnswer = `path,field(4,/),map_str(${MAP_FILES.challenges})`;
 const challengeLines = [
-  `http-request set-var(txn.challenge) path,field(4,/),map_str(${MAP_FILES.challenges}) if { path_beg ${CHALLENGE_PATH} }`,
-  'http-request return status 200 content-type text/plain lf-string %[var(txn.challenge)] if { var(txn.challenge) -m found }',
+  `http-request return status 200 content-type text/plain lf-string %[${challengeAnswer}] if { path_beg ${CHALLENGE_PATH} } { ${challengeAnswer} -m found }`,
 ];
 
 /** The port for TLS, and whose certificates a connection was made with: the client's server name says it, as it chose the certificate. */
@@ -171,7 +179,7 @@ function conditionLines(id: string, match: RequestMatch = {}): { lines: string[]
 
 /** The text of a service port's frontend. */
 export function portFrontendText(
-  { name, backend, place, service }: PortFrontend,
+  { name, backend, place, service, raw }: PortFrontend,
   settings: LayoutSettings,
   tls: PortTls | undefined,
 ): string {
@@ -193,6 +201,7 @@ export function portFrontendText(
     ...Object.entries(timeouts).flatMap(([which, ms]) =>
       ms === undefined ? [] : [`timeout ${which} ${ms}ms`],
     ),
+    ...(raw ? rawLines(service.raw?.frontend, backend, service) : []),
     `default_backend ${backend}`,
   ].join('\n  ');
 }

@@ -22,6 +22,8 @@ export interface LayoutSettings {
   readonly appIdPort?: number;
   /** For virtual hosts over TLS, once there is a certificate; absent: never. */
   readonly httpsPort?: number;
+  /** HAProxy's language in labels goes into its configuration. */
+  readonly rawLabels?: true;
   readonly threads: number;
   readonly maxConnections: number;
   readonly timeouts: Required<RoutingTimeouts>;
@@ -37,6 +39,8 @@ export interface LayoutFacts {
   portRefused(port: number, address: string): string | undefined;
   /** Services (by key) whose configuration HAProxy does not take. */
   readonly refused: ReadonlySet<string>;
+  /** Services (by key) whose labels in HAProxy's language go into the configuration; absent: none. */
+  readonly raw?: ReadonlySet<string>;
   /** Absent: there are no certificates. */
   readonly tls?: TlsFacts;
 }
@@ -89,13 +93,14 @@ export function* layoutInSteps(
   const pools = new Map([...byService.values()].map((pool) => [pool.name, pool]));
   yield;
   const routes = makeRoutes(served, byService);
+  yield;
   const frontends = portFrontends(pools, settings, facts);
   const known = facts.tls ?? NO_TLS;
   const tls = makeTlsLayout(pools.values(), frontends, known, servesHttps(settings, facts));
   const backends = new Map<string, WantedBackend>();
   for (const pool of pools.values()) {
     if (backends.size % STEP === 0) yield;
-    backends.set(pool.name, wantedBackend(pool, facts, contextOf(pool, settings, tls)));
+    backends.set(pool.name, wantedBackend(pool, facts, contextOf(pool, settings, tls, facts)));
   }
   yield;
   const withoutTls: Record<number, string> = {};
@@ -130,18 +135,56 @@ export function servesHttps(
   );
 }
 
-function contextOf({ lead }: Pool, { httpsPort }: LayoutSettings, tls: TlsLayout): BackendContext {
+function contextOf(
+  { key, lead }: Pool,
+  { httpsPort }: LayoutSettings,
+  tls: TlsLayout,
+  { raw }: LayoutFacts,
+): BackendContext {
   const guards = tls.guardsFor(lead);
-  return { ...(httpsPort !== undefined && { httpsPort }), ...(guards && { guards }) };
+  return {
+    ...(httpsPort !== undefined && { httpsPort }),
+    ...(guards && { guards }),
+    ...(raw?.has(key) && { raw: true }),
+  };
 }
 
+interface MadeBackend {
+  readonly shape: Shape;
+  readonly members: readonly Service[];
+  /** Of all their servers. */
+  readonly addresses: readonly (string | undefined)[];
+  readonly backend: WantedBackend;
+}
+
+/** Backends as last made, by their first service: those of which nothing changed are the same objects in the next layout. */
+const madeBackends = new WeakMap<Service, MadeBackend>();
+
 function wantedBackend(pool: Pool, facts: LayoutFacts, context: BackendContext): WantedBackend {
-  const { shape, serverOptions } = shapeOf(pool, context);
-  const occupants = pool.members.flatMap((service) =>
+  const { key, name, lead, members } = pool;
+  const shape = shapeOf(pool, context);
+  const servers = members.flatMap((service) => service.servers);
+  const addresses = servers.map(({ host }) => facts.addressOf(host));
+  const known = madeBackends.get(lead);
+  if (
+    known?.shape === shape &&
+    known.backend.key === key &&
+    sameItems(known.members, members) &&
+    sameItems(known.addresses, addresses)
+  )
+    return known.backend;
+  const occupants = members.flatMap((service) =>
     service.servers.flatMap((server) => occupant(server, service, facts) ?? []),
   );
-  const wanted = pool.members.reduce((sum, service) => sum + (service.wanted ?? 0), 0);
-  return { name: pool.name, key: pool.key, shape, serverOptions, occupants, wanted };
+  const wanted = members.reduce((sum, service) => sum + (service.wanted ?? 0), 0);
+  const { serverOptions } = shape;
+  const backend = { name, key, shape: shape.shape, serverOptions, occupants, wanted };
+  madeBackends.set(lead, { shape, members, addresses, backend });
+  return backend;
+}
+
+function sameItems<Item>(one: readonly Item[], other: readonly Item[]): boolean {
+  return one.length === other.length && one.every((item, index) => item === other[index]);
 }
 
 interface Shape {
@@ -184,14 +227,22 @@ function portFrontends(
 ): readonly PortFrontend[] {
   const taken = new Set<string>();
   const frontends: PortFrontend[] = [];
-  for (const { name, key, members } of pools.values())
+  for (const { name, key, lead, members } of pools.values())
     for (const service of members) {
       const address = service.bindAddress ?? settings.lbAddress;
       const place = `${isIPv6(address) ? `[${address}]` : address}:${service.servicePort}`;
       if (!service.bindPort || taken.has(place)) continue;
       if (facts.portRefused(service.servicePort, address) !== undefined) continue;
       taken.add(place);
-      frontends.push({ name: `${name}_port_${service.servicePort}`, key, backend: name, place, service });
+      const raw = facts.raw?.has(key) && service === lead;
+      frontends.push({
+        name: `${name}_port_${service.servicePort}`,
+        key,
+        backend: name,
+        place,
+        service,
+        ...(raw && { raw }),
+      });
     }
   return frontends;
 }

@@ -1,6 +1,6 @@
 import type { Layout, WantedBackend } from './layout.js';
 import type { RouteMaps } from './route-maps.js';
-import { assignSlots, FREE, freshSlots, grown, type Occupant, type Slot } from './slots.js';
+import { assignSlots, FREE, freshSlots, grown, type Occupant, type Slot, slotCount } from './slots.js';
 
 /** What one process of HAProxy has, as far as run-time commands can change it, and what it was made from. */
 export interface Plan {
@@ -17,6 +17,8 @@ export interface PlannedBackend {
   readonly shape: string;
   readonly serverOptions: string;
   readonly slots: readonly Slot[];
+  /** Its slots are as this wants them: nothing is to be done while the layout has the very same. */
+  readonly matched?: WantedBackend | undefined;
 }
 
 type MapName = 'paths' | 'lower' | 'apps' | 'challenges';
@@ -74,6 +76,10 @@ export function planChange(plan: Plan, layout: Layout, mayGrow = true): Change {
   let lacking = false;
   for (const [name, backend] of plan.backends) {
     const wanted = layout.backends.get(name);
+    if (wanted !== undefined && backend.matched === wanted) {
+      backends.set(name, backend);
+      continue;
+    }
     const occupants = wanted?.occupants ?? [];
     let { slots } = backend;
     let assigned = assignSlots(slots, occupants);
@@ -85,7 +91,11 @@ export function planChange(plan: Plan, layout: Layout, mayGrow = true): Change {
     }
     const { changes } = assigned;
     lacking ||= assigned.lacking > 0;
-    backends.set(name, changes.length === 0 ? backend : { ...backend, slots: changed(slots, changes) });
+    backends.set(name, {
+      ...backend,
+      slots: changes.length === 0 ? slots : changed(slots, changes),
+      matched: assigned.lacking === 0 ? wanted : undefined,
+    });
     for (const { index, before, after } of changes) {
       if (after.state === 'taken')
         commands.push({
@@ -119,29 +129,50 @@ export function planChange(plan: Plan, layout: Layout, mayGrow = true): Change {
 /** The plan of a process that takes no commands any more: who left the layout is leaving there, and nobody comes. */
 export function outdated(plan: Plan, layout: Layout): Plan {
   const backends = new Map<string, PlannedBackend>();
-  let changes = 0;
+  let looked = false;
   for (const [name, backend] of plan.backends) {
-    const leaving = assignSlots(backend.slots, layout.backends.get(name)?.occupants ?? []).changes.filter(
+    const wanted = layout.backends.get(name);
+    if (wanted !== undefined && backend.matched === wanted) {
+      backends.set(name, backend);
+      continue;
+    }
+    looked = true;
+    const leaving = assignSlots(backend.slots, wanted?.occupants ?? []).changes.filter(
       ({ before }) => before.state !== 'free',
     );
-    changes += leaving.length;
-    backends.set(
-      name,
-      leaving.length === 0 ? backend : { ...backend, slots: changed(backend.slots, leaving) },
-    );
+    const slots = leaving.length === 0 ? backend.slots : changed(backend.slots, leaving);
+    backends.set(name, { ...backend, slots, matched: wanted });
   }
-  return changes === 0 ? plan : { ...plan, backends };
+  return looked ? { ...plan, backends } : plan;
 }
 
 /** The plan of a configuration made anew from a layout; who had a slot keeps its number. */
 export function freshPlan(before: Plan, layout: Layout): Plan {
   const backends = new Map<string, PlannedBackend>();
-  for (const [name, { key, shape, serverOptions, occupants, wanted }] of layout.backends) {
-    const slots = freshSlots(before.backends.get(name)?.slots ?? [], occupants, wanted);
-    backends.set(name, { key, shape, serverOptions, slots });
+  for (const [name, backend] of layout.backends) {
+    const { key, shape, serverOptions, occupants, wanted } = backend;
+    const known = before.backends.get(name);
+    // As it is in the running process it can be in the next one: its text is known.
+    if (known?.matched === backend && isFresh(known, backend)) {
+      backends.set(name, known);
+      continue;
+    }
+    const slots = freshSlots(known?.slots ?? [], occupants, wanted);
+    backends.set(name, { key, shape, serverOptions, slots, matched: backend });
   }
   const { head, ports, routes, challenges, tls } = layout;
   return { head, ports, backends, routes, challenges, tls };
+}
+
+/** It was made of this very backend for a configuration, and nobody has left it. */
+function isFresh({ key, shape, serverOptions, slots }: PlannedBackend, wanted: WantedBackend): boolean {
+  return (
+    key === wanted.key &&
+    shape === wanted.shape &&
+    serverOptions === wanted.serverOptions &&
+    slots.length === slotCount(Math.max(wanted.occupants.length, wanted.wanted)) &&
+    slots.every(({ state }) => state !== 'leaving')
+  );
 }
 
 /** Nothing is in flight in this slot any more: others may have it. */

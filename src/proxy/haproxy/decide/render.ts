@@ -44,9 +44,17 @@ export function render(plan: Plan): Rendered {
   };
 }
 
-function backendText({ shape, serverOptions, slots }: PlannedBackend): string {
+/** Of backends as they were last put into words: most are the same objects in the next plan. */
+const texts = new WeakMap<PlannedBackend, string>();
+
+function backendText(backend: PlannedBackend): string {
+  const known = texts.get(backend);
+  if (known !== undefined) return known;
+  const { shape, serverOptions, slots } = backend;
   const servers = slots.map((slot, index) => `server ${slotName(index)} ${serverWords(slot, serverOptions)}`);
-  return [shape, ...servers].join('\n  ');
+  const text = [shape, ...servers].join('\n  ');
+  texts.set(backend, text);
+  return text;
 }
 
 /** A slot that nobody has leads nowhere, and is switched off. */
@@ -74,7 +82,9 @@ export function commandLines(
     case 'grow': {
       const server = `${command.backend}/${slotName(command.slot)}`;
       // Without its number HAProxy 2.6 puts all added servers at one place of a consistent hash. It is the one that a configuration gives.
-      const lines = [`add server ${server} ${serverWords(FREE, command.serverOptions)} id ${command.slot + 1}`];
+      const lines = [
+        `add server ${server} ${serverWords(FREE, command.serverOptions)} id ${command.slot + 1}`,
+      ];
       // A server that is added has its check switched off.
       return command.serverOptions.split(' ').includes('check')
         ? [...lines, `enable health ${server}`]
