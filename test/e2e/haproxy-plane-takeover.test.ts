@@ -58,10 +58,15 @@ withHaproxy('HAProxy and the next `up`', () => {
   };
   const watched = async (what: string, act: () => Promise<void>): Promise<Refusals> => {
     const watch = new RefusalWatch(longrun.ready.lb, HOST);
-    await waitFor(() => watch.tried > 20);
-    await act();
-    const seen = watch.tried;
-    await waitFor(() => watch.tried > seen + 20, { timeoutMs: 30_000 });
+    try {
+      await waitFor(() => watch.tried > 20, { timeoutMs: 20_000 });
+      await act();
+      const seen = watch.tried;
+      await waitFor(() => watch.tried > seen + 20, { timeoutMs: 30_000 });
+    } finally {
+      // Also after a failure: a watch that goes on would keep this process alive.
+      await watch.stop();
+    }
     const refusals = await watch.stop();
     process.stdout.write(`${what}: ${JSON.stringify(refusals)}\n`);
     return refusals;

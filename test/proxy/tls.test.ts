@@ -246,6 +246,24 @@ describe('clients that must show a certificate', () => {
     expect(backend.received).toBe('');
   });
 
+  it('cannot come in the clear where clients are sent to TLS either, whatever they say, and by whatever port', async () => {
+    const backend = await Backend.answering('hello');
+    plane = await Plane.start([{ ...guarded(backend.port), rules: { redirectToHttps: true } }]);
+    plane.own(backend);
+    shelve({ web }, [people]);
+    await plane.openHttps();
+    const plain = await plane.client();
+    plain.send(get());
+    await plain.sees('301');
+    const claims = await plane.client();
+    claims.send(get('/', 'web.test', 'X-Forwarded-Proto: https\r\n'));
+    await claims.sees('403 Forbidden');
+    const byApp = await plane.client(await plane.openApps());
+    byApp.send(get('/', 'web.test', 'X-Marathon-App-Id: /shop/web\r\n'));
+    await byApp.sees('403 Forbidden');
+    expect(backend.received).toBe('');
+  });
+
   it('are all refused while their authority is not known', async () => {
     const backend = await Backend.answering('hello');
     plane = await Plane.start([guarded(backend.port)]);

@@ -26,22 +26,44 @@ export class PortBlock {
   static take(): PortBlock {
     const dir = join(tmpdir(), 'longrun-e2e-ports');
     mkdirSync(dir, { recursive: true });
-    for (let block = 0; block < BLOCKS; block++) {
-      const first = FIRST_PORT + block * BLOCK_PORTS;
-      const file = join(dir, String(first));
-      if (existsSync(file) && existsSync(`/proc/${readFileSync(file, 'utf8')}`)) continue;
-      rmSync(file, { force: true });
-      try {
-        writeFileSync(file, String(process.pid), { flag: 'wx' });
-        return new PortBlock(file, first);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      }
+    const files = Array.from({ length: BLOCKS }, (_, block) => join(dir, String(firstOf(block))));
+    let taken = takeOne(files);
+    if (taken === undefined) {
+      removeDead(files);
+      taken = takeOne(files);
     }
-    throw new Error(`all ${BLOCKS} blocks of test ports are taken; see ${dir}`);
+    if (taken === undefined) throw new Error(`all ${BLOCKS} blocks of test ports are taken; see ${dir}`);
+    return new PortBlock(files[taken] ?? '', firstOf(taken));
   }
 
   release(): void {
     rmSync(this.file, { force: true });
   }
+}
+
+function firstOf(block: number): number {
+  return FIRST_PORT + block * BLOCK_PORTS;
+}
+
+/** The number of the first file that was not there, which it makes; nothing that is there is touched. */
+function takeOne(files: readonly string[]): number | undefined {
+  const taken = files.findIndex((file) => {
+    try {
+      writeFileSync(file, String(process.pid), { flag: 'wx' });
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      return false;
+    }
+  });
+  return taken < 0 ? undefined : taken;
+}
+
+/**
+ * What killed test processes left: only when nothing else is left, since between a look and a removal another may take it, and since
+ * whatever else they left may still have those ports.
+ */
+function removeDead(files: readonly string[]): void {
+  for (const file of files)
+    if (!existsSync(`/proc/${readFileSync(file, 'utf8')}`)) rmSync(file, { force: true });
 }

@@ -12,8 +12,8 @@ const tasks = (...servers: readonly Server[]): ReadonlySet<TaskId> =>
 /** A command line of HAProxy whose workers do what they are told and have nothing in flight. */
 class ObedientHaproxy {
   pids: number[] = [];
-  /** It has no more room for servers. */
-  isFull = false;
+  /** It does nothing that it is told. */
+  isStubborn = false;
   readonly asked: { readonly pid: number; readonly command: string }[] = [];
 
   async processes(): Promise<Processes> {
@@ -22,8 +22,8 @@ class ObedientHaproxy {
 
   async askWorker(pid: number, commands: readonly string[]): Promise<string> {
     this.asked.push(...commands.map((command) => ({ pid, command })));
-    if (this.isFull && commands.some((command) => command.startsWith('add server'))) return 'no room\n';
-    if (!commands.some((command) => command.startsWith('show stat'))) return '';
+    if (!commands.some((command) => command.startsWith('show stat')))
+      return this.isStubborn ? 'no room\n' : '';
     const slots = ['s1', 's2', 's3', 's4'].map((slot) => `web_10000,${slot},0,0,0,0,,0,0,0,`);
     return ['# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,', ...slots, ''].join('\n');
   }
@@ -41,7 +41,7 @@ describe('workers of earlier configurations', () => {
   beforeEach(() => {
     told = [];
     haproxy.asked.length = 0;
-    haproxy.isFull = false;
+    haproxy.isStubborn = false;
     generations = new Generations(haproxy as unknown as RuntimeSocket, (task, count) => {
       told.push([task, count]);
     });
@@ -77,10 +77,10 @@ describe('workers of earlier configurations', () => {
     expect(told).toEqual([[first.taskId, 1]]);
   });
 
-  it('are replaced when they take no more servers by commands', async () => {
+  it('are replaced when they do not what they are told', async () => {
     const many = [1, 2, 3, 4, 5].map((each) => server(each));
     generations.present(1, planOf(first));
-    haproxy.isFull = true;
+    haproxy.isStubborn = true;
     await expect(generations.apply(layoutOf(web(many)))).rejects.toThrow('no room');
     generations.doubt();
     const plan = await generations.apply(layoutOf(web(many)));

@@ -2,6 +2,7 @@ import { CHALLENGE_PATH } from '../../../certificates/bundle.js';
 import type { ClientFacts } from '../client-facts.js';
 import { type DataPlane, type Ingress, NoRoute } from '../data-plane.js';
 import type { RequestHead } from '../http/request-head.js';
+import { requestFacts } from '../http/rules/ruled-request.js';
 import type { LiveService } from '../live-service.js';
 
 const DOT = 0x2e;
@@ -23,21 +24,18 @@ export function guardedRoute(
   }
   const service = ingress.route(head.hostName, target, head.fields.forward);
   if (service instanceof NoRoute || service.service.tls?.clientAuthorities === undefined) return service;
-  return withoutCertificate(service, service.service.tls.clientAuthorities, facts) ?? service;
+  const { clientAuthorities } = service.service.tls;
+  if (facts.tls !== undefined) return withForeignCertificate(clientAuthorities, facts.tls) ?? service;
+  // Whoever is sent to TLS comes back with a certificate; nothing else is let through, whatever a request says of itself.
+  if (service.rules?.sendsToTls(requestFacts(head, facts, ingress))) return service;
+  return new NoRoute(403, 'a client certificate is needed here, over TLS', 'denied');
 }
 
 /** The certificate must have been asked for on behalf of this very service: other hosts may believe other authorities. */
-function withoutCertificate(
-  live: LiveService,
+function withForeignCertificate(
   authorities: readonly string[],
-  { tls }: ClientFacts,
+  { clientAuthorities: shown }: NonNullable<ClientFacts['tls']>,
 ): NoRoute | undefined {
-  if (tls === undefined) {
-    // Whoever is sent to TLS comes back with a certificate; nothing is forwarded before.
-    if (live.service.rules?.redirectToHttps) return undefined;
-    return new NoRoute(403, 'a client certificate is needed here, over TLS', 'denied');
-  }
-  const shown = tls.clientAuthorities;
   if (shown?.every((name) => authorities.includes(name))) return undefined;
   return new NoRoute(421, 'this host wants a client certificate, on a connection made for it', 'misdirected');
 }

@@ -86,14 +86,18 @@ export class ServiceRules {
   ): OwnAnswer | undefined | Promise<OwnAnswer | undefined> {
     if (!this.admits(facts.address))
       return { status: 403, reason: 'your address is not let in here', code: 'denied', fields: '' };
-    const { redirectToHttps, basicAuth } = this.rules;
-    if (redirectToHttps && facts.byVhost && !facts.secure && facts.hostName !== '')
-      return moved(toHttps(facts.hostName, facts.target, httpsPort));
+    if (this.sendsToTls(facts)) return moved(toHttps(facts.hostName, facts.target, httpsPort));
+    const { basicAuth } = this.rules;
     if (!basicAuth) return this.#redirected(facts);
     const admission = desk.ask(basicAuth, credentialsIn(facts.lines), facts.address);
     const judged = (known: Admission): OwnAnswer | undefined =>
       known === 'admitted' ? this.#redirected(facts) : this.#refused(known, basicAuth.realm);
     return typeof admission === 'string' ? judged(admission) : admission.then(judged);
+  }
+
+  /** Whether `judge` sends a client that it admits to TLS. */
+  sendsToTls({ byVhost, secure, hostName }: RequestFacts): boolean {
+    return this.rules.redirectToHttps === true && byVhost && !secure && hostName !== '';
   }
 
   /** What of a client's claims about itself is passed on to servers. */
