@@ -57,7 +57,7 @@ describe("HAProxy's language in labels", () => {
     ];
     expect(of(...hostile, 'server s9 1.2.3.4:80', 'http-request set-map(paths.map) %[path] x')).toEqual([]);
     expect(rawWords(['a\nglobal'], 'b', web([]))).toEqual([]);
-    const sections = /^\s*["'\\]*(global|defaults|frontend|backend|listen|userlist|peers|stats)\b/;
+    const sections = /^\s*["'\\]*(global|defaults|frontend|backend|listen|userlist|peers|stats)(?![\w-])/;
     fc.assert(
       fc.property(fc.array(fc.string({ maxLength: 30, unit: 'binary-ascii' })), (lines) => {
         for (const line of of(
