@@ -12,6 +12,8 @@ import { GUARDS_MAP, type PortTls, type TlsLayout } from './tls-layout.js';
 export const VHOSTS = 'longrun_vhosts';
 export const APP_IDS = 'longrun_app_ids';
 const NOBODY = 'longrun_nobody';
+/** The host that a request is for: lower case, without a port. */
+export const HOST = 'req.fhdr(host),host_only,lower';
 /** Workers of earlier configurations that may live beside the present one; the oldest makes room. */
 export const MAX_FORMER_WORKERS = 8;
 /** The longest that such a worker lives for the sake of its connections. */
@@ -88,16 +90,18 @@ function vhostFrontend(settings: LayoutSettings, { choices, lower, wild }: Route
     ...httpsLines(settings, tls),
     ...prefaceLines(settings),
     ...challengeLines,
-    'http-request set-var(txn.host) req.fhdr(host),host_only,lower',
     'http-request set-var(txn.path) path',
   ];
-  const byPath = `var(txn.host),concat(,txn.path),map_beg(${MAP_FILES.paths})`;
+  const byPath = `concat(,txn.path),map_beg(${MAP_FILES.paths})`;
   // What no backend is called by, or nothing at all, is the default backend's. Each variable costs every request its time.
   if (lower.size + wild.length + choices.length === 0) {
-    lines.push(`use_backend %[${byPath}]`, `default_backend ${NOBODY}`);
+    lines.push(`use_backend %[${HOST},${byPath}]`, `default_backend ${NOBODY}`);
     return lines.join('\n  ');
   }
-  lines.push(`http-request set-var(txn.route) ${byPath}`);
+  lines.push(
+    `http-request set-var(txn.host) ${HOST}`,
+    `http-request set-var(txn.route) var(txn.host),${byPath}`,
+  );
   if (lower.size > 0) {
     // Of the two the longer beginning counts; the map of what ignores case is asked second, so only where the first knows nothing.
     lines.push(

@@ -2,6 +2,7 @@ import type { BasicAuth, HeaderRules, Redirect, Rewrite } from '../../../apps/po
 import type { Service } from '../../table.js';
 import type { BackendContext } from './backend-shape.js';
 import { format, isPlainName, literal, word } from './escape.js';
+import { HOST, VHOSTS } from './frame.js';
 
 /** What happens to requests of one service on their way, in the order of the built-in load balancer. */
 export function httpRules(
@@ -11,11 +12,11 @@ export function httpRules(
 ): readonly string[] {
   const lines: string[] = [];
   if (rules.redirectToHttps) {
-    const place = `https://%[var(txn.host)]${httpsPort === 443 ? '' : `:${httpsPort}`}%[pathq]`;
+    const place = `https://%[${HOST}]${httpsPort === 443 ? '' : `:${httpsPort}`}%[pathq]`;
     lines.push(
       'acl over_tls ssl_fc',
       'acl over_tls req.fhdr(x-forwarded-proto) -m str https',
-      `http-request redirect location ${place} code 301 if { var(txn.host) -m found } !over_tls`,
+      `http-request redirect location ${place} code 301 if { fe_name -m str ${VHOSTS} } !over_tls`,
     );
   }
   lines.push(...clientLines(guards));
