@@ -97,6 +97,32 @@ asRoot('a container that waits for its launch', () => {
     },
   );
 
+  it('is cancelled, not failed, when it is killed with its orders given and before it is the task', async () => {
+    const id = world.containerizer.nextId();
+    const held = pidsIn(id, 'warm');
+    process.kill(held, 'SIGSTOP');
+    await waitFor(() => /\) T /.test(readFileSync(`/proc/${held}/stat`, 'utf8')), {
+      what: 'the waiting process to stand still',
+    });
+    const spec = {
+      id,
+      command: { shell: true, value: 'touch ran; exec sleep 300', arguments: [] },
+      environment: [],
+      account: nobody,
+      limits: { cpus: 0.1, memMiB: 64 },
+    };
+    world.specs.set(id, spec);
+    world.containerizer.launch(spec);
+    // Written in one turn with the orders: from here on it counts as a launch on its way.
+    await waitFor(() => existsSync(world.containerizer.files.script(id)), {
+      what: 'the launch to be prepared',
+    });
+    world.containerizer.kill(id, 0);
+    expect(await world.ended(id)).toEqual({ cancelled: true });
+    expect(existsSync(join(world.root, 'sandboxes', id, 'ran'))).toBe(false);
+    expect(world.events.filter((event) => event.type === 'started')).toEqual([]);
+  });
+
   it('is ended without a word when it was given out and nothing came of it, or the agent was killed', async () => {
     const given = world.containerizer.nextId();
     world.containerizer.forget(given);
