@@ -117,6 +117,10 @@ function finished(settings: Settings, named: (flag: string) => string): Settings
     throw new SettingsError(
       `${named('lb-access-log-to')} '${settings.lbAccessLogTo}' is no place for a log; write file, stdout or syslog://127.0.0.1:514`,
     );
+  if (settings.lb === 'haproxy' && settings.lbAccessLog !== 'off')
+    throw new SettingsError(
+      `${named('lb-access-log')} ${settings.lbAccessLog}: HAProxy as the load balancer (--lb haproxy) keeps no access log; say off, or --lb builtin`,
+    );
   if (settings.lbAcme !== undefined && !settings.lbAcmeAgreeTos)
     throw new SettingsError(
       '--lb-acme needs --lb-acme-agree-tos: certificates are only given to those who agree to the terms of service',

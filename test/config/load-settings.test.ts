@@ -111,6 +111,10 @@ describe('settings', () => {
     [{ flags: { 'tls-cert': 'a.pem' } }, '--tls-cert and --tls-key belong together'],
     [{ file: 'allow-root-tasks: maybe' }, 'true or false'],
     [{ flags: { 'lb-workers': '0' } }, 'from 1 to 64'],
+    [
+      { flags: { lb: 'haproxy', 'lb-access-log': 'json' } },
+      '--lb-access-log json: HAProxy as the load balancer',
+    ],
   ])('refuse %j with a sentence that says what is allowed', (sources, sentence) => {
     const attempt = (): Settings => load(sources as Parameters<typeof load>[0]);
     expect(attempt).toThrow(SettingsError);
