@@ -76,6 +76,11 @@ describe('one of three proxies is cut off during a rolling deploy', () => {
       }),
     );
     const before = await settled(30_000);
+    // A deployment ends when its instances are healthy; whether every proxy knows them yet is another matter.
+    for (const { urls } of proxies)
+      await waitFor(async () => (await ask(urls['lb'] ?? '', { host: 'web.test' })).status === 200, {
+        what: 'every proxy to know the app',
+      });
     const kinds = ['keep-alive GET', 'fresh GET', 'POST'];
     const loads = proxies.map(
       (proxy) =>
