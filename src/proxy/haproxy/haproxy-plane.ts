@@ -160,7 +160,7 @@ export class HaproxyPlane {
         this.#wakeIn(waitMs);
         return;
       }
-      await this.#reload(layout, needsReload);
+      await this.#reload(needsReload);
     }
     const busy = await this.generations.count(tasks);
     table.confirm(change);
@@ -224,7 +224,7 @@ export class HaproxyPlane {
     this.generations.present(worker, checked);
   }
 
-  async #reload(_layout: Layout, plan: Plan): Promise<void> {
+  async #reload(plan: Plan): Promise<void> {
     const { haproxy, clock } = this.options;
     const checked = await this.#checked(plan);
     const worker = await haproxy
