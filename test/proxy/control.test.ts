@@ -298,6 +298,18 @@ describe('taking an instance out', () => {
     expect(drain.result()?.inFlight).toBe(0);
   });
 
+  it('does not wait for a line on which nobody says who it is, and ends it after a lease', async () => {
+    const { scene, one } = usual();
+    const nobody = new FakeProxy('');
+    scene.control.acceptLine(nobody);
+    const drain = scene.takeOut(one);
+    await scene.pass(5);
+    expect(drain.result()?.inFlight).toBe(0);
+    await scene.pass(20_000);
+    expect(nobody.connected).toBe(false);
+    expect(scene.control.stats().map(({ proxyId }) => proxyId)).not.toContain('');
+  });
+
   it('does not wait for a proxy whose lease ran out', async () => {
     const { scene, a, b, one } = usual();
     b.prompt = false;

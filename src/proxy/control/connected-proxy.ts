@@ -19,7 +19,8 @@ export class ConnectedProxy {
   /** Version last sent; undefined before the first snapshot. */
   sent: number | undefined;
   leaseUntilMs: number;
-  leased = true;
+  /** It is waited for. Not before its HELLO: a line on which nobody says who it is routes nothing that we could know of. */
+  leased = false;
   /** Ends telling it names and certificates. */
   endNames: (() => void) | undefined;
   readonly inFlight = new Map<TaskId, number>();

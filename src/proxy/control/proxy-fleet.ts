@@ -76,6 +76,7 @@ export class ProxyFleet implements ProxiesSay {
     proxy.patches = hello.patches === true;
     proxy.acked = 0;
     proxy.inFlight.clear();
+    proxy.leased = true;
     const predecessors = [...this.#proxies].filter(
       (other) => other !== proxy && other.proxyId === hello.proxyId,
     );
@@ -93,7 +94,7 @@ export class ProxyFleet implements ProxiesSay {
   /** Every message renews the lease. */
   renew(proxy: ConnectedProxy): void {
     proxy.leaseUntilMs = this.options.nowMs() + this.options.leaseMs;
-    if (proxy.leased) return;
+    if (proxy.leased || proxy.proxyId === '') return;
     proxy.leased = true;
     this.options.log.info('a proxy is back', { proxy: proxy.proxyId });
     this.#remember();
@@ -120,7 +121,7 @@ export class ProxyFleet implements ProxiesSay {
         const { proxyId, host } = proxy;
         this.options.log.warn('a proxy is silent; it is not waited for any more', { proxy: proxyId, host });
       }
-      if (proxy.line.connected) continue;
+      if (proxy.line.connected && proxy.proxyId !== '') continue;
       this.#proxies.delete(proxy);
       proxy.endNames?.();
       // A line can be resumed for much longer than a lease: should the proxy come back, then on a new one.

@@ -137,15 +137,24 @@ export class HaproxyProcess {
   async adopt(): Promise<boolean> {
     const kept = runningHaproxy(this.options.workDir);
     if (!kept) return false;
-    try {
-      await this.runtime.processes();
-    } catch (error) {
-      this.options.log.warn('an earlier HAProxy does not answer and is ended', { error: String(error) });
-      kill(kept.master.pid, 'SIGKILL');
-      return false;
+    const { clock, log } = this.options;
+    const endMs = clock.monotonicMs() + START_PATIENCE_MS;
+    for (;;) {
+      try {
+        await this.runtime.processes();
+        this.#watchOver(kept.master);
+        return true;
+      } catch (error) {
+        if (!isAlive(kept.master)) return false;
+        // In the middle of a reload nobody answers for a moment, while its workers serve.
+        if (clock.monotonicMs() >= endMs) {
+          log.warn('an earlier HAProxy does not answer and is ended', { error: String(error) });
+          kill(kept.master.pid, 'SIGKILL');
+          return false;
+        }
+      }
+      await this.#pause();
     }
-    this.#watchOver(kept.master);
-    return true;
   }
 
   /** What HAProxy has against this configuration; undefined: nothing. Lines are numbered from 1. */

@@ -167,7 +167,12 @@ export class HaproxyWorker {
         },
         retire: async () => this.#endAs('retire'),
         exit: () => this.#endAs('at-once'),
-        handOver: async () => this.#endAs('leave'),
+        // What it began, a reload above all, it ends first: two must not change HAProxy at once.
+        handOver: async () => {
+          const identity = this.#endAs('leave');
+          await this.#plane.stop();
+          return identity;
+        },
       },
       log,
     );

@@ -54,8 +54,10 @@ export class RuntimeSocket {
     return this.ask(commands.map((command) => `@!${pid} ${command}`).join('; '));
   }
 
+  /** Rejects with RuntimeError, too, when it takes the question and says nothing: in the middle of a reload it does. */
   async processes(): Promise<Processes> {
     const text = await this.ask('show proc');
+    if (!/^\d+\s+master\s/m.test(text)) throw new RuntimeError("HAProxy's master does not say what runs");
     const failed = Number(/^\d+\s+master\s+\d+ \[failed: (\d+)\]/m.exec(text)?.[1] ?? 0);
     const workers = [...text.matchAll(/^(\d+)\s+worker\s+(\d+)\s/gm)].map((row) => ({
       pid: Number(row[1]),
