@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import fc from 'fast-check';
 import { type Log, silentLog } from '../../src/logging/log.js';
 import { type Clock, SystemClock } from '../../src/util/clock.js';
@@ -78,6 +79,64 @@ describe('what waits for an acknowledgement', () => {
     const { core: line, overflows } = core(100, 1_000);
     line.send('x'.repeat(5_000));
     expect(overflows()).toBe(0);
+  });
+});
+
+describe('an acknowledgement', () => {
+  const received = Buffer.from(
+    [1, 2].map((seq) => encodeRecord(JSON.stringify({ s: seq, m: 'x' }))).join(''),
+  );
+  const turn = (): Promise<void> => new Promise((done) => setImmediate(done));
+  const open = (): { core: LineCore; clock: VirtualClock; socket: Duplex; written: () => string } => {
+    const clock = new VirtualClock();
+    let written = '';
+    const socket = Object.assign(
+      new Duplex({
+        read: () => undefined,
+        write: (piece, _encoding, done) => {
+          written += String(piece);
+          done();
+        },
+      }),
+      { setNoDelay: () => undefined },
+    );
+    const ignore = (): undefined => undefined;
+    const core = new LineCore(clock, 100, {
+      message: ignore,
+      greeting: ignore,
+      lost: ignore,
+      overflow: ignore,
+    });
+    core.attach(socket as unknown as Socket, received);
+    core.resume(0);
+    return { core, clock, socket, written: () => written };
+  };
+
+  it('goes with the next message', async () => {
+    const { core, written } = open();
+    core.send('answer');
+    await turn();
+    expect(written()).toBe(encodeRecord('{"s":1,"m":"answer"}') + encodeRecord('{"a":2}'));
+    core.detach('over', false);
+  });
+
+  it('goes alone a little later when there is none', async () => {
+    const { core, clock, written } = open();
+    await turn();
+    expect(written()).toBe('');
+    await clock.advanceAsync(20);
+    expect(written()).toBe(encodeRecord('{"a":2}'));
+    core.detach('over', false);
+  });
+
+  it('is void with its connection: the next greeting says all', async () => {
+    const { core, clock, written } = open();
+    const other = open();
+    core.attach(other.socket as unknown as Socket, Buffer.alloc(0));
+    await clock.advanceAsync(20);
+    expect(written()).toBe('');
+    expect(other.written()).toBe('');
+    core.detach('over', false);
   });
 });
 

@@ -3,7 +3,7 @@ import type { Timer } from '../../util/clock.js';
 import { type ContainerHost, waitUntil } from './container-host.js';
 import type { ContainerEnd, ContainerLimits, ContainerSpec, MemoryLimitation } from './containerizer.js';
 import { updatedLimits } from './decide/cgroup-values.js';
-import { isTasksOwnProgram } from './decide/launch-script.js';
+import { isTasksOwnProgram, programIn } from './decide/launch-script.js';
 import {
   type Condition,
   type ContainerRecords,
@@ -21,7 +21,7 @@ import {
 import { giveOrders, removeOrders } from './give-orders.js';
 import { attachNetwork } from './network/attach-network.js';
 import { prepareContainer } from './prepare-container.js';
-import { killGroupOf, lives, pidInUse, signal, textOf } from './processes.js';
+import { killGroupOf, lives, pidInUse, programView, signal, textOf } from './processes.js';
 
 /** A request that no supervisor took within this time is made again ... */
 const REASK_MS = 5_000;
@@ -29,6 +29,8 @@ const REASK_MS = 5_000;
 const MAX_ASKS = 4;
 /** Time from a supervisor's claim to the exec of the task's program. */
 const START_LIMIT_MS = 30_000;
+/** A command line is read only where nothing else tells whose program it is, and not before. */
+const COMMAND_LINE_AFTER_MS = 20;
 /** Time for a warm container's process to come to where it takes its orders; it was there when it was given out. */
 const ORDERS_LIMIT_MS = 2_000;
 /** Time for a supervisor to write the exit of a task that was killed. */
@@ -44,6 +46,8 @@ export class ProcessContainer {
   #askedAtMs: number;
   #claimedAtMs: number | undefined;
   #execTimer: Timer | undefined;
+  /** Since when its process was looked at. */
+  #forkedAtMs: number | undefined;
   #ordersTimer: Timer | undefined;
   /** Made before it was known what for: its process waits, or waited, for orders. */
   readonly #warm: boolean;
@@ -209,12 +213,19 @@ export class ProcessContainer {
   #awaitExec(nextMs: number): void {
     this.#execTimer = undefined;
     const { task } = this.#records;
-    const { files, clock, stopped } = this.host;
+    const { clock, stopped } = this.host;
     if (!task || this.#started || this.#finishing || stopped) return;
-    const commandLine = textOf(`/proc/${task.pid}/cmdline`) ?? '';
-    const runtime = Buffer.from(files.runtime).toString('latin1');
-    if (isTasksOwnProgram(commandLine, this.id, runtime) && lives(task)) this.#sayStarted(task);
+    this.#forkedAtMs ??= clock.monotonicMs();
+    const seen = programIn(programView(task.pid), this.spec);
+    const patient = clock.monotonicMs() - this.#forkedAtMs < COMMAND_LINE_AFTER_MS;
+    const isOwn = seen === 'own' || (seen === 'unclear' && !patient && this.#isOwnCommandLine(task));
+    if (isOwn && lives(task)) this.#sayStarted(task);
     else this.#execTimer = clock.after(nextMs, () => this.#awaitExec(Math.min(nextMs * 1.3, 100)));
+  }
+
+  #isOwnCommandLine(task: LiveProcess): boolean {
+    const commandLine = textOf(`/proc/${task.pid}/cmdline`) ?? '';
+    return isTasksOwnProgram(commandLine, this.id, Buffer.from(this.host.files.runtime).toString('latin1'));
   }
 
   #sayStarted(task: LiveProcess): void {

@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../../util/clock.js';
 import type { Dice } from '../../util/ids.js';
 import type { ContainerHost } from './container-host.js';
 import type {
+  Account,
   ContainerEvent,
   Containerizer,
   ContainerLimits,
@@ -24,6 +25,7 @@ import { Launcher } from './launcher.js';
 import { LogPumpKeeper, type LogPumpSettings } from './log-pump-keeper.js';
 import type { BridgeNetworks } from './network/bridge-networks.js';
 import { OutOfMemoryWatch } from './out-of-memory-watch.js';
+import { makeFolders, removeEmptyFolders } from './prepare-container.js';
 import { ProcessContainer } from './process-container.js';
 import { signal } from './processes.js';
 import { removeTree } from './remove-tree.js';
@@ -87,6 +89,8 @@ export class ProcessContainerizer implements Containerizer {
   readonly #warm: WarmPool;
   /** Ids of warm containers that were given out and are not launched yet. */
   readonly #given = new Set<string>();
+  /** Whose task was launched last: whom folders made in advance are for. */
+  #lastAccount: Account | undefined;
 
   constructor(private readonly options: ProcessContainerizerOptions) {
     const { clock, log, isolation } = options;
@@ -121,7 +125,10 @@ export class ProcessContainerizer implements Containerizer {
     return new WarmPool(this.#host, {
       size: warmContainers ?? DEFAULT_WARM_CONTAINERS,
       dice,
-      makeGroups: (id) => isolation.makeGroups(id),
+      make: (id) => {
+        isolation.makeGroups(id);
+        makeFolders(this.files, id, this.#lastAccount);
+      },
       request: (ids) => this.#launcher.requestWarm(ids),
       discard: (id) => this.#destroy(id),
       queued: () => this.#waiting.length,
@@ -225,11 +232,10 @@ export class ProcessContainerizer implements Containerizer {
     }
   }
 
-  /** Its sandbox stays, if it has one: it may be somebody's whom we only forgot. A folder of no output says nothing. */
+  /** What is in its folders stays: it may be somebody's whom we only forgot. */
   async #removeOrphan(id: string): Promise<void> {
     await this.#removeRecords(id);
-    if (!existsSync(this.files.sandbox(id)))
-      await rm(this.files.output(id), { recursive: true, force: true });
+    removeEmptyFolders(this.files, id);
     this.#orphans.delete(id);
   }
 
@@ -242,6 +248,7 @@ export class ProcessContainerizer implements Containerizer {
 
   launch(spec: ContainerSpec): void {
     if (this.#stopped || this.#containers.has(spec.id)) return;
+    this.#lastAccount = spec.account ?? this.#lastAccount;
     const origin = this.#given.delete(spec.id) ? 'warm' : 'cold';
     const container = new ProcessContainer(spec, this.#host, origin);
     this.#containers.set(spec.id, container);

@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { startTicks } from '../../util/process-identity.js';
+import type { ProgramView } from './decide/launch-script.js';
 import type { LiveProcess } from './decide/record.js';
 
 /** The text of a small kernel or record file, undefined when it is not there (or its process just went). */
@@ -9,6 +10,25 @@ export function textOf(path: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+function linkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** None of this waits for the process. Output before input: who has his output has had his input. */
+export function programView(pid: number): ProgramView {
+  const stdout = linkOf(`/proc/${pid}/fd/1`);
+  const stdin = linkOf(`/proc/${pid}/fd/0`);
+  const stat = textOf(`/proc/${pid}/stat`) ?? '';
+  // Fields 48 and 49 of proc(5), arg_start and arg_end; 0 for those who may not know.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const bytes = Number(fields[46]) - Number(fields[45]);
+  return { stdin, stdout, commandBytes: bytes > 0 ? bytes : undefined };
 }
 
 /** Whether exactly this process of this boot still lives: a pid alone may have been given to another. */

@@ -3,18 +3,18 @@ import type { Timer } from '../../util/clock.js';
 import type { Dice } from '../../util/ids.js';
 import type { ContainerHost } from './container-host.js';
 import { type ContainerRecords, readRecords } from './decide/record.js';
-import { MAKE_LIMIT_MS, REFILL_MS, toMake } from './decide/warm-stock.js';
+import { MAKE_AT_ONCE, MAKE_LIMIT_MS, REFILL_MS, restLeft, toMake } from './decide/warm-stock.js';
 import { lives, textOf } from './processes.js';
 
-/** How many containers wait for orders by default. */
-export const DEFAULT_WARM_CONTAINERS = 8;
+/** How many containers wait for orders by default: enough for ten apps that are deployed at once. */
+export const DEFAULT_WARM_CONTAINERS = 12;
 
 export interface WarmPoolParts {
   /** How many containers are to wait; 0 = none. */
   readonly size: number;
   readonly dice: Dice;
-  /** Makes a container's groups, without limits. */
-  readonly makeGroups: (id: string) => void;
+  /** Makes a container's groups, without limits, and its folders. */
+  readonly make: (id: string) => void;
   /** Asks for supervisors whose tasks wait for their orders. */
   readonly request: (ids: readonly string[]) => void;
   /** Ends one that nobody wants any more, without a word to anybody. */
@@ -42,6 +42,7 @@ export class WarmPool {
   #timer: Timer | undefined;
   #failures = 0;
   #failedAtMs = 0;
+  #takenAtMs = Number.NEGATIVE_INFINITY;
   #started = false;
 
   constructor(
@@ -66,6 +67,7 @@ export class WarmPool {
     for (const [id, { records }] of this.#stock) {
       if (!records) continue;
       this.#stock.delete(id);
+      this.#takenAtMs = this.host.clock.monotonicMs();
       this.#refillAfter(REFILL_MS);
       if (waits(records)) return id;
       this.#failed(id);
@@ -131,6 +133,12 @@ export class WarmPool {
   #refill(): void {
     if (!this.#started) return;
     const nowMs = this.host.clock.monotonicMs();
+    const takenAgoMs = nowMs - this.#takenAtMs;
+    const restMs = restLeft({ size: this.parts.size, stock: this.#stock.size, takenAgoMs });
+    if (restMs > 0) {
+      this.#refillAfter(restMs);
+      return;
+    }
     const count = toMake({
       size: this.parts.size,
       stock: this.#stock.size,
@@ -139,11 +147,12 @@ export class WarmPool {
       sinceFailureMs: nowMs - this.#failedAtMs,
     });
     const ids: string[] = [];
-    for (let made = 0; made < count; made++) {
+    if (count > MAKE_AT_ONCE) this.#refillAfter(0);
+    for (let made = 0; made < Math.min(count, MAKE_AT_ONCE); made++) {
       const id = this.parts.dice.uuid();
       this.#stock.set(id, { askedAtMs: nowMs, records: undefined });
       try {
-        this.parts.makeGroups(id);
+        this.parts.make(id);
         writeFileSync(this.host.files.record(id, 'warm'), '', { mode: 0o600 });
         ids.push(id);
       } catch (error) {

@@ -24,6 +24,9 @@ export const LINE_HEARTBEAT_MS = 2_000;
 /** Silence after which a connection is given up. */
 export const LINE_SILENCE_MS = 7_000;
 export const LINE_MAX_QUEUED = 200_000;
+/** An acknowledgement goes with the next message; without one, on its own after this, or after so many messages. */
+const ACK_DELAY_MS = 20;
+const ACK_AT_ONCE = 64;
 /** An agent's report of ten thousand tasks, or a whole routing table, is one record. */
 export const LINE_MAX_RECORD_BYTES = 128 * 1024 * 1024;
 /** So much text may wait for the peer's acknowledgement; one message always may. */
@@ -56,7 +59,9 @@ export class LineCore {
   #decoder = new RecordDecoder(LINE_MAX_RECORD_BYTES);
   #outbox: string[] = [];
   #flushQueued = false;
-  #ackDue = false;
+  /** Received since the last acknowledgement. */
+  #unacknowledged = 0;
+  #ackTimer: Timer | undefined;
   #lastReceivedMs = 0;
   #lastSentMs = 0;
   #lastTickMs = 0;
@@ -112,6 +117,8 @@ export class LineCore {
     this.#open = false;
     this.#decoder = new RecordDecoder(LINE_MAX_RECORD_BYTES);
     this.#outbox = [];
+    // The greeting acknowledges all that came over the former connection.
+    this.#unacknowledged = 0;
     const now = this.clock.monotonicMs();
     this.#lastReceivedMs = now;
     this.#lastSentMs = now;
@@ -181,8 +188,9 @@ export class LineCore {
       return;
     }
     this.#received = frame.s;
-    this.#ackDue = true;
-    this.#scheduleFlush();
+    this.#unacknowledged += 1;
+    if (this.#unacknowledged >= ACK_AT_ONCE) this.#scheduleFlush();
+    else this.#ackTimer ??= this.clock.after(ACK_DELAY_MS, () => this.#flush());
     this.on.message(frame.m);
   }
 
@@ -211,12 +219,14 @@ export class LineCore {
 
   #flush(): void {
     this.#flushQueued = false;
+    this.#ackTimer?.cancel();
+    this.#ackTimer = undefined;
     const socket = this.#socket;
     if (!socket) return;
     let text = this.#outbox.join('');
     this.#outbox = [];
-    if (this.#ackDue) {
-      this.#ackDue = false;
+    if (this.#unacknowledged > 0) {
+      this.#unacknowledged = 0;
       text += encodeRecord(`{"a":${this.#received}}`);
     }
     if (text === '') return;

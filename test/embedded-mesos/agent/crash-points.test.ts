@@ -25,8 +25,9 @@ const warmContainers = (world: AgentWorld): number =>
     .filter((name) => textOf(join(world.workDir, 'agent/records', name))?.endsWith(' end\n')).length;
 
 async function story(point: CrashPoint, dies: 'in its launch' | 'in its end'): Promise<CrashStory> {
-  // Only without a container made in advance is the launcher asked.
-  const options = point === 'the launcher was asked' ? { warmContainers: 0 } : {};
+  // Only without containers made in advance is the launcher asked for this task, and is a sandbox made for it alone.
+  const alone = point === 'the launcher was asked' || point === 'the sandbox was made';
+  const options = alone ? { warmContainers: 0 } : {};
   const world = new AgentWorld();
   try {
     const task = world.task('');

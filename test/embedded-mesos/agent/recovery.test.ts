@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CheckpointLog } from '../../../src/embedded-mesos/agent/checkpoint-log.js';
 import { checkpointKeys } from '../../../src/embedded-mesos/agent/task-record.js';
@@ -100,7 +100,10 @@ asRoot('an agent that is killed with SIGKILL and started again', () => {
     expect(ends).toEqual(all.map(() => ['TASK_FINISHED']));
     const ran = world
       .files('sandboxes')
-      .map((id) => readFileSync(join(world.workDir, 'agent/sandboxes', id, 'ran'), 'utf8'));
+      .map((id) => join(world.workDir, 'agent/sandboxes', id, 'ran'))
+      // Those of containers made in advance hold nothing.
+      .filter((path) => existsSync(path))
+      .map((path) => readFileSync(path, 'utf8'));
     expect(ran).toEqual(all.map(() => 'ran\n'));
   });
 

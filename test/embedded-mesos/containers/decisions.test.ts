@@ -14,6 +14,7 @@ import {
   commandFault,
   isTasksOwnProgram,
   launchMark,
+  programIn,
 } from '../../../src/embedded-mesos/containers/decide/launch-script.js';
 import { cgroupHierarchies } from '../../../src/embedded-mesos/containers/decide/mount-table.js';
 import { memoryLimitation } from '../../../src/embedded-mesos/containers/decide/out-of-memory.js';
@@ -224,6 +225,23 @@ describe('what the kernel and the shell say', () => {
     expect(own('/bin/sh', '-s', launchMark('c1'))).toBe(false);
     expect(isTasksOwnProgram('', 'c1', '/run/runtime')).toBe(false);
     expect(own('/bin/sh', '-c', 'sleep 1')).toBe(true);
+  });
+
+  it('a task’s own program is told from the launch by where its input and output lead, without its command line', () => {
+    const id = 'c1';
+    const plain = { id, environment: [{ name: 'PORT', value: '1' }] };
+    const [stdin, stdout] = ['/dev/null', `/run/pipes/${id}.stdout`];
+    const shell = Buffer.byteLength(`/bin/sh\0-s\0${launchMark(id)}\0`);
+    expect(programIn({ stdin, stdout, commandBytes: 9 }, plain)).toBe('own');
+    // Still the shell that waited for its orders, or the launcher's.
+    expect(programIn({ stdin, stdout: '/dev/null', commandBytes: 9 }, plain)).toBe('unclear');
+    expect(programIn({ stdin: `/run/scripts/${id}`, stdout, commandBytes: 9 }, plain)).toBe('launching');
+    // The last line of the launch script has opened its input, and is not executed yet, or is just being.
+    expect(programIn({ stdin, stdout, commandBytes: shell }, plain)).toBe('unclear');
+    expect(programIn({ stdin, stdout, commandBytes: undefined }, plain)).toBe('unclear');
+    // env(1) stands between.
+    const odd = { id, environment: [{ name: 'A.B', value: '' }] };
+    expect(programIn({ stdin, stdout, commandBytes: 9 }, odd)).toBe('unclear');
   });
 
   it('commands that no shell or kernel can run are refused', () => {

@@ -6,6 +6,8 @@ import {
   FIRST_PAUSE_MS,
   LONGEST_PAUSE_MS,
   pauseAfter,
+  REST_MS,
+  restLeft,
   toMake,
 } from '../../../src/embedded-mesos/containers/decide/warm-stock.js';
 import { noNamespaces } from '../../../src/embedded-mesos/containers/isolation/namespaces.js';
@@ -60,7 +62,7 @@ asRoot('a container that waits for its launch', () => {
 
   it('is of no container that anybody can see', () => {
     for (const id of waiting()) expect(world.containerizer.statistics(id)).toBeUndefined();
-    expect(existsSync(join(world.root, 'sandboxes', waiting()[0] ?? ''))).toBe(false);
+    for (const id of waiting()) expect(readdirSync(join(world.root, 'sandboxes', id))).toEqual([]);
   });
 
   it('is never given out when its process or its supervisor was killed', async () => {
@@ -72,6 +74,8 @@ asRoot('a container that waits for its launch', () => {
     for (const id of given) await world.started(id);
     for (const id of [first, second, third]) {
       expect(given).not.toContain(id);
+      for (const folder of ['sandboxes', 'outputs'])
+        await waitFor(() => !existsSync(join(world.root, folder, id)), { what: `${folder} to be tidied` });
       await waitFor(() => world.isolation.members(id).length === 0);
     }
   });
@@ -259,6 +263,13 @@ describe('how many containers are made in advance', () => {
     expect(toMake({ ...facts, stock: 8 })).toBe(0);
     expect(toMake({ ...facts, queued: 9 })).toBe(0);
     expect(toMake({ ...facts, size: 0, stock: 0 })).toBe(0);
+  });
+
+  it('waits for the end of a burst, unless few are left', () => {
+    const burst = { size: 12, stock: 5, takenAgoMs: 30 };
+    expect(restLeft(burst)).toBe(REST_MS - 30);
+    expect(restLeft({ ...burst, takenAgoMs: REST_MS })).toBe(0);
+    expect(restLeft({ ...burst, stock: 2 })).toBe(0);
   });
 
   it('is one at a time, ever more seldom, when they cannot be made', () => {

@@ -61,6 +61,36 @@ export function isTasksOwnProgram(commandLine: string, containerId: string, runt
   return !words.includes(launchMark(containerId)) && words[1]?.startsWith(`${runtimeFolder}/`) !== true;
 }
 
+/** What the kernel tells of a process without waiting for it. */
+export interface ProgramView {
+  /** Where its standard input and output lead. */
+  readonly stdin: string | undefined;
+  readonly stdout: string | undefined;
+  /** Length of its command line; undefined: not known, or it is just being replaced. */
+  readonly commandBytes: number | undefined;
+}
+
+/**
+ * What can be said of a container's main process without its command line, to read which is to wait for the process: while it loads a
+ * program it holds a lock over its memory, and it may be held up itself, by a quota above all. `launching`: it still reads the launch
+ * script. `own`: it is the task's own program. The launch script's last line opens /dev/null and executes the program; nothing but the
+ * shell that reads the script has both that input and the container's output before.
+ */
+export function programIn(
+  { stdin, stdout, commandBytes }: ProgramView,
+  { id, environment }: Pick<ContainerSpec, 'id' | 'environment'>,
+): 'launching' | 'own' | 'unclear' {
+  if (stdin?.endsWith(`/scripts/${id}`)) return 'launching';
+  const redirected = stdin === '/dev/null' && stdout?.endsWith(`/${id}.stdout`) === true;
+  if (!redirected || commandBytes === undefined || commandBytes === launchShellBytes(id)) return 'unclear';
+  return environment.every(({ name }) => isShellVariable(name)) ? 'own' : 'unclear';
+}
+
+/** Length of the command line of the shell that reads the launch script. */
+function launchShellBytes(id: string): number {
+  return Buffer.byteLength(`/bin/sh\0-s\0${launchMark(id)}\0`);
+}
+
 /** Why this command can never run, as a sentence; undefined when it can be tried. */
 export function commandFault(spec: Pick<ContainerSpec, 'command' | 'environment'>): string | undefined {
   const { value } = spec.command;

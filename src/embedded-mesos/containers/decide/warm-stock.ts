@@ -1,5 +1,11 @@
 /** Pause before what was given out is made anew, so that it does not compete with the launch that took it. */
 export const REFILL_MS = 20;
+/** Launches come in bursts: what was given out is made anew when none was asked for so long, or when few are left. */
+export const REST_MS = 100;
+/** Few: at most so much of what there is to be. */
+const FEW = 1 / 6;
+/** So many are made in one turn of the event loop. */
+export const MAKE_AT_ONCE = 4;
 /** How long making one may take before it is given up. */
 export const MAKE_LIMIT_MS = 10_000;
 /** Pauses after containers that could not be made: from the first to the longest, doubling. */
@@ -17,6 +23,15 @@ export interface StockFacts {
   /** How many in a row could not be made. */
   readonly failures: number;
   readonly sinceFailureMs: number;
+}
+
+/** How much longer making anew waits for the end of a burst, in milliseconds; 0: it is time. `takenAgoMs`: since one was given out. */
+export function restLeft({
+  size,
+  stock,
+  takenAgoMs,
+}: Pick<StockFacts, 'size' | 'stock'> & { readonly takenAgoMs: number }): number {
+  return stock <= size * FEW ? 0 : Math.max(0, REST_MS - takenAgoMs);
 }
 
 /** How many containers to ask for now. After a failure: none for a while, then one to see whether it goes. */
