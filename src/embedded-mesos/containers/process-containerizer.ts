@@ -89,6 +89,8 @@ export class ProcessContainerizer implements Containerizer {
   readonly #warm: WarmPool;
   /** Ids of warm containers that were given out and are not launched yet. */
   readonly #given = new Set<string>();
+  /** Launched, and neither started nor ended. */
+  readonly #starting = new Set<string>();
   /** Whose task was launched last: whom folders made in advance are for. */
   #lastAccount: Account | undefined;
 
@@ -132,6 +134,7 @@ export class ProcessContainerizer implements Containerizer {
       request: (ids) => this.#launcher.requestWarm(ids),
       discard: (id) => this.#destroy(id),
       queued: () => this.#waiting.length,
+      starting: () => this.#starting.size,
     });
   }
 
@@ -225,6 +228,7 @@ export class ProcessContainerizer implements Containerizer {
 
   #emit(event: ContainerEvent): void {
     if (this.#stopped) return;
+    if (event.type !== 'progress') this.#starting.delete(event.id);
     if (!this.#orphans.has(event.id)) {
       this.options.onEvent(event);
     } else if (event.type === 'ended') {
@@ -252,6 +256,7 @@ export class ProcessContainerizer implements Containerizer {
     const origin = this.#given.delete(spec.id) ? 'warm' : 'cold';
     const container = new ProcessContainer(spec, this.#host, origin);
     this.#containers.set(spec.id, container);
+    this.#starting.add(spec.id);
     this.#enqueue(container);
   }
 

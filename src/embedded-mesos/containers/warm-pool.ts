@@ -3,7 +3,7 @@ import type { Timer } from '../../util/clock.js';
 import type { Dice } from '../../util/ids.js';
 import type { ContainerHost } from './container-host.js';
 import { type ContainerRecords, readRecords } from './decide/record.js';
-import { MAKE_AT_ONCE, MAKE_LIMIT_MS, REFILL_MS, restLeft, toMake } from './decide/warm-stock.js';
+import { MAKE_AT_ONCE, MAKE_LIMIT_MS, REFILL_MS, rests, toMake } from './decide/warm-stock.js';
 import { lives, textOf } from './processes.js';
 
 /** How many containers wait for orders by default: enough for ten apps that are deployed at once. */
@@ -21,6 +21,8 @@ export interface WarmPoolParts {
   readonly discard: (id: string) => void;
   /** Launches that wait for their turn. */
   readonly queued: () => number;
+  /** Launches whose programs have not started. */
+  readonly starting: () => number;
 }
 
 interface Warm {
@@ -42,7 +44,6 @@ export class WarmPool {
   #timer: Timer | undefined;
   #failures = 0;
   #failedAtMs = 0;
-  #takenAtMs = Number.NEGATIVE_INFINITY;
   #started = false;
 
   constructor(
@@ -67,7 +68,6 @@ export class WarmPool {
     for (const [id, { records }] of this.#stock) {
       if (!records) continue;
       this.#stock.delete(id);
-      this.#takenAtMs = this.host.clock.monotonicMs();
       this.#refillAfter(REFILL_MS);
       if (waits(records)) return id;
       this.#failed(id);
@@ -133,14 +133,13 @@ export class WarmPool {
   #refill(): void {
     if (!this.#started) return;
     const nowMs = this.host.clock.monotonicMs();
-    const takenAgoMs = nowMs - this.#takenAtMs;
-    const restMs = restLeft({ size: this.parts.size, stock: this.#stock.size, takenAgoMs });
-    if (restMs > 0) {
-      this.#refillAfter(restMs);
+    const { size } = this.parts;
+    if (rests({ size, stock: this.#stock.size, starting: this.parts.starting() })) {
+      this.#refillAfter(REFILL_MS);
       return;
     }
     const count = toMake({
-      size: this.parts.size,
+      size,
       stock: this.#stock.size,
       queued: this.parts.queued(),
       failures: this.#failures,

@@ -6,8 +6,7 @@ import {
   FIRST_PAUSE_MS,
   LONGEST_PAUSE_MS,
   pauseAfter,
-  REST_MS,
-  restLeft,
+  rests,
   toMake,
 } from '../../../src/embedded-mesos/containers/decide/warm-stock.js';
 import { noNamespaces } from '../../../src/embedded-mesos/containers/isolation/namespaces.js';
@@ -265,11 +264,11 @@ describe('how many containers are made in advance', () => {
     expect(toMake({ ...facts, size: 0, stock: 0 })).toBe(0);
   });
 
-  it('waits for the end of a burst, unless few are left', () => {
-    const burst = { size: 12, stock: 5, takenAgoMs: 30 };
-    expect(restLeft(burst)).toBe(REST_MS - 30);
-    expect(restLeft({ ...burst, takenAgoMs: REST_MS })).toBe(0);
-    expect(restLeft({ ...burst, stock: 2 })).toBe(0);
+  it('is none while launches are under way, unless few are left', () => {
+    const burst = { size: 12, stock: 5, starting: 7 };
+    expect(rests(burst)).toBe(true);
+    expect(rests({ ...burst, starting: 0 })).toBe(false);
+    expect(rests({ ...burst, stock: 2 })).toBe(false);
   });
 
   it('is one at a time, ever more seldom, when they cannot be made', () => {

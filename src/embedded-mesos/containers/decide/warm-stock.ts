@@ -1,7 +1,5 @@
 /** Pause before what was given out is made anew, so that it does not compete with the launch that took it. */
 export const REFILL_MS = 20;
-/** Launches come in bursts: what was given out is made anew when none was asked for so long, or when few are left. */
-export const REST_MS = 100;
 /** Few: at most so much of what there is to be. */
 const FEW = 1 / 6;
 /** So many are made in one turn of the event loop. */
@@ -25,13 +23,16 @@ export interface StockFacts {
   readonly sinceFailureMs: number;
 }
 
-/** How much longer making anew waits for the end of a burst, in milliseconds; 0: it is time. `takenAgoMs`: since one was given out. */
-export function restLeft({
+/** Whether making anew waits: for launches that are under way, and that it would take time from, unless few are left. */
+export function rests({
   size,
   stock,
-  takenAgoMs,
-}: Pick<StockFacts, 'size' | 'stock'> & { readonly takenAgoMs: number }): number {
-  return stock <= size * FEW ? 0 : Math.max(0, REST_MS - takenAgoMs);
+  starting,
+}: Pick<StockFacts, 'size' | 'stock'> & {
+  /** Launches whose programs have not started. */
+  readonly starting: number;
+}): boolean {
+  return starting > 0 && stock > size * FEW;
 }
 
 /** How many containers to ask for now. After a failure: none for a while, then one to see whether it goes. */
