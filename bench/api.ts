@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { waitFor } from '../test/support/wait-for.js';
-import { type Ask, askWith, closedLoop, openLoop } from './_load.js';
+import { type Ask, askWith, closedLoop, type Measured, openLoop } from './_load.js';
 import { quantile, type Row, report } from './_report.js';
 import {
   type BenchServer,
@@ -37,6 +37,8 @@ const AGENTS = {
 const SERVICE_PORTS = '30000-60000';
 const WRITES_PER_SECOND = 50;
 const WRITES = 400;
+/** A hiccup of the machine spoils the p99 of 400 writes by itself: the median of so many rounds is told, and the worst. */
+const ROUNDS = 3;
 const SUBSCRIBERS = 10;
 const MANY_SUBSCRIBERS = 100;
 const WRITE_TARGET = '<= 60';
@@ -145,28 +147,53 @@ function sizeText(bytes: number): string {
 let posted = 0;
 
 /** POST and PATCH at a steady rate, with `count` apps there. */
-async function writes(bench: Bench, count: number): Promise<Row[]> {
+async function writes(bench: Bench, count: number, rounds = ROUNDS): Promise<Row[]> {
   const { ask } = bench;
-  const posts = await openLoop(WRITES, WRITES_PER_SECOND, () => {
-    const id = `/new/app-${posted++}`;
-    return ask('POST', '/v2/apps', { ...definition(1, 1), id });
-  });
-  await settled(ask, 'the new apps to run');
-  const patches = await openLoop(WRITES, WRITES_PER_SECOND, (index) => patch(ask, count, index));
-  await settled(ask, 'the changed apps to run');
+  const posts: Measured[] = [];
+  const patches: Measured[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const posting = await openLoop(WRITES, WRITES_PER_SECOND, () => {
+      const id = `/new/app-${posted++}`;
+      return ask('POST', '/v2/apps', { ...definition(1, 1), id });
+    });
+    posts.push(posting);
+    await settled(ask, 'the new apps to run');
+    patches.push(await openLoop(WRITES, WRITES_PER_SECOND, (index) => patch(ask, count, index)));
+    await settled(ask, 'the changed apps to run');
+  }
+  const perSecond = (all: readonly Measured[]): number =>
+    quantile(
+      all.map((each) => each.perSecond),
+      0.5,
+    );
   return [
     {
       what: `POST of an app beside ${count}, ${WRITES_PER_SECOND}/s`,
-      value: posts.perSecond,
+      value: perSecond(posts),
       unit: 'requests/s',
     },
-    ...latencies('latency', posts.latenciesMs, WRITE_TARGET),
+    ...ofRounds(posts),
     {
       what: `PATCH of instances beside ${count}, ${WRITES_PER_SECOND}/s`,
-      value: patches.perSecond,
+      value: perSecond(patches),
       unit: 'requests/s',
     },
-    ...latencies('latency', patches.latenciesMs, WRITE_TARGET),
+    ...ofRounds(patches),
+  ];
+}
+
+/** Latencies of some rounds: the medians of p50 and p99, and the worst p99. */
+function ofRounds(rounds: readonly Measured[]): Row[] {
+  const each = (q: number): number[] => rounds.map(({ latenciesMs }) => quantile(latenciesMs, q));
+  return [
+    { what: '  latency, p50', value: quantile(each(0.5), 0.5), unit: 'ms' },
+    {
+      what: `  latency, p99, median of ${rounds.length} rounds`,
+      value: quantile(each(0.99), 0.5),
+      unit: 'ms',
+      target: WRITE_TARGET,
+    },
+    { what: '  latency, p99, worst round', value: Math.max(...each(0.99)), unit: 'ms' },
   ];
 }
 
@@ -409,7 +436,7 @@ async function main(): Promise<void> {
     const readers = await subscribe(server.urls.api, SUBSCRIBERS);
     children.push(readers.child);
     // A server that has just started is slow until its code is compiled: this is about the number of apps.
-    await writes(bench, FEW_APPS);
+    await writes(bench, FEW_APPS, 1);
     const few = await costing(bench, () => writes(bench, FEW_APPS));
     const growS = firstS + (await grow(ask, FEW_APPS, apps));
     process.stderr.write(`${apps} apps run after ${growS.toFixed(1)} s\n`);

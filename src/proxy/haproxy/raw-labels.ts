@@ -3,6 +3,7 @@ import type { RoutingTable, Service } from '../table.js';
 import type { TlsFacts } from './decide/certificates.js';
 import { type LayoutSettings, makeLayout } from './decide/layout.js';
 import { NO_PLAN, planChange } from './decide/plan-change.js';
+import { linesWithoutEffect } from './decide/raw-lines.js';
 import { render } from './decide/render.js';
 import type { HaproxyProcess } from './haproxy-process.js';
 
@@ -14,6 +15,8 @@ interface Verdict {
   readonly port: number;
   /** What HAProxy has against it; undefined: nothing. */
   readonly complaint: string | undefined;
+  /** Lines that count for no app. */
+  readonly without: readonly string[];
 }
 
 /**
@@ -31,12 +34,13 @@ export class RawLabels {
 
   /** Service ports that are served without it, and why. */
   get leftOut(): Readonly<Record<number, string>> {
-    const all = [...this.#verdicts.values()].flatMap(({ port, complaint }) =>
-      complaint === undefined
-        ? []
-        : [[port, `its labels in HAProxy's language are left out: ${complaint}`] as const],
-    );
-    return Object.fromEntries(all);
+    const told: Record<number, string> = {};
+    for (const { port, complaint, without } of this.#verdicts.values()) {
+      if (complaint !== undefined) told[port] = `its labels in HAProxy's language are left out: ${complaint}`;
+      else if (without.length > 0)
+        told[port] = `these lines of its labels in HAProxy's language are left out, no app may say them: ${quoted(without)}`;
+    }
+    return told;
   }
 
   /** Services (by key) whose lines HAProxy takes. */
@@ -51,7 +55,7 @@ export class RawLabels {
       let verdict = this.#verdicts.get(key);
       if (verdict?.mark !== mark) {
         const complaint = await this.#complaint(key, alone, tls);
-        verdict = { mark, port: service.servicePort, complaint };
+        verdict = { mark, port: service.servicePort, complaint, without: linesWithoutEffect(service) };
         this.#verdicts.set(key, verdict);
         if (complaint !== undefined) this.#warn(service, complaint);
       }
@@ -94,6 +98,12 @@ export class RawLabels {
       said,
     });
   }
+}
+
+/** A few lines, each made safe to show. */
+function quoted(lines: readonly string[]): string {
+  const text = lines.map((line) => JSON.stringify(line)).join(', ');
+  return text.length > MAX_SAID ? `${text.slice(0, MAX_SAID)} ...` : text;
 }
 
 /** The first thing that HAProxy complains of, without where it stood in a configuration that nobody sees. */

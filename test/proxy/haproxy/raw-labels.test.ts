@@ -136,6 +136,15 @@ withHaproxy('HAProxy with its own language in labels', () => {
     expect(haproxy.plane.servedInPart).toEqual({});
   }, 60_000);
 
+  it('tells which lines no app may say, and heeds the others', async () => {
+    await start(true);
+    await served(here({ frontend: ['bind *:81'], backend: ['server x 10.0.0.1:80', says('raw')] }));
+    await waitFor(async () => (await haproxy.ask('web.test')).body === 'raw', { timeoutMs: 20_000 });
+    expect(haproxy.plane.servedInPart).toEqual({
+      10000: expect.stringMatching(/no app may say them: "bind \*:81", "server x 10\.0\.0\.1:80"$/),
+    });
+  }, 60_000);
+
   it('does nothing of it where nobody wanted it', async () => {
     await start(false);
     await served(here({ backend: [says('raw')], server: ['tcp-ut', '9s'] }));

@@ -18,13 +18,18 @@ export function rawLines(
   backend: string,
   service: Service,
 ): readonly string[] {
-  return lines.flatMap((given) => {
-    const line = filledIn(given.trim(), backend, service);
-    const [, first] = keyword.exec(line) ?? [];
-    const isKept =
-      first !== undefined && !notOfAnApp.has(first) && !changesMaps.test(line) && !/[^\P{Cc}\t]/u.test(line);
-    return isKept ? [line] : [];
-  });
+  return lines.map((given) => filledIn(given.trim(), backend, service)).filter(mayCount);
+}
+
+/** Those of an app's lines that never count, as the app gives them. */
+export function linesWithoutEffect(service: Service): readonly string[] {
+  const given = [...(service.raw?.frontend ?? []), ...(service.raw?.backend ?? [])];
+  return given.map((line) => line.trim()).filter((line) => !mayCount(filledIn(line, 'backend', service)));
+}
+
+function mayCount(line: string): boolean {
+  const [, first] = keyword.exec(line) ?? [];
+  return first !== undefined && !notOfAnApp.has(first) && !changesMaps.test(line) && !/[^\P{Cc}\t]/u.test(line);
 }
 
 /** The same for the words of a server line. */
