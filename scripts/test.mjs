@@ -15,6 +15,9 @@ const isRoot = process.getuid?.() === 0;
 const leftOut = [];
 /** Tests that failed and then passed: each is a race to be found, in the test or in the product. */
 const secondAttempts = [];
+/** Tests that failed at both. */
+const failures = [];
+const REASON_LINES = 12;
 
 /** Programs that suites use: [program, Debian package, which suites need it]. */
 const needs = [
@@ -49,8 +52,15 @@ function install() {
   }
 }
 
-function firstLine(text) {
-  return stripVTControlCharacters(text).split('\n', 1)[0];
+/** What a test said when it failed, without its stack, as much as a reader of the last page needs. */
+function reasonOf(text) {
+  const lines = stripVTControlCharacters(text).split('\n');
+  const stack = lines.findIndex((line) => /^\s+at /.test(line));
+  return lines
+    .slice(0, stack < 0 ? undefined : stack)
+    .filter((line) => line.trim() !== '')
+    .slice(0, REASON_LINES)
+    .join('\n      ');
 }
 
 async function run(title, args) {
@@ -83,8 +93,10 @@ async function run(title, args) {
   for (const suite of counts.testResults) {
     for (const test of suite.assertionResults) {
       if (test.status === 'pending') leftOut.push(`${test.fullName}`);
+      if (test.status === 'failed')
+        failures.push(`${test.fullName}: ${reasonOf(test.failureMessages?.[0] ?? 'no reason given')}`);
       if (test.status === 'passed' && test.invocations > 1)
-        secondAttempts.push(`${test.fullName}: ${firstLine(test.retryReasons?.[0] ?? 'no reason given')}`);
+        secondAttempts.push(`${test.fullName}: ${reasonOf(test.retryReasons?.[0] ?? 'no reason given')}`);
     }
   }
   const failed = counts.numFailedTests + counts.numRuntimeErrorTestSuites;
@@ -151,6 +163,8 @@ if (secondAttempts.length > 0)
   process.stdout.write(
     `\npassed at the second attempt only:\n${secondAttempts.map((line) => `  - ${line}`).join('\n')}\n`,
   );
+if (failures.length > 0)
+  process.stdout.write(`\nfailed:\n${failures.map((line) => `  - ${line}`).join('\n')}\n`);
 const passed = results.reduce((sum, { passed }) => sum + passed, 0);
 const failed = results.reduce((sum, { failed }) => sum + failed, 0);
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`);

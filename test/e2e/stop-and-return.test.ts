@@ -160,9 +160,14 @@ describe('stopping and coming back', () => {
     'after a reboot no old pid is trusted and every app comes back by itself',
     async () => {
       const before = await taskIds(longrun, '/web');
-      for (const pid of longrun.ownPids()) process.kill(pid, 'SIGKILL');
+      await waitFor(
+        () => {
+          longrun.killOwn();
+          return longrun.ownPids().length === 0;
+        },
+        { what: 'the host to be down' },
+      );
       await ended(longrun);
-      await waitFor(() => longrun.ownPids().length === 0, { what: 'the host to be down' });
       const fake = join(longrun.workDir, 'boot_id');
       writeFileSync(fake, '00000000-0000-4000-8000-000000000001\n');
       await longrun.up({

@@ -38,7 +38,8 @@ export class RawLabels {
     for (const { port, complaint, without } of this.#verdicts.values()) {
       if (complaint !== undefined) told[port] = `its labels in HAProxy's language are left out: ${complaint}`;
       else if (without.length > 0)
-        told[port] = `these lines of its labels in HAProxy's language are left out, no app may say them: ${quoted(without)}`;
+        told[port] =
+          `these lines of its labels in HAProxy's language are left out, no app may say them: ${quoted(without)}`;
     }
     return told;
   }

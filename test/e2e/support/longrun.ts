@@ -301,6 +301,13 @@ export class Longrun {
         what: 'longrun to stop',
       }).catch(() => child.kill('SIGKILL'));
     }
+    this.killOwn();
+    rmSync(this.workDir, { recursive: true, force: true, maxRetries: 5 });
+    this.#ports.release();
+  }
+
+  /** SIGKILL for all of them at once, tasks too; one may be gone meanwhile. */
+  killOwn(): void {
     for (const pid of this.ownPids()) {
       try {
         process.kill(pid, 'SIGKILL');
@@ -308,8 +315,6 @@ export class Longrun {
         // Gone meanwhile.
       }
     }
-    rmSync(this.workDir, { recursive: true, force: true, maxRetries: 5 });
-    this.#ports.release();
   }
 
   /** Every live process that carries this work dir in its command line or environment. */

@@ -29,7 +29,9 @@ export function linesWithoutEffect(service: Service): readonly string[] {
 
 function mayCount(line: string): boolean {
   const [, first] = keyword.exec(line) ?? [];
-  return first !== undefined && !notOfAnApp.has(first) && !changesMaps.test(line) && !/[^\P{Cc}\t]/u.test(line);
+  return (
+    first !== undefined && !notOfAnApp.has(first) && !changesMaps.test(line) && !/[^\P{Cc}\t]/u.test(line)
+  );
 }
 
 /** The same for the words of a server line. */
