@@ -40,9 +40,9 @@ const TICK_MS = 1_000;
 /** Every so many ticks each supervisor's start time is compared too, not only its pid. */
 const THOROUGH_EVERY = 5;
 /** Time for strangers' containers to be gone before everything is torn down. */
-const ORPHANS_LIMIT_MS = 5_000;
+const ORPHANS_LIMIT_MS = 15_000;
 /** Time for killed servants to leave their cgroup. */
-const TEAR_DOWN_LIMIT_MS = 2_000;
+const TEAR_DOWN_LIMIT_MS = 5_000;
 /** Time for the containers that waited for a launch to be gone at a stop; what is left then goes at the next start. */
 const STOP_LIMIT_MS = 2_000;
 const recordKinds: readonly RecordKind[] = ['warm', 'supervisor', 'task', 'exit', 'limit'];

@@ -255,7 +255,9 @@ export class AgentWorld {
     );
     const left = {
       processes: this.processes().length,
-      groups: folders.filter((folder) => existsSync(folder)),
+      groups: folders
+        .filter((folder) => existsSync(folder))
+        .map((folder) => `${folder}: ${readdirSync(folder)}`),
     };
     rmSync(this.workDir, { recursive: true, force: true });
     return left;
