@@ -212,6 +212,29 @@ describe('an upgrade', () => {
     expect(plane.routes.service('/shop/web:10000')?.servers[0]?.inFlight).toBe(0);
   });
 
+  it('tells the server of a client that ended before the server agreed', async () => {
+    let agree = (): void => undefined;
+    const backend = await Backend.start(
+      (socket, soFar) => {
+        if (!soFar.startsWith('GET /ws ')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+        else
+          agree = () =>
+            socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n');
+      },
+      (socket) => socket.on('end', () => socket.end('bye')),
+    );
+    const client = await (await planeFor(backend)).client();
+    client.send(get('/ws', 'web.test', 'Connection: Upgrade\r\nUpgrade: x\r\n'));
+    client.socket.end();
+    await waitFor(() => backend.received.endsWith('\r\n\r\n'));
+    // Its end came before what another client asks now and has answered.
+    await (await plane.client()).send(get('/', 'web.test', 'Connection: close\r\n')).seesEnd();
+    agree();
+    expect(await client.seesEnd()).toMatch(/bye$/);
+    await waitFor(() => plane.sessions.size === 0);
+    expect(plane.routes.service('/shop/web:10000')?.servers[0]?.inFlight).toBe(0);
+  });
+
   it('that nobody asked for is a server error', async () => {
     const backend = await Backend.start((socket) =>
       socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'),

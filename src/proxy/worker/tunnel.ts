@@ -66,12 +66,15 @@ export class Tunnel implements Expiring {
       this.#moved();
       from.resume();
     });
-    from.on('end', () => {
+    const ended = (): void => {
       to.end();
       if (side === 'C') this.#clientOpen = false;
       else this.#serverOpen = false;
       this.#moved();
-    });
+    };
+    from.on('end', ended);
+    // A client may have ended while the server thought about its upgrade; that is not told twice.
+    if (from.readableEnded) ended();
     from.on('error', () => this.#finish(side));
     // A socket that closes before both directions ended broke. Otherwise the other one still sends out what it has got.
     from.on('close', () => {

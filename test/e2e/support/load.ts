@@ -229,8 +229,9 @@ export class Load {
             if (!this.#running) {
               stopTicks += 1;
               if (owed === undefined) socket.end();
-              // An answer that never comes must not hold up the end.
-              else if (stopTicks > 100) socket.destroy();
+              // An answer that never comes must not hold up the end; a connection that does not end when we do is a fault.
+              if (owed !== undefined ? stopTicks > 100 : stopTicks > 500 * patience)
+                socket.destroy(new Error('the WebSocket does not end with its client'));
               return;
             }
             if (!upgraded || owed !== undefined) return;
@@ -273,6 +274,7 @@ export class Load {
             clearInterval(tick);
             clearTimeout(upgradeLimit);
             if (!upgraded) reject(failure ?? new Error('closed before the upgrade'));
+            else if (owed === undefined && failure?.message.includes('does not end')) reject(failure);
             else if (owed !== undefined && this.#running && failure?.message.includes('upgrade'))
               reject(failure);
             else resolve();
