@@ -25,6 +25,17 @@ export function dockerStep(state: EngineState | undefined, startAsked: boolean):
   return state.status === 'exited' || state.status === 'dead' ? 'end' : 'follow';
 }
 
+/** Status of a main process that SIGKILL ended. */
+const KILLED = 137;
+
+/**
+ * Whether the kernel's log has to be asked why a container ended: the engine learns of a kill for memory by a message of its
+ * own, which is lost when the container is gone before it (its group goes with it). `asked`: somebody wanted the end.
+ */
+export function isUnexplained(state: EngineState, asked: boolean): boolean {
+  return state.exitCode === KILLED && !state.oomKilled && !asked;
+}
+
 /** How a container ended, from what the engine says of it. An exit above 128 is a signal, as with a shell. */
 export function dockerEnd(state: EngineState, limits: ContainerLimits): ContainerEnd {
   if (!state.everStarted)

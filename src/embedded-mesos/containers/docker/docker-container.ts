@@ -3,7 +3,8 @@ import type { Log } from '../../../logging/log.js';
 import type { Clock, Timer } from '../../../util/clock.js';
 import type { ContainerEnd, ContainerEvent, ContainerSpec, Entrance } from '../containerizer.js';
 import { createOptions, engineName } from '../decide/docker-create.js';
-import { dockerEnd, dockerStep } from '../decide/docker-end.js';
+import { dockerEnd, dockerStep, isUnexplained } from '../decide/docker-end.js';
+import type { Suspect } from '../decide/kernel-log.js';
 import { sandboxOwner } from '../decide/sandbox-owner.js';
 import { ContainerOutput } from './container-output.js';
 import { dockerEntrance } from './docker-entrance.js';
@@ -36,6 +37,8 @@ export interface DockerHost {
   readonly stopped: () => boolean;
   /** Why the operator's rules refuse a container, if they do. */
   readonly refusal: (docker: DockerSpec) => string | undefined;
+  /** Whether the kernel says that it killed this process at its limit of memory. */
+  readonly wasKilledAtLimit: (suspect: Suspect) => boolean;
   readonly emit: (event: ContainerEvent) => void;
   /** Removes an ended container from the engine. */
   readonly discard: (id: string) => void;
@@ -154,9 +157,15 @@ export class DockerContainer {
     if (!found) return;
     if (step === 'end') {
       if (found.state.everStarted) await this.#output.follow(engine, this.name, this.#detached.signal);
-      return this.#end(dockerEnd(found.state, this.limits));
+      const oomKilled = found.state.oomKilled || this.#wasKilledAtLimit(found);
+      return this.#end(dockerEnd({ ...found.state, oomKilled }, this.limits));
     }
     return this.#follow(found);
+  }
+
+  #wasKilledAtLimit({ state, id }: EngineContainer): boolean {
+    if (!isUnexplained(state, this.#kill !== undefined)) return false;
+    return this.host.wasKilledAtLimit({ pid: this.#pid, group: id });
   }
 
   async #follow({ state, ipAddress, stopSignal }: EngineContainer): Promise<void> {

@@ -16,6 +16,7 @@ import type {
 import { updatedLimits } from '../decide/cgroup-values.js';
 import { engineName, limitOptions } from '../decide/docker-create.js';
 import { dockerRefusal } from '../decide/docker-parameters.js';
+import { wasKilledAtLimit } from '../kernel-log.js';
 import { DockerContainer, type DockerHost } from './docker-container.js';
 import type { DockerRules } from './docker-spec.js';
 import { dockerStatistics } from './docker-statistics.js';
@@ -72,6 +73,7 @@ export class DockerContainerizer implements Containerizer {
       outputFolder: (id) => join(root, 'outputs', id),
       record: (id, kind) => join(this.#records, `${id}.${kind}`),
       stopped: () => this.#stopped,
+      wasKilledAtLimit: (suspect) => wasKilledAtLimit(suspect),
       refusal: (docker) => dockerRefusal(docker, options.rules),
       emit: (event) => {
         if (!this.#stopped) options.onEvent(event);

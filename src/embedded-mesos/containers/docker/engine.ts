@@ -11,6 +11,8 @@ const CALL_LIMIT_MS = 15_000;
 const NEVER = '0001-01-01';
 
 export interface EngineContainer {
+  /** The engine's own. */
+  readonly id: string;
   readonly state: EngineState;
   /** Of the image, or of a parameter. */
   readonly stopSignal: string;
@@ -69,11 +71,12 @@ export class Engine {
   /** Undefined: the engine knows no such container. */
   async inspect(name: string): Promise<EngineContainer | undefined> {
     try {
-      const { State, Config, NetworkSettings } = await this.#within('inspect', (docker, abortSignal) =>
+      const { Id, State, Config, NetworkSettings } = await this.#within('inspect', (docker, abortSignal) =>
         docker.getContainer(name).inspect({ abortSignal }),
       );
       const ipAddress = Object.values(NetworkSettings.Networks).find((each) => each.IPAddress)?.IPAddress;
       return {
+        id: Id,
         state: {
           status: State.Status as EngineState['status'],
           pid: State.Pid,
