@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { type ContainerHost, waitUntil } from './container-host.js';
 import type { ContainerUse, MemoryLimitation } from './containerizer.js';
@@ -24,14 +24,19 @@ export async function killUntilEmpty(host: ContainerHost, id: string): Promise<r
   return empty || host.stopped ? [] : isolation.members(id);
 }
 
-/** Has the pump write and remove the pipes; says so loudly when it does not. */
+/**
+ * Has the pump write and remove the pipes; says so loudly when it does not. A container that nobody wants any more may be in the
+ * middle of being made: a pipe that came after the pump had done as the mark said asks for another mark.
+ */
 export async function drainOutput(host: ContainerHost, id: string): Promise<void> {
   const { files } = host;
   const pipes = streams.map((stream) => files.pipe(id, stream));
-  const gone = (): boolean => !pipes.some((pipe) => existsSync(pipe));
-  if (gone()) return;
-  await writeFile(files.drainMark(id), '', { mode: 0o600 });
-  if (await waitUntil(host, DRAIN_LIMIT_MS, gone)) return;
+  const drained = (): boolean => {
+    if (!pipes.some((pipe) => existsSync(pipe))) return true;
+    if (!existsSync(files.drainMark(id))) writeFileSync(files.drainMark(id), '', { mode: 0o600 });
+    return false;
+  };
+  if (await waitUntil(host, DRAIN_LIMIT_MS, drained)) return;
   if (host.stopped) return;
   host.log.warn('the end of a task’s output could not be written in time', {
     container: id,

@@ -18,6 +18,7 @@ import type {
 import { limitStatistics } from './decide/limit-statistics.js';
 import { processEntrance } from './entrance.js';
 import { FolderWatch } from './folder-watch.js';
+import { removeOrders } from './give-orders.js';
 import type { Isolation } from './isolation/isolation.js';
 import type { IsolationLevel, NamespaceSupport } from './isolation/namespaces.js';
 import { noNamespaces, probeNamespaces } from './isolation/namespaces.js';
@@ -29,7 +30,7 @@ import { makeFolders, removeEmptyFolders } from './prepare-container.js';
 import { ProcessContainer } from './process-container.js';
 import { signal } from './processes.js';
 import { removeTree } from './remove-tree.js';
-import { type RecordKind, RunFiles } from './run-files.js';
+import { type RecordKind, RunFiles, streams } from './run-files.js';
 import { networkCounters } from './statistics/process-counters.js';
 import { voidOtherBoots } from './void-other-boots.js';
 import { DEFAULT_WARM_CONTAINERS, WarmPool } from './warm-pool.js';
@@ -39,8 +40,8 @@ const PREPARE_SLICE_MS = 5;
 const TICK_MS = 1_000;
 /** Every so many ticks each supervisor's start time is compared too, not only its pid. */
 const THOROUGH_EVERY = 5;
-/** Time for strangers' containers to be gone before everything is torn down. */
-const ORPHANS_LIMIT_MS = 15_000;
+/** Time for strangers' containers to be gone before everything is torn down: longer than any step of their end but a stuck process. */
+const ORPHANS_LIMIT_MS = 25_000;
 /** Time for killed servants to leave their cgroup. */
 const TEAR_DOWN_LIMIT_MS = 5_000;
 /** Time for the containers that waited for a launch to be gone at a stop; what is left then goes at the next start. */
@@ -320,6 +321,9 @@ export class ProcessContainerizer implements Containerizer {
       await rm(this.files.script(id), { force: true });
       for (const path of [this.files.stage(id), this.files.mountList(id)]) await rm(path, { force: true });
       for (const kind of recordKinds) await rm(this.files.record(id, kind), { force: true });
+      // Last: a launcher that was about to make it may have made them since its end. Without a claim it removes them itself.
+      for (const stream of streams) await rm(this.files.pipe(id, stream), { force: true });
+      removeOrders(this.files, id);
     } catch (error) {
       this.options.log.warn('records of an ended container stay until the next start', {
         container: id,

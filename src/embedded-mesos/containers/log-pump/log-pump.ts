@@ -50,7 +50,11 @@ export class LogPump {
   }
 
   #lookAtAll(): void {
-    for (const name of readdirSync(this.options.pipes)) this.#look(name);
+    const names = readdirSync(this.options.pipes);
+    for (const name of names) this.#look(name);
+    // One that somebody else has removed may never have had a writer, and would never end.
+    const there = new Set(names);
+    for (const [name, pipe] of [...this.#pumped]) if (!there.has(name)) pipe.finish();
   }
 
   #look(name: string): void {
