@@ -105,6 +105,27 @@ describe('datagrams of a service port', () => {
     expect(ended.mock.calls[0]?.[0]).toMatchObject({ mode: 'tcp', bytesIn: 5, bytesOut: 5, cause: '-' });
   });
 
+  it('from port 0 are nobody’s, and are dropped', async () => {
+    const echo = await Peer.open((text) => text);
+    await serve([serverAt(echo.port)]);
+    const from = { address: '127.0.0.1', port: 0, family: 'IPv4', size: 1 };
+    port?.['socket'].emit('message', Buffer.from('x'), from);
+    expect(port?.flows).toBe(0);
+    expect(port?.counters.dcon).toBe(1);
+    expect(echo.got).toEqual([]);
+  });
+
+  it('end with a server that cannot be reached at all, and leave nothing behind', async () => {
+    const ended = jest.fn();
+    const at = await serve([{ ...serverAt(5_000), host: '255.255.255.255' }]);
+    Object.assign(plane.shared, { exchangeEnded: ended });
+    (await Peer.open()).say('hello', at);
+    await waitFor(() => ended.mock.calls.length === 1);
+    expect(ended.mock.calls[0]?.[0]).toMatchObject({ cause: 'S' });
+    expect(port?.flows).toBe(0);
+    expect(inFlight()).toBe(0);
+  });
+
   it('go elsewhere when the port of their server is closed', async () => {
     const dead = await Peer.open();
     const deadPort = dead.port;

@@ -31,8 +31,11 @@ function shelve(): void {
   });
 }
 
-async function overTls(backend: Backend): Promise<ClientHttp2Session> {
-  plane = await Plane.start([service([serverAt(backend.port)])]);
+async function overTls(
+  backend: Backend,
+  over: Parameters<typeof service>[1] = {},
+): Promise<ClientHttp2Session> {
+  plane = await Plane.start([service([serverAt(backend.port)], over)]);
   plane.own(backend);
   shelve();
   const port = await plane.openHttps();
@@ -56,6 +59,19 @@ describe('clients that speak HTTP/2', () => {
     expect(backend.received).toContain('cookie: x=1; y=2\r\n');
     expect(backend.received).toContain('X-Forwarded-Proto: https\r\n');
     expect(backend.received).not.toContain('Connection');
+  });
+
+  it('are told to servers that want a PROXY header as those of HTTP/1.1 are', async () => {
+    const backend = await Backend.start((socket, soFar) => {
+      if (soFar.endsWith('\r\n\r\n')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine');
+    });
+    const session = await overTls(backend, { proxyProtocol: { send: 'v1' } });
+    expect((await ask(session, to())).body).toBe('fine');
+    const { localPort } = session.socket;
+    const port = session.socket.remotePort;
+    expect(backend.received).toMatch(
+      new RegExp(`^PROXY TCP4 127\\.0\\.0\\.1 127\\.0\\.0\\.1 ${localPort} ${port}\r\n`),
+    );
   });
 
   it('are logged as speaking it', async () => {

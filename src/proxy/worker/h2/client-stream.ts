@@ -28,6 +28,9 @@ export class ClientStream extends VirtualSocket {
   constructor(
     private readonly stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
+    /** Of the client's connection: where it has connected to. */
+    readonly localAddress: string | undefined,
+    readonly localPort: number | undefined,
   ) {
     super();
     this.#method = headers[':method'] ?? '';

@@ -97,7 +97,7 @@ export class Http2Front implements Expiring {
   }
 
   #opened(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    const virtual = new ClientStream(stream, headers);
+    const virtual = new ClientStream(stream, headers, this.socket.localAddress, this.socket.localPort);
     if (virtual.destroyed) return;
     this.queue?.leave(this);
     stream.on('close', () => {

@@ -86,6 +86,11 @@ export class Exchange implements AttemptsUser, ResponseSink {
     return !this.#body.ended || this.#attempts.waiting;
   }
 
+  /** The client may not send more for now. */
+  get holdsClient(): boolean {
+    return this.#turns.clientPaused;
+  }
+
   get responseStarted(): boolean {
     return this.#reader.started;
   }

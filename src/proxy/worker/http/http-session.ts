@@ -48,6 +48,8 @@ export class HttpSession implements Expiring, ExchangeClient {
   /** A password is being checked. */
   #judging = false;
   #clientEnded = false;
+  /** What the client had not taken of what was written, when its present wait began. */
+  #unsent = 0;
   #over = false;
 
   constructor(
@@ -91,7 +93,8 @@ export class HttpSession implements Expiring, ExchangeClient {
   }
 
   expired(): void {
-    if (this.#exchange) this.#exchange.clientSilent();
+    if (this.#stillTakes()) this.#awaitMore();
+    else if (this.#exchange) this.#exchange.clientSilent();
     else if (!this.#reader.empty && !this.#closing)
       this.#refuse(408, 'the request head did not come in time', 'c');
     else this.close();
@@ -115,8 +118,37 @@ export class HttpSession implements Expiring, ExchangeClient {
 
   expect(due: boolean): void {
     if (this.#over || this.#tunnelled) return;
-    if (due) this.#deadlines.client.wait(this);
+    if (due) this.#awaitClient();
     else this.queue?.leave(this);
+  }
+
+  #awaitClient(): void {
+    this.#unsent = this.socket.writableLength;
+    this.#deadlines.client.wait(this);
+  }
+
+  /** Slow is not silent: whoever still takes what was written may do so for as long as it moves. */
+  #stillTakes(): boolean {
+    const { writableLength } = this.socket;
+    return writableLength > 0 ? writableLength !== this.#unsent : this.#unsent > 0;
+  }
+
+  #awaitMore(): void {
+    if (this.#exchange || this.socket.writableLength > 0) this.#awaitClient();
+    else if (this.#reader.empty || this.#closing) this.#rest();
+    else this.#awaitHead();
+  }
+
+  /** Nothing more is on its way. */
+  #rest(): void {
+    const { httpKeepAlive, linger } = this.#deadlines;
+    this.#unsent = 0;
+    (this.#closing ? linger : httpKeepAlive).wait(this);
+  }
+
+  #awaitHead(): void {
+    this.#unsent = 0;
+    this.#deadlines.httpRequest.wait(this);
   }
 
   finished(keepAlive: boolean): void {
@@ -131,7 +163,7 @@ export class HttpSession implements Expiring, ExchangeClient {
       this.#advance();
       return;
     }
-    this.#deadlines.httpKeepAlive.wait(this);
+    this.#rest();
     if (this.socket.isPaused()) this.socket.resume();
   }
 
@@ -248,7 +280,7 @@ export class HttpSession implements Expiring, ExchangeClient {
     while (!this.#reader.empty && this.#mayBegin) {
       if (this.socket.writableLength > PAUSE_ABOVE_BYTES) {
         this.socket.pause();
-        this.#deadlines.client.wait(this);
+        this.#awaitClient();
         break;
       }
       if (!this.#readRequest()) break;
@@ -272,8 +304,7 @@ export class HttpSession implements Expiring, ExchangeClient {
     if (this.#clientEnded) {
       this.close();
     } else {
-      const { httpRequest } = this.#deadlines;
-      if (this.queue !== httpRequest) httpRequest.wait(this);
+      if (this.queue !== this.#deadlines.httpRequest) this.#awaitHead();
       if (this.socket.isPaused()) this.socket.resume();
     }
     return false;
@@ -322,10 +353,9 @@ export class HttpSession implements Expiring, ExchangeClient {
     this.socket.pause();
     void verdict.then((answer) => {
       this.#judging = false;
-      if (this.#over) return;
+      if (this.#over || this.#closing) return;
       act(answer);
       this.#advance();
-      if (this.#exchange) this.resumeReading();
     });
   }
 
@@ -353,7 +383,14 @@ export class HttpSession implements Expiring, ExchangeClient {
       if (exchange.requestEnded) this.#keepForLater(rest);
       else this.#body(exchange, rest);
     }
-    if (this.#exchange === exchange) exchange.start();
+    if (this.#exchange !== exchange) return;
+    if (this.#clientEnded && exchange.endsWithClient) {
+      this.close();
+      return;
+    }
+    exchange.start();
+    // It was held back while an earlier request had its turn, or a password was checked.
+    if (this.#exchange === exchange && !exchange.holdsClient && this.socket.isPaused()) this.resumeReading();
   }
 
   /** Of a request that cannot be read (`P`) or did not come (`c`): the connection ends with the answer. */
@@ -382,13 +419,18 @@ export class HttpSession implements Expiring, ExchangeClient {
   #hangUp(): void {
     this.#closing = true;
     this.#reader.take();
-    this.socket.end();
+    this.socket.end(() => {
+      if (this.#clientEnded) this.close();
+      else if (!this.#over) this.#rest();
+    });
     this.socket.resume();
-    this.#deadlines.linger.wait(this);
+    this.#rest();
   }
 
   #ended(): void {
     this.#clientEnded = true;
+    // Its request is whole: it is answered when the password is checked.
+    if (this.#judging) return;
     const exchange = this.#exchange;
     if (exchange?.endsWithClient) this.close();
     else if (!exchange && !this.#closing && !this.#reader.empty)

@@ -51,11 +51,13 @@ export class UdpFlow implements Expiring {
       server.refused(plane.clock.monotonicMs());
       this.end('S');
     });
-    socket.connect(port, host, () => {
+    // Without a callback: a name that is not found, or no way there, comes as an error like any other.
+    socket.once('connect', () => {
       const waiting = this.#waiting ?? [];
       this.#waiting = undefined;
       for (const bytes of waiting) this.#pass(bytes);
     });
+    socket.connect(port, host);
     this.#moved();
   }
 

@@ -64,7 +64,8 @@ export class UdpPort implements Ingress {
 
   #received(bytes: Buffer, from: RemoteInfo): void {
     const client = `${from.address} ${from.port}`;
-    const flow = this.#flows.get(client) ?? this.#begin(client, from);
+    // Port 0 is nobody's: such a sender wants no answer (RFC 768), or is a forgery.
+    const flow = from.port === 0 ? undefined : (this.#flows.get(client) ?? this.#begin(client, from));
     if (flow) flow.send(bytes);
     else this.counters.dcon += 1;
   }
