@@ -9,6 +9,7 @@ import type { Principal } from '../auth/principal.js';
 import { CatalogError } from '../errors/registry.js';
 import type { Log } from '../logging/log.js';
 import type { StateStore } from '../store/state-store.js';
+import { type RequestTarget, requestTarget } from '../util/request-target.js';
 
 export interface OperatorRoutesOptions {
   /** The administrator whose token an Authorization header carries. */
@@ -27,12 +28,12 @@ export class OperatorRoutes {
 
   /** True when the request was for one of these routes (and is being dealt with). */
   handle(request: IncomingMessage, response: ServerResponse): boolean {
-    const url = new URL(request.url ?? '/', 'http://operator');
-    if (!url.pathname.startsWith('/longrun/v1/')) return false;
+    const target = requestTarget(request.url);
+    if (!target.path.startsWith('/longrun/v1/')) return false;
     request.resume();
-    this.#answer(request, response, url).catch((error: unknown) => {
+    this.#answer(request, response, target).catch((error: unknown) => {
       this.options.log.error('an operator request failed', {
-        path: url.pathname,
+        path: target.path,
         error: error instanceof Error ? error.message : String(error),
       });
       if (response.headersSent) response.destroy();
@@ -45,7 +46,11 @@ export class OperatorRoutes {
     return true;
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { path, query }: RequestTarget,
+  ): Promise<void> {
     const principal = await this.options.administrator(request.headers.authorization);
     if (principal === undefined) {
       send(response, 401, {
@@ -55,10 +60,10 @@ export class OperatorRoutes {
       });
       return;
     }
-    const route = `${request.method ?? ''} ${url.pathname}`;
+    const route = `${request.method ?? ''} ${path}`;
     if (route === 'POST /longrun/v1/down') {
-      const mode = url.searchParams.get('mode') === 'leave-tasks' ? 'leave-tasks' : 'kill-tasks';
-      await this.#remember(principal, request, url.pathname);
+      const mode = query.get('mode') === 'leave-tasks' ? 'leave-tasks' : 'kill-tasks';
+      await this.#remember(principal, request, path);
       send(response, 202, { mode });
       this.options.down(mode);
     } else if (route === 'GET /longrun/v1/backup') {

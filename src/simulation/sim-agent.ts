@@ -133,6 +133,11 @@ export class SimAgent {
   /** Ctrl-C: ends the tasks, says goodbye. */
   shutDown(): void {
     for (const task of this.#tasks.values()) this.#finish(task, 'TASK_KILLED', 'The agent shuts down');
+    this.unregister();
+  }
+
+  /** Says goodbye, whatever runs. */
+  unregister(): void {
     this.#send({ type: 'UNREGISTER' });
     this.#isRegistered = false;
   }

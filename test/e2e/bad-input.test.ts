@@ -260,6 +260,23 @@ describe('bad input to a real server', () => {
     expect(answer.status).toBe(status);
   });
 
+  it.each(['//', '///?a', '//:80', '//%zz', 'http://[', '*', '/%', '/v2//apps/..//'])(
+    'answers a request for %j, and the server lives on',
+    async (target) => {
+      const before = longrun.toldPids().join();
+      for (const url of [longrun.ready.api, longrun.ready.lb, longrun.ready.stats]) {
+        const { host } = new URL(url);
+        for (const more of ['', 'Connection: Upgrade\r\nUpgrade: websocket\r\n']) {
+          const head = `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n${more || 'Connection: close\r\n'}\r\n`;
+          expect(await sendRaw(url, head)).toMatch(/^HTTP\/1\.1 [2345](?!00 Internal)\d\d /);
+        }
+      }
+      expect((await ask(longrun.ready.api, { path: '/ping' })).status).toBe(200);
+      expect(longrun.toldPids().join()).toBe(before);
+    },
+    60_000,
+  );
+
   it('refuses a body over 10 MiB with 413, by its length and by its bytes', async () => {
     const host = new URL(longrun.ready.api).host;
     const head = `POST /v2/apps HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n`;

@@ -269,7 +269,8 @@ export class Agent {
         this.#register();
         return;
       case 'RUN_TASKS':
-        if (!this.#stopping) desk.run(message.frameworkId, message.tasks);
+        if (this.#stopping) desk.decline(message.frameworkId, message.tasks);
+        else desk.run(message.frameworkId, message.tasks);
         return;
       case 'KILL_TASK':
         desk.kill(message.frameworkId, message.taskId, message.killPolicy);

@@ -34,6 +34,7 @@ export class CheckpointsTooNew extends Error {
 export class CheckpointLog {
   #handle: FileHandle | undefined;
   #fileBytes = 0;
+  #tidyFromBytes = REWRITE_FROM_BYTES;
   #liveBytes = 0;
   #damaged = false;
   #flushing: Promise<void> | undefined;
@@ -143,8 +144,22 @@ export class CheckpointLog {
     const text = Buffer.from(batch.map(({ key, value }) => value ?? lineOf({ key })).join(''));
     await this.#append(text);
     for (const { key, value } of batch) this.#apply(key, value);
-    if (this.#fileBytes > REWRITE_FROM_BYTES && this.#liveBytes < this.#fileBytes * REWRITE_BELOW_LIVE_SHARE)
+    await this.#tidy();
+  }
+
+  /** What was written is durable whatever comes of this: on a full disk there may be no room for a second file. */
+  async #tidy(): Promise<void> {
+    if (this.#fileBytes <= this.#tidyFromBytes) return;
+    if (this.#liveBytes >= this.#fileBytes * REWRITE_BELOW_LIVE_SHARE) return;
+    try {
       await this.#rewrite();
+      this.#tidyFromBytes = REWRITE_FROM_BYTES;
+    } catch (error) {
+      this.#tidyFromBytes = this.#fileBytes + REWRITE_FROM_BYTES;
+      this.log.warn('the checkpoints could not be written anew; they grow on for now', {
+        error: (error as Error).message,
+      });
+    }
   }
 
   async #append(text: Buffer): Promise<void> {
@@ -165,6 +180,8 @@ export class CheckpointLog {
     try {
       await handle.writeFile(text);
       await handle.sync();
+      // From here on the name may lead to the new file: if anything fails, the old one must not be written to.
+      this.#damaged = true;
       await rename(draft, this.path);
       await syncFolder(dirname(this.path));
     } catch (error) {

@@ -75,10 +75,17 @@ export class OldSandboxes {
       const { blocks, bavail } = await statfs(this.root);
       const used = blocks > 0 ? 1 - bavail / blocks : 0;
       const aged = [...this.#sandboxes].map(([containerId, { endedAtMs }]) => ({ containerId, endedAtMs }));
+      const failures: string[] = [];
       for (const id of sandboxesToRemove(aged, used, this.clock.wallMs())) {
         if (!this.#timer) return;
-        await this.#remove(id);
+        // One that cannot be removed must not keep those behind it.
+        await this.#remove(id).catch((error: Error) => failures.push(error.message));
       }
+      if (failures.length > 0)
+        this.log.warn('some old sandboxes could not be removed; it is tried again in a minute', {
+          sandboxes: failures.length,
+          error: failures[0],
+        });
     } catch (error) {
       this.log.warn('old sandboxes could not be removed; it is tried again in a minute', {
         error: (error as Error).message,

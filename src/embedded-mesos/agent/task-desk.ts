@@ -117,6 +117,18 @@ export class TaskDesk {
     }
   }
 
+  /** RUN_TASKS of an agent that is about to stop: whoever wants them must know that they will not run here. */
+  decline(frameworkId: string, tasks: readonly TaskInfo[]): void {
+    for (const { task_id } of tasks) {
+      if (this.#entries.has(task_id.value)) continue;
+      this.parts.tell(frameworkId, {
+        ...this.#bare(task_id.value, 'TASK_DROPPED'),
+        message: 'The agent is stopping',
+        reason: 'REASON_AGENT_DISCONNECTED',
+      });
+    }
+  }
+
   async #admit(entry: Entry): Promise<void> {
     const { task } = entry.record;
     const user = userFor(task, this.parts.rules);
@@ -183,6 +195,8 @@ export class TaskDesk {
     this.#entries.delete(task.task_id.value);
     this.#taskByContainer.delete(containerId);
     this.parts.containerizer.forget(containerId);
+    // It may have been written without our being told so: the next start must not go on with it.
+    void this.#persist(() => this.parts.checkpoints.delete(checkpointKeys.task(task.task_id.value)));
     this.totals.launchErrors++;
     this.parts.tell(frameworkId, {
       ...this.#bare(task.task_id.value, 'TASK_DROPPED'),

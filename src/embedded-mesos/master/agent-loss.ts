@@ -61,11 +61,24 @@ export class AgentLoss {
     this.#ticker?.cancel();
   }
 
-  /** A clean shutdown of an agent whose tasks have ended: nothing to wait for, and nobody to worry about. */
+  /**
+   * A clean shutdown of an agent whose tasks have ended: nothing to wait for, and nobody to worry about. Where a task has not (a
+   * launch crossed the goodbye, or an end was never told) the agent is as good as silent, so that its tasks are given up in time.
+   */
   shutDown(agent: AgentRecord): void {
     const { cluster, offers, allocator, registrar, clock, log } = this.parts;
-    cluster.setLink(agent, 'shut-down');
+    const open = [...agent.tasks.values()].filter((task) => !task.isTerminal);
+    cluster.setLink(agent, open.length > 0 ? 'disconnected' : 'shut-down');
     offers.rescindAllOf(agent);
+    if (open.length > 0) {
+      log.warn('an agent said goodbye before all its tasks had ended', {
+        agentId: agent.id,
+        hostname: agent.info.hostname,
+        tasks: open.length,
+      });
+      this.watch();
+      return;
+    }
     allocator.agentRemoved(agent.id);
     log.info('an agent said goodbye', { agentId: agent.id, hostname: agent.info.hostname });
     const record = registryRecord(agent, 'shut-down', clock.wallMs());
@@ -160,6 +173,8 @@ export class AgentLoss {
   /** The mark is durable: now it may be told. */
   #marked(agent: AgentRecord, sinceMs: number): void {
     const { cluster, tasks, frameworks, allocator, offers, counters } = this.parts;
+    // Meanwhile its host came back under another id: it is gone, which was told.
+    if (cluster.agents.get(agent.id) !== agent) return;
     offers.rescindAllOf(agent);
     for (const task of [...agent.tasks.values()]) {
       if (task.isTerminal) {

@@ -168,6 +168,23 @@ asRoot('an agent', () => {
     expect(world.processes()).toEqual([]);
   });
 
+  it('says of what it is to run while it stops that this will not be', async () => {
+    const stubborn = world.launch("trap '' TERM; while :; do sleep 1; done", {
+      kill_policy: { grace_period: { nanoseconds: 2e9 } },
+    });
+    await world.status(stubborn, 'TASK_RUNNING');
+    const stopped = world.stop({ killTasks: true });
+    const late = world.launch('exec sleep 300');
+    expect(await world.status(late, 'TASK_DROPPED')).toMatchObject({
+      reason: 'REASON_AGENT_DISCONNECTED',
+      message: 'The agent is stopping',
+    });
+    await stopped;
+    expect(world.messages.filter(({ type }) => type === 'UPDATE' || type === 'UNREGISTER').at(-1)?.type).toBe(
+      'UNREGISTER',
+    );
+  });
+
   it('refuses a work dir that another agent holds', async () => {
     expect(await world.tryStart()).toMatchObject({
       type: 'TEST-REFUSED',

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -42,6 +42,23 @@ describe('the log of checkpoints', () => {
       ['b', 'é\n'],
     ]);
     expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  it('keeps what it has written when it cannot be written anew, and tidies up later', async () => {
+    const { log } = await opened();
+    const big = 'x'.repeat(500_000);
+    // What stands where the new file would be made does so for a full disk.
+    const obstacle = `${path}.new`;
+    mkdirSync(join(obstacle, 'x'), { recursive: true });
+    for (let n = 0; n < 12; n++) await log.put('k', `${n}${big}`);
+    await log.put('last', 1);
+    rmSync(obstacle, { recursive: true });
+    const untidy = statSync(path).size;
+    expect(untidy).toBeGreaterThan(12 * big.length);
+    for (let n = 0; n < 12; n++) await log.put('k', `${n}${big}`);
+    expect(statSync(path).size).toBeLessThan(untidy);
+    await log.close();
+    expect([...(await found()).keys()].sort()).toEqual(['k', 'last']);
   });
 
   it('holds, cut anywhere, exactly the changes whose lines are whole', async () => {

@@ -258,6 +258,15 @@ describe('an agent that cannot be heard', () => {
     expect(framework.lastUpdate('t1')?.state).toBe('TASK_GONE_BY_OPERATOR');
   });
 
+  it('that said goodbye while a task of it was still open is taken for silent: the task is given up', async () => {
+    const { world, framework, member } = await running();
+    member.agent.unregister();
+    await world.settle();
+    member.agent.crash();
+    await world.pass(2 * PING_TIMEOUT_MS);
+    expect(framework.states('t1').at(-1)).toBe('TASK_UNREACHABLE');
+  });
+
   it('that said goodbye is not waited for and keeps its id', async () => {
     const { world, framework, member, agentId } = await running();
     member.agent.shutDown();

@@ -32,7 +32,12 @@ export class ContainerAttempts implements Attempts {
 
   async make(containerId: string, plan: CheckPlan): Promise<AttemptResult> {
     const { containerizer } = this.options;
-    const entrance = await containerizer.entrance?.(containerId);
+    let entrance: Entrance | undefined;
+    try {
+      entrance = await containerizer.entrance?.(containerId);
+    } catch {
+      return { type: 'impossible' };
+    }
     if (!entrance) return { type: 'failed', why: 'its container cannot be entered' };
     try {
       const { probe } = plan;

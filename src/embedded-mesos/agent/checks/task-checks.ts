@@ -139,6 +139,10 @@ export class TaskChecks {
     const { taskId, containerId, plan } = running;
     const result = await attempts.make(containerId, plan);
     if (this.#stopped || running.over) return;
+    if (result.type === 'impossible') {
+      this.#later(running, plan.intervalMs);
+      return;
+    }
     if (plan.kind === 'health') {
       const failure = failureOf(result);
       const verdict = judgeHealth(

@@ -11,7 +11,12 @@ export type AttemptResult =
   /** Nobody listens there. As the following. */
   | { readonly type: 'refused'; readonly why: string }
   /** Nothing came of it: no answer in time, it could not be run. As a sentence without an end. */
-  | { readonly type: 'failed'; readonly why: string };
+  | { readonly type: 'failed'; readonly why: string }
+  /** It was not carried out, for no fault of the task: who keeps its container (a Docker engine) is out of reach. Counts neither way. */
+  | { readonly type: 'impossible' };
+
+/** What came of an attempt that was carried out. */
+export type AttemptOutcome = Exclude<AttemptResult, { readonly type: 'impossible' }>;
 
 /** What is known of a task's health. */
 export interface HealthTrack {
@@ -30,7 +35,7 @@ export interface HealthVerdict {
 }
 
 /** Why an attempt of a health check failed; undefined: it succeeded. HTTP succeeds with 200 to 399 whatever `statuses` says, as in Mesos. */
-export function failureOf(result: AttemptResult): string | undefined {
+export function failureOf(result: AttemptOutcome): string | undefined {
   switch (result.type) {
     case 'exited':
       return result.code === 0 ? undefined : `the command exited with status ${result.code}`;
@@ -67,7 +72,7 @@ export function judgeHealth(
 }
 
 /** An attempt of a check as it is told: the raw value; an empty one when there is none. */
-export function checkStatusOf(probe: CheckProbe, result: AttemptResult): CheckStatusInfo {
+export function checkStatusOf(probe: CheckProbe, result: AttemptOutcome): CheckStatusInfo {
   const { type } = probe;
   switch (type) {
     case 'COMMAND':

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Log } from '../../../logging/log.js';
-import type { Containerizer } from '../../containers/containerizer.js';
+import type { Containerizer, Entrance } from '../../containers/containerizer.js';
 import { enterContainer } from '../../containers/enter.js';
 import type { ExecWish } from '../decide/exec-protocol.js';
 import type { TaskRecord } from '../task-record.js';
@@ -61,7 +61,14 @@ export class ExecSessions {
       return { status: 429, message };
     }
     const taken = this.#take(task);
-    const entrance = await containerizer.entrance?.(record.containerId);
+    let entrance: Entrance | undefined;
+    try {
+      entrance = await containerizer.entrance?.(record.containerId);
+    } catch (error) {
+      taken.free();
+      const message = `The container of task '${task}' cannot be entered just now: ${(error as Error).message}.`;
+      return { status: 409, message };
+    }
     if (!entrance || taken.over()) {
       taken.free();
       return { status: 409, message: `The container of task '${task}' cannot be entered: it does not run.` };

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Log } from '../../../logging/log.js';
 import { listen, urlOf } from '../../../util/listen.js';
+import { requestTarget } from '../../../util/request-target.js';
 import { UpgradableRequest } from '../../../util/upgradable-request.js';
 import type { PlaceLookup } from '../decide/file-request.js';
 import { allowedHosts } from '../decide/host-names.js';
@@ -53,7 +54,10 @@ export class AgentHttp {
     this.#server.on('upgrade', (request, socket) => {
       const { exec } = options;
       if (exec && this.#hosts.has(request.headers.host?.toLowerCase() ?? ''))
-        void answerExec(request, socket, exec);
+        answerExec(request, socket, exec).catch((error: Error) => {
+          this.log.error('a session could not be opened', { error: error.message });
+          refuseUpgrade(socket, 500, 'The agent failed to answer; its log says why.');
+        });
       else refuseUpgrade(socket, 403, 'This agent is not called so, or has nothing to be opened.');
     });
     this.#server.headersTimeout = HEADERS_TIMEOUT_MS;
@@ -93,7 +97,7 @@ export class AgentHttp {
         return;
       }
       request.resume();
-      const { pathname, searchParams } = new URL(request.url ?? '/', 'http://agent');
+      const { path: pathname, query: searchParams } = requestTarget(request.url);
       if (!this.#mayRead(pathname.replace(/^\/slave\(1\)/, ''), request.headers.authorization)) {
         response.setHeader('www-authenticate', 'Bearer realm="longrun agent"');
         refuse(response, 401, 'This agent wants the token of its server.');

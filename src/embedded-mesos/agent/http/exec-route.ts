@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { requestTarget } from '../../../util/request-target.js';
 import { EXEC_PROTOCOL, readExecQuery } from '../decide/exec-protocol.js';
 import type { ExecSessions } from '../exec/exec-sessions.js';
 import type { TaskRecord } from '../task-record.js';
@@ -36,18 +37,17 @@ export function refuseUpgrade(socket: Duplex, status: number, message: string): 
 export async function answerExec(request: IncomingMessage, socket: Duplex, route: ExecRoute): Promise<void> {
   // A client that goes away meanwhile is no fault of ours; whoever writes to it next notices.
   socket.on('error', () => undefined);
-  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://agent');
-  if (pathname !== '/exec')
-    return refuseUpgrade(socket, 404, `There is no ${pathname} to be opened on an agent.`);
+  const { path, query } = requestTarget(request.url);
+  if (path !== '/exec') return refuseUpgrade(socket, 404, `There is no ${path} to be opened on an agent.`);
   if (!route.authorized(request.headers.authorization))
     return refuseUpgrade(socket, 401, 'This agent wants the token of its server.');
   if (!route.sessions) return refuseUpgrade(socket, 501, 'This agent enters no containers.');
   const protocols = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((each) => each.trim());
   if (!protocols.includes(EXEC_PROTOCOL))
     return refuseUpgrade(socket, 400, `The subprotocol ${EXEC_PROTOCOL} must be offered.`);
-  const wish = readExecQuery(searchParams);
+  const wish = readExecQuery(query);
   if (typeof wish === 'string') return refuseUpgrade(socket, 400, `The session is not possible: ${wish}.`);
-  const taskId = searchParams.get('task') ?? '';
+  const taskId = query.get('task') ?? '';
   const record = route.record(taskId);
   if (!record) return refuseUpgrade(socket, 404, `There is no task '${taskId}' on this agent.`);
   if (!(socket instanceof Socket))
