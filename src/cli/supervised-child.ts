@@ -38,16 +38,25 @@ export class SupervisedChild {
     const { entry, execArgv, name, log, clock } = this.options;
     this.#startedMs = clock.monotonicMs();
     // Detached: a Ctrl-C in the terminal goes to the parent alone, which then ends the others in order.
-    const child = fork(entry, [], {
-      execArgv: [...execArgv],
-      detached: true,
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
+    let child: ChildProcess;
+    try {
+      child = fork(entry, [], {
+        execArgv: [...execArgv],
+        detached: true,
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      });
+    } catch (error) {
+      log.error(`the ${name} process cannot be started`, { error: (error as Error).message });
+      this.#exited(null, null);
+      return;
+    }
     this.#child = child;
     child.on('message', (message) => this.options.onMessage(message as FromChild));
-    child.on('error', (error) =>
-      log.error(`the ${name} process cannot be started`, { error: error.message }),
-    );
+    child.on('error', (error) => {
+      log.error(`the ${name} process cannot be started`, { error: error.message });
+      // One that never was has no exit.
+      if (child.pid === undefined) this.#exited(null, null);
+    });
     child.on('exit', (code, signal) => this.#exited(code, signal));
     this.send(this.options.start());
   }

@@ -17,8 +17,12 @@ const MAX_UDP_BYTES = 1_232;
 const MAX_TCP_CONNECTIONS = 200;
 /** A connection without a question is ended after this (RFC 7766, 6.2.3 advises seconds). */
 const TCP_IDLE_MS = 10_000;
-/** Questions of one connection that wait for other servers. */
-const MAX_PIPELINED = 64;
+/** Questions of one connection that are being answered. */
+const MAX_PIPELINED = 16;
+/** Answers that a connection has not taken, above which it is asked nothing more. */
+const MAX_UNREAD_BYTES = 128 * 1024;
+/** The longest message (RFC 1035, 4.2.2). */
+const MAX_TCP_BYTES = 65_535;
 /** Bound for UDP after TCP found a free port: so many attempts. */
 const FREE_PORT_ATTEMPTS = 20;
 
@@ -102,7 +106,8 @@ export class DnsServer {
   }
 
   async #onDatagram(message: Buffer, from: RemoteInfo): Promise<void> {
-    const query = this.#read(message);
+    // Port 0 is nobody's: such a sender wants no answer (RFC 768), or is a forgery.
+    const query = from.port === 0 ? undefined : this.#read(message);
     if (!query) return;
     const reply = await this.#reply(query, message, udpLimit(query));
     if (reply) this.#udp?.send(reply, from.port, from.address);
@@ -116,25 +121,41 @@ export class DnsServer {
     socket.on('close', () => this.#sockets.delete(socket));
     // A client may leave at any time; nothing is lost with it.
     socket.on('error', () => socket.destroy());
-    socket.on('data', (chunk: Buffer) => {
-      received = Buffer.concat([received, chunk]);
-      while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
+    /** Begins with what has come. Whoever does not take his answers, or asks faster than they come, is not read on. */
+    const next = (): void => {
+      while (!socket.destroyed) {
+        if (received.length < 2 || received.length < 2 + received.readUInt16BE(0)) {
+          socket.resume();
+          return;
+        }
+        if (waiting >= MAX_PIPELINED || socket.writableLength > MAX_UNREAD_BYTES) {
+          socket.pause();
+          return;
+        }
         const message = received.subarray(2, 2 + received.readUInt16BE(0));
         received = received.subarray(2 + message.length);
         const query = this.#read(message);
-        if (!query || waiting >= MAX_PIPELINED) {
+        if (!query) {
           socket.destroy();
           return;
         }
         waiting += 1;
-        void this.#reply(query, message, 65_535).then((reply) => {
+        void this.#reply(query, message, MAX_TCP_BYTES).then((reply) => {
           waiting -= 1;
-          if (!reply || socket.destroyed) return;
-          const length = Buffer.alloc(2);
-          length.writeUInt16BE(reply.length);
-          socket.write(Buffer.concat([length, reply]));
+          if (socket.destroyed) return;
+          if (reply) {
+            const length = Buffer.alloc(2);
+            length.writeUInt16BE(reply.length);
+            socket.write(Buffer.concat([length, reply]));
+          }
+          next();
         });
       }
+    };
+    socket.on('drain', next);
+    socket.on('data', (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk]);
+      next();
     });
   }
 
@@ -190,13 +211,17 @@ function udpLimit(query: DecodedPacket): number {
   return Math.min(Math.max(asked, PLAIN_UDP_BYTES), MAX_UDP_BYTES);
 }
 
-/** The message within `limit` bytes: first without what was not asked for, then cut off, so that the client asks over TCP. */
+/**
+ * The message within `limit` bytes: first without what was not asked for, then cut off, so that the client asks over TCP; there, where
+ * nothing more can be had, with as many answers as it holds.
+ */
 function encodeWithin(packet: Packet, query: DecodedPacket, limit: number): Buffer {
   const option = optionOf(query) ? [optRecord] : [];
   const whole = encode({ ...packet, additionals: [...(packet.additionals ?? []), ...option] });
   if (whole.length <= limit) return whole;
   const bare = encode({ ...packet, additionals: option });
   if (bare.length <= limit) return bare;
+  if (limit === MAX_TCP_BYTES) return encodePart({ ...packet, additionals: option }, bare.length);
   return encode({
     ...packet,
     flags: (packet.flags ?? 0) | TRUNCATED,
@@ -204,6 +229,17 @@ function encodeWithin(packet: Packet, query: DecodedPacket, limit: number): Buff
     authorities: [],
     additionals: option,
   });
+}
+
+/** With the first of its answers, which were shuffled before. `wholeBytes`: its length with all of them. */
+function encodePart(packet: Packet, wholeBytes: number): Buffer {
+  const answers = packet.answers ?? [];
+  let count = Math.floor((answers.length * MAX_TCP_BYTES) / wholeBytes);
+  for (;;) {
+    const part = encode({ ...packet, answers: answers.slice(0, count) });
+    if (part.length <= MAX_TCP_BYTES || count === 0) return part;
+    count = Math.floor(count * 0.95);
+  }
 }
 
 const optRecord = {

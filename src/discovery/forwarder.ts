@@ -54,7 +54,9 @@ export class Forwarder {
       const timer = this.clock.after(TRY_MS, () => end());
       socket.on('error', () => end());
       // Connected: the kernel drops what others send; and only the answer to this very question counts.
-      socket.connect(port, address, () => socket.send(message));
+      // Without a callback, which would be given errors (no way there) that nobody else hears of.
+      socket.once('connect', () => socket.send(message));
+      socket.connect(port, address);
       socket.on('message', (answer) => {
         if (answer.length >= 12 && answer.readUInt16BE(0) === message.readUInt16BE(0)) end(answer);
       });

@@ -1,4 +1,4 @@
-import { createSocket } from 'node:dgram';
+import dgram, { createSocket, type Socket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { connect } from 'node:net';
 import { type DecodedPacket, decode, encode, type OptAnswer, type RecordType } from 'dns-packet';
@@ -10,6 +10,7 @@ import { Zone } from '../../src/discovery/zone.js';
 import { silentLog } from '../../src/logging/log.js';
 import { SystemClock } from '../../src/util/clock.js';
 import { SystemDice } from '../../src/util/ids.js';
+import { waitFor } from '../support/wait-for.js';
 
 const clock = new SystemClock();
 const zone = new Zone({ domain: 'mesos', framework: 'marathon', digest: (id) => `${id}xxxxx` });
@@ -23,11 +24,19 @@ const endpoint = (n: number) => ({
 zone.setApp({ appId: '/web' as AppId, endpoints: [endpoint(1), endpoint(2)] });
 zone.setApp({ appId: '/many' as AppId, endpoints: Array.from({ length: 200 }, (_, n) => endpoint(n)) });
 zone.setApp({ appId: '/shop/cart' as AppId, endpoints: [endpoint(3)] });
+zone.setApp({
+  appId: '/huge' as AppId,
+  endpoints: Array.from({ length: 500 }, (_, n) => {
+    const { ports, ...rest } = endpoint(n);
+    return { ...rest, ports: [...ports, ...ports.map((one) => ({ ...one, number: one.number + 1 }))] };
+  }),
+});
 
 const common = { address: '127.0.0.1', port: 0, ttl: 5, clock, dice: new SystemDice(), log: silentLog };
 let upstream: DnsServer;
 let server: DnsServer;
 let port: number;
+let upstreamAt: number;
 let resolver: Resolver;
 
 beforeAll(async () => {
@@ -35,7 +44,8 @@ beforeAll(async () => {
   elsewhere.setApp({ appId: '/www' as AppId, endpoints: [endpoint(7)] });
   elsewhere.setApp({ appId: '/big' as AppId, endpoints: Array.from({ length: 100 }, (_, n) => endpoint(n)) });
   upstream = new DnsServer({ ...common, zone: elsewhere });
-  const resolvers = [{ address: '127.0.0.1', port: await upstream.start() }];
+  upstreamAt = await upstream.start();
+  const resolvers = [{ address: '127.0.0.1', port: upstreamAt }];
   server = new DnsServer({ ...common, zone, forwarder: new Forwarder(resolvers, clock) });
   port = await server.start();
   resolver = new Resolver({ timeout: 10_000, tries: 1 });
@@ -45,6 +55,27 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all([server.stop(), upstream.stop()]);
 });
+
+/** A connection for questions in a row; whole answers are kept. */
+async function overTcp() {
+  const socket = connect(port, '127.0.0.1');
+  await new Promise((connected) => socket.once('connect', connected));
+  const answers: Buffer[] = [];
+  let received = Buffer.alloc(0);
+  socket.on('data', (chunk: Buffer) => {
+    received = Buffer.concat([received, chunk]);
+    while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
+      answers.push(received.subarray(2, 2 + received.readUInt16BE(0)));
+      received = received.subarray(2 + received.readUInt16BE(0));
+    }
+  });
+  const send = (message: Buffer): void => {
+    const length = Buffer.alloc(2);
+    length.writeUInt16BE(message.length);
+    socket.write(Buffer.concat([length, message]));
+  };
+  return { socket, answers, send };
+}
 
 /** One message there and one back, as it is. */
 function askUdp(message: Buffer): Promise<DecodedPacket & { flag_tc?: boolean }> {
@@ -109,6 +140,65 @@ describe('the DNS server', () => {
     expect(await resolver.resolve4('many.marathon.mesos')).toHaveLength(200);
     const wide = await askUdp(question('cart.shop.marathon.mesos', 'A', 4_096));
     expect(wide.additionals?.some(({ type }) => type === 'OPT')).toBe(true);
+  });
+
+  it('says over TCP as much as a message holds', async () => {
+    const asked = question('_huge._tcp.marathon.mesos', 'SRV');
+    expect((await askUdp(asked)).flag_tc).toBe(true);
+    const client = await overTcp();
+    client.send(asked);
+    await waitFor(() => client.answers.length === 1);
+    const [whole] = client.answers;
+    expect(whole?.length).toBeLessThanOrEqual(65_535);
+    const { answers = [] } = decode(whole ?? Buffer.alloc(0));
+    expect(answers.length).toBeGreaterThan(400);
+    expect(new Set(answers.map(({ type }) => type))).toEqual(new Set(['SRV']));
+    client.socket.destroy();
+  });
+
+  it('asks nothing more of a connection that does not take its answers, and loses none of them', async () => {
+    const client = await overTcp();
+    client.socket.pause();
+    const before = server.counts.answered;
+    const asked = 2_000;
+    for (let n = 0; n < asked; n++) client.send(question('_huge._tcp.marathon.mesos', 'SRV'));
+    let [seen, unchanged] = [0, 0];
+    await waitFor(() => {
+      unchanged = server.counts.answered === seen ? unchanged + 1 : 0;
+      seen = server.counts.answered;
+      return seen > before && unchanged > 50;
+    });
+    // What the kernel takes on both sides is some megabytes.
+    expect(seen - before).toBeLessThan(asked / 4);
+    client.socket.resume();
+    await waitFor(() => client.answers.length === asked, { timeoutMs: 60_000 });
+    client.socket.destroy();
+  }, 90_000);
+
+  it('drops what comes from port 0, and lives on', async () => {
+    const made: Socket[] = [];
+    const create = dgram.createSocket;
+    const spy = jest.spyOn(dgram, 'createSocket').mockImplementation((...args: unknown[]) => {
+      const socket = (create as (...all: unknown[]) => Socket)(...args);
+      made.push(socket);
+      return socket;
+    });
+    const fresh = new DnsServer({ ...common, zone });
+    await fresh.start();
+    spy.mockRestore();
+    const [udp] = made;
+    const from = { address: '127.0.0.1', port: 0, family: 'IPv4', size: 1 };
+    udp?.emit('message', question('web.marathon.mesos', 'A'), from);
+    expect(fresh.counts.answered).toBe(0);
+    await fresh.stop();
+  });
+
+  it('goes on to the next server where there is no way to one', async () => {
+    const away = { address: '255.255.255.255', port: 53 };
+    const query = question('www.org.example', 'A');
+    expect(await new Forwarder([away], clock).ask(query)).toBeUndefined();
+    const answer = await new Forwarder([away, { address: '127.0.0.1', port: upstreamAt }], clock).ask(query);
+    expect(decode(answer ?? Buffer.alloc(0)).answers).toHaveLength(1);
   });
 
   it('asks other servers about other domains, over TCP when it must', async () => {

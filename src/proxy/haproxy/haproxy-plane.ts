@@ -60,7 +60,10 @@ export class HaproxyPlane {
   /** Ports that our HAProxy has. */
   #boundPorts = new Set<string>();
   /** Services that HAProxy does not take, with the reason. */
-  readonly #refused = new Map<string, { readonly port: number; readonly reason: string }>();
+  readonly #refused = new Map<
+    string,
+    { readonly port: number; readonly reason: string; readonly mark: string }
+  >();
   #withoutTls: Layout['withoutTls'] = {};
   #working: Promise<void> | undefined;
   #again = false;
@@ -125,6 +128,10 @@ export class HaproxyPlane {
   /** There are other certificates. */
   certificatesChanged(): void {
     this.#made = undefined;
+    if (this.#refused.size > 0) {
+      this.#refused.clear();
+      this.options.notServedChanged();
+    }
     this.#looks += 1;
     this.wake();
   }
@@ -177,6 +184,7 @@ export class HaproxyPlane {
     await this.#probe(services);
     const busyPorts = new Map(this.#busyPorts);
     if (this.#made?.change === change) return this.#made.layout;
+    this.#forgetRefusals(services);
     const looks = this.#looks;
     const tls = this.options.certificates.facts;
     const raw = await this.#rawLabels.judge(services, tls);
@@ -197,6 +205,18 @@ export class HaproxyPlane {
       }
       await new Promise<void>((next) => setImmediate(next));
     }
+  }
+
+  /** Whoever asks for something else now, or is gone, is not refused any more. */
+  #forgetRefusals(services: RoutingTable['services']): void {
+    let changed = false;
+    for (const [key, { mark }] of this.#refused) {
+      const service = services[key];
+      if (service && refusalMark(service) === mark) continue;
+      this.#refused.delete(key);
+      changed = true;
+    }
+    if (changed) this.options.notServedChanged();
   }
 
   #tellServedInPart(): void {
@@ -250,7 +270,7 @@ export class HaproxyPlane {
       found = true;
       const reason = 'HAProxy does not take its configuration';
       this.#made = undefined;
-      this.#refused.set(key, { port: service.servicePort, reason });
+      this.#refused.set(key, { port: service.servicePort, reason, mark: refusalMark(service) });
       this.options.log.warn('an app is not served: HAProxy does not take what it asks for', {
         app: service.appId,
         servicePort: service.servicePort,
@@ -377,6 +397,11 @@ export class HaproxyPlane {
       this.wake();
     });
   }
+}
+
+/** What a service asks for, whoever serves it: what it is refused for. */
+function refusalMark(service: RoutingTable['services'][string]): string {
+  return JSON.stringify({ ...service, servers: [], wanted: 0 });
 }
 
 function tasksOf(services: RoutingTable['services']): ReadonlySet<TaskId> {

@@ -45,16 +45,25 @@ export class WorkerSupervisor {
     const { entry, execArgv, stderr, clock, log, slot } = this.options;
     this.#timer = undefined;
     this.#startedMs = clock.monotonicMs();
-    const child = fork(entry, [], {
-      execArgv: [...execArgv],
-      detached: true,
-      stdio: ['ignore', this.options.writesOutput ? 'inherit' : 'ignore', stderr, 'ipc'],
-    });
+    let child: ChildProcess;
+    try {
+      child = fork(entry, [], {
+        execArgv: [...execArgv],
+        detached: true,
+        stdio: ['ignore', this.options.writesOutput ? 'inherit' : 'ignore', stderr, 'ipc'],
+      });
+    } catch (error) {
+      log.error('a proxy worker cannot be started', { slot, error: (error as Error).message });
+      this.#ended(null, null);
+      return;
+    }
     this.#child = child;
     child.on('message', (message) => this.#received(child, message as ToParent));
-    child.on('error', (error) =>
-      log.error('a proxy worker cannot be started', { slot, error: error.message }),
-    );
+    child.on('error', (error) => {
+      log.error('a proxy worker cannot be started', { slot, error: error.message });
+      // One that never was has no exit.
+      if (child.pid === undefined) this.#exited(child, null, null);
+    });
     child.on('exit', (code, signal) => this.#exited(child, code, signal));
     this.options.onStart();
     this.send(this.options.config());
@@ -104,7 +113,10 @@ export class WorkerSupervisor {
   }
 
   #exited(child: ChildProcess, code: number | null, signal: NodeJS.Signals | null): void {
-    if (child !== this.#child) return;
+    if (child === this.#child) this.#ended(code, signal);
+  }
+
+  #ended(code: number | null, signal: NodeJS.Signals | null): void {
     this.#child = undefined;
     for (const tell of this.#onGone.splice(0)) tell();
     if (this.#stopping) return;
@@ -116,7 +128,8 @@ export class WorkerSupervisor {
         ? 0
         : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#quickDeaths - 2, 10));
     log.warn('a proxy worker ended; starting it again', { slot, code, signal, inMs: this.#pauseMs });
-    if (this.#pauseMs === 0) this.start();
+    // Never from within start(), which may have failed for want of something that only time gives back.
+    if (this.#pauseMs === 0) this.#timer = clock.after(0, () => this.start());
     else this.#timer = clock.after(this.#pauseMs, () => this.start());
   }
 }

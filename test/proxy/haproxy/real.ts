@@ -105,10 +105,10 @@ export class RealHaproxy {
     return this.#table.inForce();
   }
 
-  ask(host: string, cookie?: string): Promise<Answered> {
+  ask(host: string, cookie?: string, path = '/'): Promise<Answered> {
     const headers = { host, ...(cookie !== undefined && { cookie }) };
     return new Promise((resolve) => {
-      get({ host: '127.0.0.1', port: this.lbPort, headers, agent: false }, (answer) => {
+      get({ host: '127.0.0.1', port: this.lbPort, path, headers, agent: false }, (answer) => {
         let body = '';
         answer.setEncoding('utf8').on('data', (text: string) => {
           body += text;

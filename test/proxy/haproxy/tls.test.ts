@@ -219,6 +219,23 @@ withHaproxy('HAProxy with certificates', () => {
     expect(again.isSessionReused()).toBe(false);
   }, 60_000);
 
+  it('lets in to a service port whoever one of several authorities vouches for', async () => {
+    const place = await listening();
+    await new Promise((closed) => place.server.close(closed));
+    shelve({ shop }, [known(people), known(machines)]);
+    await served(
+      here({
+        vhosts: [],
+        servicePort: place.port,
+        bindPort: true,
+        tls: { certificates: ['/etc/ssl/shop.pem'], clientAuthorities: ['people', 'machines'] },
+      }),
+    );
+    const shown = { cert: ann.cert, key: ann.key };
+    expect(await ask('shop.test', { port: place.port, ...shown })).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await ask('shop.test', { port: place.port })).not.toContain('HTTP/1.1');
+  }, 60_000);
+
   it('lets nobody in by an authority that it does not know or cannot read, and serves all others', async () => {
     shelve({ shop }, [{ name: 'people', certificates: 'not a certificate\n' }]);
     await served(

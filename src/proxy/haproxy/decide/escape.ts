@@ -21,9 +21,9 @@ export function isMapKey(text: string): boolean {
   return /^[\x21-\x7e]{1,1024}$/.test(text) && !text.startsWith('#');
 }
 
-/** An argument of a run-time command. */
+/** An argument of a run-time command. At the end of a line `<<` would make what follows the command's payload. */
 export function argument(text: string): string {
-  return text.replace(/[\\; ]/g, '\\$&');
+  return text.replace(/[\\; <]/g, '\\$&');
 }
 
 /** Text that a regular expression takes literally. */

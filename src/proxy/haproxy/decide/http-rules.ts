@@ -120,12 +120,19 @@ const ofTheConnection: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
+/** HAProxy takes no empty format, but one that comes to nothing. */
+function emptyHeader(which: string, name: string): string {
+  return `${which} set-header ${name} %[str()]`;
+}
+
 function headerLines(which: string, { set = {}, remove = [] }: HeaderRules = {}): readonly string[] {
   const may = (name: string): boolean => isPlainName(name) && !ofTheConnection.has(name.toLowerCase());
   return [
     ...remove.filter(may).map((name) => `${which} del-header ${name}`),
     ...Object.entries(set).flatMap(([name, value]) =>
-      may(name) ? [`${which} set-header ${name} ${format(value)}`] : [],
+      may(name)
+        ? [value === '' ? emptyHeader(which, name) : `${which} set-header ${name} ${format(value)}`]
+        : [],
     ),
   ];
 }
