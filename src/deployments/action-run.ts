@@ -17,7 +17,7 @@ import { deploymentEvents } from './deployment-events.js';
 /** What deployments ask of the room that probes readiness. */
 export interface ReadinessSource {
   readiness(appId: AppId): readonly ReadinessResult[];
-  /** Probe while wanted; readiness itself comes with the instances. */
+  /** Answers are told while wanted; who is not ready is probed anyway, and readiness itself comes with the instances. */
   setReadinessWanted(appId: AppId, wanted: boolean): void;
   onChange(listener: (appId: AppId) => void): () => void;
 }

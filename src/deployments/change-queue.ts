@@ -153,7 +153,7 @@ export class ChangeQueue {
         if (writes.length > 0) {
           await this.around.store.commit({
             epoch: this.around.epoch,
-            writes: [...writes, ...(pruning?.writes ?? []), lastVersion(entries)],
+            writes: [...writes, ...(pruning?.writes ?? []), ...lastVersion(entries)],
           });
           this.#beginTurn();
         } else if (this.#waiting.length > 0) await this.#otherWork();
@@ -308,10 +308,16 @@ function* piecesOf({ changes, tree }: TreePiece): Iterable<TreePiece> {
   yield { changes: changes.slice(last), tree };
 }
 
-/** The newest version given away: neither a deletion nor a rollback keeps theirs in a record of an app. */
-function lastVersion(entries: readonly Entry[]): StoreWrite {
-  const versions = entries.map(({ change }) => change.accepted.version).sort();
-  return { op: 'put', key: keys.meta(LAST_VERSION), value: versions.at(-1) };
+/**
+ * The newest version given away: neither a deletion nor a rollback keeps theirs in a record of an app. Who only stops a
+ * deployment is given none: what it is answered is that deployment's, which may be older than what is stored.
+ */
+function lastVersion(entries: readonly Entry[]): readonly StoreWrite[] {
+  const given = entries.flatMap(({ change }) =>
+    change.groupId === undefined ? [] : change.accepted.version,
+  );
+  const newest = given.sort().at(-1);
+  return newest === undefined ? [] : [{ op: 'put', key: keys.meta(LAST_VERSION), value: newest }];
 }
 
 function changesTree({ changes, tree }: AcceptedChange): boolean {

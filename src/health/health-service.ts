@@ -8,7 +8,14 @@ import type { HealthFact, InstanceChange, InstanceReadModel } from '../scheduler
 import type { Clock, Timer } from '../util/clock.js';
 import { timestamp, timestampMs } from '../util/timestamp.js';
 import { agentCheckIndex, judgeAgentWord } from './decide/agent-verdict.js';
-import { carryHealth, isFlip, restoredHealth, unknownHealth, withResult } from './decide/instance-health.js';
+import {
+  carryHealth,
+  carryReadiness,
+  isFlip,
+  restoredHealth,
+  unknownHealth,
+  withResult,
+} from './decide/instance-health.js';
 import { probedAlike, probesAlike, wantedProbes } from './decide/targets.js';
 import { judgeProbe } from './decide/verdict.js';
 import type { HealthReadModel, ProbeResult, Prober } from './health.js';
@@ -106,7 +113,7 @@ export class HealthService implements HealthReadModel {
     return () => this.#readinessListeners.delete(listener);
   }
 
-  /** A deployment begins or ends to wait for the app's readiness check. Idempotent. */
+  /** A deployment begins or ends to wait for the app's readiness check: its answers are shown meanwhile. Idempotent. */
   setReadinessWanted(appId: AppId, wanted: boolean): void {
     if (wanted === this.#readinessWanted.has(appId)) return;
     if (wanted) this.#readinessWanted.add(appId);
@@ -219,6 +226,8 @@ export class HealthService implements HealthReadModel {
   #define(tracked: TrackedTask, record: AppRecord): void {
     tracked.record = record;
     tracked.health = restoredHealth(tracked.health, tracked.task.id, record.app.healthChecks.length);
+    const health = this.#carried(tracked, tracked.health);
+    if (health !== tracked.health) this.#become(tracked, health);
     this.#syncProbes(tracked);
     this.#onAgentWord(tracked);
   }
@@ -226,15 +235,24 @@ export class HealthService implements HealthReadModel {
   #onApps(changes: readonly AppChange[]): void {
     for (const change of changes) {
       this.#events.appChanged(change);
-      const { appId, after } = change;
-      const generation = after && this.#tasks.generation({ appId, launchHash: after.launchHash });
-      if (!generation || (generation.record && probedAlike(generation.record, after))) continue;
-      generation.record = after;
-      this.#sweeps.begin(appId, this.#tasks.ofApp(appId));
+      const { appId, before, after } = change;
+      if (!after) continue;
+      const generation = this.#tasks.generation({ appId, launchHash: after.launchHash });
+      const isNews = generation && !(generation.record && probedAlike(generation.record, after));
+      if (isNews) generation.record = after;
+      const asksFirst = before?.app.readinessChecks.length === 0 && after.app.readinessChecks.length > 0;
+      if (isNews || asksFirst) this.#sweeps.begin(appId, this.#tasks.ofApp(appId));
     }
   }
 
-  /** Brings a task's probes, and the health it keeps, in line with its definition and with what is wanted now. */
+  /** What serves by a definition without a readiness check stays so when the app has one now, in place or by a deployment. */
+  #carried({ instance, record }: TrackedTask, health: InstanceHealth): InstanceHealth {
+    const now = this.options.apps.get(instance.appId);
+    if (!record || !now) return health;
+    return carryReadiness(health, record.app.readinessChecks, now.app.readinessChecks);
+  }
+
+  /** Brings a task's probes, and the health it keeps, in line with its definition; forgets answers that nobody wants now. */
   #refresh(tracked: TrackedTask): void {
     if (this.#stopped || !this.#tasks.has(tracked)) return;
     if (!this.#readinessWanted.has(tracked.instance.appId)) tracked.readiness = undefined;
@@ -244,20 +262,18 @@ export class HealthService implements HealthReadModel {
       this.#define(tracked, record);
       return;
     }
+    const health = this.#carried(tracked, tracked.health);
     if (record && before && record !== before) {
       tracked.record = record;
-      const checksBefore = before.app.healthChecks;
-      this.#become(tracked, carryHealth(tracked.health, checksBefore, record.app.healthChecks));
-    }
+      this.#become(tracked, carryHealth(health, before.app.healthChecks, record.app.healthChecks));
+    } else if (health !== tracked.health) this.#become(tracked, health);
     this.#syncProbes(tracked);
   }
 
   /** Makes the prober's targets of a task what they should be; equal ones are left alone. */
   #syncProbes(tracked: TrackedTask): void {
     const { instance, record, health, probes } = tracked;
-    const wanted = record
-      ? wantedProbes(instance, record, health, this.#readinessWanted.has(instance.appId))
-      : [];
+    const wanted = record ? wantedProbes(instance, record, health) : [];
     const keep = new Map(wanted.map((probe) => [probe.target.key, probe]));
     for (const [key, active] of [...probes]) {
       const same = keep.get(key);
@@ -286,13 +302,20 @@ export class HealthService implements HealthReadModel {
         this.#onHealth(tracked, probe, result);
         return;
       case 'ready':
-        tracked.readiness = readinessResult(tracked, probe.target, result);
-        for (const listener of this.#readinessListeners) listener(tracked.instance.appId);
+        this.#showReadiness(tracked, probe, result);
         if (result.ok) this.#achieved(tracked, result.key, { ...tracked.health, ready: true });
         return;
       case 'port':
         if (result.ok) this.#achieved(tracked, result.key, { ...tracked.health, portOpen: true });
     }
+  }
+
+  /** Answers are kept for the API while a deployment waits for them; that a task is ready counts at any time. */
+  #showReadiness(tracked: TrackedTask, probe: ActiveProbe, result: ProbeResult): void {
+    const { appId } = tracked.instance;
+    if (!this.#readinessWanted.has(appId)) return;
+    tracked.readiness = readinessResult(tracked, probe.target, result);
+    for (const listener of this.#readinessListeners) listener(appId);
   }
 
   /** What needs to succeed only once has succeeded. */
@@ -354,9 +377,10 @@ export class HealthService implements HealthReadModel {
   }
 
   /** Takes new health over and tells it: a flip at once, counts too, a mere repetition (`quiet`) only now and then. */
-  #become(tracked: TrackedTask, health: InstanceHealth, quiet = false): void {
+  #become(tracked: TrackedTask, found: InstanceHealth, quiet = false): void {
     const { clock, scheduler } = this.options;
     const before = tracked.health;
+    const health = this.#carried(tracked, found);
     tracked.health = health;
     const flip = isFlip(before, health);
     if (before.healthy !== health.healthy) this.#events.instanceChanged(tracked.instance, health.healthy);

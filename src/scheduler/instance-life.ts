@@ -9,7 +9,12 @@ import type { Deadlines } from './deadlines.js';
 import { conditionOf } from './decide/condition.js';
 import { instanceChanged, statusUpdate } from './decide/event-bodies.js';
 import { makeInstanceId } from './decide/ids.js';
-import { type InstanceDeadline, type LaunchLimits, nextDeadline } from './decide/instance-deadline.js';
+import {
+  type InstanceDeadline,
+  type LaunchLimits,
+  nextDeadline,
+  stillStands,
+} from './decide/instance-deadline.js';
 import type { Effect, InstanceEvent, StepContext, StepResult } from './decide/instance-event.js';
 import { stepInstance } from './decide/instance-step.js';
 import { isAway } from './decide/unreachable-step.js';
@@ -171,11 +176,15 @@ export class InstanceLife {
       this.deadlines.clear(key);
       return;
     }
-    this.deadlines.set(key, due.inMs, () => {
-      if (due.kind !== 'overdue') this.happen(id, { kind: due.kind });
-      else
-        this.happen(id, { kind: 'take-out', reason: 'launch overdue', decommission: false, immediate: true });
-    });
+    this.deadlines.set(key, due.inMs, () => this.#come(id, due));
+  }
+
+  #come(id: InstanceId, due: InstanceDeadline): void {
+    const instance = this.tracker.get(id);
+    if (due.kind === 'overdue')
+      this.happen(id, { kind: 'take-out', reason: 'launch overdue', decommission: false, immediate: true });
+    else if (stillStands(due, instance && this.#deadlineOf(instance))) this.happen(id, { kind: due.kind });
+    else this.arm(instance, id);
   }
 
   #deadlineOf(instance: Instance): InstanceDeadline | undefined {

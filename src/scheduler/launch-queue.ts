@@ -116,11 +116,13 @@ export class LaunchQueue {
     return false;
   }
 
-  /** Roles of what may be launched now. */
+  /** Roles of what may be launched now: those of the definitions, which may have changed since the instances began to wait. */
   launchableRoles(): ReadonlySet<string> {
     const roles = new Set<string>();
-    for (const entry of this.#entries.values())
-      if (!roles.has(entry.role) && this.#readyRecord(entry)) roles.add(entry.role);
+    for (const entry of this.#entries.values()) {
+      const record = this.#readyRecord(entry);
+      if (record) roles.add(record.app.role);
+    }
     return roles;
   }
 
@@ -189,7 +191,7 @@ export class LaunchQueue {
     const backoffMs = this.backoffMs(entry.appId);
     return {
       appId: entry.appId,
-      role: entry.role,
+      role: this.apps.get(entry.appId)?.app.role ?? entry.role,
       count: entry.count,
       since: entry.since,
       ...(backoffMs === undefined

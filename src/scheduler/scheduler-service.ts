@@ -1,10 +1,13 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { AppId } from '../apps/app.js';
+import type { AppChange } from '../apps/app-registry.js';
 import type { Event } from '../embedded-mesos/protocol/v1.js';
 import { type CorruptRecord, keys } from '../store/state-store.js';
 import type { Timer } from '../util/clock.js';
 import { timestamp } from '../util/timestamp.js';
 import { type Assembly, assemble, type SchedulerParts } from './assembly.js';
 import { schedulerDisconnected, schedulerRegistered, schedulerReregistered } from './decide/event-bodies.js';
+import { isAway } from './decide/unreachable-step.js';
 import { whyPending } from './decide/why-pending.js';
 import { loadFramework } from './framework-record.js';
 import type { AgentId, Instance, InstanceId, StopOrigin } from './instance.js';
@@ -114,6 +117,19 @@ export class SchedulerService implements Scheduler {
       immediate: true,
       failure: fact.reason,
     });
+  }
+
+  /**
+   * Definitions changed: who is away already is waited for as its app says now. The instances of a deleted app are its
+   * deployment's.
+   */
+  appsChanged(changes: readonly AppChange[]): void {
+    for (const { appId, before, after } of changes) {
+      if (!after || isDeepStrictEqual(before?.app.unreachableStrategy, after.app.unreachableStrategy))
+        continue;
+      for (const instance of this.instances.ofApp(appId))
+        if (isAway(instance.condition)) this.#all.life.arm(instance, instance.id);
+    }
   }
 
   queue(): readonly QueueEntry[] {

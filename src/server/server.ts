@@ -223,6 +223,7 @@ export class Server {
       },
     });
     countStates(metrics, { registry, scheduler, deployments, events, clock, traffic: proxyControl });
+    registry.onChange((changes) => scheduler.appsChanged(changes));
     await scheduler.start();
     endpoints.start();
     names.start();

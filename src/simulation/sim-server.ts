@@ -173,6 +173,7 @@ export class SimServer {
       events,
     );
     scheduler.instances.onChange((change) => options.onInstance(server, change));
+    registry.onChange((changes) => scheduler.appsChanged(changes));
     await scheduler.start();
     proxyControl.start();
     await health.start();

@@ -1,7 +1,8 @@
 import type { AppId } from '../../src/apps/app.js';
+import { LAST_VERSION } from '../../src/deployments/change-queue.js';
 import { CatalogError } from '../../src/errors/registry.js';
 import type { InstanceId } from '../../src/scheduler/instance.js';
-import { StoreError } from '../../src/store/state-store.js';
+import { keys, StoreError } from '../../src/store/state-store.js';
 import { recordOf } from './support/builders.js';
 import { World } from './support/world.js';
 
@@ -266,6 +267,20 @@ describe('force', () => {
     await world.calm();
     expect(world.instances('/web')).toHaveLength(3);
     expect(world.scheduler.wants.map(({ goals }) => goals.start)).toEqual([2, 1]);
+    await world.service.stop();
+  });
+});
+
+describe('the newest version', () => {
+  it('that is stored stays when an older deployment is stopped where it is, also after a restart', async () => {
+    let world = await World.start();
+    const older = await world.change({ '/a': {} });
+    const newer = await world.change({ '/b': {} });
+    expect(newer.version > older.version).toBe(true);
+    world = await world.crash();
+    await world.service.cancel(older.deploymentId, { force: true });
+    expect(world.service.get(older.deploymentId)).toBeUndefined();
+    expect(await world.store.get(keys.meta(LAST_VERSION))).toBe(newer.version);
     await world.service.stop();
   });
 });

@@ -1,5 +1,11 @@
 import fc from 'fast-check';
-import { aggregateHealth, carryHealth, withResult } from '../../src/health/decide/instance-health.js';
+import { judgeAgentWord } from '../../src/health/decide/agent-verdict.js';
+import {
+  aggregateHealth,
+  carryHealth,
+  carryReadiness,
+  withResult,
+} from '../../src/health/decide/instance-health.js';
 import { firstDelayMs, isOwnStall, nextDelayMs } from '../../src/health/decide/probe-pace.js';
 import { wantedProbes } from '../../src/health/decide/targets.js';
 import { judgeProbe } from '../../src/health/decide/verdict.js';
@@ -108,6 +114,28 @@ describe('the verdict on a health check', () => {
   });
 });
 
+describe('the verdict on an agent’s word', () => {
+  const said = (healthy: boolean, hour: number, minute: number) => ({
+    healthy,
+    at: timestamp(Date.UTC(2026, 0, 1, hour, minute)),
+  });
+
+  it.each([true, false])('whose clock was set back is its last one, %s, and counts once', (last) => {
+    const [twelve, half, back] = [said(last, 12, 0), said(!last, 12, 30), said(last, 11, 40)];
+    const before = judgeAgentWord(judgeAgentWord(undefined, twelve).after, half).after;
+    expect(before?.alive).toBe(!last);
+    const { after, aliveChanged, failureCounted } = judgeAgentWord(before, back);
+    expect({ alive: after?.alive, aliveChanged, failureCounted }).toEqual({
+      alive: last,
+      aliveChanged: true,
+      failureCounted: !last,
+    });
+    const { lastSuccess = '', lastFailure = '' } = after ?? {};
+    expect(lastSuccess > lastFailure).toBe(last);
+    expect(judgeAgentWord(after, back)).toEqual({ after, failureCounted: false, aliveChanged: false });
+  });
+});
+
 describe('the health of an instance', () => {
   const [alive, dead] = [
     { alive: true, consecutiveFailures: 0 },
@@ -140,6 +168,16 @@ describe('the health of an instance', () => {
     expect(carryHealth(health({ results: [undefined] }), [a], [b])).toEqual(health({ results: [undefined] }));
   });
 
+  it('is ready without being asked when the first readiness check is added while it serves, not otherwise', () => {
+    const [check, other] = [aReadinessCheck(), aReadinessCheck({ path: '/other' })];
+    expect(carryReadiness(health({ portOpen: true }), [], [check]).ready).toBe(true);
+    expect(carryReadiness(health({ healthy: true, results: [alive] }), [], [check]).ready).toBe(true);
+    expect(carryReadiness(health({ healthy: false, results: [dead] }), [], [check]).ready).toBeUndefined();
+    expect(carryReadiness(health({ portOpen: true }), [check], [other]).ready).toBeUndefined();
+    expect(carryReadiness(health({ portOpen: true, ready: true }), [check], [other]).ready).toBe(true);
+    expect(carryReadiness(health({ portOpen: true }), [], []).ready).toBeUndefined();
+  });
+
   it('passes from checks to none and back without a moment in which it is not served', () => {
     const a = aCheck();
     const none = carryHealth(health({ healthy: true, results: [alive] }), [a], []);
@@ -152,8 +190,8 @@ describe('the health of an instance', () => {
 describe('what is probed', () => {
   const instance = anInstance(1, T0);
   const fresh: InstanceHealth = { taskId: instance.task?.id as TaskId, results: [] };
-  const keys = (record = aRecord(), health = fresh, readiness = false, of = instance) =>
-    wantedProbes(of, record, health, readiness).map(({ target }) => target);
+  const keys = (record = aRecord(), health = fresh, of = instance) =>
+    wantedProbes(of, record, health).map(({ target }) => target);
 
   it('are the checks, at the host port of their index or at the port they name, path with its slash', () => {
     const checks = [
@@ -196,7 +234,7 @@ describe('what is probed', () => {
       ...instance,
       task: { ...(instance.task as NonNullable<typeof instance.task>), hostPorts: [1, 2] },
     };
-    expect(keys(udpFirst, fresh, false, two)).toEqual([
+    expect(keys(udpFirst, fresh, two)).toEqual([
       expect.objectContaining({ protocol: 'TCP', port: 2, eager: true }),
     ]);
     expect(keys(aRecord(), { ...fresh, portOpen: true })).toEqual([]);
@@ -205,12 +243,12 @@ describe('what is probed', () => {
     expect(keys(aRecord({ portDefinitions: [] }))).toEqual([]);
   });
 
-  it('is the readiness check while it is wanted and not yet ready', () => {
+  it('is the readiness check until it once was ready', () => {
     const record = aRecord({
       healthChecks: [aCheck()],
       readinessChecks: [aReadinessCheck({ httpStatusCodesForReady: [201] })],
     });
-    const ready = keys(record, fresh, true)[1];
+    const ready = keys(record, fresh)[1];
     expect(ready).toMatchObject({
       key: `${instance.task?.id}#ready`,
       path: '/ready',
@@ -218,21 +256,18 @@ describe('what is probed', () => {
       successStatuses: [201],
       eager: true,
     });
-    expect(keys(record, { ...fresh, ready: true }, true)).toHaveLength(1);
-    expect(keys(record, fresh, false)).toHaveLength(1);
+    expect(keys(record, { ...fresh, ready: true })).toHaveLength(1);
   });
 
   it('is nothing unless the task is running and not being killed', () => {
     const record = aRecord({ healthChecks: [aCheck()] });
-    expect(keys(record, fresh, true, { ...instance, condition: 'Staging' })).toEqual([]);
-    expect(keys(record, fresh, true, { ...instance, condition: 'Unreachable' })).toEqual([]);
+    expect(keys(record, fresh, { ...instance, condition: 'Staging' })).toEqual([]);
+    expect(keys(record, fresh, { ...instance, condition: 'Unreachable' })).toEqual([]);
     const takingOut = { reason: 'scale down', since: timestamp(T0) } as const;
-    expect(
-      keys(record, fresh, false, { ...instance, takingOut: { ...takingOut, phase: 'killing' } }),
-    ).toEqual([]);
-    expect(
-      keys(record, fresh, false, { ...instance, takingOut: { ...takingOut, phase: 'draining' } }),
-    ).toHaveLength(1);
+    expect(keys(record, fresh, { ...instance, takingOut: { ...takingOut, phase: 'killing' } })).toEqual([]);
+    expect(keys(record, fresh, { ...instance, takingOut: { ...takingOut, phase: 'draining' } })).toHaveLength(
+      1,
+    );
   });
 });
 

@@ -193,7 +193,7 @@ describe('the health service', () => {
     expect(w.prober.targets.size).toBe(0);
   });
 
-  it('asks the readiness check only while a deployment wants to know, and remembers that a task was ready', async () => {
+  it('asks the readiness check until a task once was ready, and shows the answers only while a deployment wants to know', async () => {
     const check = aReadinessCheck({ preserveLastResponse: true });
     const w = await world(
       aRecord({
@@ -203,8 +203,13 @@ describe('the health service', () => {
       }),
     );
     w.run(1);
-    expect(w.prober.targets.has(key(1, 'ready'))).toBe(false);
+    expect(w.prober.targets.has(key(1, 'ready'))).toBe(true);
+    const changed: string[] = [];
+    w.service.onReadinessChange((appId) => changed.push(appId));
+    w.prober.tell(key(1, 'ready'), false);
+    expect([changed, w.service.readiness('/web' as Instance['appId'])]).toEqual([[], []]);
     w.service.setReadinessWanted('/web' as Instance['appId'], true);
+    expect(w.service.readiness('/web' as Instance['appId'])).toEqual([]);
     w.run(2);
     expect([w.prober.targets.has(key(1, 'ready')), w.prober.targets.has(key(2, 'ready'))]).toEqual([
       true,
@@ -235,9 +240,52 @@ describe('the health service', () => {
     expect([w.healthOf(1)?.ready, w.healthOf(2)?.ready]).toEqual([undefined, true]);
     w.service.setReadinessWanted('/web' as Instance['appId'], false);
     expect(w.service.readiness('/web' as Instance['appId'])).toEqual([]);
+    expect(changed).toEqual(['/web', '/web']);
+    expect([...w.prober.targets.keys()].filter((name) => name.endsWith('#ready'))).toEqual([key(1, 'ready')]);
+    w.prober.tell(key(1, 'ready'), true);
+    expect([w.healthOf(1)?.ready, changed.length]).toEqual([true, 2]);
     expect([...w.prober.targets.keys()].filter((name) => name.endsWith('#ready'))).toEqual([]);
     w.service.setReadinessWanted('/web' as Instance['appId'], true);
-    expect([...w.prober.targets.keys()].filter((name) => name.endsWith('#ready'))).toEqual([key(1, 'ready')]);
+    expect(w.service.readiness('/web' as Instance['appId'])).toEqual([]);
+  });
+
+  it('a readiness check that is added in place takes nobody who serves out, and is asked of the others', async () => {
+    const ports = { portDefinitions: [{ port: 1, protocol: 'tcp', name: 'http-api' }] } as const;
+    const w = await world(aRecord(ports));
+    w.run(1);
+    w.run(2);
+    w.prober.tell(key(1, 'port'), true);
+    w.setApp(
+      aRecord({
+        ...ports,
+        readinessChecks: [aReadinessCheck()],
+        version: '2026-01-02T00:00:00.000Z' as Timestamp,
+      }),
+    );
+    expect([w.healthOf(1)?.ready, w.healthOf(2)?.ready]).toEqual([true, undefined]);
+    expect([...w.prober.targets.keys()].sort()).toEqual([key(2, 'port'), key(2, 'ready')]);
+  });
+
+  it('a deployment that brings a readiness check takes nobody of the old definition out, also after a restart in it', async () => {
+    const fresh = aRecord({ readinessChecks: [aReadinessCheck()] }, { launchHash: 'hash-2' });
+    const w = await world(aRecord());
+    w.run(1);
+    w.run(2);
+    w.prober.tell(key(1, 'port'), true);
+    const served = w.instances.get(id(1)) as Instance;
+    w.setApp(fresh);
+    w.run(3, { launchHash: 'hash-2' });
+    w.prober.tell(key(2, 'port'), true);
+    expect([1, 2, 3].map((n) => w.healthOf(n)?.ready)).toEqual([true, true, undefined]);
+    expect([...w.prober.targets.keys()].sort()).toEqual([key(3, 'port'), key(3, 'ready')]);
+
+    const restarted = new HealthWorld();
+    restarted.instances.set(id(1), served);
+    restarted.setApp(fresh);
+    restarted.versions.set('/web@2026-01-01T00:00:00.000Z', aRecord());
+    await restarted.service.start();
+    await turn();
+    expect(restarted.healthOf(1)?.ready).toBe(true);
   });
 
   it('checks that change in place are probed anew, equal ones are left alone, and nobody loses health for it', async () => {

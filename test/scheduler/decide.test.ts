@@ -176,8 +176,24 @@ describe('launch backoff', () => {
     state = afterFailure(state, policy, 'v', 20_000);
     expect(launchAllowedAtMs(state, policy, 'v', 20_000)).toBe(40_000);
     expect(launchAllowedAtMs(state, policy, 'v', 40_000)).toBeUndefined();
-    expect(currentBackoff(state, policy, 'v', 80_001)).toBeUndefined();
+    expect(currentBackoff(state, policy, 'v', 100_000)).toBe(state);
+    expect(currentBackoff(state, policy, 'v', 100_001)).toBeUndefined();
     expect(currentBackoff(state, policy, 'changed', 20_000)).toBeUndefined();
+  });
+
+  it('stays at its maximum for an app that fails right after each launch, though launches come a little late', () => {
+    const policy = { backoffSeconds: 1, backoffFactor: 2, maxLaunchDelaySeconds: 30 };
+    let nowMs = 0;
+    let state = afterFailure(undefined, policy, 'v', nowMs);
+    const delays = [state.delayMs / 1_000];
+    for (let failure = 2; failure <= 8; failure++) {
+      nowMs = (launchAllowedAtMs(state, policy, 'v', nowMs) ?? nowMs) + 5;
+      const provisioned = afterProgress(state, policy, 'v', nowMs);
+      const runs = afterProgress(provisioned, policy, 'v', nowMs);
+      state = afterFailure(runs, policy, 'v', nowMs);
+      delays.push(state.delayMs / 1_000);
+    }
+    expect(delays).toEqual([1, 2, 4, 8, 16, 30, 30, 30]);
   });
 
   it('reaches 300 s at the 42nd failure with the defaults, and never more', () => {

@@ -1,7 +1,7 @@
-import type { UnreachableStrategy } from '../../src/apps/app.js';
+import type { AppRecord, UnreachableStrategy } from '../../src/apps/app.js';
 import type { TaskState, TaskStatus } from '../../src/embedded-mesos/protocol/v1.js';
 import { conditionOf } from '../../src/scheduler/decide/condition.js';
-import { nextDeadline } from '../../src/scheduler/decide/instance-deadline.js';
+import { nextDeadline, stillStands } from '../../src/scheduler/decide/instance-deadline.js';
 import type { StepContext, StepResult } from '../../src/scheduler/decide/instance-event.js';
 import { stepInstance } from '../../src/scheduler/decide/instance-step.js';
 import type { AgentId, Condition, Goal, Instance, InstanceId, TaskId } from '../../src/scheduler/instance.js';
@@ -227,17 +227,30 @@ describe('an unreachable agent', () => {
     const own = appRecord('/web', { unreachableStrategy: patient });
     const limits = { launchConfirmTimeoutMs: 300_000, launchTimeoutMs: 300_000 };
     const at = (offsetMs: number): unknown => nextDeadline(away, own, Date.parse(t0) + offsetMs, limits);
-    expect(at(0)).toEqual({ kind: 'inactive', inMs: 10_000 });
-    expect(at(4_000)).toEqual({ kind: 'inactive', inMs: 6_000 });
-    expect(at(3_600_000)).toEqual({ kind: 'inactive', inMs: 0 });
-    expect(at(-3_600_000)).toEqual({ kind: 'inactive', inMs: 10_000 });
+    expect(at(0)).toEqual({ kind: 'inactive', inMs: 10_000, spanMs: 10_000 });
+    expect(at(4_000)).toEqual({ kind: 'inactive', inMs: 6_000, spanMs: 10_000 });
+    expect(at(3_600_000)).toEqual({ kind: 'inactive', inMs: 0, spanMs: 10_000 });
+    expect(at(-3_600_000)).toEqual({ kind: 'inactive', inMs: 10_000, spanMs: 10_000 });
     expect(nextDeadline({ ...away, condition: 'UnreachableInactive' }, own, Date.parse(t0), limits)).toEqual({
       kind: 'expunge',
       inMs: 30_000,
+      spanMs: 30_000,
     });
     expect(
       nextDeadline(away, appRecord('/web', { unreachableStrategy: 'disabled' }), Date.parse(t0), limits),
     ).toBeUndefined();
+  });
+
+  it('is judged by what the app says when its time has come, however the wall clock stands then', () => {
+    const come = { kind: 'inactive', inMs: 4_000, spanMs: 10_000 } as const;
+    expect(stillStands(come, { ...come, inMs: 10_000 })).toBe(true);
+    expect(stillStands(come, { ...come, spanMs: 5_000 })).toBe(true);
+    expect(stillStands(come, { ...come, inMs: 1, spanMs: 20_000 })).toBe(false);
+    expect(stillStands(come, { ...come, kind: 'expunge' })).toBe(false);
+    expect(stillStands(come, undefined)).toBe(false);
+    const away = instance('Unreachable', 'Running', { unreachableSince: t0 });
+    const own = { ...context, record: appRecord('/web', { unreachableStrategy: 'disabled' }) };
+    expect(stepInstance(away, { kind: 'inactive' }, own).instance).toBe(away);
   });
 
   it('is replaced once: at inactive, not again at expunge', () => {
@@ -315,7 +328,11 @@ describe('taking out', () => {
       ...running,
       ...(running.task ? { task: { ...running.task, hostPorts: [] } } : {}),
     };
-    expect(stepInstance(portless, event, context).instance?.takingOut?.phase).toBe('killing');
+    const of = (app: AppRecord | undefined): string | undefined =>
+      stepInstance(portless, event, { ...context, record: app }).instance?.takingOut?.phase;
+    expect(of(appRecord('/web'))).toBe('killing');
+    expect(of(appRecord('/web', { portDefinitions: [{ port: 1, protocol: 'tcp' }] }))).toBe('draining');
+    expect([of(record), of(undefined)]).toEqual(['draining', 'draining']);
     expect(stepInstance(running, { ...event, immediate: true }, context).instance?.takingOut?.phase).toBe(
       'killing',
     );

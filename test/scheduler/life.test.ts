@@ -1,4 +1,4 @@
-import type { AppId } from '../../src/apps/app.js';
+import type { App, AppId } from '../../src/apps/app.js';
 import type { InstanceHealth, InstanceId, TaskId } from '../../src/scheduler/instance.js';
 import { MAX_DEFERRED } from '../../src/scheduler/instance-life.js';
 import { MAX_REQUEST_BATCH } from '../../src/scheduler/requests.js';
@@ -55,6 +55,23 @@ describe('taking out', () => {
     expect(world.of('/web')).toEqual([]);
     expect(world.stored().size).toBe(0);
     expect(world.master.unacknowledged).toBe(0);
+  });
+
+  it('drains a container that is reached at an address of its own, without any host port', async () => {
+    const portMappings = [{ containerPort: 80, protocol: 'tcp' as const, servicePort: 10000 }];
+    const world = await running(1, {
+      networks: [{ mode: 'container', name: 'blue' }],
+      container: { type: 'DOCKER', docker: { image: 'web:1' }, volumes: [], portMappings },
+    } as never);
+    expect(first(world.of('/web')).task?.hostPorts).toEqual([]);
+    world.drainer.automatic = false;
+    await world.stop1('/web', [first(world.of('/web')).id]);
+    expect(world.drainer.drains).toHaveLength(1);
+    expect(world.callTypes()).not.toContain('KILL');
+    first(world.drainer.drains).end();
+    await world.settle();
+    expect(world.callTypes()).toContain('KILL');
+    expect(world.of('/web')).toEqual([]);
   });
 
   it('is said again every 30 s until the end is known', async () => {
@@ -353,6 +370,81 @@ describe('an agent that cannot be reached', () => {
     world.master.register('a1');
     await world.settle();
     expect(world.conditions('/web')).toEqual(['Running']);
+  });
+});
+
+describe('a changed strategy for unreachable instances', () => {
+  const away = async (strategy: App['unreachableStrategy']): Promise<World> => {
+    const world = await running(1, { unreachableStrategy: strategy });
+    world.master.addAgent('a2', { cpus: 4, mem: 1024 });
+    world.master.lose('a1');
+    await world.settle();
+    expect(world.conditions('/web')).toEqual(['Unreachable']);
+    return world;
+  };
+
+  /** What the registry tells of a change that needs no launch. */
+  const change = (world: World, strategy: App['unreachableStrategy']): void => {
+    const appId = '/web' as AppId;
+    const before = world.apps.get(appId);
+    const after = world.app('/web', { unreachableStrategy: strategy });
+    world.scheduler.appsChanged([{ appId, before, after }]);
+  };
+
+  it('that waits no longer replaces who is away already', async () => {
+    const world = await away('disabled');
+    await world.tick(3_600_000);
+    const lost = first(world.of('/web'));
+    change(world, { inactiveAfterSeconds: 0, expungeAfterSeconds: 0 });
+    await world.tick(1_000);
+    expect(world.conditions('/web')).toEqual(['Running']);
+    expect(first(world.of('/web'))).toMatchObject({ task: { agentId: 'a2' } });
+    expect(first(world.of('/web')).id).not.toBe(lost.id);
+  });
+
+  it('that waits without end replaces nobody any more, also when only the definition tells of it', async () => {
+    for (const isTold of [true, false]) {
+      const world = await away({ inactiveAfterSeconds: 60, expungeAfterSeconds: 3600 });
+      await world.tick(30_000);
+      if (isTold) change(world, 'disabled');
+      else world.app('/web', { unreachableStrategy: 'disabled' });
+      await world.tick(3 * 3_600_000);
+      expect(world.conditions('/web')).toEqual(['Unreachable']);
+    }
+  });
+
+  it('gives more time, counted from the beginning, and the wall clock takes no part in it', async () => {
+    const longer = { inactiveAfterSeconds: 10, expungeAfterSeconds: 120 };
+    for (const isTold of [true, false]) {
+      const world = await away({ inactiveAfterSeconds: 10, expungeAfterSeconds: 60 });
+      await world.tick(20_000);
+      expect(world.conditions('/web')).toEqual(['Running', 'UnreachableInactive']);
+      if (isTold) {
+        change(world, longer);
+        world.clock.jumpWall(-3_600_000);
+      } else world.app('/web', { unreachableStrategy: longer });
+      await world.tick(99_000);
+      expect(world.conditions('/web')).toEqual(['Running', 'UnreachableInactive']);
+      await world.tick(2_000);
+      expect(world.conditions('/web')).toEqual(['Running']);
+    }
+  });
+});
+
+describe('a changed role', () => {
+  it('of an app that waits for an offer is asked for with the launch that will be made', async () => {
+    const world = await new World().start();
+    world.master.addAgent('a1', { cpus: 4, mem: 1024 });
+    world.app('/web', { cpus: 100 });
+    await world.run('/web', 1);
+    expect(world.callTypes()).not.toContain('UPDATE_FRAMEWORK');
+    world.app('/web', { role: 'g' }, 'hash-2');
+    await world.tick(60_000);
+    const told = world.master.calls.flatMap((call) =>
+      call.type === 'UPDATE_FRAMEWORK' ? [call.update_framework.framework_info.roles] : [],
+    );
+    expect(told).toEqual([['*', 'g']]);
+    expect(world.scheduler.queueEntry('/web' as AppId)?.role).toBe('g');
   });
 });
 

@@ -2,11 +2,14 @@ import type { WantedApp } from '../../src/simulation/facts.js';
 import type { SimClient } from '../../src/simulation/sim-client.js';
 import type { World } from '../../src/simulation/world.js';
 import type { Dice } from '../../src/util/ids.js';
-import { update, web } from './support.js';
+import { namedPort, readinessChecks, update, web } from './support.js';
 
 const LONGEST_PAUSE_MS = 12_000;
 
-/** A user who owns an app and keeps changing his mind: creates, scales, changes, forces, rolls back, deletes. */
+/**
+ * A user who owns an app and keeps changing his mind: creates, scales, changes, forces, rolls back, deletes. What belongs to a
+ * team is asked whether it is ready.
+ */
 export async function restlessOwner(
   world: World,
   client: SimClient,
@@ -14,6 +17,7 @@ export async function restlessOwner(
   id: string,
   acts: number,
 ): Promise<void> {
+  const more = id.startsWith('/team/') ? { ...namedPort, readinessChecks } : {};
   let current: WantedApp | undefined;
   let former: WantedApp | undefined;
   for (let act = 1; act <= acts; act++) {
@@ -24,7 +28,7 @@ export async function restlessOwner(
     };
     const roll = dice.random();
     if (!current) {
-      if (await client.ask(web(id, next))) [former, current] = [undefined, next];
+      if (await client.ask(web(id, next, more))) [former, current] = [undefined, next];
     } else if (roll < 0.15) {
       if (await client.ask({ kind: 'delete', id, force: roll < 0.08 }))
         [former, current] = [current, undefined];

@@ -16,7 +16,11 @@ export function startWorld(seed: number, more: Partial<WorldOptions> = {}): Prom
 }
 
 /** A web app behind the load balancer, with a health check. */
-export function web(id: string, wanted: WantedApp, more: Readonly<Record<string, unknown>> = {}): SimRequest {
+export function web(
+  id: string,
+  wanted: WantedApp,
+  more: Readonly<Record<string, unknown>> = {},
+): Extract<SimRequest, { kind: 'create' }> {
   return {
     kind: 'create',
     wanted,
@@ -42,6 +46,19 @@ export function web(id: string, wanted: WantedApp, more: Readonly<Record<string,
     },
   };
 }
+
+/** For an app that is asked whether it is ready. */
+export const namedPort = { portDefinitions: [{ port: 0, protocol: 'tcp', name: 'http' }] };
+export const readinessChecks = [
+  {
+    name: 'ready',
+    protocol: 'HTTP',
+    path: '/ready',
+    portName: 'http',
+    intervalSeconds: 5,
+    timeoutSeconds: 2,
+  },
+];
 
 export function update(
   id: string,

@@ -24,7 +24,8 @@ export function appEndpoints(
   const endpoints: Endpoint[] = [];
   for (const instance of instances) {
     const { task } = instance;
-    if (!task || !(isProven ? isRoutable(app, instance, nobody) : runs(instance))) continue;
+    if (!task || !(isProven ? isRoutable(app, instance, nobody, record.launchHash) : runs(instance)))
+      continue;
     const agentIp = addressOf(task.hostname);
     if (agentIp === undefined) continue;
     const same = known.get(task.id);

@@ -2,7 +2,7 @@ import { isAgentSide } from '../../apps/agent-side-checks.js';
 import type { HealthCheck } from '../../apps/app.js';
 import type { AgentHealth, HealthCheckResult } from '../../scheduler/instance.js';
 import { timestampMs } from '../../util/timestamp.js';
-import type { Verdict } from './verdict.js';
+import { laterThan, type Verdict } from './verdict.js';
 
 /** Which of an app's checks its agent reports on: the first that it carries out; -1: none. */
 export function agentCheckIndex(checks: readonly HealthCheck[]): number {
@@ -11,20 +11,22 @@ export function agentCheckIndex(checks: readonly HealthCheck[]): number {
 
 /**
  * What an agent's word means for its check. Grace and the end of a task that fails too often are the agent's own business.
- * Said again (by a reconciliation, after a restart), it changes nothing.
+ * Said again (by a reconciliation, after a restart), it changes nothing. The opposite of what is known is news whatever its
+ * time: the agent's clock may have been set back.
  */
 export function judgeAgentWord(before: HealthCheckResult | undefined, said: AgentHealth): Verdict {
   const { healthy, at, message } = said;
   const known = healthy ? before?.lastSuccess : before?.lastFailure;
-  if (known !== undefined && timestampMs(known) >= timestampMs(at))
+  if (before?.alive === healthy && known !== undefined && timestampMs(known) >= timestampMs(at))
     return { after: before, failureCounted: false, aliveChanged: false };
   if (healthy) {
+    const success = laterThan(at, before?.lastFailure);
     const after: HealthCheckResult = {
       ...before,
       alive: true,
       consecutiveFailures: 0,
-      firstSuccess: before?.firstSuccess ?? at,
-      lastSuccess: at,
+      firstSuccess: before?.firstSuccess ?? success,
+      lastSuccess: success,
     };
     return { after, failureCounted: false, aliveChanged: before?.alive !== true };
   }
@@ -32,7 +34,7 @@ export function judgeAgentWord(before: HealthCheckResult | undefined, said: Agen
     ...before,
     alive: false,
     consecutiveFailures: (before?.consecutiveFailures ?? 0) + 1,
-    lastFailure: at,
+    lastFailure: laterThan(at, before?.lastSuccess),
     lastFailureCause: message ?? 'unknown',
   };
   return { after, failureCounted: true, aliveChanged: before?.alive === true };

@@ -1,4 +1,4 @@
-import type { HealthCheck } from '../../apps/app.js';
+import type { HealthCheck, ReadinessCheck } from '../../apps/app.js';
 import type { HealthCheckResult, InstanceHealth, TaskId } from '../../scheduler/instance.js';
 
 type Results = readonly (HealthCheckResult | undefined)[];
@@ -63,6 +63,20 @@ export function carryHealth(
     return withAggregate({ ...rest, results, ...open }, undefined);
   }
   return withAggregate({ ...rest, results }, aggregateHealth(results, isServing(health)));
+}
+
+/**
+ * Whether it is ready after the app's readiness checks changed under a running task, whose own are `before`. Whoever serves
+ * when the first one is added stays so: the check would only now ask what requests have proven. The very same health when
+ * nothing changes.
+ */
+export function carryReadiness(
+  health: InstanceHealth,
+  before: readonly ReadinessCheck[],
+  after: readonly ReadinessCheck[],
+): InstanceHealth {
+  const isFirst = before.length === 0 && after.length > 0;
+  return isFirst && health.ready !== true && isServing(health) ? { ...health, ready: true } : health;
 }
 
 /** Whether two checks ask the same thing, however often and patiently. */

@@ -17,21 +17,21 @@ export interface WantedProbe {
 }
 
 /**
- * What needs probing on an instance right now: its health checks while it runs, its readiness check while a deployment wants
- * to know and it is not ready yet, and, for an app that the load balancer serves without checks, its first port until it
- * once accepted a connection. Nothing once it is being killed. A check whose port the task does not have is left out.
+ * What needs probing on an instance right now: its health checks while it runs, its readiness check until it once was ready
+ * (the load balancer waits for that also when no deployment does), and, for an app that the load balancer serves without
+ * checks, its first port until it once accepted a connection. Nothing once it is being killed. A check whose port the task
+ * does not have is left out.
  */
 export function wantedProbes(
   instance: Instance,
   record: AppRecord,
   health: InstanceHealth,
-  readinessWanted: boolean,
 ): readonly WantedProbe[] {
   const { task } = instance;
   if (!task || instance.condition !== 'Running' || instance.takingOut?.phase === 'killing') return [];
   const { app } = record;
   const probes = app.healthChecks.flatMap((check, index) => healthProbe(task, app, check, index, health));
-  if (readinessWanted && health.ready !== true) probes.push(...readinessProbe(task, app));
+  if (health.ready !== true) probes.push(...readinessProbe(task, app));
   if (app.healthChecks.length === 0 && health.portOpen !== true && isServedWithoutChecks(record)) {
     probes.push(...portProbe(task, app));
   }

@@ -76,7 +76,7 @@ function isIgnored({ check, before, runningForMs, sinceFailureMs }: ProbeSituati
 }
 
 /** `now`, or just behind `other` when the wall clock was set back: the later of the two timestamps tells who is alive. */
-function laterThan(now: Timestamp, other: Timestamp | undefined): Timestamp {
+export function laterThan(now: Timestamp, other: Timestamp | undefined): Timestamp {
   return other !== undefined && timestampMs(other) >= timestampMs(now)
     ? timestamp(timestampMs(other) + 1)
     : now;

@@ -2,6 +2,7 @@ import type { App, AppRecord } from '../../apps/app.js';
 import { appPorts } from '../../apps/app-ports.js';
 import { servesGroup } from '../../apps/decide/port-routing.js';
 import { portMode, type ServedPort, servedPorts } from '../../apps/decide/served-ports.js';
+import { isServing } from '../../health/decide/instance-health.js';
 import type { AgentId, Instance, TaskId } from '../../scheduler/instance.js';
 import { endpointOf } from '../../scheduler/instance-endpoint.js';
 import type { Server, Service } from '../table.js';
@@ -41,7 +42,9 @@ export function buildServices(
   const { app } = record;
   const ports = servedPorts(record).filter(({ routing }) => servesGroup(settings.groups, routing.groups));
   if (ports.length === 0) return [];
-  const routable = instances.filter((instance) => isRoutable(app, instance, settings.unrouted));
+  const routable = instances.filter((instance) =>
+    isRoutable(app, instance, settings.unrouted, record.launchHash),
+  );
   return ports.map((port): BuiltService => {
     const { portIndex, servicePort, mode, routing } = port;
     const notBound = settings.bindRefusal(port);
@@ -76,13 +79,21 @@ export function drainLimitOf(app: App): number {
 
 /**
  * May new requests go there? Wanted and running, not being taken out, and proven: by its health checks, or without any by
- * its first TCP connect; and by its readiness check when it has one.
+ * its first TCP connect; and by its readiness check when it has one. A task of another definition than that of `launchHash` has
+ * other checks: by which of the two it was proven is told by its health, so that it serves on while a deployment adds or removes
+ * checks.
  */
-export function isRoutable(app: App, instance: Instance, unrouted: ReadonlySet<TaskId>): boolean {
+export function isRoutable(
+  app: App,
+  instance: Instance,
+  unrouted: ReadonlySet<TaskId>,
+  launchHash = instance.launchHash,
+): boolean {
   const { task, health } = instance;
   if (instance.goal !== 'Running' || instance.condition !== 'Running' || instance.takingOut) return false;
   if (!task || unrouted.has(task.id) || health?.taskId !== task.id) return false;
   if (app.readinessChecks.length > 0 && health.ready !== true) return false;
+  if (instance.launchHash !== launchHash && isServing(health)) return health.healthy !== false;
   if (app.healthChecks.length > 0) return health.healthy === true;
   return health.portOpen === true || hasOnlyDatagrams(app);
 }

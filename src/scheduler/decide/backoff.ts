@@ -15,7 +15,10 @@ export interface BackoffState {
   readonly delayMs: number;
 }
 
-/** The state if it still counts: same definition, and not older than the longest delay. */
+/**
+ * The state if it still counts: same definition, and the launch that it delayed was not allowed longer ago than the longest
+ * delay. Launches come a little later than they may: counted from the failure, the longest delay would always be forgotten.
+ */
 export function currentBackoff(
   state: BackoffState | undefined,
   policy: BackoffPolicy,
@@ -23,7 +26,8 @@ export function currentBackoff(
   nowMs: number,
 ): BackoffState | undefined {
   if (!state || state.key !== key) return undefined;
-  return nowMs > state.referenceMs + policy.maxLaunchDelaySeconds * 1_000 ? undefined : state;
+  const allowedAtMs = state.referenceMs + state.delayMs;
+  return nowMs > allowedAtMs + policy.maxLaunchDelaySeconds * 1_000 ? undefined : state;
 }
 
 /** After a failure: the first delay is backoffSeconds, each later one grows by the factor, never above the maximum. */

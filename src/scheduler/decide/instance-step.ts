@@ -1,3 +1,4 @@
+import { portCount } from '../../apps/app-ports.js';
 import { assert, assertNever } from '../../util/assert.js';
 import { type Instance, isActive, isTerminal, type TakingOut } from '../instance.js';
 import type { Effect, InstanceEvent, StepContext, StepResult } from './instance-event.js';
@@ -33,8 +34,17 @@ function onLaunched(instance: Instance, event: Of<'launched'>, context: StepCont
   };
 }
 
-function needsDrain(instance: Instance, immediate: boolean): boolean {
-  return !immediate && instance.condition === 'Running' && (instance.task?.hostPorts.length ?? 0) > 0;
+/**
+ * Whether requests may be on their way to it. A container with an address of its own has ports and no host ports; of a
+ * definition that is not the app's any more nobody knows, and a drain of what was never routed is over at once.
+ */
+function mayBeRouted({ task, launchHash }: Instance, { record }: StepContext): boolean {
+  if (task !== undefined && task.hostPorts.length > 0) return true;
+  return record?.launchHash !== launchHash || portCount(record.app) > 0;
+}
+
+function needsDrain(instance: Instance, immediate: boolean, context: StepContext): boolean {
+  return !immediate && instance.condition === 'Running' && mayBeRouted(instance, context);
 }
 
 /** The intention to take a live task out, or a sharper one than before; undefined when nothing changes. */
@@ -45,7 +55,7 @@ function sharpened(instance: Instance, event: Of<'take-out'>, context: StepConte
     return {
       reason: event.reason,
       since: context.now,
-      phase: needsDrain(instance, event.immediate) ? 'draining' : 'killing',
+      phase: needsDrain(instance, event.immediate, context) ? 'draining' : 'killing',
       ...(event.immediate ? { immediate: true } : {}),
       ...(event.by === undefined ? {} : { by: event.by }),
     };
@@ -121,10 +131,8 @@ export function stepInstance(instance: Instance, event: InstanceEvent, context: 
     case 'inactive': {
       if (instance.condition !== 'Unreachable') return { instance, effects: [] };
       const strategy = context.record?.app.unreachableStrategy;
-      const forgets =
-        strategy === undefined || strategy === 'disabled'
-          ? strategy === undefined
-          : strategy.expungeAfterSeconds <= strategy.inactiveAfterSeconds;
+      if (strategy === 'disabled') return { instance, effects: [] };
+      const forgets = strategy === undefined || strategy.expungeAfterSeconds <= strategy.inactiveAfterSeconds;
       return forgets ? expunge(instance, context, []) : becomeInactive(instance, context, []);
     }
     case 'expunge':
